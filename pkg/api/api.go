@@ -1,0 +1,111 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Paths of the HTTP interface.
+const (
+	PathPublish    = "/publish"
+	PathStats      = "/stats"
+	PathTopicStats = "/stats/topics"
+	PathEvents     = "/events" // and /events/{topic}/{event_id}, both escaped
+	PathHealthz    = "/healthz"
+	PathReadyz     = "/readyz"
+	PathHealth     = "/health"
+)
+
+// Media types.
+const (
+	TypeJSON    = "application/json"
+	TypeProblem = "application/problem+json"
+)
+
+// What a published event is answered.
+const (
+	StatusSuccess = "success"
+	StatusIgnored = "ignored"
+)
+
+// Published answers POST /publish with one event.
+type Published struct {
+	// Status is "success" where this request stored the event, "ignored"
+	// where it was there already.
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Topic   string `json:"topic"`
+	EventID string `json:"event_id"`
+}
+
+// Problem is an error answer by RFC 9457, "Problem Details for HTTP APIs".
+type Problem struct {
+	// Type identifies the kind of problem; "about:blank" says that Title and
+	// Status are all there is to know of it.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Detail tells the reader what is wrong with this request.
+	Detail string `json:"detail,omitempty"`
+	// Errors has every fault of an invalid event or parameter.
+	Errors []event.Fault `json:"errors,omitempty"`
+}
+
+// Stats answers GET /stats. Received is always Unique plus Duplicates.
+type Stats struct {
+	Received      int64   `json:"received"`
+	Unique        int64   `json:"unique_processed"`
+	Duplicates    int64   `json:"duplicate_dropped"`
+	Topics        int64   `json:"topics_active"`
+	UptimeSeconds float64 `json:"uptime_seconds"`
+}
+
+// TopicStats is a row of GET /stats/topics.
+type TopicStats struct {
+	Topic      string    `json:"topic"`
+	Unique     int64     `json:"unique_processed"`
+	Duplicates int64     `json:"duplicate_dropped"`
+	FirstSeen  time.Time `json:"first_seen"`
+	LastSeen   time.Time `json:"last_seen"`
+}
+
+// Event is a stored event as GET /events shows it. Times are in UTC.
+type Event struct {
+	Topic     string          `json:"topic"`
+	EventID   string          `json:"event_id"`
+	Timestamp time.Time       `json:"timestamp"`
+	Source    string          `json:"source"`
+	Payload   json.RawMessage `json:"payload"`
+	CreatedAt time.Time       `json:"created_at"`
+}
+
+// NewEvent shows a stored event.
+func NewEvent(r store.Record) Event {
+	return Event{
+		Topic: r.Topic, EventID: r.ID, Timestamp: r.Timestamp, Source: r.Source,
+		Payload: json.RawMessage(r.Payload), CreatedAt: r.CreatedAt,
+	}
+}
+
+// Record is the reverse of [NewEvent]. The position is not on the wire; it
+// stays zero.
+func (e Event) Record() store.Record {
+	return store.Record{
+		Event: event.Event{
+			Topic: e.Topic, ID: e.EventID, Timestamp: e.Timestamp.UTC(), Source: e.Source,
+			Payload: string(e.Payload),
+		},
+		CreatedAt: e.CreatedAt.UTC(),
+	}
+}
+
+// Health answers GET /healthz and GET /readyz.
+type Health struct {
+	// Status is "ok" or "unavailable".
+	Status string `json:"status"`
+	// Checks has "ok" or a reason for every dependency, by its name.
+	Checks map[string]string `json:"checks,omitempty"`
+}

@@ -1,0 +1,42 @@
+package api
+
+import (
+	"encoding/base64"
+	"errors"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Cursor is where a reader of GET /events goes on, and in which direction. Its
+// text form is opaque: a client passes on what it was given.
+type Cursor struct {
+	// Newer says that the reader wants what was stored after Position, rather
+	// than before it.
+	Newer    bool
+	Position store.Position
+}
+
+// errCursor says that a text is no cursor.
+var errCursor = errors.New("not a cursor of this server")
+
+// String returns the text form, safe in a URL.
+func (c Cursor) String() string {
+	direction := "o"
+	if c.Newer {
+		direction = "n"
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(direction + c.Position.String()))
+}
+
+// ParseCursor reads what [Cursor.String] wrote.
+func ParseCursor(text string) (Cursor, error) {
+	plain, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(plain) == 0 || (plain[0] != 'o' && plain[0] != 'n') {
+		return Cursor{}, errCursor
+	}
+	c := Cursor{Newer: plain[0] == 'n'}
+	if err := c.Position.UnmarshalText(plain[1:]); err != nil {
+		return Cursor{}, errCursor
+	}
+	return c, nil
+}

@@ -1,0 +1,40 @@
+package event
+
+import "strings"
+
+// Fault is one thing wrong with one field of an event.
+type Fault struct {
+	// Field is the member's name as the sender wrote it ("event_id"), or
+	// "body" where the bytes are no JSON object at all.
+	Field string `json:"field"`
+	// Message is a sentence part that follows the field's name: "is required".
+	Message string `json:"message"`
+}
+
+// InvalidError says why an event can't be accepted, with every fault found.
+type InvalidError struct {
+	Faults []Fault
+}
+
+// Error lists the faults, separated by semicolons.
+func (e *InvalidError) Error() string {
+	parts := make([]string, len(e.Faults))
+	for i, fault := range e.Faults {
+		parts[i] = fault.Field + " " + fault.Message
+	}
+	return "invalid event: " + strings.Join(parts, "; ")
+}
+
+// faults gathers what is wrong with an event; the zero value is ready.
+type faults []Fault
+
+func (f *faults) add(field, message string) {
+	*f = append(*f, Fault{Field: field, Message: message})
+}
+
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &InvalidError{Faults: f}
+}

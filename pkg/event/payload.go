@@ -1,0 +1,139 @@
+package event
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// checkPayload applies the rules of a payload to the text of one JSON value and
+// returns it without insignificant white space. It stops at the first fault: a
+// payload that is broken in one place can rarely be read beyond it.
+func checkPayload(found *faults, raw []byte) (string, bool) {
+	if kind := jsontext.Value(raw).Kind(); kind != '{' {
+		found.add(fieldPayload, "must be a JSON object")
+		return "", false
+	}
+	if err := walkPayload(raw); err != nil {
+		found.add(fieldPayload, err.Error())
+		return "", false
+	}
+	compact := jsontext.Value(raw)
+	if hasSpace(raw) {
+		compact = bytes.Clone(raw)
+		if err := compact.Compact(); err != nil {
+			found.add(fieldPayload, badJSON(err).Error())
+			return "", false
+		}
+	}
+	return string(compact), true
+}
+
+// Faults of a payload, worded to follow the field's name.
+var (
+	errDepth     = fmt.Errorf("must not be nested deeper than %d levels", MaxPayloadDepth)
+	errNUL       = errors.New("must not contain the character U+0000")
+	errDuplicate = errors.New("must not have the same member name twice in one object")
+	errText      = errors.New("must be valid UTF-8 without lone surrogates")
+	errDigits    = fmt.Errorf("must not have a number of more than %d digits written out in full", MaxNumberDigits)
+)
+
+// walkPayload reads the value once, token by token. The decoder itself refuses
+// duplicate names, invalid UTF-8 and lone surrogates.
+func walkPayload(raw []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	for {
+		switch dec.PeekKind() {
+		case '"':
+			text, err := dec.ReadValue()
+			if err != nil {
+				return payloadFault(raw, err)
+			}
+			if hasNUL(text) {
+				return errNUL
+			}
+		case '0':
+			number, err := dec.ReadValue()
+			if err != nil {
+				return payloadFault(raw, err)
+			}
+			if digitsInFull(number) > MaxNumberDigits {
+				return errDigits
+			}
+		default:
+			if _, err := dec.ReadToken(); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return payloadFault(raw, err)
+			}
+			if dec.StackDepth() > MaxPayloadDepth {
+				return errDepth
+			}
+		}
+	}
+}
+
+// payloadFault words what stopped the walk. The decoder has one error for
+// broken text and one for broken syntax; reading again without the demand for
+// sound text tells them apart.
+func payloadFault(raw jsontext.Value, err error) error {
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return errDuplicate
+	case raw.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)):
+		return errText
+	default:
+		return badJSON(err)
+	}
+}
+
+// hasSpace reports whether raw may have white space between its tokens; spaces
+// inside strings count too, which costs a needless copy and nothing else.
+func hasSpace(raw []byte) bool { return bytes.ContainsAny(raw, " \t\r\n") }
+
+// hasNUL reports whether the literal of a JSON string escapes U+0000. A
+// backslash takes the next byte with it, so the text \\u0000 is no such escape.
+func hasNUL(literal []byte) bool {
+	for {
+		i := bytes.IndexByte(literal, '\\')
+		if i < 0 || i+1 >= len(literal) {
+			return false
+		}
+		if bytes.HasPrefix(literal[i+1:], []byte("u0000")) {
+			return true
+		}
+		literal = literal[i+2:]
+	}
+}
+
+// digitsInFull is how many digits the literal of a JSON number needs when it is
+// written without an exponent, counted as PostgreSQL's numeric type would:
+// 1.5e3 is 1500, 1e-2 is 0.01. Zeros before the first other digit of the whole
+// part need no place.
+func digitsInFull(literal []byte) int {
+	mantissa, exponent, _ := bytes.Cut(bytes.ToLower(literal), []byte("e"))
+	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(mantissa, []byte("-")), []byte("."))
+	shift := 0
+	if len(exponent) > 0 {
+		var err error
+		if shift, err = strconv.Atoi(string(exponent)); err != nil {
+			return MaxNumberDigits + 1 // beyond any int
+		}
+		shift = min(max(shift, -maxShift), maxShift)
+	}
+	significant := bytes.TrimLeft(append(bytes.Clone(whole), fraction...), "0")
+	if len(significant) == 0 { // zero keeps its places behind the point only
+		return 1 + max(0, len(fraction)-shift)
+	}
+	leading := len(whole) + len(fraction) - len(significant) // zeros before the first other digit
+	wholeDigits := max(1, len(whole)+shift-leading)
+	return wholeDigits + max(0, len(fraction)-shift)
+}
+
+// maxShift bounds the exponents that digitsInFull adds up, so that no sum can
+// overflow. An event is never that long.
+const maxShift = 1 << 40

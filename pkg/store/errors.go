@@ -1,0 +1,48 @@
+package store
+
+import (
+	"errors"
+	"time"
+)
+
+// The errors that every implementation translates its own into. Match them
+// with [errors.Is]; the message of the wrapping error says what was attempted.
+var (
+	// ErrUnavailable says that the store can't be reached or can't work now.
+	// It may pass: wait and append again.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrOverloaded says that more is waiting than the bounds allow. Nothing
+	// was taken. It is worth waiting for [RetryAfter].
+	ErrOverloaded = errors.New("overloaded")
+	// ErrRejected says that the database refuses the data itself: the same
+	// events can never be stored. Nothing of the append was.
+	ErrRejected = errors.New("rejected by the store")
+	// ErrNotFound says that there is no such event.
+	ErrNotFound = errors.New("not found")
+	// ErrClosed says that the store was closed before the call.
+	ErrClosed = errors.New("store closed")
+)
+
+// RetryError says how long to wait before trying again.
+type RetryError struct {
+	// Err is the reason, usually [ErrOverloaded] or [ErrUnavailable].
+	Err error
+	// After is the wait that gives the next attempt a fair chance.
+	After time.Duration
+}
+
+// Error is the reason's message.
+func (e *RetryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *RetryError) Unwrap() error { return e.Err }
+
+// RetryAfter returns the wait that an error in err's tree asks for, or
+// otherwise, where none does.
+func RetryAfter(err error, otherwise time.Duration) time.Duration {
+	var retry *RetryError
+	if errors.As(err, &retry) {
+		return retry.After
+	}
+	return otherwise
+}
