@@ -1,0 +1,174 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Options tune an Appender. The zero value of each field stands for its default.
+type Options struct {
+	// Writers is how many appends to the store may be under way at once,
+	// default 2: while one waits for its COMMIT, another is filled.
+	Writers int
+	// MaxBatch is how many events one append gathers from several callers,
+	// default 1,000. A caller's own events are never parted by it.
+	MaxBatch int
+	// MaxPending and MaxPendingBytes bound what is accepted and not yet
+	// answered, default 50,000 events and 64 MiB.
+	MaxPending      int
+	MaxPendingBytes int
+	// FlushTimeout is how long one append to the store may take, default 10
+	// seconds. It belongs to the batch: a caller that goes away takes nobody
+	// else's events with it.
+	FlushTimeout time.Duration
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+	// Logger hears of the store failing and recovering, default nobody.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.Writers = cmp.Or(o.Writers, 2)
+	o.MaxBatch = cmp.Or(o.MaxBatch, 1000)
+	o.MaxPending = cmp.Or(o.MaxPending, 50_000)
+	o.MaxPendingBytes = cmp.Or(o.MaxPendingBytes, 64<<20)
+	o.FlushTimeout = cmp.Or(o.FlushTimeout, 10*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Appender gathers concurrent appends into fewer, larger ones. Make one with
+// [New] and end it with [Appender.Close].
+type Appender struct {
+	next    store.Appender
+	options Options
+
+	mu     sync.Mutex
+	arrive *sync.Cond // something waits, or closed is set
+	queue  queue
+	meter  meter
+	closed bool
+
+	writers  sync.WaitGroup
+	stop     context.Context // ends when Close gives up on draining
+	giveUp   context.CancelFunc
+	failing  atomic.Bool // the store failed last time; says what to log
+	requests sync.Pool
+}
+
+var _ store.Appender = (*Appender)(nil)
+
+// New starts the writers in front of next.
+func New(next store.Appender, options Options) *Appender {
+	a := &Appender{next: next, options: options.withDefaults()}
+	a.arrive = sync.NewCond(&a.mu)
+	a.queue.maxEvents, a.queue.maxBytes = a.options.MaxPending, a.options.MaxPendingBytes
+	a.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
+	a.stop, a.giveUp = context.WithCancel(context.Background())
+	for range a.options.Writers {
+		a.writers.Go(a.write)
+	}
+	return a
+}
+
+// Append hands the events to a writer and waits for the COMMIT that holds them.
+// Beyond the contract of [store.Appender]:
+//
+//   - an event that the store refuses for ever is [event.Rejected], alone; its
+//     neighbours are stored;
+//   - when the bounds are reached the error is a [*store.RetryError] around
+//     [store.ErrOverloaded], and nothing was taken;
+//   - when ctx ends first the answer is its error. Events that no writer had
+//     taken yet are withdrawn; others may be stored all the same.
+func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, nil
+	}
+	r := a.requests.Get().(*request)
+	r.reset(events)
+	if err := a.enqueue(r); err != nil {
+		a.requests.Put(r)
+		return nil, err
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		a.withdraw(r) // r is not used again: a writer may still answer it
+		return nil, ctx.Err()
+	}
+	outcomes, err := r.outcomes, r.err
+	r.reset(nil)
+	a.requests.Put(r)
+	return outcomes, err
+}
+
+func (a *Appender) enqueue(r *request) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return fmt.Errorf("queue events: %w", store.ErrClosed)
+	}
+	if !a.queue.push(r) {
+		return &store.RetryError{
+			Err:   fmt.Errorf("queue events: %d are waiting: %w", a.queue.events, store.ErrOverloaded),
+			After: a.meter.drainTime(a.queue.events, a.options.Writers),
+		}
+	}
+	a.arrive.Signal()
+	return nil
+}
+
+func (a *Appender) withdraw(r *request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.queue.withdraw(r)
+}
+
+// Pending returns how many events and bytes are accepted and not yet answered.
+func (a *Appender) Pending() (events, bytes int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queue.events, a.queue.bytes
+}
+
+// Close takes no more events, appends what was accepted, and ends the writers.
+// When ctx ends first it gives up: what is not appended by then is answered
+// with [store.ErrClosed], and the error is the context's. It does not close the
+// store behind. A second Close waits like the first.
+func (a *Appender) Close(ctx context.Context) error {
+	a.mu.Lock()
+	a.closed = true
+	a.arrive.Broadcast()
+	a.mu.Unlock()
+
+	drained := make(chan struct{})
+	go func() {
+		a.writers.Wait()
+		close(drained)
+	}()
+	var err error
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		err = fmt.Errorf("drain queued events: %w", ctx.Err())
+	}
+	a.giveUp()
+	<-drained
+	return err
+}

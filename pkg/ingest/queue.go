@@ -1,0 +1,124 @@
+package ingest
+
+import "github.com/eventagg/eventagg/pkg/event"
+
+// request is one caller's append while it waits.
+type request struct {
+	events   []event.Event
+	count    int
+	bytes    int
+	place    place
+	outcomes []event.Outcome
+	err      error
+	done     chan struct{} // holds one token, so that answering never blocks
+}
+
+// place says who owns a request.
+type place uint8
+
+const (
+	waiting   place = iota // in the queue; the events are still the caller's
+	taken                  // copied into a writer's batch
+	withdrawn              // its caller went away while it was waiting
+)
+
+func (r *request) reset(events []event.Event) {
+	bytes := 0
+	for i := range events {
+		bytes += events[i].Size()
+	}
+	*r = request{events: events, count: len(events), bytes: bytes, done: r.done}
+}
+
+// queue holds requests in the order they came and keeps count of all that is
+// accepted and not yet answered, the batches under way included. It is a plain
+// value under its owner's lock.
+type queue struct {
+	waiting   []*request
+	events    int
+	bytes     int
+	maxEvents int
+	maxBytes  int
+}
+
+// push takes a request in, or reports false where that would pass a bound. A
+// request larger than a bound is let in when nothing else is there: it would
+// otherwise never be.
+func (q *queue) push(r *request) bool {
+	if q.events > 0 && (q.events+r.count > q.maxEvents || q.bytes+r.bytes > q.maxBytes) {
+		return false
+	}
+	q.events += r.count
+	q.bytes += r.bytes
+	q.waiting = append(q.waiting, r)
+	return true
+}
+
+// take moves requests from the front into a batch until it has maxBatch
+// events. Requests are never parted, since a caller's events are one
+// transaction; the first one always fits.
+func (q *queue) take(b *batch, maxBatch int) {
+	n := 0
+	for _, r := range q.waiting {
+		if r.place == waiting {
+			if len(b.events) > 0 && len(b.events)+r.count > maxBatch {
+				break
+			}
+			b.add(r)
+		}
+		n++
+	}
+	rest := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+}
+
+// withdraw gives up a request whose caller went away. One that is taken stays.
+func (q *queue) withdraw(r *request) {
+	if r.place != waiting {
+		return
+	}
+	r.place = withdrawn
+	r.events = nil
+	q.release(r.count, r.bytes)
+}
+
+// release returns what was accepted and is now answered.
+func (q *queue) release(events, bytes int) {
+	q.events -= events
+	q.bytes -= bytes
+}
+
+// batch is what one append to the store carries, and for whom.
+type batch struct {
+	events   []event.Event
+	requests []*request
+	bytes    int
+}
+
+// add copies the request's events; from here on they are the batch's.
+func (b *batch) add(r *request) {
+	r.place = taken
+	b.events = append(b.events, r.events...)
+	b.requests = append(b.requests, r)
+	b.bytes += r.bytes
+	r.events = nil
+}
+
+// reset empties the batch and drops its references, but keeps the memory.
+func (b *batch) reset() {
+	clear(b.events)
+	clear(b.requests)
+	b.events, b.requests, b.bytes = b.events[:0], b.requests[:0], 0
+}
+
+// answer hands every request its outcomes, or the error all of them share.
+func (b *batch) answer(outcomes []event.Outcome, err error) {
+	for _, r := range b.requests {
+		if err == nil {
+			r.outcomes, outcomes = outcomes[:r.count:r.count], outcomes[r.count:]
+		}
+		r.err = err
+		r.done <- struct{}{}
+	}
+}

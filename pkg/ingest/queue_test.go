@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// TestQueueBounds has the rule of what is let in, a sentence a row.
+func TestQueueBounds(t *testing.T) {
+	t.Parallel()
+	size := events(1, "x")[0].Size()
+	tests := []struct {
+		name      string
+		maxEvents int
+		maxBytes  int
+		arrive    []int // events of each request
+		want      []bool
+	}{
+		{"what fits is let in", 10, 10 * size, []int{4, 6}, []bool{true, true}},
+		{"one event too many is kept out", 10, 100 * size, []int{4, 7}, []bool{true, false}},
+		{"one byte too many is kept out", 100, 10*size - 1, []int{4, 6}, []bool{true, false}},
+		{"a smaller one still fits after a refusal", 10, 100 * size, []int{4, 7, 6}, []bool{true, false, true}},
+		{"one larger than the bound is let in when alone", 10, size, []int{50}, []bool{true}},
+		{"and keeps all others out", 10, size, []int{50, 1}, []bool{true, false}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			q := queue{maxEvents: test.maxEvents, maxBytes: test.maxBytes}
+			for i, n := range test.arrive {
+				if got := q.push(newRequest(events(n, "x"))); got != test.want[i] {
+					t.Errorf("request %d of %d events: let in %t, want %t", i, n, got, test.want[i])
+				}
+			}
+		})
+	}
+}
+
+// TestQueueProperties drives a queue with any mix of arrivals, departures,
+// batches and answers, and holds it to what it promises.
+func TestQueueProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		q := queue{
+			maxEvents: rapid.IntRange(1, 50).Draw(t, "maxEvents"),
+			maxBytes:  rapid.IntRange(1, 5000).Draw(t, "maxBytes"),
+		}
+		maxBatch := rapid.IntRange(1, 20).Draw(t, "maxBatch")
+		var (
+			inQueue  []*request // in the order of arrival
+			underWay []*batch
+		)
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				r := newRequest(events(rapid.IntRange(1, 15).Draw(t, "events"), "id"))
+				if q.push(r) {
+					inQueue = append(inQueue, r)
+				}
+			},
+			"withdraw": func(t *rapid.T) {
+				if len(inQueue) == 0 {
+					t.Skip("nothing waits")
+				}
+				i := rapid.IntRange(0, len(inQueue)-1).Draw(t, "which")
+				q.withdraw(inQueue[i])
+				inQueue = slices.Delete(inQueue, i, i+1)
+			},
+			"take": func(t *rapid.T) {
+				b := new(batch)
+				q.take(b, maxBatch)
+				if got, want := b.requests, inQueue[:len(b.requests)]; !slices.Equal(got, want) {
+					t.Fatal("a batch is not the front of the queue in order")
+				}
+				if len(b.requests) == 0 && len(inQueue) > 0 {
+					t.Fatal("requests wait, and the batch is empty")
+				}
+				if len(b.requests) > 1 && len(b.events) > maxBatch {
+					t.Fatalf("%d requests were gathered to %d events, over %d", len(b.requests), len(b.events), maxBatch)
+				}
+				inQueue = slices.Clone(inQueue[len(b.requests):])
+				if len(b.requests) > 0 {
+					underWay = append(underWay, b)
+				}
+			},
+			"answer": func(t *rapid.T) {
+				if len(underWay) == 0 {
+					t.Skip("no batch is under way")
+				}
+				b := underWay[0]
+				underWay = underWay[1:]
+				q.release(len(b.events), b.bytes)
+				b.answer(make([]event.Outcome, len(b.events)), nil)
+				for _, r := range b.requests {
+					<-r.done
+					if len(r.outcomes) != r.count {
+						t.Fatalf("a request of %d events got %d outcomes", r.count, len(r.outcomes))
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				n, bytes := 0, 0
+				for _, r := range inQueue {
+					n, bytes = n+r.count, bytes+r.bytes
+				}
+				for _, b := range underWay {
+					n, bytes = n+len(b.events), bytes+b.bytes
+				}
+				if q.events != n || q.bytes != bytes {
+					t.Fatalf("the queue counts %d events and %d bytes, there are %d and %d", q.events, q.bytes, n, bytes)
+				}
+			},
+		})
+	})
+}
+
+// TestBatchKeepsNoReference proves that a batch that is answered lets go of its
+// events, since it lives as long as its writer.
+func TestBatchKeepsNoReference(t *testing.T) {
+	t.Parallel()
+	var b batch
+	b.add(newRequest(events(3, "x")))
+	b.reset()
+	for _, e := range b.events[:3] {
+		if e != (event.Event{}) {
+			t.Fatalf("the batch still holds %v", e)
+		}
+	}
+	if b.requests[:1][0] != nil || b.bytes != 0 {
+		t.Fatal("the batch still holds a request or its size")
+	}
+}
+
+func newRequest(events []event.Event) *request {
+	r := &request{done: make(chan struct{}, 1)}
+	r.reset(events)
+	return r
+}
+
+func events(n int, id string) []event.Event {
+	list := make([]event.Event, n)
+	for i := range list {
+		list[i] = event.Event{Topic: "t", ID: fmt.Sprint(id, i), Source: "s", Payload: "{}"}
+	}
+	return list
+}

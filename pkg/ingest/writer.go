@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// write is a writer's life: take what waits, append it, answer, again, until
+// the queue is empty and closed.
+func (a *Appender) write() {
+	var b batch
+	for a.gather(&b) {
+		a.flush(&b)
+	}
+}
+
+// gather waits for work and moves it into the batch. It reports false when
+// there will be no more.
+func (a *Appender) gather(b *batch) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for {
+		a.queue.take(b, a.options.MaxBatch)
+		if len(b.requests) > 0 {
+			return true
+		}
+		if a.closed {
+			return false
+		}
+		a.arrive.Wait()
+	}
+}
+
+// flush appends a batch and answers its callers.
+func (a *Appender) flush(b *batch) {
+	start := a.options.Now()
+	outcomes, err := a.append(b.events)
+	took := a.options.Now().Sub(start)
+	a.report(err)
+
+	a.mu.Lock()
+	if err == nil {
+		a.meter.observe(len(b.events), took)
+	}
+	a.queue.release(len(b.events), b.bytes)
+	a.mu.Unlock()
+
+	b.answer(outcomes, err)
+	b.reset()
+}
+
+// append is the store's Append under the batch's own context, apart from every
+// caller's: it ends by the flush timeout or when Close gives up.
+func (a *Appender) append(events []event.Event) ([]event.Outcome, error) {
+	if a.stop.Err() != nil {
+		return nil, fmt.Errorf("append events: %w", store.ErrClosed)
+	}
+	ctx, cancel := context.WithTimeout(a.stop, a.options.FlushTimeout)
+	defer cancel()
+	outcomes, err := a.isolate(ctx, events)
+	switch {
+	case err == nil:
+		return outcomes, nil
+	case a.stop.Err() != nil:
+		return nil, fmt.Errorf("append events: %w", errors.Join(store.ErrClosed, err))
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("append events within %s: %w", a.options.FlushTimeout, store.ErrUnavailable)
+	default:
+		return nil, err
+	}
+}
+
+// isolate appends events. Where the store refuses them as data, it splits them
+// until the culprit is alone: validation should have caught it, and its
+// neighbours must not pay for that.
+func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	outcomes, err := a.next.Append(ctx, events)
+	if !errors.Is(err, store.ErrRejected) {
+		return outcomes, err
+	}
+	if len(events) == 1 {
+		a.options.Logger.Warn("event rejected by the store",
+			slog.String("topic", events[0].Topic), slog.String("event_id", events[0].ID), slog.Any("error", err))
+		return []event.Outcome{event.Rejected}, nil
+	}
+	middle := len(events) / 2
+	left, err := a.isolate(ctx, events[:middle])
+	if err != nil {
+		return nil, err
+	}
+	right, err := a.isolate(ctx, events[middle:])
+	if err != nil {
+		return nil, err
+	}
+	return append(left[:len(left):len(left)], right...), nil
+}
+
+// report logs that the store fails, or works again, once each.
+func (a *Appender) report(err error) {
+	if failing := err != nil; a.failing.Swap(failing) == failing {
+		return
+	}
+	if err != nil {
+		a.options.Logger.Error("store fails; callers are told to try again", slog.Any("error", err))
+		return
+	}
+	a.options.Logger.Info("store works again")
+}
