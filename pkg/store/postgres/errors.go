@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// translate turns an error of pgx into one of package store. The classes of
+// SQLSTATE are in appendix A of PostgreSQL's manual.
+func translate(ctx context.Context, err error, attempted string) error {
+	var refused *pgconn.PgError
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", attempted, ctx.Err())
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
+	case errors.Is(err, errForeignKey):
+		return fmt.Errorf("%s: %w", attempted, err)
+	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
+		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
+	}
+	switch class(refused) {
+	case "22", "23", "54": // data exception, integrity constraint, program limit
+		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
+	case "42": // a table or column that is not there, a right that is missing
+		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate` and check the role's rights: %w: %w",
+			attempted, store.ErrUnavailable, err)
+	default: // 08 connection, 25 read-only, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system, XX internal
+		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
+	}
+}
+
+// rolledBack reports whether an error proves that nothing was committed and a
+// new try may well work: the database broke a deadlock or a serialization
+// conflict (class 40, but for 40003 "statement completion unknown"), or nothing
+// had been sent.
+func rolledBack(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return class(refused) == "40" && refused.Code != "40003"
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+// class is the first two characters of the SQLSTATE.
+func class(err *pgconn.PgError) string {
+	if len(err.Code) < 2 {
+		return ""
+	}
+	return err.Code[:2]
+}
+
+func closedError(attempted string) error {
+	return fmt.Errorf("%s: %w", attempted, store.ErrClosed)
+}

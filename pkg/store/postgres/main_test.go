@@ -1,0 +1,13 @@
+package postgres
+
+import (
+	"os"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+func TestMain(m *testing.M) {
+	testdb.Announce()
+	os.Exit(testdb.Main(m))
+}

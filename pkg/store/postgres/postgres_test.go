@@ -1,0 +1,275 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// open migrates a fresh database and opens it until the test ends.
+func open(t *testing.T, options Options) *Store {
+	t.Helper()
+	if options.URL == "" {
+		options.URL = testdb.Postgres(t)
+	}
+	if _, err := Migrate(t.Context(), options.URL); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func someEvents(prefix string, n int) []event.Event {
+	list := make([]event.Event, n)
+	for i := range list {
+		list[i] = event.Event{
+			Topic: "t", ID: fmt.Sprintf("%s-%d", prefix, i), Source: "test", Payload: `{"n":1.10}`,
+			Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC),
+		}
+	}
+	return list
+}
+
+// TestEveryStatementPrepares runs each statement past the planner of a migrated
+// database, so that no typing error waits for its first use.
+func TestEveryStatementPrepares(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	for name, text := range map[string]string{
+		"append": s.queries.append, "stats": s.queries.stats, "topic_stats": s.queries.topicStats,
+		"event": s.queries.event, "older": s.queries.older, "newer": s.queries.newer,
+		"settled": s.queries.settled, "ready": s.queries.ready,
+		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
+	} {
+		err := s.writers.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+			_, err := conn.Conn().Prepare(t.Context(), "", text)
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s.sql: %v", name, err)
+		}
+	}
+}
+
+// TestInstancesMigrateAtOnce starts several instances on an empty database.
+func TestInstancesMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	url := testdb.Postgres(t)
+	var (
+		instances sync.WaitGroup
+		applied   = make([]int, 5)
+	)
+	for i := range applied {
+		instances.Go(func() {
+			var err error
+			if applied[i], err = Migrate(t.Context(), url); err != nil {
+				t.Errorf("instance %d: %v", i, err)
+			}
+		})
+	}
+	instances.Wait()
+	total := 0
+	for _, n := range applied {
+		total += n
+	}
+	if again, err := Migrate(t.Context(), url); err != nil || again != 0 {
+		t.Errorf("migrating once more applied %d steps, %v", again, err)
+	}
+	if total == 0 {
+		t.Error("nobody migrated")
+	}
+	open(t, Options{URL: url})
+}
+
+// TestOpenFaults has what an operator reads when a database can't be used.
+func TestOpenFaults(t *testing.T) {
+	t.Parallel()
+	empty := testdb.Postgres(t)
+	tests := []struct {
+		name, url, want string
+	}{
+		{"an empty database asks for migrate", empty, "run `eventagg migrate`"},
+		{"a wrong password is not repeated", strings.Replace(empty, "eventagg:", "eventagg:wrong", 1), "password authentication failed"},
+		{"nobody listens", "postgres://eventagg:secret@127.0.0.1:1/x", "connection refused"},
+		{"no URL at all", "postgres://%zz", "read the database URL"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(t.Context(), Options{URL: test.url})
+			if err == nil {
+				_ = s.Close()
+				t.Fatal("it opened")
+			}
+			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got %q, want %q in it and no password", err, test.want)
+			}
+		})
+	}
+}
+
+// TestSessionsKeepTheGuarantee gives the role defaults that would break
+// exactly-once, and checks that writers do not take them.
+func TestSessionsKeepTheGuarantee(t *testing.T) {
+	t.Parallel()
+	url := testdb.Postgres(t)
+	setup := open(t, Options{URL: url})
+	_, err := setup.writers.Exec(t.Context(), `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+	END $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{URL: url})
+	var commit, isolation string
+	err = s.writers.QueryRow(t.Context(),
+		`SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')`).Scan(&commit, &isolation)
+	if err != nil || commit != "on" || isolation != "read committed" {
+		t.Errorf("writers have synchronous_commit %q and isolation %q (%v)", commit, isolation, err)
+	}
+}
+
+// TestFollowerWaitsForSlowTransactions has a transaction that stored an event
+// early and commits late. A follower must not pass its place before that.
+func TestFollowerWaitsForSlowTransactions(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	ctx := t.Context()
+	start, err := s.Settled(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := s.writers.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = slow.Rollback(ctx) }()
+	_, err = slow.Exec(ctx, `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
+		VALUES (1, 't', 'slow', now(), 's', '{}')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(ctx, someEvents("fast", 3)); err != nil {
+		t.Fatal(err)
+	}
+	// Below the slow transaction others may end, in this or another database of
+	// the server; what it holds back is itself and all after it.
+	records, next, err := s.Newer(ctx, store.Filter{}, start, 10)
+	if err != nil || len(records) != 0 {
+		t.Fatalf("while a transaction runs that came first: %d events, %v", len(records), err)
+	}
+	if seen, err := s.Older(ctx, store.Filter{}, store.Position{}, 10); err != nil || len(seen) != 3 {
+		t.Fatalf("a reader who does not follow sees %d events, %v; want the 3 committed", len(seen), err)
+	}
+	if err := slow.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	deadline := time.Now().Add(10 * time.Second)
+	for len(got) < 4 && time.Now().Before(deadline) { // other tests' transactions may hold the horizon for a moment
+		if records, next, err = s.Newer(ctx, store.Filter{}, next, 10); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			got = append(got, r.ID)
+		}
+	}
+	if want := "[slow fast-0 fast-1 fast-2]"; fmt.Sprint(got) != want {
+		t.Errorf("the follower saw %v, want %s", got, want)
+	}
+}
+
+// TestShardsFollowConcurrency proves that counters have as many rows as there
+// were writers at once, not as many as there were instances.
+func TestShardsFollowConcurrency(t *testing.T) {
+	t.Parallel()
+	url := testdb.Postgres(t)
+	for i := range 10 {
+		s := open(t, Options{URL: url, Writers: 2})
+		var writers sync.WaitGroup
+		for w := range 2 {
+			writers.Go(func() {
+				for n := range 5 {
+					if _, err := s.Append(context.Background(), someEvents(fmt.Sprint(i, w, n), 2)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		writers.Wait()
+		_ = s.Close()
+	}
+	s := open(t, Options{URL: url})
+	var shards, received int
+	if err := s.readers.QueryRow(t.Context(), `SELECT count(*), sum(received) FROM audit_stats`).Scan(&shards, &received); err != nil {
+		t.Fatal(err)
+	}
+	// A connection's lock may outlive its answer by a moment, so that one more
+	// shard than writers can come into use.
+	if shards > 3 || received != 200 {
+		t.Errorf("10 instances of 2 writers use %d shards for %d events, want at most 3 for 200", shards, received)
+	}
+}
+
+// TestRefusedDataIsRejected appends what validation would never let through.
+func TestRefusedDataIsRejected(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	poison := someEvents("poison", 2)
+	poison[1].Payload = "{"
+	if _, err := s.Append(t.Context(), poison); !errors.Is(err, store.ErrRejected) {
+		t.Fatalf("got %v, want rejected", err)
+	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+		t.Errorf("a refused append left %+v (%v)", stats, err)
+	}
+}
+
+// TestRestoredDumpKeepsItsOrder gives rows transaction IDs from the future, as a
+// dump from a busier cluster has them.
+func TestRestoredDumpKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	url := testdb.Postgres(t)
+	s := open(t, Options{URL: url})
+	ctx := t.Context()
+	for _, id := range []string{"first", "second"} {
+		if _, err := s.Append(ctx, someEvents(id, 2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.writers.Exec(ctx, `UPDATE events SET xid = (xid::text::bigint + 1000000000)::text::xid8`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Migrate(ctx, url); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(ctx, someEvents("new", 1)); err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range records {
+		got = append(got, r.ID)
+	}
+	if want := "[new-0 second-1 second-0 first-1 first-0]"; fmt.Sprint(got) != want {
+		t.Errorf("newest first: %v, want %s", got, want)
+	}
+}

@@ -1,0 +1,148 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Stats implements [store.StatsReader].
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	if s.closed.Load() {
+		return store.Stats{}, closedError("read the totals")
+	}
+	var stats store.Stats
+	err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
+	if err != nil {
+		return store.Stats{}, translate(ctx, err, "read the totals")
+	}
+	stats.Unique = stats.Received - stats.Duplicates
+	return stats, nil
+}
+
+// TopicStats implements [store.StatsReader].
+func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
+	const attempt = "read the totals of the topics"
+	if s.closed.Load() {
+		return nil, closedError(attempt)
+	}
+	rows, err := s.readers.Query(ctx, s.queries.topicStats)
+	if err != nil {
+		return nil, translate(ctx, err, attempt)
+	}
+	topics, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
+		var t store.TopicStats
+		err := row.Scan(&t.Topic, &t.Unique, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
+		t.FirstSeen, t.LastSeen = t.FirstSeen.UTC(), t.LastSeen.UTC()
+		return t, err
+	})
+	if err != nil {
+		return nil, translate(ctx, err, attempt)
+	}
+	return topics, nil
+}
+
+// Event implements [store.EventReader].
+func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
+	const attempt = "read an event"
+	if s.closed.Load() {
+		return store.Record{}, closedError(attempt)
+	}
+	rows, err := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID)
+	if err != nil {
+		return store.Record{}, translate(ctx, err, attempt)
+	}
+	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	if err != nil {
+		return store.Record{}, translate(ctx, err, attempt)
+	}
+	return record, nil
+}
+
+// Older implements [store.EventReader].
+func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, error) {
+	if before.IsZero() {
+		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
+	}
+	return s.records(ctx, "read older events", s.queries.older,
+		before.Commit, before.Seq, limit, text(filter.Topic), text(filter.Source), moment(filter.Since), moment(filter.Until))
+}
+
+// Newer implements [store.EventReader]. It reads the horizon first and the
+// events below it after that: by then none of them can change.
+func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
+	horizon, err := s.Settled(ctx)
+	if err != nil {
+		return nil, after, err
+	}
+	records, err := s.records(ctx, "read newer events", s.queries.newer,
+		after.Commit, after.Seq, limit, text(filter.Topic), text(filter.Source), moment(filter.Since), moment(filter.Until),
+		horizon.Commit)
+	switch {
+	case err != nil:
+		return nil, after, err
+	case len(records) == limit:
+		return records, records[limit-1].Position, nil
+	case horizon.Compare(after) > 0: // skip what the filter left out
+		return records, horizon, nil
+	default:
+		return records, after, nil
+	}
+}
+
+// Settled implements [store.EventReader].
+func (s *Store) Settled(ctx context.Context) (store.Position, error) {
+	const attempt = "read the horizon"
+	if s.closed.Load() {
+		return store.Position{}, closedError(attempt)
+	}
+	var horizon store.Position
+	if err := s.readers.QueryRow(ctx, s.queries.settled).Scan(&horizon.Commit); err != nil {
+		return store.Position{}, translate(ctx, err, attempt)
+	}
+	return horizon, nil
+}
+
+func (s *Store) records(ctx context.Context, attempt, query string, arguments ...any) ([]store.Record, error) {
+	if s.closed.Load() {
+		return nil, closedError(attempt)
+	}
+	rows, err := s.readers.Query(ctx, query, arguments...)
+	if err != nil {
+		return nil, translate(ctx, err, attempt)
+	}
+	records, err := pgx.CollectRows(rows, scanRecord)
+	if err != nil {
+		return nil, translate(ctx, err, attempt)
+	}
+	return records, nil
+}
+
+// scanRecord reads the columns that every query for events selects.
+func scanRecord(row pgx.CollectableRow) (store.Record, error) {
+	var r store.Record
+	err := row.Scan(&r.Position.Commit, &r.Position.Seq, &r.CreatedAt, &r.Timestamp, &r.Topic, &r.ID, &r.Source, &r.Payload)
+	r.CreatedAt, r.Timestamp = r.CreatedAt.UTC(), r.Timestamp.UTC()
+	return r, err
+}
+
+// text is a filter's value, null where it is not set.
+func text(value string) *string {
+	if value == "" {
+		return nil
+	}
+	return &value
+}
+
+// moment is a filter's bound, null where it is not set.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/sql"
+)
+
+// Options say where the database is and how much of it to use.
+type Options struct {
+	// URL is a postgres:// connection string, with every parameter that
+	// libpq and pgxpool know.
+	URL string
+	// Writers is how many connections append, default 2. More appends than
+	// that wait for one another.
+	Writers int
+	// MaxConns is how many connections read, on top of the writers, default 8.
+	MaxConns int
+	// Logger hears what is worth an operator's attention, default nobody.
+	Logger *slog.Logger
+}
+
+// Store is a [store.Store] on PostgreSQL. Make one with [Open].
+type Store struct {
+	writers *pgxpool.Pool
+	readers *pgxpool.Pool
+	logger  *slog.Logger
+	queries queries
+	columns sync.Pool
+	closed  atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to a database that [Migrate] has prepared. It fails, rather
+// than waits, when the database can't be reached ([store.ErrUnavailable]) or
+// lacks the tables.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	s := &Store{logger: options.Logger}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	s.columns.New = func() any { return new(columns) }
+	var err error
+	if s.queries, err = loadQueries(); err != nil {
+		return nil, err
+	}
+	if s.writers, err = openPool(ctx, options.URL, cmp.Or(options.Writers, 2), s.queries.writerSession); err != nil {
+		return nil, err
+	}
+	if s.readers, err = openPool(ctx, options.URL, cmp.Or(options.MaxConns, 8), s.queries.readerSession); err != nil {
+		s.writers.Close()
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		s.readers.Close()
+		s.writers.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openPool(ctx context.Context, url string, size int, session string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx leaves passwords out of its message.
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	config.MaxConns = int32(min(size, 10_000)) //nolint:gosec // bounded
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, session)
+		return err
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, translate(ctx, err, "connect to the database")
+	}
+	return pool, nil
+}
+
+// Ping implements [store.Store]: the database answers, takes writes and has the
+// tables.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.closed.Load() {
+		return closedError("ping")
+	}
+	var writable, migrated bool
+	if err := s.readers.QueryRow(ctx, s.queries.ready).Scan(&writable, &migrated); err != nil {
+		return translate(ctx, err, "reach the database")
+	}
+	switch {
+	case !migrated:
+		return fmt.Errorf("the database has no eventagg tables yet; run `eventagg migrate`: %w", store.ErrUnavailable)
+	case !writable:
+		return fmt.Errorf("the database is a standby and takes no writes: %w", store.ErrUnavailable)
+	}
+	return nil
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.writers.Close()
+	s.readers.Close()
+	return nil
+}
+
+// queries are the statements of sql/postgres/queries, by use.
+type queries struct {
+	writerSession, readerSession, ready                     string
+	append, stats, topicStats, event, older, newer, settled string
+}
+
+func loadQueries() (queries, error) {
+	var q queries
+	for name, text := range map[string]*string{
+		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
+		"append": &q.append, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
+		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
+	} {
+		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")
+		if err != nil {
+			return queries{}, fmt.Errorf("read the statement %s: %w", name, err)
+		}
+		*text = string(data)
+	}
+	return q, nil
+}

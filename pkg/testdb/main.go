@@ -1,0 +1,117 @@
+package testdb
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// environment variables that steer the package.
+const (
+	envServers = "EVENTAGG_TEST_SERVERS" // "required": a missing server fails the test
+	envDir     = "EVENTAGG_TEST_DIR"     // where the servers' data goes
+)
+
+// errMissing says that a server's program is not on this machine.
+var errMissing = errors.New("not installed")
+
+// binary is what the tests of one test binary share. It is the one variable of
+// the package: testing gives tests no other way to hand things to each other.
+var binary shared //nolint:gochecknoglobals // see above
+
+// shared is the PostgreSQL server that [Postgres] takes its databases from,
+// started by the first test that asks.
+type shared struct {
+	mu       sync.Mutex
+	running  bool // within Main
+	started  bool
+	postgres *postgres
+	err      error // why postgres is nil
+	kept     bool  // a failed test wants its database kept
+}
+
+// Main runs the tests of a binary, stops what they started, and then fails if a
+// goroutine is left. It returns the exit code for os.Exit. The options are for
+// goroutines that are meant to stay.
+func Main(m *testing.M, options ...goleak.Option) int {
+	binary.begin()
+	code := m.Run()
+	if err := binary.end(); err != nil {
+		fmt.Fprintln(os.Stderr, "testdb:", err)
+		code = max(code, 1)
+	}
+	if code != 0 {
+		return code
+	}
+	if err := goleak.Find(options...); err != nil {
+		fmt.Fprintln(os.Stderr, "testdb: goroutines are left:", err)
+		return 1
+	}
+	return 0
+}
+
+func (s *shared) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = true
+}
+
+// server returns the shared server and starts it when it is the first to ask.
+func (s *shared) server() (*postgres, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		return nil, errors.New("the package's TestMain does not call testdb.Main")
+	}
+	if !s.started {
+		s.started = true
+		s.postgres, s.err = newPostgres(PostgresOptions{NoSync: true})
+	}
+	return s.postgres, s.err
+}
+
+// keep makes the data outlive the test binary.
+func (s *shared) keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = true
+}
+
+func (s *shared) end() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = false
+	if s.postgres == nil {
+		return nil
+	}
+	err := s.postgres.stop(Fast)
+	if !s.kept {
+		err = errors.Join(err, s.postgres.remove())
+	}
+	return err
+}
+
+// Announce makes up for go test showing nothing of a package that passes: where
+// PostgreSQL is missing it writes one line to the standard error of the go
+// command that runs the test binary, saying what is left out and how to run it.
+// It does nothing where that is not possible, which is anywhere but on Linux and
+// when that is redirected to a file. One package calls it, in TestMain, so that
+// the line is there once.
+func Announce() {
+	if _, err := findPostgres(); errors.Is(err, errMissing) && os.Getenv(envServers) != "required" {
+		tellParent("eventagg: tests that need PostgreSQL or Redis are left out; scripts/test runs everything\n")
+	}
+}
+
+// unavailable ends a test that asked for a server that there is none of.
+func unavailable(t testing.TB, what string, err error) {
+	t.Helper()
+	if errors.Is(err, errMissing) && os.Getenv(envServers) != "required" {
+		t.Skipf("left out, since %s is not installed (%v); run scripts/test, which installs it", what, err)
+	}
+	t.Fatalf("testdb: start %s: %v", what, err)
+}

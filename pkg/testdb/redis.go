@@ -1,0 +1,152 @@
+package testdb
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// RedisOptions are the options of a Redis server; the zero value keeps nothing
+// on disk.
+type RedisOptions struct {
+	// Durable appends every command to a file and syncs it before it answers.
+	Durable bool
+	// Settings are put on top, as in redis.conf.
+	Settings map[string]string
+}
+
+// Redis returns the URL of an empty Redis server of the test's own, which ends
+// with the test.
+func Redis(t testing.TB) string {
+	t.Helper()
+	return StartRedis(t, RedisOptions{}).URL()
+}
+
+// StartRedis starts a Redis server for one test and removes it when that ends.
+func StartRedis(t testing.TB, options RedisOptions) *Server {
+	t.Helper()
+	server, err := newRedis(options)
+	if err != nil {
+		unavailable(t, "Redis", err)
+	}
+	return register(t, server)
+}
+
+// redis is one Redis server: a folder and, while it runs, a process.
+type redis struct {
+	program  string
+	dir      string
+	config   string // path of its configuration
+	port     int
+	password string
+	process  *process
+}
+
+func newRedis(options RedisOptions) (*redis, error) {
+	if supported != nil {
+		return nil, supported
+	}
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, fmt.Errorf("redis-server: %w", errMissing)
+	}
+	s := &redis{program: program, password: rand.Text()}
+	if s.dir, err = newFolder("redis"); err != nil {
+		return nil, err
+	}
+	if s.port, err = freePort(); err == nil {
+		// A file, since other users of the machine can read a command line.
+		s.config, err = writeFile(s.dir, "redis.conf", s.configuration(options))
+	}
+	if err == nil {
+		err = s.start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.remove())
+	}
+	return s, nil
+}
+
+func (s *redis) configuration(options RedisOptions) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "bind 127.0.0.1\nport %d\nrequirepass %s\ndir %q\nsave \"\"\n", s.port, s.password, s.dir)
+	if options.Durable {
+		text.WriteString("appendonly yes\nappendfsync always\n")
+	}
+	for name, value := range options.Settings {
+		fmt.Fprintf(&text, "%s %s\n", name, value)
+	}
+	return text.String()
+}
+
+func (s *redis) log() string { return filepath.Join(s.dir, "log") }
+
+func (s *redis) start() error {
+	logFile, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = logFile.Close() }()
+	cmd := exec.Command(s.program, s.config) //nolint:gosec // a program of our choice
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
+	if s.process, err = spawn(cmd, syscall.SIGKILL); err != nil {
+		return err
+	}
+	if err := s.process.until(s.ready); err != nil {
+		return fmt.Errorf("redis: %w: %s", errors.Join(err, s.stop(Immediate)), tail(s.log()))
+	}
+	return nil
+}
+
+// ready asks the server; while it loads its data it answers with an error.
+func (s *redis) ready() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.host())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	if _, err := fmt.Fprintf(conn, "AUTH %s\r\nPING\r\n", s.password); err != nil {
+		return false
+	}
+	answers := bufio.NewScanner(conn)
+	return answers.Scan() && answers.Text() == "+OK" && answers.Scan() && answers.Text() == "+PONG"
+}
+
+func (s *redis) stop(mode Mode) error {
+	if s.process == nil {
+		return nil
+	}
+	signal := syscall.SIGTERM
+	if mode == Immediate {
+		signal = syscall.SIGKILL
+	}
+	err := s.process.end(signal)
+	s.process = nil
+	return err
+}
+
+func (s *redis) pid() (int, bool)    { return s.process.pid() }
+func (s *redis) host() string        { return "127.0.0.1:" + strconv.Itoa(s.port) }
+func (s *redis) remove() error       { return os.RemoveAll(s.dir) }
+func (s *redis) restartHint() string { return s.program + " " + s.config }
+
+func (s *redis) address() string {
+	address := url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: s.host(), Path: "0"}
+	return address.String()
+}

@@ -1,0 +1,12 @@
+-- Up to $3 events before the position ($1, $2), newest first. A filter that is
+-- null lets everything through. Readers plan each call for its own values
+-- (plan_cache_mode), so that a null filter vanishes and a set one finds its index.
+SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
+FROM events
+WHERE (xid, seq) < ($1::xid8, $2::integer)
+  AND ($4::text IS NULL OR topic = $4)
+  AND ($5::text IS NULL OR source = $5)
+  AND ($6::timestamptz IS NULL OR created_at >= $6)
+  AND ($7::timestamptz IS NULL OR created_at < $7)
+ORDER BY xid DESC, seq DESC
+LIMIT $3

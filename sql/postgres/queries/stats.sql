@@ -1,0 +1,6 @@
+-- The totals, at one moment.
+SELECT
+    coalesce(sum(received), 0)::bigint,
+    coalesce(sum(duplicates), 0)::bigint,
+    (SELECT count(*) FROM (SELECT DISTINCT topic FROM topic_stats) AS active)
+FROM audit_stats

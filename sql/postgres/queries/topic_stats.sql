@@ -1,0 +1,5 @@
+-- The totals of each topic, most received first.
+SELECT topic, sum(received - duplicates)::bigint, sum(duplicates)::bigint, min(first_seen), max(last_seen)
+FROM topic_stats
+GROUP BY topic
+ORDER BY sum(received) DESC, topic
