@@ -2,10 +2,8 @@ package event
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -13,128 +11,113 @@ import (
 // event, or an [*InvalidError] with every fault that can be found: a wrong
 // timestamp does not hide a missing topic. Members it does not know are
 // ignored. The event keeps no reference to data.
-func Decode(data []byte) (Event, error) {
-	var (
-		found faults
-		e     Event
-	)
-	raw, err := split(&found, data)
+func Decode(data []byte) (Event, error) { return NewDecoder().Decode(data) }
+
+// Decoder decodes one event after another and keeps its working memory in
+// between. It is not safe for concurrent use; make one with [NewDecoder].
+type Decoder struct {
+	input   bytes.Buffer
+	members *jsontext.Decoder
+	payload *jsontext.Decoder
+	lenient jsontext.Options
+	text    []byte // all texts of the event, one behind the other
+}
+
+// NewDecoder returns a Decoder without working memory yet.
+func NewDecoder() *Decoder {
+	d := &Decoder{lenient: json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	d.members = jsontext.NewDecoder(&d.input, d.lenient)
+	d.payload = jsontext.NewDecoder(&d.input)
+	return d
+}
+
+// keptBytes is how much working memory a Decoder keeps for the next event.
+const keptBytes = 64 << 10
+
+// Decode is [Decode] with the Decoder's memory.
+func (d *Decoder) Decode(data []byte) (Event, error) {
+	var found faults
+	raw, err := d.split(&found, data)
 	if err != nil {
 		found.add(fieldBody, err.Error())
 		return Event{}, found.err()
 	}
-	e.Topic = decodeText(&found, fieldTopic, raw.topic, MaxTopicBytes)
-	e.ID = decodeText(&found, fieldID, raw.id, MaxIDBytes)
-	if text, ok := decodeString(&found, fieldTimestamp, raw.timestamp); ok {
-		if e.Timestamp, err = ParseTime(text); err != nil {
+	if cap(d.text) > keptBytes {
+		d.text = nil
+	}
+	d.text = d.text[:0]
+	topic := d.unquote(&found, fieldTopic, raw.topic)
+	id := d.unquote(&found, fieldID, raw.id)
+	timestamp := d.unquote(&found, fieldTimestamp, raw.timestamp)
+	source := d.unquote(&found, fieldSource, raw.source)
+	payload := d.compact(&found, raw.payload)
+
+	// One string holds all texts of the event: one allocation instead of four.
+	texts := string(d.text)
+	var e Event
+	e.Topic = topic.check(&found, fieldTopic, texts, MaxTopicBytes)
+	e.ID = id.check(&found, fieldID, texts, MaxIDBytes)
+	if timestamp.there {
+		if e.Timestamp, err = ParseTime(timestamp.of(texts)); err != nil {
 			found.add(fieldTimestamp, err.Error())
 		}
 	}
-	e.Source = decodeText(&found, fieldSource, raw.source, MaxSourceBytes)
-	if present(&found, fieldPayload, raw.payload) {
-		e.Payload, _ = checkPayload(&found, raw.payload)
-	}
+	e.Source = source.check(&found, fieldSource, texts, MaxSourceBytes)
+	e.Payload = payload.of(texts)
 	if len(found) > 0 {
 		return Event{}, found.err()
 	}
 	return e, nil
 }
 
-// members holds the raw values of an event's five members; nil is absent.
-type members struct {
-	topic, id, timestamp, source, payload jsontext.Value
+// span is where one text of the event lies among all of them.
+type span struct {
+	from, to int
+	there    bool
 }
 
-func (m *members) field(name string) *jsontext.Value {
-	switch name {
-	case fieldTopic:
-		return &m.topic
-	case fieldID:
-		return &m.id
-	case fieldTimestamp:
-		return &m.timestamp
-	case fieldSource:
-		return &m.source
-	case fieldPayload:
-		return &m.payload
-	default:
-		return nil
+func (s span) of(texts string) string { return texts[s.from:s.to] }
+
+func (s span) check(found *faults, field, texts string, maxBytes int) string {
+	text := s.of(texts)
+	if s.there {
+		checkText(found, field, text, maxBytes)
 	}
+	return text
 }
 
-// Faults of the body as a whole, worded to follow "body".
-var (
-	errEmpty     = errors.New("is empty; expected a JSON object")
-	errNotObject = errors.New("must be a JSON object")
-	errTrailing  = errors.New("must end after the JSON object")
-)
-
-// split cuts the text of an object into its members without looking into them:
-// faults inside a member are that member's, and don't end the search for more.
-func split(found *faults, data []byte) (members, error) {
-	var m members
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	switch dec.PeekKind() {
-	case '{':
-	case jsontext.KindInvalid:
-		return m, syntaxFault(dec)
-	default:
-		return m, errNotObject
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return m, badJSON(err)
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return m, badJSON(err)
-		}
-		field := name.String()
-		slot := m.field(field)
-		if slot != nil && *slot != nil {
-			found.add(field, "must not be there twice")
-			slot = nil
-		}
-		if slot == nil {
-			err = dec.SkipValue()
-		} else {
-			// The decoder reads from data itself, so the value stays valid.
-			*slot, err = dec.ReadValue()
-		}
-		if err != nil {
-			return m, badJSON(err)
-		}
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return m, badJSON(err)
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return m, errTrailing
-	}
-	return m, nil
-}
-
-// syntaxFault says why there is no first token.
-func syntaxFault(dec *jsontext.Decoder) error {
-	_, err := dec.ReadToken()
-	if errors.Is(err, io.EOF) {
-		return errEmpty
-	}
-	return badJSON(err)
-}
-
-// badJSON words a syntax error for the sender, with its place in the text.
-func badJSON(err error) error {
-	var syntax *jsontext.SyntacticError
+// unquote adds the text of a JSON string to d.text.
+func (d *Decoder) unquote(found *faults, field string, raw jsontext.Value) span {
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return errors.New("is not valid JSON: it ends too early")
-	case errors.As(err, &syntax) && syntax.Err != nil:
-		return fmt.Errorf("is not valid JSON: %w at byte %d", syntax.Err, syntax.ByteOffset)
-	default:
-		return errors.New("is not valid JSON")
+	case !present(found, field, raw):
+		return span{}
+	case raw.Kind() != '"':
+		found.add(field, "must be a string")
+		return span{}
 	}
+	from := len(d.text)
+	text, err := jsontext.AppendUnquote(d.text, raw)
+	if err != nil {
+		found.add(field, "must be valid UTF-8 without lone surrogates")
+		return span{}
+	}
+	d.text = text
+	return span{from: from, to: len(text), there: true}
+}
+
+// compact adds the text of a payload to d.text.
+func (d *Decoder) compact(found *faults, raw jsontext.Value) span {
+	if !present(found, fieldPayload, raw) {
+		return span{}
+	}
+	from := len(d.text)
+	text, err := d.appendPayload(d.text, raw)
+	if err != nil {
+		found.add(fieldPayload, err.Error())
+		return span{}
+	}
+	d.text = text
+	return span{from: from, to: len(text), there: true}
 }
 
 // present reports whether a member is there and not null, and notes it if not.
@@ -148,28 +131,4 @@ func present(found *faults, field string, raw jsontext.Value) bool {
 		return false
 	}
 	return true
-}
-
-func decodeString(found *faults, field string, raw jsontext.Value) (string, bool) {
-	if !present(found, field, raw) {
-		return "", false
-	}
-	if raw.Kind() != '"' {
-		found.add(field, "must be a string")
-		return "", false
-	}
-	text, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil {
-		found.add(field, "must be valid UTF-8 without lone surrogates")
-		return "", false
-	}
-	return string(text), true
-}
-
-func decodeText(found *faults, field string, raw jsontext.Value, maxBytes int) string {
-	text, ok := decodeString(found, field, raw)
-	if ok {
-		checkText(found, field, text, maxBytes)
-	}
-	return text
 }

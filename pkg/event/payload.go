@@ -10,31 +10,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checkPayload applies the rules of a payload to the text of one JSON value and
-// returns it without insignificant white space. It stops at the first fault: a
+// appendPayload checks the text of one JSON value by the rules of a payload and
+// appends it without insignificant white space. It stops at the first fault: a
 // payload that is broken in one place can rarely be read beyond it.
-func checkPayload(found *faults, raw []byte) (string, bool) {
-	if kind := jsontext.Value(raw).Kind(); kind != '{' {
-		found.add(fieldPayload, "must be a JSON object")
-		return "", false
+func (d *Decoder) appendPayload(dst []byte, raw jsontext.Value) ([]byte, error) {
+	if raw.Kind() != '{' {
+		return dst, errObject
 	}
-	if err := walkPayload(raw); err != nil {
-		found.add(fieldPayload, err.Error())
-		return "", false
+	if err := d.walk(raw); err != nil {
+		return dst, err
 	}
-	compact := jsontext.Value(raw)
-	if hasSpace(raw) {
-		compact = bytes.Clone(raw)
-		if err := compact.Compact(); err != nil {
-			found.add(fieldPayload, badJSON(err).Error())
-			return "", false
-		}
+	if !hasSpace(raw) {
+		return append(dst, raw...), nil
 	}
-	return string(compact), true
+	return jsontext.AppendFormat(dst, raw, jsontext.PreserveRawStrings(true))
 }
 
 // Faults of a payload, worded to follow the field's name.
 var (
+	errObject    = errors.New("must be a JSON object")
 	errDepth     = fmt.Errorf("must not be nested deeper than %d levels", MaxPayloadDepth)
 	errNUL       = errors.New("must not contain the character U+0000")
 	errDuplicate = errors.New("must not have the same member name twice in one object")
@@ -42,10 +36,12 @@ var (
 	errDigits    = fmt.Errorf("must not have a number of more than %d digits written out in full", MaxNumberDigits)
 )
 
-// walkPayload reads the value once, token by token. The decoder itself refuses
+// walk reads the value once, token by token. The decoder itself refuses
 // duplicate names, invalid UTF-8 and lone surrogates.
-func walkPayload(raw []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
+func (d *Decoder) walk(raw jsontext.Value) error {
+	d.input = *bytes.NewBuffer(raw)
+	dec := d.payload
+	dec.Reset(&d.input)
 	for {
 		switch dec.PeekKind() {
 		case '"':
@@ -115,24 +111,32 @@ func hasNUL(literal []byte) bool {
 // 1.5e3 is 1500, 1e-2 is 0.01. Zeros before the first other digit of the whole
 // part need no place.
 func digitsInFull(literal []byte) int {
-	mantissa, exponent, _ := bytes.Cut(bytes.ToLower(literal), []byte("e"))
+	mantissa, exponent := literal, ""
+	if i := max(bytes.IndexByte(literal, 'e'), bytes.IndexByte(literal, 'E')); i >= 0 {
+		mantissa, exponent = literal[:i], string(literal[i+1:])
+	}
 	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(mantissa, []byte("-")), []byte("."))
 	shift := 0
-	if len(exponent) > 0 {
+	if exponent != "" {
 		var err error
-		if shift, err = strconv.Atoi(string(exponent)); err != nil {
+		if shift, err = strconv.Atoi(exponent); err != nil {
 			return MaxNumberDigits + 1 // beyond any int
 		}
 		shift = min(max(shift, -maxShift), maxShift)
 	}
-	significant := bytes.TrimLeft(append(bytes.Clone(whole), fraction...), "0")
-	if len(significant) == 0 { // zero keeps its places behind the point only
-		return 1 + max(0, len(fraction)-shift)
+	places := max(0, len(fraction)-shift)
+	leading := zeros(whole) // zeros before the first other digit
+	if leading == len(whole) {
+		leading += zeros(fraction)
+		if leading == len(whole)+len(fraction) { // zero keeps its places behind the point only
+			return 1 + places
+		}
 	}
-	leading := len(whole) + len(fraction) - len(significant) // zeros before the first other digit
-	wholeDigits := max(1, len(whole)+shift-leading)
-	return wholeDigits + max(0, len(fraction)-shift)
+	return max(1, len(whole)+shift-leading) + places
 }
+
+// zeros counts the zeros at the front.
+func zeros(digits []byte) int { return len(digits) - len(bytes.TrimLeft(digits, "0")) }
 
 // maxShift bounds the exponents that digitsInFull adds up, so that no sum can
 // overflow. An event is never that long.

@@ -41,7 +41,9 @@ func (e Event) Validate() error {
 	checkText(&found, fieldID, e.ID, MaxIDBytes)
 	checkTimestamp(&found, e.Timestamp)
 	checkText(&found, fieldSource, e.Source, MaxSourceBytes)
-	if compact, ok := checkPayload(&found, []byte(e.Payload)); ok && compact != e.Payload {
+	if compact, err := NewDecoder().appendPayload(nil, []byte(e.Payload)); err != nil {
+		found.add(fieldPayload, err.Error())
+	} else if string(compact) != e.Payload {
 		found.add(fieldPayload, "must have no white space between its tokens")
 	}
 	return found.err()
