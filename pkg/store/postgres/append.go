@@ -23,9 +23,11 @@ const maxAttempts = 4
 // then answer "duplicate" to a caller whose event the lost COMMIT has stored,
 // and count a repeat that nobody sent. That error goes to the caller.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	if s.closed.Load() {
-		return nil, closedError("append events")
+	const attempt = "append events"
+	if err := s.enter(attempt); err != nil {
+		return nil, err
 	}
+	defer s.life.RUnlock()
 	if err := ctx.Err(); err != nil || len(events) == 0 {
 		return nil, err
 	}
@@ -35,13 +37,13 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 		s.columns.Put(c)
 	}()
 	c.fill(events)
-	for attempt := 1; ; attempt++ {
+	for tries := 1; ; tries++ {
 		outcomes, err := s.appendOnce(ctx, c)
 		if err == nil {
 			return outcomes, nil
 		}
-		if !rolledBack(err) || attempt == maxAttempts {
-			return nil, translate(ctx, err, "append events")
+		if !rolledBack(err) || tries == maxAttempts {
+			return nil, translate(ctx, err, attempt)
 		}
 	}
 }

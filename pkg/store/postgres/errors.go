@@ -55,7 +55,3 @@ func class(err *pgconn.PgError) string {
 	}
 	return err.Code[:2]
 }
-
-func closedError(attempted string) error {
-	return fmt.Errorf("%s: %w", attempted, store.ErrClosed)
-}

@@ -13,13 +13,15 @@ import (
 
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	if s.closed.Load() {
-		return store.Stats{}, closedError("read the totals")
+	const attempt = "read the totals"
+	if err := s.enter(attempt); err != nil {
+		return store.Stats{}, err
 	}
+	defer s.life.RUnlock()
 	var stats store.Stats
 	err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
 	if err != nil {
-		return store.Stats{}, translate(ctx, err, "read the totals")
+		return store.Stats{}, translate(ctx, err, attempt)
 	}
 	stats.Unique = stats.Received - stats.Duplicates
 	return stats, nil
@@ -28,9 +30,10 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 	const attempt = "read the totals of the topics"
-	if s.closed.Load() {
-		return nil, closedError(attempt)
+	if err := s.enter(attempt); err != nil {
+		return nil, err
 	}
+	defer s.life.RUnlock()
 	rows, err := s.readers.Query(ctx, s.queries.topicStats)
 	if err != nil {
 		return nil, translate(ctx, err, attempt)
@@ -50,9 +53,10 @@ func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	const attempt = "read an event"
-	if s.closed.Load() {
-		return store.Record{}, closedError(attempt)
+	if err := s.enter(attempt); err != nil {
+		return store.Record{}, err
 	}
+	defer s.life.RUnlock()
 	rows, err := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID)
 	if err != nil {
 		return store.Record{}, translate(ctx, err, attempt)
@@ -98,9 +102,10 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 // Settled implements [store.EventReader].
 func (s *Store) Settled(ctx context.Context) (store.Position, error) {
 	const attempt = "read the horizon"
-	if s.closed.Load() {
-		return store.Position{}, closedError(attempt)
+	if err := s.enter(attempt); err != nil {
+		return store.Position{}, err
 	}
+	defer s.life.RUnlock()
 	var horizon store.Position
 	if err := s.readers.QueryRow(ctx, s.queries.settled).Scan(&horizon.Commit); err != nil {
 		return store.Position{}, translate(ctx, err, attempt)
@@ -109,9 +114,10 @@ func (s *Store) Settled(ctx context.Context) (store.Position, error) {
 }
 
 func (s *Store) records(ctx context.Context, attempt, query string, arguments ...any) ([]store.Record, error) {
-	if s.closed.Load() {
-		return nil, closedError(attempt)
+	if err := s.enter(attempt); err != nil {
+		return nil, err
 	}
+	defer s.life.RUnlock()
 	rows, err := s.readers.Query(ctx, query, arguments...)
 	if err != nil {
 		return nil, translate(ctx, err, attempt)

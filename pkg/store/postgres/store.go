@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,7 +35,9 @@ type Store struct {
 	logger  *slog.Logger
 	queries queries
 	columns sync.Pool
-	closed  atomic.Bool
+
+	life   sync.RWMutex // held for reading by calls under way
+	closed bool
 }
 
 var _ store.Store = (*Store)(nil)
@@ -93,12 +94,14 @@ func openPool(ctx context.Context, url string, size int, session string) (*pgxpo
 // Ping implements [store.Store]: the database answers, takes writes and has the
 // tables.
 func (s *Store) Ping(ctx context.Context) error {
-	if s.closed.Load() {
-		return closedError("ping")
+	const attempt = "reach the database"
+	if err := s.enter(attempt); err != nil {
+		return err
 	}
+	defer s.life.RUnlock()
 	var writable, migrated bool
 	if err := s.readers.QueryRow(ctx, s.queries.ready).Scan(&writable, &migrated); err != nil {
-		return translate(ctx, err, "reach the database")
+		return translate(ctx, err, attempt)
 	}
 	switch {
 	case !migrated:
@@ -111,11 +114,25 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements [store.Store].
 func (s *Store) Close() error {
-	if s.closed.Swap(true) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
 		return nil
 	}
+	s.closed = true
 	s.writers.Close()
 	s.readers.Close()
+	return nil
+}
+
+// enter begins a call: the store stays open until life is unlocked again, which
+// is the caller's to do where the error is nil.
+func (s *Store) enter(attempt string) error {
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return fmt.Errorf("%s: %w", attempt, store.ErrClosed)
+	}
 	return nil
 }
 

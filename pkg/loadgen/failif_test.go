@@ -1,0 +1,105 @@
+package loadgen
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func sampleReport() Report {
+	return Report{
+		Counts:  Counts{Sent: 20_000, Success: 14_000, Ignored: 6_000, Retried: 2},
+		Elapsed: 1234 * time.Millisecond,
+		Rate:    16207.46,
+		Latency: Latency{
+			P50: 812 * time.Microsecond, P90: 2345 * time.Microsecond, P99: 50 * time.Millisecond,
+			P999: 123456 * time.Microsecond, Max: 1204 * time.Millisecond,
+		},
+	}
+}
+
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		text     string
+		failed   bool
+		measured string
+	}{
+		"a latency below its bound":           {"p99>51ms", false, "50ms"},
+		"a latency at its bound is not above": {"p99>50ms", false, "50ms"},
+		"a latency at its bound is at least":  {"p99>=50ms", true, "50ms"},
+		"a latency above its bound":           {"max > 1.2s", true, "1.204s"},
+		"a metric with a dot":                 {"p99.9>0.1s", true, "123.456ms"},
+		"a median in spaces":                  {" p50 < 1ms ", true, "812µs"},
+		"the ninetieth":                       {"p90<=2ms", false, "2.345ms"},
+		"a rate below what is wanted":         {"rate<20000", true, "16,207.5 events/s"},
+		"a rate as wanted":                    {"rate<1e4", false, "16,207.5 events/s"},
+		"no event may fail":                   {"failed>0", false, "0"},
+		"no request may be retried":           {"retried>0", true, "2"},
+		"a number of answers":                 {"success<14000", false, "14,000"},
+		"a number of repeats at its bound":    {"ignored<=6000", true, "6,000"},
+		"nothing invalid":                     {"invalid>0", false, "0"},
+		"everything sent":                     {"sent<20000", false, "20,000"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check, err := ParseCheck(test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result := check.Eval(sampleReport())
+			if result.Failed != test.failed || result.Measured != test.measured {
+				t.Errorf("%s: failed %v at %s, want %v at %s", test.text, result.Failed, result.Measured, test.failed, test.measured)
+			}
+			if line := result.String(); !strings.Contains(line, test.measured) || strings.Contains(line, "FAILED") != test.failed {
+				t.Errorf("line %q", line)
+			}
+		})
+	}
+}
+
+func TestWrongChecksAreExplained(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"":             "expected a metric",
+		"p99":          "expected a metric",
+		"p99=50ms":     "expected a metric",
+		"p98>50ms":     `no metric "p98"; there are p50, p90`,
+		">50ms":        `no metric ""`,
+		"p99>50":       "no duration",
+		"p99>-5ms":     "no duration",
+		"p99>":         "no duration",
+		"rate<50ms":    "no number",
+		"rate<NaN":     "no number",
+		"failed>-1":    "no number",
+		"failed>=Inf":  "no number",
+		"failed>>0":    "no number",
+		"rate=>100":    "no metric",
+		"p99.9 >= <1s": "no duration",
+	}
+	for text, want := range tests {
+		if _, err := ParseCheck(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzParseCheck(f *testing.F) {
+	for _, seed := range []string{"p99>50ms", "rate<=1e4", "failed > 0", "p99.9>=1h2m3.5s", "max<0.1us"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		check, err := ParseCheck(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseCheck(check.String())
+		if err != nil || again != check {
+			t.Fatalf("%q is read as %+v, which writes %q and is read as %+v, %v", text, check, check.String(), again, err)
+		}
+		if check.Eval(Report{}).Measured == "" {
+			t.Fatalf("%q measures nothing", text)
+		}
+	})
+}

@@ -1,0 +1,62 @@
+package loadgen
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// memory numbers the keys of a file and remembers what was sent under each.
+type memory struct {
+	seed    maphash.Seed
+	indexes map[event.Key]int64
+	keys    []event.Key
+	first   []uint64           // fingerprint of version 0, by index
+	further map[int64][]uint64 // fingerprints of versions 1 and up
+}
+
+func newMemory() *memory {
+	return &memory{seed: maphash.MakeSeed(), indexes: map[event.Key]int64{}, further: map[int64][]uint64{}}
+}
+
+// mark returns which key and which version of its content e is. Without a
+// memory nobody will ask, and every event is the first.
+func (m *memory) mark(e event.Event) Mark {
+	if m == nil {
+		return Mark{}
+	}
+	hash := fingerprint(m.seed, e)
+	index, ok := m.indexes[e.Key()]
+	if !ok {
+		index = int64(len(m.keys))
+		m.indexes[e.Key()] = index
+		m.keys = append(m.keys, e.Key())
+		m.first = append(m.first, hash)
+		return Mark{Index: index}
+	}
+	if m.first[index] == hash {
+		return Mark{Index: index}
+	}
+	at := slices.Index(m.further[index], hash)
+	if at < 0 {
+		at = len(m.further[index])
+		m.further[index] = append(m.further[index], hash)
+	}
+	return Mark{Index: index, Version: at + 1}
+}
+
+func (m *memory) matches(index int64, version int, stored event.Event) bool {
+	if stored.Key() != m.keys[index] {
+		return false
+	}
+	hash := fingerprint(m.seed, stored)
+	switch {
+	case version < 0:
+		return hash == m.first[index] || slices.Contains(m.further[index], hash)
+	case version == 0:
+		return hash == m.first[index]
+	default:
+		return hash == m.further[index][version-1]
+	}
+}

@@ -1,0 +1,159 @@
+package loadgen
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/dustin/go-humanize"
+)
+
+// Latency is how long answers took, all attempts of a request together: from
+// the planned time at a constant rate, from sending otherwise.
+type Latency struct {
+	P50, P90, P99, P999, Max time.Duration
+}
+
+func newLatency(h *hdrhistogram.Histogram) Latency {
+	at := func(percentile float64) time.Duration {
+		// The histogram answers the upper end of a bucket, which can lie above
+		// the largest value there was.
+		return time.Duration(min(h.ValueAtPercentile(percentile), h.Max())) * time.Microsecond
+	}
+	if h.TotalCount() == 0 {
+		return Latency{}
+	}
+	return Latency{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: at(100)}
+}
+
+// MarshalJSON writes milliseconds: {"p50":1.234,"p90":…,"p99":…,"p99.9":…,"max":…}.
+func (l Latency) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		P50  float64 `json:"p50"`
+		P90  float64 `json:"p90"`
+		P99  float64 `json:"p99"`
+		P999 float64 `json:"p99.9"`
+		Max  float64 `json:"max"`
+	}{millis(l.P50), millis(l.P90), millis(l.P99), millis(l.P999), millis(l.Max)})
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// Report is what a run did.
+type Report struct {
+	Counts
+	// BadLines counts the lines of a file that were no valid events and were
+	// not sent.
+	BadLines int64
+	// Elapsed is from the beginning of the run to its last answer.
+	Elapsed time.Duration
+	// Rate is the number of answered events a second.
+	Rate    float64
+	Latency Latency
+	// FirstFailure is the message of one of the failures, where there are any.
+	FirstFailure string
+	// Interrupted says that the run was stopped before its end.
+	Interrupted bool
+	// Proof is nil unless the run was verified.
+	Proof *Proof
+	// Checks are the results of --fail-if, in their order.
+	Checks []CheckResult
+}
+
+// MarshalJSON writes one object; times are in seconds, latencies in
+// milliseconds, the rate in events a second.
+func (r Report) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // checks have < and > in them
+	err := enc.Encode(struct {
+		Counts
+		BadLines     int64         `json:"bad_lines"`
+		Elapsed      float64       `json:"elapsed_seconds"`
+		Rate         float64       `json:"events_per_second"`
+		Latency      Latency       `json:"latency_ms"`
+		FirstFailure string        `json:"first_failure,omitempty"`
+		Interrupted  bool          `json:"interrupted,omitempty"`
+		Proof        *Proof        `json:"verify,omitempty"`
+		Checks       []CheckResult `json:"fail_if,omitempty"`
+	}{
+		r.Counts, r.BadLines, roundTo(r.Elapsed.Seconds(), 1e6), roundTo(r.Rate, 10), r.Latency,
+		r.FirstFailure, r.Interrupted, r.Proof, r.Checks,
+	})
+	return out.Bytes(), err
+}
+
+func roundTo(value, parts float64) float64 { return math.Round(value*parts) / parts }
+
+// WriteText writes the report for people: a table, then the proof and the
+// checks, where there are any.
+func (r Report) WriteText(out io.Writer) error {
+	t := &text{}
+	for _, row := range r.rows() {
+		t.line("%-9s %s%s", row.name, pad(row.value, rowWidth), row.note)
+	}
+	if r.Interrupted {
+		t.line("stopped before its end; what was under way counts as failed")
+	}
+	if r.FirstFailure != "" {
+		t.line("first failure: %s", r.FirstFailure)
+	}
+	for _, check := range r.Checks {
+		t.line("%s", check)
+	}
+	if err := t.writeTo(out); err != nil {
+		return err
+	}
+	if r.Proof == nil {
+		return nil
+	}
+	return r.Proof.WriteText(out)
+}
+
+// rowWidth has room for the numbers of a run of 100 million events.
+const rowWidth = 12
+
+type row struct{ name, value, note string }
+
+func (r Report) rows() []row {
+	rows := []row{
+		{"sent", humanize.Comma(r.Sent), ""},
+		{"success", humanize.Comma(r.Success), ""},
+		{"ignored", humanize.Comma(r.Ignored), r.share()},
+		{"queued", humanize.Comma(r.Queued), ""},
+		{"invalid", humanize.Comma(r.Invalid), ""},
+		{"failed", humanize.Comma(r.Failed), ""},
+		{"retried", humanize.Comma(r.Retried), ""},
+	}
+	if r.BadLines > 0 {
+		rows = append(rows, row{"bad lines", humanize.Comma(r.BadLines), ""})
+	}
+	return append(
+		rows,
+		row{"elapsed", formatDuration(r.Elapsed), ""},
+		row{"rate", humanize.Comma(int64(math.Round(r.Rate))), " events/s"},
+		row{"p50", formatDuration(r.Latency.P50), ""},
+		row{"p90", formatDuration(r.Latency.P90), ""},
+		row{"p99", formatDuration(r.Latency.P99), ""},
+		row{"p99.9", formatDuration(r.Latency.P999), ""},
+		row{"max", formatDuration(r.Latency.Max), ""},
+	)
+}
+
+// share says which part of the answers was ignored.
+func (r Report) share() string {
+	if r.Ignored == 0 || r.Answered() == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f %%)", 100*float64(r.Ignored)/float64(r.Answered()))
+}
+
+// pad puts a value at the right end of width characters, not bytes.
+func pad(value string, width int) string {
+	return fmt.Sprintf("%*s%s", max(0, width-utf8.RuneCountInString(value)), "", value)
+}

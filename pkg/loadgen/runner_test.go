@@ -1,0 +1,335 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func noJitter() float64 { return 0 }
+
+// wantCounts compares all counters at once.
+func wantCounts(t *testing.T, got, want Counts) {
+	t.Helper()
+	if got != want {
+		t.Errorf("counts\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestRunSendsEverythingOnceWhateverTheShape(t *testing.T) {
+	t.Parallel()
+	for _, shape := range []Options{
+		{}, {Concurrency: 1}, {Concurrency: 7, BatchSize: 10}, {Concurrency: 64, BatchSize: 3}, {Concurrency: 3, Rate: 1e9},
+	} {
+		t.Run(fmt.Sprintf("%d workers with %d events each at rate %v", shape.Concurrency, shape.BatchSize, shape.Rate), func(t *testing.T) {
+			t.Parallel()
+			target := newMemoryStore()
+			g := mustGenerator(t, GeneratorOptions{Count: 5000, DupRate: 0.3, Seed: 3})
+			r := New(target, g.Source(), shape)
+			report, err := r.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCounts(t, report.Counts, Counts{Sent: 5000, Success: 3500, Ignored: 1500})
+			if len(target.records) != 3500 {
+				t.Errorf("%d events stored", len(target.records))
+			}
+			if report.Rate <= 0 || report.Latency.P50 <= 0 || report.Latency.Max < report.Latency.P999 {
+				t.Errorf("rate %v, latency %+v", report.Rate, report.Latency)
+			}
+			if p := r.Progress(); p.Counts != report.Counts || p.Total != 5000 || p.Elapsed <= 0 {
+				t.Errorf("progress %+v", p)
+			}
+		})
+	}
+}
+
+func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := newMemoryStore()
+		target.before = func(_ context.Context, number int) error {
+			if number <= 2 {
+				return fmt.Errorf("append: %w", &store.RetryError{Err: store.ErrOverloaded, After: 3 * time.Second})
+			}
+			return nil
+		}
+		ledger := &Ledger{}
+		g := mustGenerator(t, GeneratorOptions{Count: 3})
+		report, err := New(target, g.Source(), Options{Concurrency: 1, Jitter: noJitter, Ledger: ledger}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, report.Counts, Counts{Sent: 3, Success: 3, Retried: 2})
+		if report.Elapsed != 6*time.Second || report.Latency.Max.Round(10*time.Millisecond) != 6*time.Second {
+			t.Errorf("took %v, longest answer %v, want 6 s", report.Elapsed, report.Latency.Max)
+		}
+		if ledger.flags(0)&wasDoubted != 0 {
+			t.Error("an event that was turned away is in doubt")
+		}
+	})
+}
+
+func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := newMemoryStore()
+		target.after = func(number int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
+			if number == 1 { // carried out, but the answer gets lost
+				return nil, fmt.Errorf("read answer: %w: %w", io.ErrUnexpectedEOF, store.ErrUnavailable)
+			}
+			return outcomes, nil
+		}
+		ledger := &Ledger{}
+		g := mustGenerator(t, GeneratorOptions{Count: 2})
+		report, err := New(target, g.Source(), Options{Concurrency: 1, Ledger: ledger}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, report.Counts, Counts{Sent: 2, Success: 1, Ignored: 1, Retried: 1})
+		if ledger.flags(0) != wasIgnored|wasDoubted || ledger.flags(1) != wasStored {
+			t.Errorf("ledger has %04b and %04b", ledger.flags(0), ledger.flags(1))
+		}
+	})
+}
+
+func TestRunGivesUpWhenNobodyIsAnswered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := newMemoryStore()
+		target.before = func(context.Context, int) error { return store.ErrUnavailable }
+		g := mustGenerator(t, GeneratorOptions{Count: 1000})
+		report, err := New(target, g.Source(), Options{RetryFor: 10 * time.Second}).Run(t.Context())
+		if !errors.Is(err, ErrGaveUp) || !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("error %v", err)
+		}
+		if report.Sent != 20 || report.Failed != 20 || report.Retried == 0 || report.FirstFailure == "" {
+			t.Errorf("report %+v", report)
+		}
+		if report.Elapsed < 5*time.Second || report.Elapsed > 10*time.Second {
+			t.Errorf("gave up after %v", report.Elapsed)
+		}
+	})
+}
+
+func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := mustGenerator(t, GeneratorOptions{Count: 2000})
+		unlucky := g.Key(0)
+		target := appendFunc(func(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+			pause(ctx, 50*time.Millisecond)
+			if events[0].Key() == unlucky {
+				return nil, store.ErrUnavailable
+			}
+			return []event.Outcome{event.Stored}, nil
+		})
+		report, err := New(target, g.Source(), Options{Concurrency: 2, RetryFor: 10 * time.Second}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		report.Retried = 0
+		wantCounts(t, report.Counts, Counts{Sent: 2000, Success: 1999, Failed: 1})
+	})
+}
+
+// appendFunc is a target in one function.
+type appendFunc func(context.Context, []event.Event) ([]event.Outcome, error)
+
+func (f appendFunc) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	return f(ctx, events)
+}
+
+func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		target appendFunc
+		want   Counts
+		reason string
+	}{
+		"an unknown error": {
+			func(context.Context, []event.Event) ([]event.Outcome, error) { return nil, errors.New("teapot") },
+			Counts{Sent: 6, Failed: 6}, "teapot",
+		},
+		"an answer of the wrong length": {
+			func(context.Context, []event.Event) ([]event.Outcome, error) { return nil, nil },
+			Counts{Sent: 6, Failed: 6}, "0 outcomes for 3 events",
+		},
+		"an event that is refused": {
+			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+				return []event.Outcome{event.Stored, event.Rejected, event.Duplicate}[:len(events)], nil
+			},
+			Counts{Sent: 6, Success: 2, Ignored: 2, Invalid: 2}, "",
+		},
+		"a batch that is refused as a whole is taken apart": {
+			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+				if len(events) > 1 || strings.HasPrefix(events[0].Payload, `{"seq":4`) {
+					return nil, store.ErrRejected
+				}
+				return []event.Outcome{event.Stored}, nil
+			},
+			Counts{Sent: 6, Success: 5, Invalid: 1}, "",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := mustGenerator(t, GeneratorOptions{Count: 6})
+			report, err := New(test.target, g.Source(), Options{Concurrency: 1, BatchSize: 3}).Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantCounts(t, report.Counts, test.want)
+			if !strings.Contains(report.FirstFailure, test.reason) || (test.reason == "") != (report.FirstFailure == "") {
+				t.Errorf("first failure %q, want %q", report.FirstFailure, test.reason)
+			}
+		})
+	}
+}
+
+func TestLatencyAtAConstantRateCountsFromThePlan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// One worker can answer 10 a second; 20 a second are planned.
+		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
+			pause(ctx, 100*time.Millisecond)
+			return []event.Outcome{event.Stored}, nil
+		})
+		g := mustGenerator(t, GeneratorOptions{Count: 100})
+		report, err := New(target, g.Source(), Options{Concurrency: 1, Rate: 20}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Slot 99 is planned at 4.95 s and answered at 10 s.
+		if got := report.Latency.Max.Round(10 * time.Millisecond); got != 5050*time.Millisecond {
+			t.Errorf("longest latency %v, want 5.05s", got)
+		}
+		if report.Elapsed != 10*time.Second || report.Rate != 10 {
+			t.Errorf("took %v at %v/s", report.Elapsed, report.Rate)
+		}
+	})
+}
+
+func TestAConstantRateIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var flying, most atomic.Int64
+		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
+			now := flying.Add(1)
+			defer flying.Add(-1)
+			if now > most.Load() {
+				most.Store(now)
+			}
+			pause(ctx, 30*time.Millisecond)
+			return []event.Outcome{event.Stored}, nil
+		})
+		g := mustGenerator(t, GeneratorOptions{})
+		r := New(target, g.Source(), Options{Concurrency: 5, Rate: 100, Duration: 2 * time.Second})
+		report, err := r.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, report.Counts, Counts{Sent: 200, Success: 200})
+		if report.Latency.Max.Round(time.Millisecond) != 30*time.Millisecond {
+			t.Errorf("latency %+v, want 30ms", report.Latency)
+		}
+		if most.Load() > 5 {
+			t.Errorf("%d in flight", most.Load())
+		}
+		if p := r.Progress(); p.Total != 0 {
+			t.Errorf("total %d without an end", p.Total)
+		}
+	})
+}
+
+func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
+			pause(ctx, 300*time.Millisecond)
+			return []event.Outcome{event.Stored}, nil
+		})
+		g := mustGenerator(t, GeneratorOptions{})
+		report, err := New(target, g.Source(), Options{Concurrency: 2, Duration: time.Second}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, report.Counts, Counts{Sent: 8, Success: 8})
+		if report.Elapsed != 1200*time.Millisecond {
+			t.Errorf("took %v", report.Elapsed)
+		}
+	})
+}
+
+func TestCancellingReportsWhatWasDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
+			if !pause(ctx, 300*time.Millisecond) {
+				return nil, fmt.Errorf("append: %w", ctx.Err())
+			}
+			return []event.Outcome{event.Stored}, nil
+		})
+		g := mustGenerator(t, GeneratorOptions{Count: 1000})
+		report, err := New(target, g.Source(), Options{Concurrency: 2}).Run(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		wantCounts(t, report.Counts, Counts{Sent: 8, Success: 6, Failed: 2})
+		if report.FirstFailure != "" {
+			t.Errorf("stopping is shown as the failure %q", report.FirstFailure)
+		}
+	})
+}
+
+func TestCancellingEndsTheWaitsForARetryAndForASlot(t *testing.T) {
+	t.Parallel()
+	for name, rate := range map[string]float64{"for a retry": 0, "for a slot": 0.001} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				target := newMemoryStore()
+				target.before = func(context.Context, int) error {
+					return &store.RetryError{Err: store.ErrUnavailable, After: 30 * time.Second}
+				}
+				g := mustGenerator(t, GeneratorOptions{Count: 10})
+				report, err := New(target, g.Source(), Options{Concurrency: 2, Rate: rate}).Run(ctx)
+				if !errors.Is(err, context.DeadlineExceeded) || report.Elapsed != 5*time.Second {
+					t.Errorf("after %v: %v", report.Elapsed, err)
+				}
+				if report.Sent != report.Failed {
+					t.Errorf("counts %+v", report.Counts)
+				}
+			})
+		})
+	}
+}
+
+func TestAnInputErrorEndsTheRunInGoodOrder(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("disk on fire")
+	f, err := NewFile(io.MultiReader(strings.NewReader(eventLine("a", "{}")+"\n"), iotest.ErrReader(broken)), FileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	report, err := New(newMemoryStore(), f, Options{}).Run(t.Context())
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	wantCounts(t, report.Counts, Counts{Sent: 1, Success: 1})
+}

@@ -1,0 +1,229 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// worker has at most one append under way. What it counts is its own.
+type worker struct {
+	*Runner
+	counters counters
+	latency  *hdrhistogram.Histogram // in microseconds
+	failure  error                   // the first
+	batch    Batch
+}
+
+func newWorker(r *Runner) *worker { return &worker{Runner: r, latency: newHistogram()} }
+
+// newHistogram holds 1 µs to an hour, to three digits.
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, time.Hour.Microseconds(), 3)
+}
+
+func (w *worker) run(ctx context.Context, began time.Time) error {
+	for ctx.Err() == nil {
+		if limit := w.options.Duration; limit > 0 && w.options.Now().Sub(began) >= limit {
+			return nil
+		}
+		if err := w.source.Next(ctx, &w.batch, w.options.BatchSize); err != nil {
+			return err
+		}
+		if len(w.batch.Events) == 0 {
+			return nil
+		}
+		planned, ok := w.pace(ctx, began)
+		if !ok {
+			return nil
+		}
+		if err := w.send(ctx, w.batch.Events, w.batch.Marks, planned); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pace waits until the batch is due and returns when that was; false when the
+// run ends before.
+func (w *worker) pace(ctx context.Context, began time.Time) (time.Time, bool) {
+	now := w.options.Now()
+	if !w.pacer.Open() {
+		return now, true
+	}
+	due := w.pacer.Due(w.batch.Slot)
+	if limit := w.options.Duration; limit > 0 && due >= limit {
+		return now, false
+	}
+	if wait := w.pacer.Wait(now.Sub(began), w.batch.Slot); !pause(ctx, wait) {
+		return now, false
+	}
+	return began.Add(due), true
+}
+
+// send appends until there is an answer or no sense in trying again. Its only
+// error is ErrGaveUp.
+func (w *worker) send(ctx context.Context, events []event.Event, marks []Mark, planned time.Time) error {
+	w.counters.sent.Add(int64(len(events)))
+	var outage outage
+	for attempt := 0; ; attempt++ {
+		outcomes, err := w.target.Append(ctx, events)
+		if err == nil && len(outcomes) != len(events) {
+			err = fmt.Errorf("%d outcomes for %d events: %w", len(outcomes), len(events), errAnswer)
+		}
+		if err == nil {
+			w.took(planned)
+			w.answered(outcomes, marks)
+			return nil
+		}
+		if errors.Is(err, store.ErrRejected) {
+			return w.rejected(ctx, events, marks, planned)
+		}
+		if !nothingTaken(err, len(events)) {
+			w.doubt(marks)
+		}
+		if w.retry(ctx, err, attempt, &outage) {
+			continue
+		}
+		w.fail(ctx, err, len(events))
+		if worthRetrying(err) && attempt > 0 && ctx.Err() == nil && outage.total(w.Runner) {
+			return fmt.Errorf("%w: nothing was answered for %v: %w", ErrGaveUp, w.options.RetryFor, err)
+		}
+		return nil
+	}
+}
+
+// errAnswer says that the target broke its contract.
+var errAnswer = errors.New("broken answer")
+
+// outage is what a request remembers of its first failure.
+type outage struct {
+	since    time.Time
+	answered int64
+}
+
+// total reports whether nobody has been answered since.
+func (o *outage) total(r *Runner) bool { return r.counts().Answered() == o.answered }
+
+// retry waits before the next attempt; false when there is to be none.
+func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) bool {
+	if !worthRetrying(err) || w.options.RetryFor < 0 || ctx.Err() != nil {
+		return false
+	}
+	now := w.options.Now()
+	if attempt == 0 {
+		*o = outage{since: now, answered: w.counts().Answered()}
+	}
+	wait := backoff(err, attempt, w.options.Jitter())
+	if now.Add(wait).Sub(o.since) > w.options.RetryFor {
+		return false
+	}
+	w.options.Logger.DebugContext(ctx, "append failed, trying again",
+		slog.Int("attempt", attempt+1), slog.Duration("wait", wait), slog.Any("error", err))
+	if !pause(ctx, wait) {
+		return false
+	}
+	w.counters.retried.Add(1)
+	return true
+}
+
+// answered counts the outcomes of an append and tells the ledger.
+func (w *worker) answered(outcomes []event.Outcome, marks []Mark) {
+	var success, ignored, invalid int64
+	for i, outcome := range outcomes {
+		switch outcome {
+		case event.Stored:
+			success++
+		case event.Duplicate:
+			ignored++
+		default:
+			invalid++
+		}
+		if w.options.Ledger != nil {
+			w.options.Ledger.answered(marks[i], outcome)
+		}
+	}
+	w.counters.success.Add(success)
+	if ignored > 0 {
+		w.counters.ignored.Add(ignored)
+	}
+	if invalid > 0 {
+		w.counters.invalid.Add(invalid)
+	}
+}
+
+// rejected finds the culprits of a batch that was refused as a whole: each
+// event is sent alone, and the one that is refused again is invalid.
+func (w *worker) rejected(ctx context.Context, events []event.Event, marks []Mark, planned time.Time) error {
+	if len(events) == 1 {
+		w.took(planned)
+		w.counters.invalid.Add(1)
+		return nil
+	}
+	w.counters.sent.Add(-int64(len(events))) // each is counted when it is sent
+	for i := range events {
+		if err := w.send(ctx, events[i:i+1], marks[i:i+1], planned); err != nil {
+			w.counters.sent.Add(int64(len(events) - i - 1))
+			w.counters.failed.Add(int64(len(events) - i - 1))
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) fail(ctx context.Context, err error, events int) {
+	w.counters.failed.Add(int64(events))
+	if ctx.Err() != nil {
+		return // it was us who stopped
+	}
+	if w.failure == nil {
+		w.failure = err
+	}
+	w.options.Logger.DebugContext(ctx, "append failed for good", slog.Int("events", events), slog.Any("error", err))
+}
+
+// doubt notes that the events may be stored though nobody was told so.
+func (w *worker) doubt(marks []Mark) {
+	if w.options.Ledger == nil {
+		return
+	}
+	for _, mark := range marks {
+		w.options.Ledger.doubted(mark)
+	}
+}
+
+// nothingTaken reports whether a failed append certainly stored nothing. Of
+// several events a target may have sent some before it was turned away.
+func nothingTaken(err error, events int) bool {
+	return events == 1 && errors.Is(err, store.ErrOverloaded)
+}
+
+// took records how long an answer took since it was planned, all attempts
+// together. What is beyond an hour counts as an hour.
+func (w *worker) took(planned time.Time) {
+	micros := w.options.Now().Sub(planned).Microseconds()
+	micros = min(max(micros, 1), w.latency.HighestTrackableValue())
+	_ = w.latency.RecordValue(micros) // in range, so it can't fail
+}
+
+// pause waits; false when ctx ends first.
+func pause(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

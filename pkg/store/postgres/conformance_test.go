@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, storetest.Harness{
+		Open: func(t *testing.T) store.Store { return open(t, Options{}) },
+		Reopen: func(t *testing.T, s store.Store) store.Store {
+			return open(t, Options{URL: urlOf(t, s)})
+		},
+		Outage: outage,
+	})
+}
+
+// urlOf is the address of the database that a store works on.
+func urlOf(t *testing.T, s store.Store) string {
+	t.Helper()
+	return s.(*Store).writers.Config().ConnString()
+}
+
+// outage takes one database away from its clients, as a stopped server would,
+// and spares the tests beside it. Stopped servers are in the tests of cmd.
+func outage(t *testing.T, s store.Store) (down, up func()) {
+	t.Helper()
+	config, err := pgx.ParseConfig(urlOf(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := pgx.Identifier{config.Database}.Sanitize()
+	name := config.Database
+	config.Database = "postgres"
+	admin := func(statements ...string) {
+		t.Helper()
+		conn, err := pgx.ConnectConfig(context.Background(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, statement := range statements {
+			if _, err := conn.Exec(context.Background(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+	}
+	down = func() {
+		admin("ALTER DATABASE "+database+" ALLOW_CONNECTIONS false",
+			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
+	}
+	up = func() { admin("ALTER DATABASE " + database + " ALLOW_CONNECTIONS true") }
+	return down, up
+}
