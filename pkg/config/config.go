@@ -1,0 +1,132 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config has every setting of the program. It holds no pointers: copies are
+// independent, and two of them can be compared with ==.
+type Config struct {
+	HTTP     HTTP
+	Database Database
+	Ingest   Ingest
+	Broker   Broker
+	Log      Log
+	Client   Client
+}
+
+// HTTP is how serve listens and what it accepts.
+type HTTP struct {
+	// Addr is host:port; port 0 takes any free one.
+	Addr string
+	// MaxBodyBytes bounds the body of a request.
+	MaxBodyBytes int64
+	// MaxEventBytes bounds one event.
+	MaxEventBytes int64
+	// MaxBatchEvents bounds the events of one request.
+	MaxBatchEvents int
+	// ReadHeaderTimeout, ReadTimeout and IdleTimeout cut off slow or silent
+	// connections.
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	IdleTimeout       time.Duration
+	// ShutdownTimeout bounds an orderly end, from the signal to the exit.
+	ShutdownTimeout time.Duration
+}
+
+// Database is where events are stored.
+type Database struct {
+	// URL is postgres://… or sqlite:PATH; empty is sqlite:eventagg.db.
+	URL string
+	// MaxConns bounds PostgreSQL's connections for reading. The writers come
+	// on top.
+	MaxConns int
+}
+
+// Ingest is the group commit in front of the database.
+type Ingest struct {
+	// Writers is how many transactions run at once.
+	Writers int
+	// MaxBatch bounds the events of one transaction.
+	MaxBatch int
+	// MaxPending and MaxPendingBytes bound what waits in memory; beyond them
+	// publishers are asked to come again.
+	MaxPending      int
+	MaxPendingBytes int
+	// FlushTimeout bounds one transaction.
+	FlushTimeout time.Duration
+}
+
+// Broker is the queue in front of the database. It comes with a later release.
+type Broker struct {
+	URL string
+	// Ack is what an answer means: "durable" or "queued".
+	Ack string
+}
+
+// Log is what serve writes to standard error.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string
+	// Format is text or json.
+	Format string
+}
+
+// Client is for the commands that talk to a server.
+type Client struct {
+	// URL is the server's base URL.
+	URL string
+}
+
+// Default returns the configuration that applies where nothing is set. It is
+// valid.
+func Default() Config {
+	return Config{
+		HTTP: HTTP{
+			Addr:              "127.0.0.1:8000",
+			MaxBodyBytes:      16 << 20,
+			MaxEventBytes:     1 << 20,
+			MaxBatchEvents:    10_000,
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       30 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			ShutdownTimeout:   25 * time.Second,
+		},
+		Database: Database{MaxConns: 8},
+		Ingest: Ingest{
+			Writers:         2,
+			MaxBatch:        1000,
+			MaxPending:      50_000,
+			MaxPendingBytes: 64 << 20,
+			FlushTimeout:    10 * time.Second,
+		},
+		Broker: Broker{Ack: "durable"},
+		Log:    Log{Level: "info", Format: "text"},
+		Client: Client{URL: "http://127.0.0.1:8000"},
+	}
+}
+
+// Validate returns nil or an [*Error] with every fault. It changes nothing.
+func (c Config) Validate() error {
+	var faults []Fault
+	for _, leaf := range c.leaves() {
+		if message := leaf.check(); message != "" {
+			faults = append(faults, Fault{Key: leaf.key, Message: message})
+		}
+	}
+	return newError(faults)
+}
+
+// LogValue gives loggers every setting by its key, without passwords.
+func (c Config) LogValue() slog.Value {
+	leaves := c.leaves()
+	attrs := make([]slog.Attr, len(leaves))
+	for i, leaf := range leaves {
+		attrs[i] = slog.String(leaf.key, leaf.shown())
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// String returns "key=value" for every setting, without passwords.
+func (c Config) String() string { return c.LogValue().String() }

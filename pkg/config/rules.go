@@ -1,0 +1,104 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A rule returns what is wrong with a value, worded to follow the key and a
+// colon, or nothing.
+
+// upTo is for counts and sizes, of which there must be one at least.
+func upTo(high int64) func(any) string {
+	return func(value any) string {
+		if number, _ := value.(int64); number < 1 || number > high {
+			return fmt.Sprintf("must be between 1 and %d, is %d", high, number)
+		}
+		return ""
+	}
+}
+
+// waitUpTo is for timeouts. Shorter ones than a millisecond are mistakes, zero
+// included: everything that waits here must give up at some time.
+func waitUpTo(high time.Duration) func(any) string {
+	const low = time.Millisecond
+	return func(value any) string {
+		if duration, _ := value.(time.Duration); duration < low || duration > high {
+			return fmt.Sprintf("must be between %s and %s, is %s", low, high, duration)
+		}
+		return ""
+	}
+}
+
+func oneOf(allowed ...string) func(any) string {
+	return func(value any) string {
+		if text, _ := value.(string); !slices.Contains(allowed, text) {
+			return fmt.Sprintf("must be %s, is %q", strings.Join(allowed, " or "), text)
+		}
+		return ""
+	}
+}
+
+func hostPort(value any) string {
+	text, _ := value.(string)
+	_, port, err := net.SplitHostPort(text)
+	if number, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || number > 65535 {
+		return fmt.Sprintf("must be host:port such as 127.0.0.1:8000, is %q", text)
+	}
+	return ""
+}
+
+// databaseURL never shows the value: it may hold a password, also where it is
+// too broken to tell which part that is.
+func databaseURL(value any) string {
+	text, _ := value.(string)
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch {
+	case text == "":
+		return ""
+	case scheme == "sqlite":
+		if strings.Trim(rest, "/") == "" {
+			return "must name a file: sqlite:PATH"
+		}
+		if strings.HasPrefix(rest, ":") {
+			return "must name a file: sqlite:PATH; a database in memory would lose what was acknowledged"
+		}
+		return ""
+	case scheme == "postgres", scheme == "postgresql":
+		if parsed, err := url.Parse(text); err != nil || !strings.HasPrefix(rest, "//") || parsed.Opaque != "" {
+			return "is no valid URL; expected postgres://USER:PASSWORD@HOST:PORT/NAME, " +
+				"with special characters in the password escaped (%40 for @)"
+		}
+		return ""
+	default:
+		return "must be empty, sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"
+	}
+}
+
+func noBroker(value any) string {
+	if text, _ := value.(string); text != "" {
+		return "must be empty: a broker is not supported in this release"
+	}
+	return ""
+}
+
+func clientURL(value any) string {
+	const expected = "must be http://HOST:PORT or https://HOST:PORT"
+	text, _ := value.(string)
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return expected
+	case (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "":
+		return fmt.Sprintf("%s, is %q", expected, Redact(text))
+	case parsed.RawQuery != "" || parsed.Fragment != "":
+		return fmt.Sprintf("%s without a query or fragment, is %q", expected, Redact(text))
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,101 @@
+package config_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func TestValidateAcceptsAndRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change func(*config.Config)
+		key    string // empty: valid
+		want   string
+	}{
+		"the default":           {change: func(*config.Config) {}},
+		"a port without a host": {change: func(c *config.Config) { c.HTTP.Addr = ":0" }},
+		"an IPv6 address":       {change: func(c *config.Config) { c.HTTP.Addr = "[::1]:80" }},
+		"a port that is too high": {
+			func(c *config.Config) { c.HTTP.Addr = "h:65536" }, "http.addr", `is "h:65536"`,
+		},
+		"a port by name":                        {func(c *config.Config) { c.HTTP.Addr = "h:http" }, "http.addr", "must be host:port"},
+		"an SQLite file":                        {change: func(c *config.Config) { c.Database.URL = "sqlite:/var/lib/a b?.db" }},
+		"an SQLite file with slashes":           {change: func(c *config.Config) { c.Database.URL = "sqlite:///var/lib/a.db" }},
+		"a PostgreSQL URL":                      {change: func(c *config.Config) { c.Database.URL = "postgres://u:p%40@h:1/d?sslmode=disable" }},
+		"a PostgreSQL URL with the long scheme": {change: func(c *config.Config) { c.Database.URL = "postgresql:///d?host=/run" }},
+		"an SQLite URL without a file": {
+			func(c *config.Config) { c.Database.URL = "sqlite:" }, "database.url", "must name a file",
+		},
+		"an SQLite database in memory": {
+			func(c *config.Config) { c.Database.URL = "sqlite::memory:" }, "database.url", "in memory",
+		},
+		"another database": {
+			func(c *config.Config) { c.Database.URL = "mysql://u:geheim@h/d" }, "database.url", "must be empty, sqlite:PATH or postgres://",
+		},
+		"a path without a scheme": {
+			func(c *config.Config) { c.Database.URL = "/var/geheim" }, "database.url", "must be empty, sqlite:PATH",
+		},
+		"a password that breaks the URL": {
+			func(c *config.Config) { c.Database.URL = "postgres://u:geheim%@h/d" }, "database.url", "%40 for @",
+		},
+		"a PostgreSQL URL without slashes": {
+			func(c *config.Config) { c.Database.URL = "postgres:geheim" }, "database.url", "is no valid URL",
+		},
+		"no connections": {
+			func(c *config.Config) { c.Database.MaxConns = 0 }, "database.max_conns", "must be between 1 and 1000, is 0",
+		},
+		"a timeout of nothing": {
+			func(c *config.Config) { c.Ingest.FlushTimeout = 0 }, "ingest.flush_timeout", "must be between 1ms and 1h0m0s, is 0s",
+		},
+		"queued answers": {change: func(c *config.Config) { c.Broker.Ack = "queued" }},
+		"other answers": {
+			func(c *config.Config) { c.Broker.Ack = "maybe" }, "broker.ack", `must be durable or queued, is "maybe"`,
+		},
+		"a broker": {
+			func(c *config.Config) { c.Broker.URL = "redis://:geheim@h" }, "broker.url", "not supported in this release",
+		},
+		"a server with a path": {change: func(c *config.Config) { c.Client.URL = "https://h/eventagg/" }},
+		"a server without a scheme": {
+			func(c *config.Config) { c.Client.URL = "localhost:8000" }, "client.url", "must be http://HOST:PORT",
+		},
+		"a server with a query": {
+			func(c *config.Config) { c.Client.URL = "http://u:geheim@h/?a=b" }, "client.url", "without a query",
+		},
+		"a server with a space": {
+			func(c *config.Config) { c.Client.URL = "http://u:geheim@h h" }, "client.url", "must be http://HOST:PORT",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config.Default()
+			test.change(&c)
+			before := c
+			err := c.Validate()
+			if c != before {
+				t.Errorf("Validate changed %v to %v", before, c)
+			}
+			if test.key == "" {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			got := faults(t, err)
+			if len(got) != 1 || !strings.Contains(got[test.key], test.want) {
+				t.Errorf("faults %v, expected only %s with %q", got, test.key, test.want)
+			}
+			if strings.Contains(err.Error()+c.String(), "geheim") && test.key != "database.url" {
+				t.Errorf("a password shows: %v\n%v", err, c)
+			}
+			if strings.Contains(err.Error(), "geheim") {
+				t.Errorf("a password shows: %v", err)
+			}
+		})
+	}
+}
