@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -84,7 +85,7 @@ func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.O
 		return outcomes, err
 	}
 	if len(events) == 1 {
-		a.options.Logger.Warn("event rejected by the store",
+		a.options.Logger.WarnContext(ctx, "event rejected by the store",
 			slog.String("topic", events[0].Topic), slog.String("event_id", events[0].ID), slog.Any("error", err))
 		return []event.Outcome{event.Rejected}, nil
 	}
@@ -97,7 +98,7 @@ func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.O
 	if err != nil {
 		return nil, err
 	}
-	return append(left[:len(left):len(left)], right...), nil
+	return append(slices.Clip(left), right...), nil
 }
 
 // report logs that the store fails, or works again, once each.

@@ -40,8 +40,7 @@ func (e *RetryError) Unwrap() error { return e.Err }
 // RetryAfter returns the wait that an error in err's tree asks for, or
 // otherwise, where none does.
 func RetryAfter(err error, otherwise time.Duration) time.Duration {
-	var retry *RetryError
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*RetryError](err); ok {
 		return retry.After
 	}
 	return otherwise

@@ -92,7 +92,7 @@ type columns struct {
 func (c *columns) fill(events []event.Event) {
 	c.count = len(events)
 	for i := range events {
-		c.order = append(c.order, int32(i)) //nolint:gosec // a batch is bounded far below
+		c.order = append(c.order, int32(i))
 	}
 	slices.SortStableFunc(c.order, func(a, b int32) int {
 		return events[a].Key().Compare(events[b].Key())

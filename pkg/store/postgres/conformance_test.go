@@ -24,7 +24,11 @@ func TestConformance(t *testing.T) {
 // urlOf is the address of the database that a store works on.
 func urlOf(t *testing.T, s store.Store) string {
 	t.Helper()
-	return s.(*Store).writers.Config().ConnString()
+	opened, ok := s.(*Store)
+	if !ok {
+		t.Fatalf("not a store of this package: %T", s)
+	}
+	return opened.writers.Config().ConnString()
 }
 
 // outage takes one database away from its clients, as a stopped server would,

@@ -41,8 +41,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 // conflict (class 40, but for 40003 "statement completion unknown"), or nothing
 // had been sent.
 func rolledBack(err error) bool {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return class(refused) == "40" && refused.Code != "40003"
 	}
 	return pgconn.SafeToRetry(err)

@@ -76,7 +76,7 @@ func openPool(ctx context.Context, url string, size int, session string) (*pgxpo
 		// pgx leaves passwords out of its message.
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
-	config.MaxConns = int32(min(size, 10_000)) //nolint:gosec // bounded
+	config.MaxConns = int32(min(size, 10_000))
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, session)
 		return err
