@@ -25,6 +25,14 @@ const (
 	TypeProblem = "application/problem+json"
 )
 
+// What Problem.Type may be. The two named ones tell apart what a client waits
+// for; everything else is told by its status.
+const (
+	ProblemBlank       = "about:blank"
+	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
+	ProblemUnavailable = "urn:eventagg:problem:unavailable"
+)
+
 // What a published event is answered.
 const (
 	StatusSuccess = "success"
@@ -108,4 +116,6 @@ type Health struct {
 	Status string `json:"status"`
 	// Checks has "ok" or a reason for every dependency, by its name.
 	Checks map[string]string `json:"checks,omitempty"`
+	// Version is the server's, where it has one.
+	Version string `json:"version,omitempty"`
 }

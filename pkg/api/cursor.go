@@ -35,7 +35,7 @@ func ParseCursor(text string) (Cursor, error) {
 		return Cursor{}, errCursor
 	}
 	c := Cursor{Newer: plain[0] == 'n'}
-	if err := c.Position.UnmarshalText(plain[1:]); err != nil {
+	if err := c.Position.UnmarshalText(plain[1:]); err != nil || c.String() != text { // base64 skips line breaks
 		return Cursor{}, errCursor
 	}
 	return c, nil

@@ -1,0 +1,111 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// The shapes are what clients are written against: a change here breaks them.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	record := store.Record{
+		Event:     event.Event{Topic: "user_login", ID: "5f1c", Timestamp: noon, Source: "web-1", Payload: `{"n":1.50}`},
+		CreatedAt: noon.Add(1500 * time.Microsecond), Position: store.Position{Commit: 7, Seq: 1},
+	}
+	for _, test := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{
+			"an event that was published", api.Published{Status: api.StatusSuccess, Message: "stored", Topic: "user_login", EventID: "5f1c"},
+			`{"status":"success","message":"stored","topic":"user_login","event_id":"5f1c"}`,
+		},
+		{
+			"a repeat", api.Published{Status: api.StatusIgnored, Message: "was there already", Topic: "user_login", EventID: "5f1c"},
+			`{"status":"ignored","message":"was there already","topic":"user_login","event_id":"5f1c"}`,
+		},
+		{
+			"a problem with nothing more to say", api.Problem{Type: api.ProblemBlank, Title: "Not Found", Status: 404},
+			`{"type":"about:blank","title":"Not Found","status":404}`,
+		},
+		{
+			"a problem with all faults of an event",
+			api.Problem{
+				Type: api.ProblemBlank, Title: "Unprocessable Entity", Status: 422, Detail: "invalid event",
+				Errors: []event.Fault{{Field: "topic", Message: "is required"}, {Field: "source", Message: "must not be null"}},
+			},
+			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"invalid event",` +
+				`"errors":[{"field":"topic","message":"is required"},{"field":"source","message":"must not be null"}]}`,
+		},
+		{
+			"the totals", api.Stats{Received: 3, Unique: 2, Duplicates: 1, Topics: 1, UptimeSeconds: 12.3},
+			`{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":12.3}`,
+		},
+		{"totals of nothing", api.Stats{}, `{"received":0,"unique_processed":0,"duplicate_dropped":0,"topics_active":0,"uptime_seconds":0}`},
+		{
+			"the totals of a topic", api.TopicStats{Topic: "user_login", Unique: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(time.Second)},
+			`{"topic":"user_login","unique_processed":2,"duplicate_dropped":1,"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T12:00:01Z"}`,
+		},
+		{
+			"a stored event, without its position", api.NewEvent(record),
+			`{"topic":"user_login","event_id":"5f1c","timestamp":"2025-12-19T12:00:00Z","source":"web-1","payload":{"n":1.50},` +
+				`"created_at":"2025-12-19T12:00:00.0015Z"}`,
+		},
+		{"health without checks", api.Health{Status: "ok"}, `{"status":"ok"}`},
+		{
+			"health with checks", api.Health{Status: "unavailable", Checks: map[string]string{"store": "down"}, Version: "v1"},
+			`{"status":"unavailable","checks":{"store":"down"},"version":"v1"}`,
+		},
+	} {
+		got, err := json.Marshal(test.value)
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s is written as %s (%v), want %s", test.name, got, err, test.want)
+		}
+	}
+}
+
+func TestEventsCrossTheWireUnchanged(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := store.Record{
+			Event:     eventtest.Events().Draw(t, "event"),
+			CreatedAt: eventtest.Times().Draw(t, "created at"),
+		}
+		var wire bytes.Buffer
+		encoder := json.NewEncoder(&wire)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(api.NewEvent(want)); err != nil {
+			t.Fatal(err)
+		}
+		var read api.Event
+		if err := json.Unmarshal(wire.Bytes(), &read); err != nil {
+			t.Fatalf("%s: %v", wire.Bytes(), err)
+		}
+		if got := read.Record(); got != want {
+			t.Fatalf("%s is read as %+v, want %+v", wire.Bytes(), got, want)
+		}
+	})
+}
+
+func TestTimesOfAnotherZoneAreReadAsUTC(t *testing.T) {
+	t.Parallel()
+	var read api.Event
+	if err := json.Unmarshal([]byte(`{"timestamp":"2025-12-19T19:00:00+07:00","created_at":"2025-12-19T11:00:00-01:00"}`), &read); err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	if got := read.Record(); got.Timestamp != noon || got.CreatedAt != noon {
+		t.Errorf("read as %v and %v, want %v in UTC", got.Timestamp, got.CreatedAt, noon)
+	}
+}

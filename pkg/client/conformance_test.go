@@ -1,0 +1,367 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/store/sqlite"
+	"github.com/eventagg/eventagg/pkg/store/storetest"
+)
+
+// TestConformance holds the whole way, client ══HTTP══▶ server ─▶ ingest ─▶
+// SQLite, to the contract of the store at its end.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	const closed = "a client can't tell a server that has stopped from one that is away: both are ErrUnavailable"
+	storetest.Run(t, storetest.Harness{
+		Open: func(t *testing.T) store.Store {
+			path := filepath.Join(t.TempDir(), "events.db")
+			if _, err := sqlite.Migrate(t.Context(), path); err != nil {
+				t.Fatalf("migrate: %v", err)
+			}
+			return open(t, path)
+		},
+		Reopen: func(t *testing.T, s store.Store) store.Store { return open(t, remoteOf(t, s).path) },
+		Outage: func(t *testing.T, s store.Store) (down, up func()) {
+			path := remoteOf(t, s).path
+			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
+		},
+		Except: map[string]string{
+			"every call after close says that the store is closed": closed,
+			"close waits for the appends under way":                closed,
+			"appends cancelled midway keep the counters exact":     "an append that was cancelled may still be on its way to the server, so nothing can be read twice in between; see TestCancelledAppendsKeepTheCountersExact",
+			"a batch of 20000 events is stored and recognised":     "this version sends one event a request, so a batch is 20,000 commits one after the other",
+		},
+	})
+}
+
+// remote is a store that is reached through a server. Positions are not on the
+// wire, but in cursors; those of single records are looked up in the store.
+type remote struct {
+	*client.Client
+
+	path  string
+	inner *sqlite.Store
+	close func() error
+	// places has the positions looked up so far, by key. An event never
+	// changes its place.
+	places sync.Map
+}
+
+func remoteOf(t *testing.T, s store.Store) *remote {
+	t.Helper()
+	r, ok := s.(*remote)
+	if !ok {
+		t.Fatalf("the store is a %T", s)
+	}
+	return r
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open starts everything between a client and the database file.
+func open(t *testing.T, path string) *remote {
+	t.Helper()
+	inner, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	appender := ingest.New(inner, ingest.Options{})
+	served := server.New(server.Options{Appender: appender, Store: inner, Now: hasty()})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- served.Serve(listener) }()
+	c, err := client.New(client.Options{URL: "http://" + listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &remote{Client: c, path: path, inner: inner}
+	r.close = sync.OnceValue(func() error {
+		ctx := context.Background()
+		c.Close()
+		return errors.Join(served.Shutdown(ctx), <-done, appender.Close(ctx), inner.Close())
+	})
+	t.Cleanup(func() {
+		if err := r.close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return r
+}
+
+// hasty is a clock that is a minute further each time, so that no answer about
+// the store's health is old enough to be given again.
+func hasty() func() time.Time {
+	var mu sync.Mutex
+	now := time.Now()
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Minute)
+		return now
+	}
+}
+
+func (r *remote) Close() error                   { return r.close() }
+func (r *remote) Ping(ctx context.Context) error { return r.Ready(ctx) }
+
+func (r *remote) Event(ctx context.Context, key event.Key) (store.Record, error) {
+	record, err := r.Client.Event(ctx, key)
+	if err != nil {
+		return store.Record{}, err
+	}
+	err = r.place(ctx, &record)
+	return record, err
+}
+
+// place adds the position that the wire does not have.
+func (r *remote) place(ctx context.Context, record *store.Record) error {
+	if place, ok := r.places.Load(record.Key()); ok {
+		record.Position, ok = place.(store.Position)
+		if ok {
+			return nil
+		}
+	}
+	known, err := r.inner.Event(ctx, record.Key())
+	if err != nil {
+		return err
+	}
+	record.Position = known.Position
+	r.places.Store(record.Key(), known.Position)
+	return nil
+}
+
+func (r *remote) page(ctx context.Context, query client.EventsQuery) (client.Page, error) {
+	page, err := r.Events(ctx, query)
+	if err != nil {
+		return client.Page{}, err
+	}
+	for i := range page.Records {
+		if err := r.place(ctx, &page.Records[i]); err != nil {
+			return client.Page{}, err
+		}
+	}
+	return page, nil
+}
+
+func (r *remote) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, error) {
+	query := client.EventsQuery{Filter: filter, Limit: limit}
+	if !before.IsZero() {
+		query.Cursor = api.Cursor{Position: before}.String()
+	}
+	page, err := r.page(ctx, query)
+	return page.Records, err
+}
+
+func (r *remote) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
+	page, err := r.page(ctx, client.EventsQuery{Filter: filter, Limit: limit, Cursor: api.Cursor{Newer: true, Position: after}.String()})
+	if err != nil {
+		return nil, store.Position{}, err
+	}
+	slices.Reverse(page.Records)
+	next, err := api.ParseCursor(page.Prev)
+	return page.Records, next.Position, err
+}
+
+func (r *remote) Settled(ctx context.Context) (store.Position, error) {
+	page, err := r.Events(ctx, client.EventsQuery{Limit: 1, Settled: true})
+	if err != nil {
+		return store.Position{}, err
+	}
+	cursor, err := api.ParseCursor(page.Prev)
+	return cursor.Position, err
+}
+
+func openNew(t *testing.T) *remote {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "events.db")
+	if _, err := sqlite.Migrate(t.Context(), path); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return open(t, path)
+}
+
+func anEvent(topic, id string) event.Event {
+	return event.Event{Topic: topic, ID: id, Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}"}
+}
+
+// TestFollowBesideAppends follows a real server while others append to it.
+func TestFollowBesideAppends(t *testing.T) {
+	t.Parallel()
+	r := openNew(t)
+	const before, writers, each, last = 20, 6, 150, 15
+	for i := range before {
+		if _, err := r.Append(t.Context(), []event.Event{anEvent("t", fmt.Sprint("before ", i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	group, ctx := errgroup.WithContext(t.Context())
+	for writer := range writers {
+		group.Go(func() error {
+			for i := range each {
+				topic := []string{"t", "other"}[i%2]
+				if _, err := r.Append(ctx, []event.Event{anEvent(topic, fmt.Sprintf("%d/%d", writer, i))}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	enough := errors.New("enough")
+	follow := func() ([]string, error) {
+		var seen []string
+		err := r.Follow(t.Context(), store.Filter{Topic: "t"}, last, time.Millisecond, func(record store.Record) error {
+			seen = append(seen, record.ID)
+			if record.ID == "the end" {
+				return enough
+			}
+			return nil
+		})
+		return seen, err
+	}
+	var seen []string
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		seen, err = follow()
+		done <- err
+	}()
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Append(t.Context(), []event.Event{anEvent("t", "the end")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	stored, err := r.Older(t.Context(), store.Filter{Topic: "t"}, store.Position{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, record := range slices.Backward(stored) {
+		want = append(want, record.ID)
+	}
+	if len(seen) < last || !slices.Equal(seen, want[len(want)-len(seen):]) {
+		t.Errorf("saw %d events, not the last of %d in their order", len(seen), len(want))
+	}
+}
+
+// TestCancelledAppendsKeepTheCountersExact cancels appends at any moment. What
+// is on its way then may be stored or not, but every answer adds up, and when
+// all has arrived, sending everything again completes it.
+func TestCancelledAppendsKeepTheCountersExact(t *testing.T) {
+	t.Parallel()
+	r := openNew(t)
+	const writers, rounds = 4, 60
+	topic := func(round int) string { return fmt.Sprint("topic ", round%3) }
+	group, ctx := errgroup.WithContext(t.Context())
+	for writer := range writers {
+		group.Go(func() error {
+			random := rand.New(rand.NewPCG(uint64(writer), 7))
+			for round := range rounds {
+				short, cancel := context.WithTimeout(ctx, time.Duration(random.IntN(3000))*time.Microsecond)
+				_, err := r.Append(short, []event.Event{anEvent(topic(round), fmt.Sprint(round))})
+				cancel()
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for range 30 {
+		checkTotals(t, r)
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatalf("an append cancelled midway: %v, want its context's error", err)
+	}
+	for round := range rounds {
+		if _, err := r.Append(t.Context(), []event.Event{anEvent(topic(round), fmt.Sprint(round))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.close(); err != nil { // the server finishes whatever has reached it
+		t.Fatal(err)
+	}
+	r = open(t, r.path)
+	totals := checkTotals(t, r)
+	topics, err := r.TopicStats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range topics {
+		totals.Unique -= topic.Unique
+		totals.Duplicates -= topic.Duplicates
+	}
+	if totals.Unique != 0 || totals.Duplicates != 0 || len(topics) != 3 {
+		t.Errorf("the totals differ from the sum of the topics by %+v", totals)
+	}
+	records, err := r.Last(t.Context(), store.Filter{}, 1000)
+	if err != nil || len(records) != rounds {
+		t.Errorf("%d events are stored, want %d: %v", len(records), rounds, err)
+	}
+}
+
+// checkTotals holds one answer to its promise.
+func checkTotals(t *testing.T, r *remote) store.Stats {
+	t.Helper()
+	totals, err := r.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if totals.Received != totals.Unique+totals.Duplicates {
+		t.Errorf("received is not unique plus duplicates: %+v", totals)
+	}
+	return totals
+}
+
+// TestHostileKeysThroughTheWire stores and reads back what paths and queries
+// tend to get wrong.
+func TestHostileKeysThroughTheWire(t *testing.T) {
+	t.Parallel()
+	r := openNew(t)
+	for _, text := range []string{
+		".", "..", "a/b", "/", "a b", "50%", "%2F", "%25", "a+b", "a?b", "a#b", "a;b", "a&b=c", "*", "stream", "日本語", "🙂", `"`, `\`, "<",
+		strings.Repeat("é", 127),
+	} {
+		want := anEvent(text, text)
+		if got, err := r.Append(t.Context(), []event.Event{want}); err != nil || got[0] != event.Stored {
+			t.Errorf("%q: %v, %v", text, got, err)
+			continue
+		}
+		if got, err := r.Event(t.Context(), want.Key()); err != nil || got.Event != want {
+			t.Errorf("%q comes back as %+v, %v", text, got, err)
+		}
+		if page, err := r.Events(t.Context(), client.EventsQuery{Filter: store.Filter{Topic: text}}); err != nil || len(page.Records) != 1 {
+			t.Errorf("%q filters %d events, %v", text, len(page.Records), err)
+		}
+	}
+}

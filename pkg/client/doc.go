@@ -1,0 +1,18 @@
+// Package client speaks the HTTP interface and gives back what the store's
+// interfaces promise: it is the same Append, Stats and errors at the far end of
+// a network.
+//
+//	loadgen ──Append──▶ client ══HTTP══▶ server ──Append──▶ ingest ──▶ store
+//	stats, tail ──────▶
+//
+// Answers become the store's sentinel errors again, so that a caller need not
+// know whether a store is near or far. The client never sends a request a
+// second time by itself: whoever counts outcomes has to know of every attempt.
+// The one exception is [Client.Follow], which only reads.
+//
+// Reading uses net/http. POST /publish has its own way over the wire (wire.go):
+// a load generator must be far cheaper than the server it loads, and two thirds
+// of what net/http spends on a small request goes into goroutines, channels and
+// maps that one request after the other on one connection has no need of. The
+// parsing of answers is fasthttp's. Nobody outside of this package can tell.
+package client

@@ -1,0 +1,145 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// followPage is how many events Follow reads at once. Large payloads must fit
+// into an answer together.
+const followPage = 100
+
+// Follow calls fn with the last so many events that match, oldest first, and
+// then with every one stored later, until ctx ends, fn returns an error, or the
+// server gives an answer that waiting does not help; it returns that error. It
+// looks for new events each interval.
+//
+// Each event comes once, in the order that all followers share, also across
+// lost connections and restarts of the server: Follow waits for it, longer each
+// time up to 5 seconds. A server that can't be reached at the beginning is an
+// error at once.
+func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
+	records, cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last)
+	if err != nil {
+		return err
+	}
+	if cursor == "" {
+		return errNoNewer
+	}
+	for {
+		for _, record := range records {
+			if err := fn(record); err != nil {
+				return err
+			}
+		}
+		if len(records) < followPage {
+			if err := wait(ctx, interval); err != nil {
+				return err
+			}
+		}
+		if records, cursor, err = c.newer(ctx, filter, cursor); err != nil {
+			return err
+		}
+	}
+}
+
+// Last returns the last so many events that match, oldest first, with
+// everything that is stored by now: what an append has been answered shows at
+// once. It walks as many pages as that takes and holds all events in memory.
+func (c *Client) Last(ctx context.Context, filter store.Filter, last int) ([]store.Record, error) {
+	if last < 1 {
+		return nil, ctx.Err()
+	}
+	records, _, err := c.last(ctx, EventsQuery{Filter: filter}, last)
+	return records, err
+}
+
+// last walks from the page that a query begins with, and returns the cursor of
+// that page's newer events.
+func (c *Client) last(ctx context.Context, query EventsQuery, last int) ([]store.Record, string, error) {
+	query.Limit = min(max(last, 1), followPage)
+	page, err := c.Events(ctx, query)
+	if err != nil {
+		return nil, "", err
+	}
+	newer, records := page.Prev, page.Records
+	for len(records) < last && page.Next != "" {
+		query = EventsQuery{Filter: query.Filter, Limit: min(last-len(records), followPage), Cursor: page.Next}
+		if page, err = c.Events(ctx, query); err != nil {
+			return nil, "", err
+		}
+		records = append(records, page.Records...)
+	}
+	records = records[:min(max(last, 0), len(records))]
+	slices.Reverse(records)
+	return records, newer, nil
+}
+
+// newer returns the next events after a cursor, oldest first, and the cursor
+// to go on from. It waits for a server that is away.
+func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string) ([]store.Record, string, error) {
+	for attempt := 0; ; attempt++ {
+		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: followPage, Cursor: cursor})
+		if err == nil {
+			if attempt > 0 {
+				c.options.OnConnection(nil)
+			}
+			if page.Prev == "" {
+				return nil, "", errNoNewer
+			}
+			slices.Reverse(page.Records)
+			return page.Records, page.Prev, nil
+		}
+		if ctx.Err() != nil || !temporary(err) {
+			return nil, "", err
+		}
+		if attempt == 0 {
+			c.options.OnConnection(err)
+		}
+		if err := wait(ctx, backoff(attempt, store.RetryAfter(err, 0), c.options.Random())); err != nil {
+			return nil, "", err
+		}
+	}
+}
+
+// errNoNewer says that a page lacks what Follow goes on from.
+var errNoNewer = fmt.Errorf("read events: %w: no link to newer events", errAnswer)
+
+// temporary reports whether the same request may be answered later.
+func temporary(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
+}
+
+// Bounds of the wait between two attempts.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// backoff is how long to wait after so many failed attempts: twice as long each
+// time, and at least what the server asks for. Chance, from 0 to below 1, adds
+// up to half of it, so that those who lost a server together don't all come
+// back at once.
+func backoff(attempt int, asked time.Duration, chance float64) time.Duration {
+	grown := float64(minBackoff) * math.Pow(2, float64(attempt))
+	bounded := max(min(grown, float64(maxBackoff)), float64(asked))
+	return time.Duration(bounded * (1 + chance/2)) //nolint:mnd // half
+}
+
+// wait returns after d, or the context's error before that.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,267 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// feed is a server of events 1, 2, 3, … in memory, without a network: it is the
+// transport of a client. A cursor is the number of an event.
+type feed struct {
+	mu     sync.Mutex
+	stored int
+	asked  int
+	// fail says how the request of that number ends, counted from 1: 0 well,
+	// -1 lost, otherwise with that status.
+	fail func(request int) int
+}
+
+func (f *feed) add(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stored += n
+}
+
+// RoundTrip answers GET /events as the server does.
+func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	answer := httptest.NewRecorder()
+	if f.fail != nil {
+		switch status := f.fail(f.asked); status {
+		case 0:
+		case -1:
+			return nil, errors.New("connection reset")
+		default:
+			answer.Header().Set("Retry-After", "1")
+			answer.WriteHeader(status)
+			return answer.Result(), nil
+		}
+	}
+	query := r.URL.Query()
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	kind, number, _ := strings.Cut(query.Get("cursor"), "-")
+	at, _ := strconv.Atoi(number)
+	first, last := at+1, min(at+limit, f.stored)
+	if kind != "newer" {
+		last = f.stored
+		if kind == "older" {
+			last = at - 1
+		}
+		first = max(1, last-limit+1)
+		if first > 1 {
+			answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, first))
+		}
+	}
+	if kind == "newer" || query.Get("settled") == "true" {
+		answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, max(last, at)))
+	}
+	page := []api.Event{}
+	for i := last; i >= first; i-- {
+		page = append(page, api.Event{Topic: "t", EventID: strconv.Itoa(i), Payload: json.RawMessage("{}")})
+	}
+	err := json.NewEncoder(answer).Encode(page)
+	return answer.Result(), err
+}
+
+// follower is a client of f.
+func (f *feed) follower(change ...func(*Options)) *Client {
+	options := Options{URL: "http://feed", Random: func() float64 { return 0.5 }}
+	for _, change := range change {
+		change(&options)
+	}
+	c, err := New(options)
+	if err != nil {
+		panic(err)
+	}
+	c.http.Transport = f
+	return c
+}
+
+var errEnough = errors.New("enough")
+
+// until is a function for Follow that notes the IDs up to n events.
+func until(n int, got *[]int) func(store.Record) error {
+	return func(r store.Record) error {
+		id, err := strconv.Atoi(r.ID)
+		*got = append(*got, id)
+		if len(*got) == n {
+			return errEnough
+		}
+		return err
+	}
+}
+
+// span is from, from+1, … to.
+func span(from, to int) []int {
+	var numbers []int
+	for i := from; i <= to; i++ {
+		numbers = append(numbers, i)
+	}
+	return numbers
+}
+
+func TestLast(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ stored, last, from, pages int }{
+		{0, 10, 1, 1}, {5, 10, 1, 1}, {50, 10, 41, 1}, {50, 0, 51, 1}, {50, -1, 51, 1}, {250, 250, 1, 3}, {250, 101, 150, 2}, {99, 1000, 1, 1}, {3000, 2500, 501, 25},
+	} {
+		f := &feed{stored: row.stored}
+		records, cursor, err := f.follower().last(t.Context(), EventsQuery{Settled: true}, row.last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, r := range records {
+			id, _ := strconv.Atoi(r.ID)
+			got = append(got, id)
+		}
+		if diff := cmp.Diff(span(row.from, row.stored), got); diff != "" || cursor != fmt.Sprintf("newer-%d", row.stored) || f.asked != row.pages {
+			t.Errorf("last %d of %d: cursor %s, %d pages\n%s", row.last, row.stored, cursor, f.asked, diff)
+		}
+	}
+}
+
+func TestLastShowsEverythingAndOfNothingAsksNobody(t *testing.T) {
+	t.Parallel()
+	f := &feed{stored: 7}
+	if got, err := f.follower().Last(t.Context(), store.Filter{}, 0); err != nil || len(got) != 0 || f.asked != 0 {
+		t.Errorf("%d records after %d requests, %v", len(got), f.asked, err)
+	}
+	if got, err := f.follower().Last(t.Context(), store.Filter{}, 3); err != nil || len(got) != 3 || got[2].ID != "7" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestFollowHasNoGapAndNoRepeat(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		stored := rapid.IntRange(0, 250).Draw(rt, "stored")
+		last := rapid.IntRange(0, 250).Draw(rt, "last")
+		bursts := rapid.SliceOfN(rapid.IntRange(0, 300), 1, 8).Draw(rt, "bursts")
+		failing := rapid.SliceOf(rapid.SampledFrom([]int{0, 0, -1, 503, 429, 502})).Draw(rt, "failing")
+		synctest.Test(t, func(t *testing.T) {
+			const start = 4 // the first requests must succeed
+			f := &feed{stored: stored, fail: func(request int) int {
+				if i := request - start; i >= 0 && i < len(failing) {
+					return failing[i]
+				}
+				return 0
+			}}
+			total := stored
+			for _, n := range bursts {
+				total += n
+			}
+			var got []int
+			go func() {
+				for _, n := range append(bursts, 1) { // the last one ends it
+					timer := time.NewTimer(700 * time.Millisecond)
+					<-timer.C
+					f.add(n)
+				}
+			}()
+			first := stored - min(last, stored) + 1
+			err := f.follower().Follow(t.Context(), store.Filter{}, last, time.Second, until(total+1-first+1, &got))
+			if !errors.Is(err, errEnough) || !slices.Equal(got, span(first, total+1)) {
+				t.Errorf("%v: got %v", err, got)
+			}
+		})
+	})
+}
+
+func TestFollowReportsAnOutageOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &feed{stored: 1, fail: func(request int) int {
+			if request > 1 && request < 10 {
+				return -1
+			}
+			return 0
+		}}
+		var heard []string
+		c := f.follower(func(o *Options) {
+			o.OnConnection = func(err error) {
+				heard = append(heard, fmt.Sprint(errors.Is(err, store.ErrUnavailable)))
+				if err == nil {
+					f.add(1)
+				}
+			}
+		})
+		begin := time.Now()
+		var got []int
+		if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, until(2, &got)); !errors.Is(err, errEnough) {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"true", "false"}, heard); diff != "" {
+			t.Error(diff)
+		}
+		// 8 attempts fail: 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds, half of the half on top.
+		if took := time.Since(begin); took < 20*time.Second || took > 24*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestFollowEnds(t *testing.T) {
+	t.Parallel()
+	never := func(store.Record) error { return nil }
+	at := func(request, status int) func(int) int {
+		return func(n int) int {
+			if n >= request {
+				return status
+			}
+			return 0
+		}
+	}
+	for name, row := range map[string]struct {
+		fail func(int) int
+		want error
+	}{
+		"at once when nobody answers at the beginning":               {at(1, -1), store.ErrUnavailable},
+		"when the server refuses the query":                          {at(3, 422), new(AnswerError)},
+		"with the context, while it waits for events":                {nil, context.DeadlineExceeded},
+		"with the context, while it waits for a server that is away": {at(3, -1), context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err := (&feed{stored: 3, fail: row.fail}).follower().Follow(ctx, store.Filter{}, 1, time.Second, never)
+				var refused *AnswerError
+				if errors.As(row.want, &refused) && errors.As(err, &refused) {
+					return
+				}
+				if !errors.Is(err, row.want) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestFollowNeedsAServerThatLinksToNewerEvents(t *testing.T) {
+	t.Parallel()
+	c, _ := answering(t, 200, `[]`)
+	if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, nil); !errors.Is(err, errAnswer) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,191 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/eventagg/eventagg/pkg/api"
+)
+
+const (
+	// maxIdle is how long a connection may lie unused and be used again.
+	// Nobody watches it meanwhile, so it must be shorter than any server's
+	// patience: a request on a connection that the server has just closed is
+	// lost.
+	maxIdle = 5 * time.Second
+	// maxAnswerBytes bounds the answer to one event. Topic and event_id are
+	// in it, 767 bytes that JSON may write as six times as many.
+	maxAnswerBytes = 64 << 10
+	// keepBytes is how large a connection's buffer may stay.
+	keepBytes = 64 << 10
+)
+
+// wire posts events over connections that are kept open. Each is used by one
+// request at a time, by the goroutine that calls; there are no others.
+type wire struct {
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	address string
+	// head is what every request begins with, up to the length's value.
+	head    []byte
+	timeout time.Duration
+	keep    int
+
+	mu     sync.Mutex
+	idle   []*wireConn // the latest used last
+	closed bool
+}
+
+// wireConn is a connection with what a request on it needs.
+type wireConn struct {
+	net.Conn
+	reader   *bufio.Reader
+	body     []byte
+	request  []byte
+	response fasthttp.Response
+	used     time.Time
+}
+
+func newWire(base *url.URL, options Options) *wire {
+	w := &wire{timeout: options.Timeout, keep: options.Concurrency}
+	dialer := &net.Dialer{Timeout: options.Timeout}
+	port := base.Port()
+	if base.Scheme == "https" {
+		secure := tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}
+		w.dial = secure.DialContext
+		if port == "" {
+			port = "443"
+		}
+	} else {
+		w.dial = dialer.DialContext
+		if port == "" {
+			port = "80"
+		}
+	}
+	w.address = net.JoinHostPort(base.Hostname(), port)
+	target := *base
+	target.Path += api.PathPublish
+	w.head = []byte("POST " + target.EscapedPath() + " HTTP/1.1\r\nHost: " + base.Host +
+		"\r\nUser-Agent: " + options.UserAgent + "\r\nContent-Type: " + api.TypeJSON + "\r\nContent-Length: ")
+	return w
+}
+
+// post sends the body that write appends and hands the answer to read, which
+// must not keep it. It returns what read returns; an error before that is the
+// context's or of a lost connection.
+func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(answer) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	conn, err := w.get(ctx)
+	if err != nil {
+		return lost(ctx, err)
+	}
+	// When the context ends, so does whatever the connection is waiting for.
+	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	err = w.exchange(conn, write)
+	if intact := release(); err != nil || !intact || conn.response.ConnectionClose() || conn.reader.Buffered() > 0 {
+		defer func() { _ = conn.Close() }()
+	} else {
+		defer w.put(conn)
+	}
+	if err != nil {
+		return lost(ctx, err)
+	}
+	return read(answer{
+		status:     conn.response.StatusCode(),
+		retryAfter: string(conn.response.Header.Peek("Retry-After")),
+		body:       conn.response.Body(),
+	})
+}
+
+// exchange writes one request and reads its answer.
+func (w *wire) exchange(conn *wireConn, write func([]byte) []byte) error {
+	conn.body = write(conn.body[:0])
+	conn.request = strconv.AppendInt(append(conn.request[:0], w.head...), int64(len(conn.body)), 10)
+	conn.request = append(conn.request, "\r\n\r\n"...)
+	conn.request = append(conn.request, conn.body...)
+	_, errWrite := conn.Write(conn.request)
+	// A server that refuses a long body answers before it has read it all,
+	// and then hangs up: the answer is worth more than the error.
+	if err := conn.response.ReadLimitBody(conn.reader, maxAnswerBytes); err != nil {
+		if errWrite != nil {
+			return errWrite
+		}
+		return err
+	}
+	return nil
+}
+
+// get returns a connection that nobody else uses, with its deadline set.
+func (w *wire) get(ctx context.Context) (*wireConn, error) {
+	now := time.Now()
+	conn := w.take(now)
+	if conn == nil {
+		dialed, err := w.dial(ctx, "tcp", w.address)
+		if err != nil {
+			return nil, err
+		}
+		conn = &wireConn{Conn: dialed, reader: bufio.NewReader(dialed)}
+	}
+	if err := conn.SetDeadline(now.Add(w.timeout)); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// take returns the connection used last, if it is fresh. Where it isn't, none
+// of the others is.
+func (w *wire) take(now time.Time) *wireConn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := len(w.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	if now.Sub(w.idle[last].used) > maxIdle {
+		w.drop()
+		return nil
+	}
+	conn := w.idle[last]
+	w.idle = w.idle[:last]
+	return conn
+}
+
+// put keeps a connection for the next request.
+func (w *wire) put(conn *wireConn) {
+	if cap(conn.request) > keepBytes {
+		conn.request, conn.body = nil, nil
+	}
+	conn.used = time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle) >= w.keep {
+		_ = conn.Close()
+		return
+	}
+	w.idle = append(w.idle, conn)
+}
+
+func (w *wire) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.drop()
+}
+
+// drop closes all idle connections.
+func (w *wire) drop() {
+	for _, conn := range w.idle {
+		_ = conn.Close()
+	}
+	w.idle = nil
+}

@@ -1,0 +1,246 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// noon is what the clock of these tests starts at.
+func noon() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }
+
+// memory is a store in memory. It is as strict as a real one about what the
+// server must not pass on: a text that no event can have is an error.
+type memory struct {
+	mu      sync.Mutex
+	records []store.Record
+	counts  store.Stats
+	topics  map[string]*store.TopicStats
+	pings   int
+
+	// fail is the error of every call, where not nil.
+	fail error
+	// outcome is what Append answers instead of doing anything, where not 0.
+	outcome event.Outcome
+	// hold blocks Append until it is closed or the context ends.
+	hold chan struct{}
+	// explode is what Append panics with.
+	explode any
+}
+
+func (m *memory) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if m.hold != nil {
+		select {
+		case <-m.hold:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("append: %w", ctx.Err())
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.explode != nil {
+		panic(m.explode)
+	}
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	outcomes := make([]event.Outcome, len(events))
+	for i, e := range events {
+		if m.outcome != 0 {
+			outcomes[i] = m.outcome
+			continue
+		}
+		outcomes[i] = m.add(e)
+	}
+	return outcomes, nil
+}
+
+func (m *memory) add(e event.Event) event.Outcome {
+	m.counts.Received++
+	if slices.ContainsFunc(m.records, func(r store.Record) bool { return r.Key() == e.Key() }) {
+		m.counts.Duplicates++
+		m.topics[e.Topic].Duplicates++
+		return event.Duplicate
+	}
+	place := uint64(len(m.records) + 1)
+	at := noon().Add(time.Duration(place) * time.Second)
+	m.records = append(m.records, store.Record{
+		Event: e, CreatedAt: at, Position: store.Position{Commit: place, Seq: 1},
+	})
+	if m.topics == nil {
+		m.topics = map[string]*store.TopicStats{}
+	}
+	if m.topics[e.Topic] == nil {
+		m.topics[e.Topic] = &store.TopicStats{Topic: e.Topic, FirstSeen: at}
+		m.counts.Topics++
+	}
+	m.counts.Unique++
+	m.topics[e.Topic].Unique++
+	m.topics[e.Topic].LastSeen = at
+	return event.Stored
+}
+
+func (m *memory) Stats(context.Context) (store.Stats, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.counts, m.fail
+}
+
+func (m *memory) TopicStats(context.Context) ([]store.TopicStats, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []store.TopicStats
+	for _, row := range m.topics {
+		rows = append(rows, *row)
+	}
+	slices.SortFunc(rows, func(a, b store.TopicStats) int {
+		return cmp.Or(cmp.Compare(b.Unique+b.Duplicates, a.Unique+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+	})
+	return rows, m.fail
+}
+
+func (m *memory) Event(_ context.Context, key event.Key) (store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if strings.ContainsRune(key.Topic+key.ID, 0) {
+		return store.Record{}, fmt.Errorf("a database refuses %q", key)
+	}
+	for _, r := range m.records {
+		if r.Key() == key {
+			return r, m.fail
+		}
+	}
+	return store.Record{}, cmp.Or(m.fail, fmt.Errorf("read %v: %w", key, store.ErrNotFound))
+}
+
+func matches(r store.Record, f store.Filter) bool {
+	return (f.Topic == "" || r.Topic == f.Topic) && (f.Source == "" || r.Source == f.Source) &&
+		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))
+}
+
+func (m *memory) Older(_ context.Context, f store.Filter, before store.Position, limit int) ([]store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []store.Record
+	for _, r := range slices.Backward(m.records) {
+		if len(found) < limit && matches(r, f) && (before.IsZero() || r.Position.Compare(before) < 0) {
+			found = append(found, r)
+		}
+	}
+	return found, m.fail
+}
+
+func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []store.Record
+	for _, r := range m.records {
+		if len(found) < limit && matches(r, f) && r.Position.Compare(after) > 0 {
+			found = append(found, r)
+			after = r.Position
+		}
+	}
+	return found, after, m.fail
+}
+
+func (m *memory) Settled(context.Context) (store.Position, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.records) == 0 {
+		return store.Position{}, m.fail
+	}
+	return store.Position{Commit: uint64(len(m.records)) + 1}, m.fail
+}
+
+func (m *memory) Ping(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pings++
+	return m.fail
+}
+
+// fill stores n events: topic t0 or t1 in turn, IDs e1 to en, sources s0 to s2.
+func (m *memory) fill(n int) *memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := 1; i <= n; i++ {
+		m.add(event.Event{
+			Topic: fmt.Sprintf("t%d", i%2), ID: fmt.Sprintf("e%d", i), Timestamp: noon(),
+			Source: fmt.Sprintf("s%d", i%3), Payload: fmt.Sprintf(`{"n":%d}`, i),
+		})
+	}
+	return m
+}
+
+// serverWith returns a server around m.
+func serverWith(m *memory, change ...func(*Options)) *Server {
+	options := Options{Appender: m, Store: m, Now: noon}
+	for _, f := range change {
+		f(&options)
+	}
+	return New(options)
+}
+
+// ask sends one request straight to the handler.
+func ask(s *Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, target, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer := httptest.NewRecorder()
+	s.Handler().ServeHTTP(answer, request)
+	return answer
+}
+
+// listen serves on a port of this machine until the test ends, and returns the
+// address.
+func listen(t *testing.T, s *Server) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := s.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// logTo is an option that writes the log, with all levels, to w.
+func logTo(w io.Writer) func(*Options) {
+	return func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+}
+
+// newHTTP is an HTTP client of the test's own.
+func newHTTP(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}

@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Media types as values of Content-Type.
+const (
+	typeJSON    = api.TypeJSON
+	typeProblem = api.TypeProblem
+)
+
+// statusClientGone is nginx's number for a client that went away. Nobody is
+// left to read it; it stands in the log, and in the way of net/http, which
+// would answer 200 for a handler that writes nothing.
+const statusClientGone = 499
+
+// requestError is a request that a handler refuses, with its answer.
+type requestError struct {
+	status int
+	detail string
+	faults []event.Fault
+	// header and value are one more header field, where not empty.
+	header, value string
+}
+
+func (e *requestError) Error() string { return e.detail }
+
+// rule says how one kind of error is answered.
+type rule struct {
+	target error
+	status int
+	kind   string // the problem's type, "" for about:blank
+	title  string // "" for the status in words
+	detail string
+}
+
+// rules is the table from the errors that the layers below answer to HTTP. The
+// first that [errors.Is] in the error's tree counts; what is not here is 500.
+// Details are fixed texts, so that nothing internal can show in an answer.
+func rules() []rule {
+	const again = " Nothing is known about the request; sending it again is safe."
+	return []rule{
+		{target: store.ErrNotFound, status: http.StatusNotFound, detail: "There is no such event."},
+		{target: store.ErrRejected, status: http.StatusUnprocessableEntity, detail: "The database refuses this event."},
+		{
+			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
+			kind: api.ProblemOverloaded, title: "Overloaded",
+			detail: "More events are waiting than the limits allow. Nothing was taken; send it again later.",
+		},
+		{
+			target: store.ErrUnavailable, status: http.StatusServiceUnavailable,
+			kind: api.ProblemUnavailable, title: "Store unavailable",
+			detail: "The store can't be reached at the moment." + again,
+		},
+		{
+			target: store.ErrClosed, status: http.StatusServiceUnavailable,
+			kind: api.ProblemUnavailable, title: "Shutting down",
+			detail: "The server is shutting down." + again,
+		},
+		{
+			target: context.DeadlineExceeded, status: http.StatusServiceUnavailable,
+			kind: api.ProblemUnavailable, title: "Store too slow",
+			detail: "The store didn't answer in time." + again,
+		},
+		{
+			target: context.Canceled, status: http.StatusServiceUnavailable,
+			kind: api.ProblemUnavailable, title: "Cancelled",
+			detail: "The request was cancelled." + again,
+		},
+	}
+}
+
+// answerError answers a request with an error, as problem+json.
+func (s *Server) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	problem := s.problem(c.Request(), err)
+	header := c.Response().Header()
+	if refused := (*requestError)(nil); errors.As(err, &refused) && refused.header != "" {
+		header.Set(refused.header, refused.value)
+	}
+	if problem.Status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retryAfter(err))
+	}
+	body, err := json.Marshal(problem)
+	if err != nil { // a Problem always encodes; were it not so, the status says the most of it
+		body = nil
+	}
+	_ = s.write(c, problem.Status, s.headers.problem, body) // an answer that can't be written has no reader
+}
+
+// problem words an error for the client.
+func (s *Server) problem(r *http.Request, err error) api.Problem {
+	var (
+		refused *requestError
+		invalid *event.InvalidError
+		routing *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return newProblem(rule{status: refused.status, detail: refused.detail}, refused.faults)
+	case errors.As(err, &invalid):
+		detail := "The event is invalid; see errors."
+		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Faults)
+	case errors.As(err, &routing):
+		return newProblem(routingRule(routing.Code), nil)
+	case r.Context().Err() != nil:
+		return newProblem(rule{status: statusClientGone, title: "Client closed request"}, nil)
+	}
+	for _, rule := range s.rules {
+		if errors.Is(err, rule.target) {
+			return newProblem(rule, nil)
+		}
+	}
+	return newProblem(rule{status: http.StatusInternalServerError, detail: "Something went wrong in the server; its log says more."}, nil)
+}
+
+// routingRule words what Echo's router answers by itself.
+func routingRule(status int) rule {
+	switch status {
+	case http.StatusNotFound:
+		return rule{status: status, detail: "There is nothing at this path."}
+	case http.StatusMethodNotAllowed:
+		return rule{status: status, detail: "This path does not take this method; the Allow header has those it takes."}
+	default:
+		return rule{status: status}
+	}
+}
+
+func newProblem(r rule, faults []event.Fault) api.Problem {
+	problem := api.Problem{Type: r.kind, Title: r.title, Status: r.status, Detail: r.detail, Errors: faults}
+	if problem.Type == "" {
+		problem.Type = api.ProblemBlank
+	}
+	if problem.Title == "" {
+		problem.Title = http.StatusText(r.status)
+	}
+	return problem
+}
+
+// retryAfter is the wait that an error asks for in whole seconds, as the header
+// has it: rounded up, at least 1.
+func retryAfter(err error) string {
+	seconds := math.Ceil(store.RetryAfter(err, time.Second).Seconds())
+	return strconv.Itoa(max(1, int(seconds)))
+}
+
+// write sends a whole answer. The length is told in advance where net/http
+// wouldn't find it out by itself.
+func (s *Server) write(c echo.Context, status int, contentType []string, body []byte) error {
+	const known = 2 << 10 // net/http holds back that much and counts it
+	header := c.Response().Header()
+	header["Content-Type"] = contentType
+	head := c.Request().Method == http.MethodHead
+	if len(body) >= known || head {
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	c.Response().WriteHeader(status)
+	if head {
+		return nil
+	}
+	_, err := c.Response().Write(body)
+	return err
+}

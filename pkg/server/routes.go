@@ -1,0 +1,30 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/api"
+)
+
+// routes says which path and method leads where. Echo answers OPTIONS by
+// itself, with what is allowed.
+func (s *Server) routes() {
+	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.Use(s.observe)
+
+	s.echo.POST(api.PathPublish, s.publish)
+	s.read(api.PathStats, s.stats)
+	s.read(api.PathTopicStats, s.topicStats)
+	s.read(api.PathEvents, s.events)
+	s.read(api.PathEvents+"/:topic/:event_id", s.event)
+	s.read(api.PathHealthz, s.healthz)
+	s.read(api.PathReadyz, s.readyz)
+	s.read(api.PathHealth, s.readyz)
+}
+
+// read adds a route for GET, and for HEAD: net/http leaves the body out.
+func (s *Server) read(path string, handler echo.HandlerFunc) {
+	s.echo.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+}

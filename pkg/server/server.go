@@ -1,0 +1,172 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Reader is what the server reads from: all of a store but its appends, which
+// go through Options.Appender.
+type Reader interface {
+	store.StatsReader
+	store.EventReader
+	// Ping is [store.Store.Ping].
+	Ping(ctx context.Context) error
+}
+
+// Options say what a Server serves and within which limits. Appender and Store
+// are required; the zero value of every other field stands for its default.
+type Options struct {
+	// Appender takes what is published, usually the group commit.
+	Appender store.Appender
+	// Store answers everything else.
+	Store Reader
+	// Logger hears a line about each request, at debug level unless the
+	// server is at fault. Default nobody.
+	Logger *slog.Logger
+
+	// MaxBodyBytes is how long any request body may be, default 16 MiB.
+	MaxBodyBytes int64
+	// MaxEventBytes is how long the text of one event may be, default 1 MiB.
+	MaxEventBytes int64
+	// MaxBatchEvents is how many events an array may have, default 10,000.
+	// This version takes single events only and does not look at it.
+	MaxBatchEvents int
+
+	// ReadHeaderTimeout is how long a client may take for the head of a
+	// request, default 5 seconds.
+	ReadHeaderTimeout time.Duration
+	// ReadTimeout is how long it may take for head and body, default 30
+	// seconds.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long it may take from then on until it has the
+	// whole answer, default 60 seconds.
+	WriteTimeout time.Duration
+	// IdleTimeout is how long a connection may stay open between two
+	// requests, default 2 minutes.
+	IdleTimeout time.Duration
+
+	// Version is what GET /healthz says the program's version is, default
+	// nothing.
+	Version string
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, 16<<20)
+	o.MaxEventBytes = cmp.Or(o.MaxEventBytes, 1<<20)
+	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
+	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, 5*time.Second)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 2*time.Minute)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// maxHeaderBytes bounds the head of a request. The longest sensible one is an
+// event's address, 767 bytes that may each be escaped to three.
+const maxHeaderBytes = 64 << 10
+
+// readTimeout is how long the store may take over one read.
+const readTimeout = 15 * time.Second
+
+// Server answers the HTTP interface. Make one with [New], let it serve with
+// [Server.Serve] and end it with [Server.Shutdown].
+type Server struct {
+	options Options
+	echo    *echo.Echo
+	http    *http.Server
+	started time.Time
+
+	probe    probe
+	starting atomic.Bool
+	draining atomic.Bool
+
+	ids      requestIDs
+	rules    []rule
+	overload limiter
+	headers  headers
+	work     sync.Pool // of *publishing
+}
+
+// headers are the values of header fields that many answers share, so that the
+// busy ones need not make them each time. Nobody writes to them.
+type headers struct {
+	json, problem, closing []string
+}
+
+// New builds a server that is ready at once.
+func New(options Options) *Server {
+	s := &Server{
+		options: options.withDefaults(),
+		echo:    echo.New(),
+		ids:     newRequestIDs(),
+		rules:   rules(),
+		headers: headers{json: []string{typeJSON}, problem: []string{typeProblem}, closing: []string{"close"}},
+	}
+	s.started = s.options.Now()
+	s.probe = probe{ping: s.options.Store.Ping, now: s.options.Now}
+	s.work.New = newPublishing
+	s.routes()
+	s.http = &http.Server{
+		Handler:           s.echo,
+		ReadHeaderTimeout: s.options.ReadHeaderTimeout,
+		ReadTimeout:       s.options.ReadTimeout,
+		WriteTimeout:      s.options.WriteTimeout,
+		IdleTimeout:       s.options.IdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// What net/http has to say is about clients that break off.
+		ErrorLog: slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Handler returns the whole interface as one handler, for tests and for
+// embedding it elsewhere. It has none of the timeouts.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Serve answers on listener until [Server.Shutdown], and then returns nil.
+func (s *Server) Serve(listener net.Listener) error {
+	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+// SetReady says whether GET /readyz may answer 200. A new server is ready; one
+// whose start takes longer can say so meanwhile.
+func (s *Server) SetReady(ready bool) { s.starting.Store(!ready) }
+
+// Drain makes GET /readyz answer 503 from now on, so that load balancers look
+// elsewhere, and asks each client with its next answer to close its
+// connection. All requests are still served.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Shutdown drains, stops accepting, and waits for the requests under way. When
+// ctx ends first it cuts them off and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("finish requests: %w", err), s.http.Close())
+	}
+	return nil
+}

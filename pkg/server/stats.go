@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/api"
+)
+
+// stats answers the totals.
+func (s *Server) stats(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
+	defer cancel()
+	totals, err := s.options.Store.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	const digits = 1000 // whole milliseconds
+	return s.writeJSON(c, http.StatusOK, api.Stats{
+		Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates, Topics: totals.Topics,
+		UptimeSeconds: math.Round(s.options.Now().Sub(s.started).Seconds()*digits) / digits,
+	})
+}
+
+// topicStats answers a row per topic.
+func (s *Server) topicStats(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
+	defer cancel()
+	topics, err := s.options.Store.TopicStats(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make([]api.TopicStats, len(topics)) // not nil: no topics are [], not null
+	for i, topic := range topics {
+		rows[i] = api.TopicStats{
+			Topic: topic.Topic, Unique: topic.Unique, Duplicates: topic.Duplicates,
+			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
+		}
+	}
+	return s.writeJSON(c, http.StatusOK, rows)
+}
+
+// writeJSON sends a value that is small or rarely asked for.
+func (s *Server) writeJSON(c echo.Context, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return s.write(c, status, s.headers.json, append(body, '\n'))
+}
