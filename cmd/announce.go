@@ -1,0 +1,58 @@
+package cmd
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+// announce says that the server listens: where, where the data goes, and what
+// to type next. Where the log is for machines, it is one line of the log.
+func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
+	addr := s.listener.Addr()
+	if c.Log.Format == "json" {
+		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
+			slog.String("version", a.version))
+		return
+	}
+	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), s.database.String(), c.Client.URL))
+}
+
+// startMessage is what serve greets people with. Commands are given with --url
+// only where the server is not the one they talk to anyway.
+func startMessage(version, url, database, clientURL string) string {
+	flag := ""
+	if url != strings.TrimSuffix(clientURL, "/") {
+		flag = " --url " + url
+	}
+	return fmt.Sprintf(`eventagg %[1]s
+  listening on  %[2]s
+  storing in    %[3]s
+
+Each event is stored once; an answer of success means it is committed. Try, in another terminal:
+
+  curl %[2]s/publish -H 'Content-Type: application/json' -d '{"topic": "greeting",
+    "event_id": "1", "timestamp": "2025-12-19T12:00:00Z", "source": "me", "payload": {"text": "hello"}}'
+  eventagg publish%[4]s --count 20000 --dup-rate 0.3
+  eventagg stats%[4]s
+  eventagg tail%[4]s -f
+
+Ctrl-C finishes what has been accepted, then stops.
+`, version, url, database, flag)
+}
+
+// baseURL is where a client on this machine reaches a listener. An address that
+// stands for all interfaces is no place to connect to, so it becomes localhost.
+func baseURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

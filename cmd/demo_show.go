@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// demoResult is what `eventagg demo -o json` prints: what the other commands
+// would, in one object.
+type demoResult struct {
+	Publish json.RawMessage `json:"publish"`
+	Stats   json.RawMessage `json:"stats"`
+	// Events are the last ones, the oldest of them first.
+	Events []json.RawMessage `json:"events"`
+}
+
+// show publishes to the server, verifies, and prints what it has then.
+func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
+	target, err := client.New(client.Options{URL: url, Concurrency: demoConcurrency, UserAgent: "eventagg/" + a.version})
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if opts.format.json() {
+		return a.showJSON(ctx, target, url, opts)
+	}
+	err = a.publish(ctx, httpTarget{target}, demoPublish(url, opts))
+	if err != nil {
+		return err
+	}
+	_, errStats := fmt.Fprintln(a.out, "\neventagg stats")
+	errStats = errors.Join(errStats, a.showStats(ctx, target, statsOptions{url: url}))
+	_, errTail := fmt.Fprintf(a.out, "\neventagg tail --limit %d\n", demoTail)
+	return errors.Join(errStats, errTail, a.showTail(ctx, target, tailOptions{url: url, limit: demoTail}))
+}
+
+func demoPublish(url string, opts demoOptions) publishOptions {
+	return publishOptions{
+		url: url, format: opts.format, verify: true, wait: true, waitTimeout: demoWait,
+		made: loadgen.GeneratorOptions{Count: opts.count, DupRate: demoDupRate},
+		send: loadgen.Options{Concurrency: demoConcurrency},
+	}
+}
+
+// showJSON gathers what the commands print for machines. What publish found is
+// printed even where it is an error.
+func (a *app) showJSON(ctx context.Context, target *client.Client, url string, opts demoOptions) error {
+	var published, stats, events bytes.Buffer
+	err := a.printingTo(&published).publish(ctx, httpTarget{target}, demoPublish(url, opts))
+	if err != nil {
+		_, errWrite := published.WriteTo(a.out)
+		return errors.Join(err, errWrite)
+	}
+	err = errors.Join(
+		a.printingTo(&stats).showStats(ctx, target, statsOptions{url: url, format: opts.format}),
+		a.printingTo(&events).showTail(ctx, target, tailOptions{url: url, format: opts.format, limit: demoTail}),
+	)
+	if err != nil {
+		return err
+	}
+	result := demoResult{Publish: published.Bytes(), Stats: stats.Bytes(), Events: []json.RawMessage{}}
+	for line := range bytes.Lines(events.Bytes()) {
+		result.Events = append(result.Events, line)
+	}
+	return writeJSON(a.out, result)
+}
+
+// printingTo is the same app with its results going elsewhere.
+func (a *app) printingTo(out *bytes.Buffer) *app {
+	other := *a
+	other.out = out
+	return &other
+}

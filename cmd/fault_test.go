@@ -1,0 +1,304 @@
+package cmd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// The tests here run the program as its users do, a server and a publisher in
+// processes of their own, and break something in the middle. What they hold it
+// to is always the same: the publisher ends by itself with exit code 0 and a
+// proof, and the server has counted exactly.
+
+// The events of a faulty run.
+const (
+	faultCount   = 20_000
+	faultUnique  = 14_000 // 30 % of them are repeats
+	faultTimeout = 2 * time.Minute
+)
+
+// stage is a server's address, and whatever runs against it.
+type stage struct {
+	t        *testing.T
+	addr     string
+	database string
+	server   *exec.Cmd
+	log      *bytes.Buffer
+	drained  chan struct{} // closed when the server's output has ended
+}
+
+func newStage(t *testing.T, database string) *stage {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	s := &stage{t: t, addr: listener.Addr().String(), database: database}
+	t.Cleanup(func() {
+		if s.server != nil {
+			s.end(syscall.SIGKILL)
+		}
+		if t.Failed() && s.log != nil {
+			t.Logf("the server wrote:\n%s", s.log)
+		}
+	})
+	return s
+}
+
+// serve starts the server and waits until it listens.
+func (s *stage) serve() {
+	s.t.Helper()
+	s.server = exec.Command("eventagg", "serve", "--http-addr", s.addr, "--database-url", s.database)
+	s.server.Dir = s.t.TempDir()
+	stderr, err := s.server.StderrPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.server.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.log, s.drained = new(bytes.Buffer), make(chan struct{})
+	lines, listening := bufio.NewReader(stderr), false
+	for !listening {
+		line, err := lines.ReadString('\n')
+		s.log.WriteString(line)
+		if err != nil {
+			s.t.Fatalf("the server ended before it listened: %s", s.log)
+		}
+		listening = strings.Contains(line, "listening on")
+	}
+	go func(log *bytes.Buffer, drained chan struct{}) {
+		defer close(drained)
+		_, _ = io.Copy(log, lines)
+	}(s.log, s.drained)
+}
+
+// end signals the server, waits for its end and returns the exit code, or -1
+// when a signal ended it.
+func (s *stage) end(signal syscall.Signal) int {
+	s.t.Helper()
+	server := s.server
+	s.server = nil
+	if err := server.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.drained
+	_ = server.Wait()
+	return server.ProcessState.ExitCode()
+}
+
+// publishing is a publisher under way.
+type publishing struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	ended          chan struct{}
+}
+
+// publish starts a publisher that verifies.
+func (s *stage) publish(args ...string) *publishing {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), faultTimeout)
+	p := &publishing{ended: make(chan struct{})}
+	p.cmd = exec.CommandContext(ctx, "eventagg", append([]string{
+		"publish", "--url", "http://" + s.addr, "--verify", "-o", "json",
+		"--count", fmt.Sprint(faultCount), "--dup-rate", "0.3", "--concurrency", "32",
+	}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		defer cancel()
+		_ = p.cmd.Wait()
+	}()
+	s.t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	return p
+}
+
+// verified waits for the publisher's end and holds it to its proof.
+func (p *publishing) verified(t *testing.T) (retried int64) {
+	t.Helper()
+	<-p.ended
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Fatalf("publish exited with %d:\n%s%s", code, &p.stdout, &p.stderr)
+	}
+	var report struct {
+		Retried int64 `json:"retried"`
+		Failed  int64 `json:"failed"`
+		Verify  struct {
+			Holds bool  `json:"holds"`
+			Keys  int64 `json:"keys"`
+		} `json:"verify"`
+	}
+	if err := json.Unmarshal(p.stdout.Bytes(), &report); err != nil {
+		t.Fatalf("publish printed no report: %v\n%s", err, &p.stdout)
+	}
+	if !report.Verify.Holds || report.Verify.Keys != faultUnique || report.Failed != 0 {
+		t.Fatalf("publish proved %+v", report)
+	}
+	return report.Retried
+}
+
+// stats asks the server; ok is false while it doesn't answer.
+func (s *stage) stats() (stats api.Stats, ok bool) {
+	response, err := http.Get("http://" + s.addr + api.PathStats)
+	if err != nil {
+		return stats, false
+	}
+	defer func() { _ = response.Body.Close() }()
+	return stats, json.NewDecoder(response.Body).Decode(&stats) == nil && response.StatusCode == http.StatusOK
+}
+
+// until waits until a condition holds.
+func (s *stage) until(what string, condition func() bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), faultTimeout)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// received waits until the server has counted that many events.
+func (s *stage) received(n int64) {
+	s.t.Helper()
+	s.until(fmt.Sprintf("%d events are received", n), func() bool {
+		stats, ok := s.stats()
+		return ok && stats.Received >= n
+	})
+}
+
+// exact holds the server's counters to what was sent: every event once, every
+// repeat a duplicate, and beyond those only what was sent again.
+func (s *stage) exact(retried int64) {
+	s.t.Helper()
+	stats, ok := s.stats()
+	if !ok {
+		s.t.Fatal("the server does not answer")
+	}
+	if stats.Unique != faultUnique || stats.Received != stats.Unique+stats.Duplicates {
+		s.t.Errorf("the server counts %+v", stats)
+	}
+	if again := stats.Received - faultCount; again < 0 || again > retried {
+		s.t.Errorf("%d events are received of %d sent and %d sent again", stats.Received, faultCount, retried)
+	}
+	client := http.Client{Timeout: time.Minute}
+	rows := 0
+	for next := "/events?limit=1000"; next != ""; {
+		response, err := client.Get("http://" + s.addr + next)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var page []api.Event
+		err = json.NewDecoder(response.Body).Decode(&page)
+		_ = response.Body.Close()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		rows += len(page)
+		link, _, _ := strings.Cut(response.Header.Get("Link"), ">")
+		next = strings.TrimPrefix(link, "<")
+	}
+	if rows != faultUnique {
+		s.t.Errorf("%d rows are stored, want %d", rows, faultUnique)
+	}
+}
+
+func TestKilledServerLosesNothing(t *testing.T) {
+	t.Parallel()
+	databases := map[string]func(t *testing.T) string{
+		"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "events.db") },
+		"PostgreSQL": func(t *testing.T) string { return testdb.Postgres(t) },
+	}
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, database(t))
+			s.serve()
+			publisher := s.publish()
+			for _, n := range []int64{faultCount / 5, faultCount / 2} {
+				s.received(n)
+				s.end(syscall.SIGKILL)
+				s.serve()
+			}
+			retried := publisher.verified(t)
+			if retried == 0 {
+				t.Error("nothing was sent again: the server was not killed in the middle")
+			}
+			s.exact(retried)
+		})
+	}
+}
+
+func TestTerminatedServerFinishesItsRequests(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
+	s.serve()
+	publisher := s.publish()
+	s.received(faultCount / 4)
+	if code := s.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("serve exited with %d after SIGTERM under load", code)
+	}
+	s.serve()
+	s.exact(publisher.verified(t))
+}
+
+func TestStoppedPostgresLosesNothing(t *testing.T) {
+	t.Parallel()
+	postgres := testdb.StartPostgres(t, testdb.PostgresOptions{})
+	s := newStage(t, postgres.URL())
+	s.serve()
+	publisher := s.publish()
+	s.received(faultCount / 4)
+	postgres.Stop(testdb.Immediate)
+
+	var header http.Header
+	s.until("the server says that its database is away", func() bool {
+		answer, err := http.Post("http://"+s.addr+api.PathPublish, api.TypeJSON, strings.NewReader(
+			`{"topic":"t","event_id":"x","timestamp":"2025-12-19","source":"s","payload":{}}`))
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		header = answer.Header
+		return answer.StatusCode == http.StatusServiceUnavailable
+	})
+	if header.Get("Retry-After") == "" || header.Get("Content-Type") != api.TypeProblem {
+		t.Errorf("503 comes with the headers %v", header)
+	}
+	postgres.Start()
+	retried := publisher.verified(t)
+	if retried == 0 {
+		t.Error("nothing was sent again: PostgreSQL was not stopped in the middle")
+	}
+	s.exact(retried)
+	if code := s.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("serve exited with %d", code)
+	}
+}

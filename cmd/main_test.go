@@ -1,0 +1,130 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+// testApp returns an app and what it writes.
+func testApp() (a *app, out, errOut *bytes.Buffer) {
+	out, errOut = new(bytes.Buffer), new(bytes.Buffer)
+	return &app{in: bytes.NewReader(nil), out: out, errOut: errOut, version: "1.2.3"}, out, errOut
+}
+
+func TestFinishGivesEachErrorItsExitCodeAndMessage(t *testing.T) {
+	t.Parallel()
+	interrupted, cancel := context.WithCancelCause(t.Context())
+	cancel(&signalError{number: 2})
+	terminated, cancel := context.WithCancelCause(t.Context())
+	cancel(&signalError{number: 15})
+	cancelled := fmt.Errorf("asking the server: %w", context.Canceled)
+	tests := map[string]struct {
+		ctx  context.Context
+		err  error
+		code int
+		want string
+	}{
+		"no error is done":                  {t.Context(), nil, 0, ""},
+		"a failure":                         {t.Context(), io.ErrUnexpectedEOF, 1, "eventagg: unexpected EOF\n"},
+		"a wrong command line":              {t.Context(), usagef("no %s", "x"), 2, "eventagg: no x\n"},
+		"a wrong configuration":             {t.Context(), &config.Error{Faults: []config.Fault{{Key: "a.b", Message: "is odd"}}}, 2, "eventagg: configuration: a.b: is odd\n"},
+		"a check that doesn't hold":         {t.Context(), fmt.Errorf("publish: %w", &checkError{err: errors.New("2 keys are missing")}), 3, "eventagg: publish: 2 keys are missing\n"},
+		"a failure with a hint":             {t.Context(), fmt.Errorf("opening: %w", withHint(io.EOF, "Try %s.", "again")), 1, "eventagg: opening: EOF\nTry again.\n"},
+		"Ctrl-C is silent":                  {interrupted, cancelled, 130, ""},
+		"Ctrl-C that the command took well": {interrupted, nil, 130, ""},
+		"a termination":                     {terminated, cancelled, 143, ""},
+		"a failure before Ctrl-C is told":   {interrupted, io.EOF, 1, "eventagg: EOF\n"},
+		"serve that was asked to stop":      {terminated, fmt.Errorf("serve: %w", errServed), 0, ""},
+		"a cancellation without a signal":   {t.Context(), cancelled, 1, "eventagg: asking the server: context canceled\n"},
+		"a failure and a check: the check":  {t.Context(), errors.Join(io.EOF, &checkError{err: errors.New("p99")}), 3, "eventagg: EOF\np99\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, out, errOut := testApp()
+			if code := a.finish(test.ctx, test.err); code != test.code {
+				t.Errorf("exit code %d, expected %d", code, test.code)
+			}
+			if errOut.String() != test.want || out.Len() > 0 {
+				t.Errorf("wrote %q and %q, expected %q", out, errOut, test.want)
+			}
+		})
+	}
+}
+
+func TestServeTurnsArgumentsIntoOptions(t *testing.T) {
+	changed := func(change func(*config.Config)) config.Config {
+		c := config.Default()
+		change(&c)
+		return c
+	}
+	tests := map[string]struct {
+		args []string
+		want serveOptions
+	}{
+		"nothing":     {nil, serveOptions{config: config.Default(), migrate: true}},
+		"not migrate": {[]string{"--migrate=false"}, serveOptions{config: config.Default()}},
+		"settings": {
+			[]string{"--http-addr", ":0", "--log-format=json"},
+			serveOptions{migrate: true, config: changed(func(c *config.Config) { c.HTTP.Addr, c.Log.Format = ":0", "json" })},
+		},
+	}
+	t.Chdir(t.TempDir())
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			a, _, _ := testApp()
+			var got serveOptions
+			cmd := a.newServeCmd(func(_ context.Context, opts serveOptions) error {
+				got = opts
+				return nil
+			})
+			cmd.SetArgs(test.args)
+			if err := cmd.ExecuteContext(t.Context()); err != nil || got != test.want {
+				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
+			}
+		})
+	}
+}
+
+func TestMigrateTurnsArgumentsIntoOptions(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a, _, _ := testApp()
+	var got migrateOptions
+	cmd := a.newMigrateCmd(func(_ context.Context, opts migrateOptions) error {
+		got = opts
+		return nil
+	})
+	cmd.SetArgs([]string{"--database-url=sqlite:x.db", "-o", "json"})
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got.config.Database.URL != "sqlite:x.db" || !got.format.json() {
+		t.Errorf("options %+v", got)
+	}
+}
+
+func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
+	a, _, _ := testApp()
+	var got []string
+	for _, command := range a.newRootCmd().Commands() {
+		got = append(got, command.Name())
+		if command.Name() == "completion" || command.Name() == "help" {
+			continue // they come with cobra
+		}
+		if command.Short == "" || command.Example == "" || command.Args == nil {
+			t.Errorf("%s lacks a line of help, examples or a check of its arguments", command.Name())
+		}
+	}
+	want := []string{"completion", "demo", "help", "migrate", "publish", "serve", "stats", "tail", "version"}
+	if !slices.Equal(got, want) {
+		t.Errorf("commands %v, expected %v", got, want)
+	}
+}

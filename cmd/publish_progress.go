@@ -1,0 +1,127 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// How often progress is shown: a bar moves, a log fills.
+const (
+	barEvery  = 100 * time.Millisecond
+	lineEvery = 5 * time.Second
+)
+
+// progress shows on out how a run is getting on, from begin to end.
+type progress struct {
+	out io.Writer
+
+	mu    sync.Mutex
+	bar   *progressbar.ProgressBar // nil shows lines
+	ended chan struct{}
+	group sync.WaitGroup
+}
+
+// begin shows what now answers until end is called.
+func (p *progress) begin(interactive bool, now func() loadgen.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = make(chan struct{})
+	every := lineEvery
+	if interactive {
+		every, p.bar = barEvery, newBar(p.out, now().Total)
+	}
+	p.group.Go(func() { p.loop(every, now) })
+}
+
+func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
+	if total == 0 {
+		total = -1 // a spinner
+	}
+	return progressbar.NewOptions64(
+		total,
+		progressbar.OptionSetWriter(out),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("events"),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetElapsedTime(true),
+		progressbar.OptionSetSpinnerChangeInterval(0), // its own goroutine would race ours
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionUseANSICodes(true),
+	)
+}
+
+func (p *progress) loop(every time.Duration, now func() loadgen.Progress) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			p.show(now())
+		case <-p.ended:
+			return
+		}
+	}
+}
+
+func (p *progress) show(now loadgen.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar == nil {
+		_, _ = fmt.Fprintln(p.out, progressLine(now))
+		return
+	}
+	p.bar.Describe(formatCount(now.Ignored) + " repeats")
+	_ = p.bar.Set64(done(now)) // what can't be shown is no reason to stop
+}
+
+// note writes a line between two states of the bar.
+func (p *progress) note(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+	_, _ = fmt.Fprintln(p.out, line)
+}
+
+// end takes the bar away and waits until nothing more is written.
+func (p *progress) end() {
+	close(p.ended)
+	p.group.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// done is how many events need no more work.
+func done(now loadgen.Progress) int64 { return now.Answered() + now.Failed }
+
+// progressLine is a state of the run for a log.
+func progressLine(now loadgen.Progress) string {
+	line := formatCount(done(now))
+	if now.Total > 0 {
+		line += " of " + formatCount(now.Total)
+	}
+	rate := float64(done(now)) / max(now.Elapsed.Seconds(), 1e-9)
+	line += fmt.Sprintf(" events, %s, %s success, %s ignored", formatRate(rate), formatCount(now.Success), formatCount(now.Ignored))
+	if now.Retried > 0 {
+		line += fmt.Sprintf(", %s retried", formatCount(now.Retried))
+	}
+	if now.Failed > 0 {
+		line += fmt.Sprintf(", %s failed", formatCount(now.Failed))
+	}
+	if left := now.Total - done(now); now.Total > 0 && rate > 0 {
+		line += fmt.Sprintf(", %s left", formatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	return line
+}

@@ -1,0 +1,176 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// publishTarget is what publish needs of a server.
+type publishTarget interface {
+	store.Appender
+	// Event asks for one stored event.
+	Event(ctx context.Context, key event.Key) (store.Record, error)
+	// Ready is nil once the server takes events.
+	Ready(ctx context.Context) error
+	// Newest is when the newest event was stored, by the server's clock; the
+	// zero Time where there is none.
+	Newest(ctx context.Context) (time.Time, error)
+}
+
+// runPublish sends events to the server at opts.url.
+func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
+	target, closeTarget, err := a.dialPublish(opts)
+	if err != nil {
+		return err
+	}
+	defer closeTarget()
+	return a.publish(ctx, target, opts)
+}
+
+// publish sends events to a target, prints the report on standard output, and
+// returns an error where the exit code is not to be 0.
+func (a *app) publish(ctx context.Context, target publishTarget, opts publishOptions) error {
+	if err := a.reach(ctx, target, opts); err != nil {
+		return err
+	}
+	var newest time.Time // before a run with new keys none of them can be there
+	if opts.verify && (opts.seeded || opts.file != "") {
+		var err error
+		if newest, err = target.Newest(ctx); err != nil {
+			return fmt.Errorf("asking for the newest event before the run: %w", err)
+		}
+	}
+	show := &progress{out: a.errOut}
+	source, err := a.openSource(opts, func(line int64, err error) {
+		show.note(fmt.Sprintf("line %d: %v", line, err))
+	})
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	if opts.verify {
+		opts.send.Ledger = &loadgen.Ledger{}
+	}
+	_, _ = fmt.Fprintf(a.errOut, "publishing %s to %s\n", source.title, config.Redact(opts.url))
+	runner := loadgen.New(target, source, opts.send)
+	show.begin(a.interactive(), runner.Progress)
+	report, runErr := runner.Run(ctx)
+	show.end()
+	report.BadLines = source.bad()
+	report.Interrupted = ctx.Err() != nil
+	var verifyErr error
+	if opts.verify && runErr == nil {
+		verifyErr = a.prove(ctx, &report, source, target, opts, newest)
+	}
+	for _, check := range opts.checks {
+		report.Checks = append(report.Checks, check.Eval(report))
+	}
+	if err := writeReport(a.out, report, opts.format); err != nil {
+		return err
+	}
+	return verdict(report, runErr, verifyErr)
+}
+
+// prove adds the proof to the report.
+func (a *app) prove(ctx context.Context, report *loadgen.Report, source *publishSource, target publishTarget, opts publishOptions, newest time.Time) error {
+	_, _ = fmt.Fprintln(a.errOut, "verifying: asking for every event that was answered")
+	proof, err := loadgen.Verify(ctx, report.Counts, opts.send.Ledger, source.originals, target, loadgen.VerifyOptions{
+		Newest: newest, Concurrency: opts.send.Concurrency, RetryFor: opts.send.RetryFor,
+	})
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	report.Proof = &proof
+	return nil
+}
+
+func writeReport(out io.Writer, report loadgen.Report, format outputFormat) error {
+	if format.json() {
+		return writeJSON(out, report)
+	}
+	return report.WriteText(out)
+}
+
+// verdict turns what happened into the error that has the right exit code. A
+// check that was asked for comes before failures, as those are in the report.
+func verdict(report loadgen.Report, runErr, verifyErr error) error {
+	var broken []error
+	if report.Proof != nil && !report.Proof.Holds {
+		broken = append(broken, fmt.Errorf("verify: the answers do not hold, %s violations", formatCount(report.Proof.Violations)))
+	}
+	for _, check := range report.Checks {
+		if check.Failed {
+			broken = append(broken, errors.New(check.String()))
+		}
+	}
+	failure := errors.Join(runErr, verifyErr)
+	switch {
+	case errors.Is(failure, context.Canceled):
+		return failure
+	case len(broken) > 0:
+		return &checkError{err: errors.Join(append(broken, failure)...)}
+	case failure != nil:
+		return failure
+	case report.Failed > 0 || report.Invalid > 0 || report.BadLines > 0:
+		return fmt.Errorf("%s events failed, %s were refused as invalid, %s lines were no events",
+			formatCount(report.Failed), formatCount(report.Invalid), formatCount(report.BadLines))
+	default:
+		return nil
+	}
+}
+
+// How often --wait asks, and how long one answer may take.
+const (
+	readyEvery   = 200 * time.Millisecond
+	readyTimeout = 5 * time.Second
+)
+
+// reach makes sure that there is a server: it waits for it where that was asked
+// for, and otherwise fails at once rather than trying for a minute. A server
+// that answers "not ready" may be ready soon; its events are retried.
+func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptions) error {
+	url := config.Redact(opts.url)
+	limit, cancel := context.WithTimeout(ctx, opts.waitTimeout)
+	defer cancel()
+	for told := false; ; told = true {
+		err := ready(limit, target)
+		var answered *client.AnswerError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !opts.wait && errors.As(err, &answered):
+			return nil
+		case !opts.wait:
+			return withHint(fmt.Errorf("no server answers at %s: %w", url, err),
+				"Start one with 'eventagg serve', choose another with --url, or wait for it with --wait.")
+		case !told:
+			_, _ = fmt.Fprintf(a.errOut, "waiting for %s to be ready\n", url)
+		}
+		select {
+		case <-time.After(readyEvery):
+		case <-limit.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return withHint(fmt.Errorf("the server at %s was not ready within %v: %w", url, opts.waitTimeout, err),
+				"Is it started? Wait longer with --wait-timeout.")
+		}
+	}
+}
+
+func ready(ctx context.Context, target publishTarget) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return target.Ready(ctx)
+}

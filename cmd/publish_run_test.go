@@ -1,0 +1,350 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// fakeTarget is a server in memory.
+type fakeTarget struct {
+	mu      sync.Mutex
+	records map[event.Key]store.Record
+	now     time.Time
+	// notReady are the answers of the first questions.
+	notReady []error
+	// appended is told the number of each append and may change its outcome.
+	appended func(number int, e event.Event) (event.Outcome, error)
+	appends  int
+}
+
+func newFakeTarget() *fakeTarget {
+	return &fakeTarget{records: map[event.Key]store.Record{}, now: time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+func (f *fakeTarget) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	outcomes := make([]event.Outcome, len(events))
+	for i, e := range events {
+		f.appends++
+		outcomes[i] = event.Duplicate
+		if _, ok := f.records[e.Key()]; !ok {
+			f.now = f.now.Add(time.Microsecond)
+			f.records[e.Key()] = store.Record{Event: e, CreatedAt: f.now}
+			outcomes[i] = event.Stored
+		}
+		if f.appended != nil {
+			outcome, err := f.appended(f.appends, e)
+			if err != nil {
+				return nil, err
+			}
+			if outcome != 0 {
+				outcomes[i] = outcome
+			}
+		}
+	}
+	return outcomes, nil
+}
+
+func (f *fakeTarget) Event(_ context.Context, key event.Key) (store.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if record, ok := f.records[key]; ok {
+		return record, nil
+	}
+	return store.Record{}, store.ErrNotFound
+}
+
+func (f *fakeTarget) Ready(context.Context) error {
+	if len(f.notReady) == 0 {
+		return nil
+	}
+	err := f.notReady[0]
+	f.notReady = f.notReady[1:]
+	return err
+}
+
+func (f *fakeTarget) Newest(context.Context) (time.Time, error) {
+	if len(f.records) == 0 {
+		return time.Time{}, nil
+	}
+	return f.now, nil
+}
+
+// thousandEvents are the options of a short verified run.
+func thousandEvents() publishOptions {
+	opts := defaultPublish()
+	opts.made.Count, opts.made.Seed, opts.seeded, opts.verify = 1000, 5, true, true
+	opts.send.Concurrency = 4
+	return opts
+}
+
+func TestPublishReportsAndVerifies(t *testing.T) {
+	t.Parallel()
+	a, out, errOut := testApp()
+	target := newFakeTarget()
+	if err := a.publish(t.Context(), target, thousandEvents()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"sent             1,000\n", "ignored            300 (30.0 %)\n", "verify: proven\n", "success: 700 = 700 keys"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if !strings.Contains(errOut.String(), "publishing 1,000 events, 300 of them repeats, to http://127.0.0.1:8000\n") {
+		t.Errorf("wrote %s", errOut)
+	}
+	// The same again, for a machine.
+	out.Reset()
+	opts := thousandEvents()
+	opts.format = "json"
+	if err := a.publish(t.Context(), target, opts); err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Success int64         `json:"success"`
+		Ignored int64         `json:"ignored"`
+		Proof   loadgen.Proof `json:"verify"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if report.Success != 0 || report.Ignored != 1000 || !report.Proof.Holds || report.Proof.StoredBefore != 700 {
+		t.Errorf("report %+v", report)
+	}
+}
+
+func TestPublishWithoutASeedSendsNewEventsEachTime(t *testing.T) {
+	t.Parallel()
+	a, _, _ := testApp()
+	target := newFakeTarget()
+	opts := thousandEvents()
+	opts.seeded = false
+	for range 2 {
+		if err := a.publish(t.Context(), target, opts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(target.records) != 1400 {
+		t.Errorf("%d events stored, expected 1,400", len(target.records))
+	}
+}
+
+func TestPublishCatchesALyingServer(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	target := newFakeTarget()
+	target.appended = func(number int, _ event.Event) (event.Outcome, error) {
+		if number > 990 {
+			return event.Stored, nil
+		}
+		return 0, nil
+	}
+	opts := thousandEvents()
+	opts.checks = []loadgen.Check{{Metric: "sent", Operator: "<", Bound: 5000}}
+	err := a.publish(t.Context(), target, opts)
+	var check *checkError
+	if !errors.As(err, &check) || !strings.Contains(err.Error(), "the answers do not hold") || !strings.Contains(err.Error(), "sent is 1,000") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(out.String(), loadgen.ProblemTwice) || !strings.Contains(out.String(), "fail-if sent<5000: FAILED") {
+		t.Errorf("wrote %s", out)
+	}
+}
+
+const oneLine = `{"topic":"t","event_id":"%s","timestamp":"2025-12-19T12:00:00Z","source":"s","payload":{}}` + "\n"
+
+func TestPublishSendsAFileAndNamesBadLines(t *testing.T) {
+	t.Parallel()
+	text := fmt.Sprintf(oneLine, "a") + "\n{}\n" + fmt.Sprintf(oneLine, "b") + fmt.Sprintf(oneLine, "a")
+	path := filepath.Join(t.TempDir(), "events.ndjson")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, "-"} {
+		a, out, errOut := testApp()
+		a.in = bytes.NewBufferString(text)
+		target := newFakeTarget()
+		opts := defaultPublish()
+		opts.file, opts.made.DupRate, opts.verify = file, 0, true
+		err := a.publish(t.Context(), target, opts)
+		if err == nil || a.finish(t.Context(), err) != exitFailed {
+			t.Errorf("%s: error %v", file, err)
+		}
+		if !strings.Contains(errOut.String(), "line 3: invalid event: topic is required; event_id is required") {
+			t.Errorf("%s: wrote %s", file, errOut)
+		}
+		if !strings.Contains(out.String(), "bad lines            1\n") || !strings.Contains(out.String(), "verify: proven") || len(target.records) != 2 {
+			t.Errorf("%s: wrote %s", file, out)
+		}
+	}
+}
+
+func TestPublishOfAMissingFileFails(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	opts := defaultPublish()
+	opts.file = filepath.Join(t.TempDir(), "none")
+	if err := a.publish(t.Context(), newFakeTarget(), opts); !errors.Is(err, os.ErrNotExist) || out.Len() > 0 {
+		t.Errorf("error %v, wrote %s", err, out)
+	}
+}
+
+func TestInterruptedPublishShowsWhatWasDone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	a, out, _ := testApp()
+	target := newFakeTarget()
+	target.appended = func(number int, _ event.Event) (event.Outcome, error) {
+		if number == 100 {
+			cancel(&signalError{number: 2})
+		}
+		return 0, nil
+	}
+	opts := thousandEvents()
+	opts.format = "json"
+	err := a.publish(ctx, target, opts)
+	if code := a.finish(ctx, err); code != 130 {
+		t.Errorf("exit code %d after %v", code, err)
+	}
+	if !strings.Contains(out.String(), `"interrupted": true`) || strings.Contains(out.String(), "verify") {
+		t.Errorf("wrote %s", out)
+	}
+}
+
+func TestPublishWithFailuresFails(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	target := newFakeTarget()
+	target.appended = func(number int, _ event.Event) (event.Outcome, error) {
+		switch number {
+		case 10:
+			return 0, errors.New("teapot")
+		case 11:
+			return event.Rejected, nil
+		default:
+			return 0, nil
+		}
+	}
+	opts := thousandEvents()
+	opts.verify = false
+	err := a.publish(t.Context(), target, opts)
+	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(err.Error(), "1 events failed, 1 were refused") {
+		t.Errorf("exit code %d after %v", code, err)
+	}
+	if !strings.Contains(out.String(), "first failure: teapot\n") {
+		t.Errorf("wrote %s", out)
+	}
+}
+
+func TestReach(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("connect: %w", store.ErrUnavailable)
+	starting := fmt.Errorf("server is not ready: %w", &client.AnswerError{Status: 503})
+	tests := map[string]struct {
+		notReady []error
+		wait     bool
+		timeout  time.Duration
+		want     string
+		took     time.Duration
+	}{
+		"a server that is ready":              {nil, false, time.Minute, "", 0},
+		"no server fails at once":             {[]error{refused}, false, time.Minute, "no server answers at", 0},
+		"a server that starts will be ready":  {[]error{starting}, false, time.Minute, "", 0},
+		"waiting for no server to be one":     {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyEvery},
+		"waiting for longer than was allowed": {[]error{refused, refused, refused}, true, 2 * readyEvery, "was not ready within", 2 * readyEvery},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, _, errOut := testApp()
+				opts := defaultPublish()
+				opts.wait, opts.waitTimeout = test.wait, test.timeout-time.Nanosecond
+				began := time.Now()
+				err := a.reach(t.Context(), &fakeTarget{notReady: test.notReady}, opts)
+				if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+					t.Errorf("error %v, expected %q", err, test.want)
+				}
+				if took := time.Since(began).Round(time.Millisecond); took != test.took {
+					t.Errorf("took %v, expected %v", took, test.took)
+				}
+				if told := strings.Contains(errOut.String(), "waiting for http://127.0.0.1:8000 to be ready"); told != test.wait {
+					t.Errorf("wrote %q", errOut)
+				}
+			})
+		})
+	}
+}
+
+func TestPublishToNobodySaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := defaultPublish()
+	opts.url = "http://" + listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, out, errOut := testApp()
+	if code := a.finish(t.Context(), a.runPublish(t.Context(), opts)); code != exitFailed || out.Len() > 0 {
+		t.Errorf("exit code %d, wrote %s", code, out)
+	}
+	for _, want := range []string{"no server answers at " + opts.url, "eventagg serve", "--wait"} {
+		if !strings.Contains(errOut.String(), want) {
+			t.Errorf("%q is missing in %s", want, errOut)
+		}
+	}
+}
+
+func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
+	t.Parallel()
+	now := loadgen.Progress{
+		Counts: loadgen.Counts{Sent: 8020, Success: 5000, Ignored: 3000, Retried: 4, Failed: 2}, Total: 20_000, Elapsed: 2 * time.Second,
+	}
+	const want = "8,002 of 20,000 events, 4,001/s, 5,000 success, 3,000 ignored, 4 retried, 2 failed, 3.00 s left"
+	if got := progressLine(now); got != want {
+		t.Errorf("line %q, expected %q", got, want)
+	}
+	now.Total, now.Retried, now.Failed = 0, 0, 0
+	if got := progressLine(now); got != "8,000 events, 4,000/s, 5,000 success, 3,000 ignored" {
+		t.Errorf("line %q without a total", got)
+	}
+	for _, interactive := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			show := &progress{out: &out}
+			show.begin(interactive, func() loadgen.Progress { return now })
+			<-time.After(lineEvery + time.Millisecond)
+			show.note("line 7: broken")
+			show.end()
+			if !strings.Contains(out.String(), "line 7: broken\n") {
+				t.Errorf("the note is missing in %q", out.String())
+			}
+			if bar := strings.Contains(out.String(), "3,000 repeats"); bar != interactive {
+				t.Errorf("interactive is %v, wrote %q", interactive, out.String())
+			}
+			if line := strings.Contains(out.String(), progressLine(now)+"\n"); line == interactive {
+				t.Errorf("interactive is %v, wrote %q", interactive, out.String())
+			}
+		})
+	}
+}

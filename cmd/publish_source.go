@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// publishSource is where the events of a publish come from.
+type publishSource struct {
+	loadgen.Source
+	// originals knows what was sent, for --verify.
+	originals loadgen.Originals
+	// bad says how many lines of a file were no events.
+	bad   func() int64
+	close func()
+	// title says what is sent, for people.
+	title string
+}
+
+// openSource makes events up, or opens the file. Lines that are no events are
+// told to invalid.
+func (a *app) openSource(opts publishOptions, invalid func(line int64, err error)) (*publishSource, error) {
+	if opts.file == "" {
+		return madeSource(opts)
+	}
+	in, name, closeFile := a.in, "standard input", func() {}
+	if opts.file != "-" {
+		file, err := os.Open(opts.file)
+		if err != nil {
+			return nil, fmt.Errorf("opening the events to send: %w", err)
+		}
+		in, name, closeFile = file, opts.file, func() { _ = file.Close() } // it was only read
+	}
+	lines, err := loadgen.NewFile(in, loadgen.FileOptions{
+		DupRate: opts.made.DupRate, Seed: opts.made.Seed, Remember: opts.verify, Invalid: invalid,
+	})
+	if err != nil {
+		closeFile()
+		return nil, err
+	}
+	source := &publishSource{Source: lines, originals: lines, bad: lines.Bad, title: "the events of " + name}
+	source.close = func() {
+		lines.Close()
+		closeFile()
+	}
+	return source, nil
+}
+
+func madeSource(opts publishOptions) (*publishSource, error) {
+	made := opts.made
+	if !opts.seeded {
+		made.Seed, made.Start = rand.Uint64(), time.Now() //nolint:gosec // new keys each run; nothing is secret about them
+	}
+	generator, err := loadgen.NewGenerator(made)
+	if err != nil {
+		return nil, err
+	}
+	title := fmt.Sprintf("events, %g %% of them repeats,", made.DupRate*100)
+	if made.Count > 0 {
+		title = fmt.Sprintf("%s events, %s of them repeats,", formatCount(made.Count), formatCount(generator.Repeats()))
+	}
+	return &publishSource{
+		Source: generator.Source(), originals: generator,
+		bad: func() int64 { return 0 }, close: func() {}, title: title,
+	}, nil
+}

@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// parsed turns arguments into options.
+func parsed(t *testing.T, args ...string) (publishOptions, error) {
+	t.Helper()
+	a, _, _ := testApp()
+	var got publishOptions
+	cmd := a.newPublishCmd(func(_ context.Context, opts publishOptions) error {
+		got = opts
+		return nil
+	})
+	cmd.SetArgs(args)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	err := cmd.ExecuteContext(t.Context())
+	return got, err
+}
+
+func defaultPublish() publishOptions {
+	return publishOptions{
+		url: "http://127.0.0.1:8000", format: "table",
+		made: loadgen.GeneratorOptions{
+			Count: 20_000, DupRate: 0.3, Topics: loadgen.DefaultTopics,
+			Source: loadgen.DefaultSource, PayloadBytes: loadgen.DefaultPayloadBytes,
+		},
+		send:        loadgen.Options{Concurrency: 20, BatchSize: 1, RetryFor: time.Minute},
+		waitTimeout: time.Minute,
+	}
+}
+
+func TestPublishTurnsArgumentsIntoOptions(t *testing.T) {
+	tests := map[string]struct {
+		args   []string
+		change func(*publishOptions)
+	}{
+		"nothing": {nil, func(*publishOptions) {}},
+		"made-up events": {
+			[]string{
+				"--count=5", "--dup-rate=0.5", "--topics=2", "--source=s", "--payload-bytes=9", "--seed=7", "-o", "json",
+				"--url=http://h:1", "--verify",
+			},
+			func(o *publishOptions) {
+				o.made = loadgen.GeneratorOptions{Count: 5, DupRate: 0.5, Topics: 2, Source: "s", PayloadBytes: 9, Seed: 7}
+				o.seeded, o.format, o.url, o.verify = true, "json", "http://h:1", true
+			},
+		},
+		"a duration alone has no count": {
+			[]string{"--duration=3s", "--rate=10", "--concurrency=3", "--batch-size=4", "--retry-for=0"},
+			func(o *publishOptions) {
+				o.made.Count = 0
+				o.send = loadgen.Options{Concurrency: 3, BatchSize: 4, Rate: 10, Duration: 3 * time.Second, RetryFor: -1}
+			},
+		},
+		"a duration and a count": {
+			[]string{"--duration=3s", "--count=9", "--wait", "--wait-timeout=2s"},
+			func(o *publishOptions) {
+				o.made.Count, o.send.Duration, o.wait, o.waitTimeout = 9, 3*time.Second, true, 2*time.Second
+			},
+		},
+		"a file has no repeats of its own": {
+			[]string{"--file=-"}, func(o *publishOptions) { o.file, o.made.DupRate = "-", 0 },
+		},
+		"a file with repeats and checks": {
+			[]string{"--file=x", "--dup-rate=0.2", "--fail-if", "p99>50ms", "--fail-if", "failed>0"},
+			func(o *publishOptions) {
+				o.file, o.made.DupRate = "x", 0.2
+				o.checks = []loadgen.Check{
+					{Metric: "p99", Operator: ">", Bound: float64(50 * time.Millisecond)}, {Metric: "failed", Operator: ">"},
+				}
+			},
+		},
+	}
+	t.Chdir(t.TempDir())
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			want := defaultPublish()
+			test.change(&want)
+			if got, err := parsed(t, test.args...); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, want)
+			}
+		})
+	}
+}
+
+func TestPublishNamesEveryWrongArgument(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want []string
+	}{
+		"a count of nothing":             {[]string{"--count=0"}, []string{"--count must be at least 1"}},
+		"nothing but repeats":            {[]string{"--count=10", "--dup-rate=1"}, []string{"dup-rate of 1 makes all 10 events repeats"}},
+		"a file that is all repeats":     {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
+		"a file and made-up events":      {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"--count is for", "--topics is for"}},
+		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "no duration"}},
+		"a timeout of no wait":           {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
+		"an argument that is no flag":    {[]string{"x"}, []string{"unexpected argument"}},
+		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "payload-bytes"}},
+		"times that run backwards":       {[]string{"--duration=-1s", "--retry-for=-1s", "--wait", "--wait-timeout=0"}, []string{"--duration", "--retry-for", "--wait-timeout"}},
+		"a source of control characters": {[]string{"--source=\x01"}, []string{"source"}},
+	}
+	t.Chdir(t.TempDir())
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := parsed(t, test.args...)
+			if _, ok := errors.AsType[*usageError](err); !ok {
+				t.Fatalf("error %v is not about usage", err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q doesn't name %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+const rootLong = `eventagg receives events over HTTP, stores each exactly once, and shows what
+happens. A publish that was answered with success is committed to the database;
+sending the same event again is always safe.
+
+Settings come from flags, EVENTAGG_… variables, eventagg.yaml (or --config) and
+defaults, in this order.
+
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or configuration;
+3 a check that was asked for does not hold; 130 after Ctrl-C (143 after SIGTERM;
+serve exits 0 after either).`
+
+const rootExample = `  eventagg demo                                       # see all of it in a few seconds
+  eventagg serve                                      # listen on 127.0.0.1:8000, store in ./eventagg.db
+  eventagg publish --count 20000 --dup-rate 0.3 --verify
+  eventagg stats
+  eventagg tail -f`
+
+// newRootCmd assembles the command tree.
+func (a *app) newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "eventagg",
+		Short:         "Collect events exactly once",
+		Long:          rootLong,
+		Example:       rootExample,
+		Version:       a.version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	onlyCommands(root)
+	root.SetVersionTemplate("eventagg {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&a.configFile, "config", "",
+		"configuration `file` (default ./"+config.DefaultFile+" where it exists)")
+	root.AddCommand(
+		a.newServeCmd(nil),
+		a.newPublishCmd(nil),
+		a.newStatsCmd(nil),
+		a.newTailCmd(nil),
+		a.newDemoCmd(nil),
+		a.newMigrateCmd(nil),
+		a.newVersionCmd(),
+	)
+	strictDefaults(root)
+	return root
+}
+
+// onlyCommands makes a command that has nothing but subcommands print its help,
+// and refuse other arguments. Cobra's own check of them gives an error that
+// can't be told from other failures, or none at all.
+func onlyCommands(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return cmd.Help()
+	}
+}
+
+// strictDefaults adds the commands that come with cobra, completion and help,
+// and makes them refuse what they don't know as all others do.
+func strictDefaults(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			onlyCommands(cmd)
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return unknownCommand(about, strings.Join(rest, " "))
+				}
+				return about.Help()
+			}
+		}
+	}
+}
+
+// config returns the configuration that the command runs with.
+func (a *app) config(cmd *cobra.Command) (config.Config, error) {
+	return config.Load(config.Source{File: a.configFile, Flags: cmd.Flags()})
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	return &usageError{err: err, hint: helpHint(cmd)}
+}
+
+func helpHint(cmd *cobra.Command) string {
+	return fmt.Sprintf("Run '%s --help' for usage.", cmd.CommandPath())
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	hint := helpHint(cmd)
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		hint = fmt.Sprintf("Did you mean '%s'? %s", strings.Join(similar, "' or '"), hint)
+	}
+	return &usageError{err: fmt.Errorf("unknown command %q", name), hint: hint}
+}
+
+// noArgs is for commands that take flags only.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return &usageError{err: fmt.Errorf("unexpected argument %q", args[0]), hint: helpHint(cmd)}
+}

@@ -1,0 +1,100 @@
+package cmd_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/eventagg/eventagg/cmd"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(binary{m}, map[string]func(){
+		"eventagg": func() { os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, "1.2.3-test")) },
+	})
+}
+
+// binary runs the tests with the database servers they ask for, and looks for
+// goroutines that are left.
+type binary struct{ *testing.M }
+
+// Run runs the tests.
+func (b binary) Run() int { return testdb.Main(b.M) }
+
+// TestScripts runs every script in testdata/script. Beside testscript's own
+// commands they have these:
+//
+//	exits CODE PROGRAM ARGS…  runs a program that must end with that exit code
+//	start TEXT ARGS…          starts eventagg ARGS, waits for a line on standard
+//	                          error with the text, and sets $URL and $ADDR to
+//	                          the address in it
+//	serve ARGS…               is start for eventagg serve on a free port
+//	hang                      begins a request to $ADDR that never ends
+//	ask NAME TEXT             signals what was started and waits for a line
+//	signal NAME CODE          signals it (INT, TERM, KILL); it must end with that
+//	                          exit code. serve.log has what it wrote
+//	postgres                  makes an empty database; sets $POSTGRES to its URL
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "ask": ask, "signal": signal, "postgres": postgres,
+		},
+		Setup: func(env *testscript.Env) error {
+			test, ok := env.T().(testing.TB)
+			if !ok {
+				return errors.New("not a test of package testing")
+			}
+			env.Values[key{}] = &state{test: test}
+			return nil
+		},
+	})
+}
+
+// key finds the state of a script.
+type key struct{}
+
+// state is what a script keeps between its commands.
+type state struct {
+	test    testing.TB
+	started *started
+}
+
+func stateOf(ts *testscript.TestScript) *state {
+	s, ok := ts.Value(key{}).(*state)
+	if !ok {
+		ts.Fatalf("the script was not set up")
+	}
+	return s
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = ended.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, expected %s", code, args[0])
+	}
+}
+
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: postgres")
+	}
+	ts.Setenv("POSTGRES", testdb.Postgres(stateOf(ts).test))
+}

@@ -1,0 +1,183 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/server"
+)
+
+const serveLong = `Listens for events and stores each exactly once. Without any configuration it
+listens on 127.0.0.1:8000 and stores in eventagg.db, an embedded SQLite database
+in the current folder.
+
+SIGTERM and Ctrl-C end it in good order: it is no longer ready, finishes every
+request it has accepted, and exits with 0. A second signal ends it at once, with
+143 or 130; what was answered with success is stored even then.`
+
+const serveExample = `  eventagg serve
+  eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db
+  EVENTAGG_DATABASE_URL=postgres://eventagg@db/eventagg eventagg serve --log-format json`
+
+// serveOptions is what the arguments of `eventagg serve` say.
+type serveOptions struct {
+	config config.Config
+	// migrate brings the tables up to date first.
+	migrate bool
+}
+
+// newServeCmd builds `eventagg serve`. runF replaces what it does; nil is the
+// real thing.
+func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra.Command {
+	var opts serveOptions
+	if runF == nil {
+		runF = a.runServe
+	}
+	cmd := &cobra.Command{
+		Use:     "serve",
+		Short:   "Receive events over HTTP and store them",
+		Long:    serveLong,
+		Example: serveExample,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if opts.config, err = a.config(cmd); err != nil {
+				return err
+			}
+			return runF(cmd.Context(), opts)
+		},
+	}
+	config.AddFlags(cmd.Flags(), "http", "database", "ingest", "broker", "log")
+	cmd.Flags().BoolVar(&opts.migrate, "migrate", true, "bring the database's tables up to date first")
+	return cmd
+}
+
+// runServe serves until ctx ends, and then returns errServed.
+func (a *app) runServe(ctx context.Context, opts serveOptions) error {
+	log := newLogger(a.errOut, opts.config.Log)
+	service, err := a.openService(ctx, opts, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			return errServed
+		}
+		return err
+	}
+	a.announce(service, opts.config, log)
+	err = service.run(ctx, log)
+	log.InfoContext(ctx, "stopping", slog.String("grace", opts.config.HTTP.ShutdownTimeout.String()))
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.config.HTTP.ShutdownTimeout)
+	defer cancel()
+	if err := errors.Join(err, service.open.unwind(ending)); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = withHint(err, "Requests were still under way after http.shutdown_timeout (%s). "+
+				"They were not answered, so their senders send them again.", opts.config.HTTP.ShutdownTimeout)
+		}
+		return err
+	}
+	log.InfoContext(ctx, "stopped")
+	return errServed
+}
+
+// service is a server with everything below it, open and ready to run.
+type service struct {
+	listener net.Listener
+	server   *server.Server
+	database database
+	open     stack
+}
+
+// openService opens, from the bottom to the top:
+//
+//	listener ══▶ server ──Append──▶ ingest ──Append──▶ store ──▶ PostgreSQL or SQLite
+//	                └──────────Stats, Events─────────────┘
+//
+// The port comes first: a second server started by mistake fails there, before
+// it touches the database. Then come store, group commit and HTTP server. They
+// are closed the other way round, so that each finds what it needs until its
+// own work is done.
+func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
+	c := opts.config
+	s := &service{database: newDatabase(c.Database.URL)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))
+		}
+	}()
+	if s.listener, err = listen(ctx, c.HTTP.Addr); err != nil {
+		return nil, err
+	}
+	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
+	if opts.migrate {
+		if _, err = s.database.migrate(ctx); err != nil {
+			return nil, fmt.Errorf("migrating the database: %w", err)
+		}
+	}
+	events, err := s.database.open(ctx, c, log)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	s.open.push("database", func(context.Context) error { return events.Close() })
+	appender := ingest.New(events, ingestOptions(c.Ingest, log))
+	s.open.push("ingest", appender.Close)
+	s.server = server.New(server.Options{
+		Appender: appender, Store: events, Logger: log, Version: a.version, Now: time.Now,
+		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents,
+		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
+	})
+	s.open.push("HTTP server", s.server.Shutdown)
+	return s, nil
+}
+
+func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
+	return ingest.Options{
+		Writers: c.Writers, MaxBatch: c.MaxBatch, MaxPending: c.MaxPending,
+		MaxPendingBytes: c.MaxPendingBytes, FlushTimeout: c.FlushTimeout, Logger: log,
+	}
+}
+
+// run serves until ctx ends, which is no error, or the server fails.
+func (s *service) run(ctx context.Context, log *slog.Logger) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.server.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving ended by itself: %w", err)
+	case <-ctx.Done():
+		s.server.Drain()
+		log.InfoContext(ctx, "no longer ready", slog.String("cause", context.Cause(ctx).Error()))
+		return nil
+	}
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var options net.ListenConfig
+	listener, err := options.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, withHint(fmt.Errorf("address %s is in use", addr),
+			"Another program listens there, perhaps another 'eventagg serve'. Stop it, or choose another address: --http-addr 127.0.0.1:8001")
+	case errors.Is(err, syscall.EACCES):
+		return nil, withHint(fmt.Errorf("not allowed to listen on %s", addr),
+			"Ports below 1024 need privileges. Choose another address: --http-addr 127.0.0.1:8000")
+	case err != nil:
+		return nil, withHint(fmt.Errorf("listening: %w", err), "Check http.addr (--http-addr).")
+	}
+	return listener, nil
+}
+
+// closeListener closes a listener that the HTTP server may have closed already.
+func closeListener(listener net.Listener) error {
+	if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}

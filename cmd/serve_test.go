@@ -1,0 +1,140 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+func TestNewDatabaseReadsTheURL(t *testing.T) {
+	tests := map[string]struct{ url, path, connection, shown string }{
+		"nothing":               {"", "eventagg.db", "", "eventagg.db (SQLite)"},
+		"a relative file":       {"sqlite:data/e.db", "data/e.db", "", "data/e.db (SQLite)"},
+		"an absolute file":      {"sqlite:/e.db", "/e.db", "", "/e.db (SQLite)"},
+		"three slashes":         {"sqlite:///e.db", "/e.db", "", "/e.db (SQLite)"},
+		"PostgreSQL":            {"postgres://u:p@h/d", "", "postgres://u:p@h/d?connect_timeout=10", "postgres://u:xxxxx@h/d (PostgreSQL)"},
+		"a timeout of its own":  {"postgres://h/d?connect_timeout=3", "", "postgres://h/d?connect_timeout=3", "postgres://h/d?connect_timeout=3 (PostgreSQL)"},
+		"parameters of its own": {"postgresql://h/d?sslmode=disable", "", "postgresql://h/d?connect_timeout=10&sslmode=disable", "postgresql://h/d?sslmode=disable (PostgreSQL)"},
+	}
+	t.Parallel()
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(test.url)
+			if d.path != test.path || d.connection() != test.connection || d.String() != test.shown {
+				t.Errorf("path %q, connection %q, shown %q; expected %+v", d.path, d.connection(), d, test)
+			}
+		})
+	}
+}
+
+func TestBaseURLCanBeConnectedTo(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ addr, want string }{
+		"one interface":       {"127.0.0.1:8000", "http://127.0.0.1:8000"},
+		"all interfaces":      {"0.0.0.0:80", "http://localhost:80"},
+		"all IPv6 interfaces": {"[::]:80", "http://localhost:80"},
+		"IPv6":                {"[::1]:80", "http://[::1]:80"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr, err := net.ResolveTCPAddr("tcp", test.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := baseURL(addr); got != test.want {
+				t.Errorf("got %s, expected %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTheStartMessageHasCommandsForThisServer(t *testing.T) {
+	t.Parallel()
+	usual := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000/")
+	if strings.Contains(usual, "--url") || !strings.Contains(usual, "eventagg tail -f\n") {
+		t.Errorf("the usual address needs no --url:\n%s", usual)
+	}
+	other := startMessage("1", "http://127.0.0.1:9", "x.db", "http://127.0.0.1:8000")
+	if strings.Count(other, "--url http://127.0.0.1:9") != 3 || !strings.Contains(other, "curl http://127.0.0.1:9/publish") {
+		t.Errorf("another address needs --url:\n%s", other)
+	}
+}
+
+func TestListenSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	first, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := closeListener(first); err != nil {
+			t.Error(err)
+		}
+		if err := closeListener(first); err != nil {
+			t.Errorf("closing twice: %v", err)
+		}
+	})
+	tests := map[string]struct{ addr, message, hint string }{
+		"an address in use":       {first.Addr().String(), "eventagg: address " + first.Addr().String() + " is in use\n", "--http-addr"},
+		"an address of elsewhere": {"192.0.2.1:1", "eventagg: listening: listen tcp 192.0.2.1:1", "http.addr"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _, errOut := testApp()
+			_, err := listen(t.Context(), test.addr)
+			if code := a.finish(context.Background(), err); code != exitFailed {
+				t.Errorf("exit code %d", code)
+			}
+			if said := errOut.String(); !strings.HasPrefix(said, test.message) || !strings.Contains(said, test.hint) {
+				t.Errorf("said %q, expected %q and %q", said, test.message, test.hint)
+			}
+		})
+	}
+}
+
+func TestNewLoggerFollowsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		log  config.Log
+		want string
+	}{
+		"text from info on":  {config.Log{Level: "info", Format: "text"}, "level=INFO msg=b\nlevel=ERROR msg=c\n"},
+		"JSON from error on": {config.Log{Level: "error", Format: "json"}, `{"level":"ERROR","msg":"c"}` + "\n"},
+		"all of it":          {config.Log{Level: "debug", Format: "text"}, "level=DEBUG msg=a\nlevel=INFO msg=b\nlevel=ERROR msg=c\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got bytes.Buffer
+			log := newLogger(&got, test.log)
+			log.Debug("a")
+			log.Info("b")
+			log.Log(t.Context(), slog.LevelError, "c")
+			if text := withoutTimes(got.String()); text != test.want {
+				t.Errorf("logged\n%s\nexpected\n%s", text, test.want)
+			}
+		})
+	}
+}
+
+// withoutTimes takes the first member, the time, out of lines of a log.
+func withoutTimes(log string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(log) {
+		if start, rest, _ := strings.Cut(line, ","); strings.HasPrefix(start, `{"time"`) {
+			kept.WriteString("{" + rest)
+		} else {
+			_, rest, _ := strings.Cut(line, " ")
+			kept.WriteString(rest)
+		}
+	}
+	return kept.String()
+}

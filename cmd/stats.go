@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+const statsLong = `Shows how many events a server has received, how many of them are stored, and how
+many were repeats. The numbers are those of the database: they hold across
+restarts and over all instances.`
+
+const statsExample = `  eventagg stats
+  eventagg stats --topics
+  eventagg stats --watch --interval 5s
+  eventagg stats -o json | jq .unique_processed`
+
+// statsOptions is what the arguments of `eventagg stats` say.
+type statsOptions struct {
+	url      string
+	format   outputFormat
+	topics   bool
+	watch    bool
+	interval time.Duration
+}
+
+// statsTarget is a server as stats needs it.
+type statsTarget interface {
+	Totals(ctx context.Context) (api.Stats, error)
+	TopicStats(ctx context.Context) ([]store.TopicStats, error)
+}
+
+// minInterval is how often a server may be asked again.
+const minInterval = 10 * time.Millisecond
+
+// newStatsCmd builds `eventagg stats`. runF replaces what it does; nil is the
+// real thing.
+func (a *app) newStatsCmd(runF func(context.Context, statsOptions) error) *cobra.Command {
+	var opts statsOptions
+	if runF == nil {
+		runF = a.runStats
+	}
+	cmd := &cobra.Command{
+		Use:     "stats",
+		Short:   "Show what has been received, stored and dropped",
+		Long:    statsLong,
+		Example: statsExample,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.interval < minInterval {
+				return &usageError{err: fmt.Errorf("--interval must be at least %v, is %v", minInterval, opts.interval), hint: helpHint(cmd)}
+			}
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			opts.url = c.Client.URL
+			return runF(cmd.Context(), opts)
+		},
+	}
+	config.AddFlags(cmd.Flags(), "client")
+	cmd.Flags().BoolVar(&opts.topics, "topics", false, "show a row per topic, busiest first")
+	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "show it again and again, with rates, until Ctrl-C")
+	cmd.Flags().DurationVar(&opts.interval, "interval", time.Second, "how often --watch asks")
+	opts.format.addFlag(cmd)
+	return cmd
+}
+
+func (a *app) runStats(ctx context.Context, opts statsOptions) error {
+	c, err := a.dial(opts.url, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return a.showStats(ctx, c, opts)
+}
+
+// dial makes a client for a command that asks one thing at a time.
+func (a *app) dial(address string, onConnection func(error)) (*client.Client, error) {
+	return client.New(client.Options{
+		URL: address, Concurrency: 1, UserAgent: "eventagg/" + a.version, OnConnection: onConnection,
+	})
+}
+
+// showStats writes the numbers once, or each interval until ctx ends.
+func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptions) error {
+	now, err := takeSample(ctx, target, opts.topics)
+	if err != nil {
+		return unreachable(opts.url, err)
+	}
+	if !opts.watch {
+		return a.writeSample(now, opts)
+	}
+	screen := newScreen(a.out)
+	if err := screen.show(now, sample{}, opts); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(opts.interval)
+	defer ticker.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		next, err := takeSample(ctx, target, opts.topics)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !temporary(err):
+			return err
+		case err != nil:
+			a.tellAway(&away, err)
+			screen.forget()
+			continue
+		}
+		a.tellAway(&away, nil)
+		if err := screen.show(next, now, opts); err != nil {
+			return err
+		}
+		now = next
+	}
+}
+
+// tellAway says, once each, that the server is away and that it is back.
+func (a *app) tellAway(away *bool, err error) {
+	switch {
+	case err != nil && !*away:
+		_, _ = fmt.Fprintf(a.errOut, "eventagg: the server does not answer, asking again: %v\n", err)
+	case err == nil && *away:
+		_, _ = fmt.Fprintln(a.errOut, "eventagg: the server is back")
+	}
+	*away = err != nil
+}
+
+// takeSample asks the server once.
+func takeSample(ctx context.Context, target statsTarget, topics bool) (sample, error) {
+	var (
+		s   sample
+		err error
+	)
+	if topics {
+		s.topics, err = target.TopicStats(ctx)
+	} else {
+		s.totals, err = target.Totals(ctx)
+	}
+	s.at = time.Now()
+	return s, err
+}
+
+// temporary reports whether the server may answer the same request later.
+func temporary(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
+}
+
+// unreachable adds to an error of a server that nobody answers for what the
+// reader can do about it.
+func unreachable(address string, err error) error {
+	_, answered := errors.AsType[*client.AnswerError](err)
+	if answered || !errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	flag := ""
+	if parsed, parseErr := url.Parse(address); parseErr == nil && parsed.Host != "127.0.0.1:8000" {
+		flag = " --http-addr " + parsed.Host
+	}
+	return withHint(fmt.Errorf("no server answers at %s: %w", config.Redact(address), err),
+		"Is 'eventagg serve%s' running? Another server is chosen with --url.", flag)
+}

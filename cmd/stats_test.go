@@ -1,0 +1,288 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestStatsTurnsArgumentsIntoOptions(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const url = "http://127.0.0.1:8000"
+	for name, test := range map[string]struct {
+		args  []string
+		want  statsOptions
+		usage bool
+	}{
+		"nothing":                   {nil, statsOptions{url: url, format: "table", interval: time.Second}, false},
+		"topics as JSON":            {[]string{"--topics", "-o", "json"}, statsOptions{url: url, format: "json", topics: true, interval: time.Second}, false},
+		"watch":                     {[]string{"-w", "--interval=5s", "--url", "http://h:1"}, statsOptions{url: "http://h:1", format: "table", watch: true, interval: 5 * time.Second}, false},
+		"an interval of nothing":    {[]string{"--interval=0s"}, statsOptions{}, true},
+		"an interval of less":       {[]string{"--interval=-1s"}, statsOptions{}, true},
+		"an argument too many":      {[]string{"x"}, statsOptions{}, true},
+		"a format that is not ours": {[]string{"-o", "xml"}, statsOptions{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, _, _ := testApp()
+			var got statsOptions
+			cmd := a.newStatsCmd(func(_ context.Context, opts statsOptions) error { got = opts; return nil })
+			cmd.SetArgs(test.args)
+			cmd.SetFlagErrorFunc(flagError)
+			cmd.SilenceUsage, cmd.SilenceErrors = true, true
+			err := cmd.ExecuteContext(t.Context())
+			if _, usage := errors.AsType[*usageError](err); usage != test.usage || (err != nil) != test.usage || got != test.want {
+				t.Errorf("error %v, options %+v", err, got)
+			}
+		})
+	}
+}
+
+// counting is a server whose counters grow with each question.
+type counting struct {
+	asked int
+	step  int64
+	fail  map[int]error // by the question's number, from 1
+	stop  func()        // called at the question after the last
+	last  int
+}
+
+func (c *counting) next() error {
+	c.asked++
+	if c.last > 0 && c.asked > c.last {
+		c.stop()
+		return context.Canceled
+	}
+	return c.fail[c.asked]
+}
+
+func (c *counting) Totals(context.Context) (api.Stats, error) {
+	if err := c.next(); err != nil {
+		return api.Stats{}, err
+	}
+	n := int64(c.asked) * c.step
+	return api.Stats{Received: 10 * n, Unique: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
+}
+
+func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
+	if err := c.next(); err != nil {
+		return nil, err
+	}
+	n, seen := int64(c.asked)*c.step, time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	return []store.TopicStats{
+		{Topic: "user_login", Unique: 7 * n, Duplicates: 3 * n, FirstSeen: seen, LastSeen: seen},
+		{Topic: "rare\u009b", Unique: 1, FirstSeen: seen, LastSeen: seen.Add(time.Millisecond)},
+	}, nil
+}
+
+func TestStatsShows(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		opts statsOptions
+		want string
+	}{
+		"the totals": {statsOptions{format: "table"}, `received    10,000
+stored       7,000
+duplicates   3,000  30.0 %
+topics           2
+uptime       1m02s
+`},
+		"the topics, with nothing a terminal would act on": {statsOptions{format: "table", topics: true}, `TOPIC       RECEIVED  STORED  DUPLICATES   SHARE  LAST SEEN
+user_login    10,000   7,000       3,000  30.0 %  2025-12-19 12:00:00.000Z
+rare\u009b         1       1           0   0.0 %  2025-12-19 12:00:00.001Z
+`},
+		"the totals as JSON": {statsOptions{format: "json"}, `{
+  "received": 10000,
+  "unique_processed": 7000,
+  "duplicate_dropped": 3000,
+  "topics_active": 2,
+  "uptime_seconds": 61.5
+}
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, out, _ := testApp()
+			if err := a.showStats(t.Context(), &counting{step: 1000}, test.opts); err != nil || out.String() != test.want {
+				t.Errorf("%v\n%s\nexpected\n%s", err, out, test.want)
+			}
+		})
+	}
+}
+
+func TestStatsShowsTopicsAsJSON(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	if err := a.showStats(t.Context(), &counting{step: 1}, statsOptions{format: "json", topics: true}); err != nil {
+		t.Fatal(err)
+	}
+	var rows []api.TopicStats
+	if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 2 || rows[0].Topic != "user_login" || rows[0].Unique != 7 {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestShareOfNothing(t *testing.T) {
+	t.Parallel()
+	if share(0, 0) != "-" || share(1, 3) != "33.3 %" || formatRate(perSecond(1, 1, 0)) != "-" || !math.IsInf(perSecond(2, 1, 0), 1) {
+		t.Error(share(0, 0), share(1, 3))
+	}
+}
+
+// watch runs stats --watch against a server that is asked so many times.
+func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server.stop = cancel
+	opts.watch, opts.interval = true, 2*time.Second
+	a, stdout, stderr := testApp()
+	err = a.showStats(ctx, server, opts)
+	return stdout.String(), stderr.String(), err
+}
+
+func TestWatchWritesALineEachInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out, errOut, err := watch(t, &counting{step: 100, last: 3}, statsOptions{format: "table"})
+		if !errors.Is(err, context.Canceled) || errOut != "" {
+			t.Errorf("%v, %s", err, errOut)
+		}
+		const want = `2000-01-01 00:00:00.000Z  received 1,000  stored 700  duplicates 300 (30.0 %)  -
+2000-01-01 00:00:02.000Z  received 2,000  stored 1,400  duplicates 600 (30.0 %)  500/s
+2000-01-01 00:00:04.000Z  received 3,000  stored 2,100  duplicates 900 (30.0 %)  500/s
+`
+		if out != want {
+			t.Errorf("wrote\n%s", out)
+		}
+	})
+}
+
+func TestWatchWritesJSONLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json"})
+		const want = `{"time":"2000-01-01T00:00:00Z","received":1000,"unique_processed":700,"duplicate_dropped":300,"topics_active":2,"uptime_seconds":61.5}
+{"time":"2000-01-01T00:00:02Z","received":2000,"unique_processed":1400,"duplicate_dropped":600,"topics_active":2,"uptime_seconds":61.5,"received_per_second":500,"stored_per_second":350}
+`
+		if out != want {
+			t.Errorf("wrote\n%s", out)
+		}
+	})
+}
+
+func TestWatchShowsTopicsWithRates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "table", topics: true})
+		if strings.Count(out, "TOPIC") != 2 || strings.Count(out, "RATE") != 1 || !strings.Contains(out, "500/s") {
+			t.Errorf("wrote\n%s", out)
+		}
+		jsonOut, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json", topics: true})
+		if strings.Count(jsonOut, "\n") != 2 || !strings.HasPrefix(jsonOut, `[{"topic":"user_login","unique_processed":700,`) {
+			t.Errorf("wrote\n%s", jsonOut)
+		}
+	})
+}
+
+func TestWatchSurvivesAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		away := fmt.Errorf("read stats: %w", store.ErrUnavailable)
+		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: away, 3: away}}, statsOptions{format: "table"})
+		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		const want = "eventagg: the server does not answer, asking again: read stats: store unavailable\neventagg: the server is back\n"
+		if errOut != want {
+			t.Errorf("told %q", errOut)
+		}
+	})
+}
+
+func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := &client.AnswerError{Status: 500}
+		if _, _, err := watch(t, &counting{fail: map[int]error{2: refused}}, statsOptions{}); !errors.Is(err, refused) {
+			t.Errorf("got %v", err)
+		}
+		if _, _, err := watch(t, &counting{fail: map[int]error{1: store.ErrUnavailable}}, statsOptions{}); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("away from the beginning: %v", err)
+		}
+	})
+}
+
+func TestScreenRedrawsInPlace(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := &screen{out: &out, terminal: true}
+	now := sample{at: time.Unix(100, 0), totals: api.Stats{Received: 100, Unique: 100}}
+	if err := s.show(now, sample{}, statsOptions{format: "table"}); err != nil || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("%v, the first time: %q", err, &out)
+	}
+	out.Reset()
+	later := sample{at: time.Unix(101, 0), totals: api.Stats{Received: 1100, Unique: 600}}
+	if err := s.show(later, now, statsOptions{format: "table"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "\x1b[5A\x1b[Jreceived") || !strings.Contains(got, "1,100  1,000/s") || !strings.Contains(got, "600  500/s") {
+		t.Errorf("the second time: %q", got)
+	}
+	out.Reset()
+	s.forget()
+	if err := s.show(later, now, statsOptions{format: "table"}); err != nil || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("%v, after something else was written: %q", err, &out)
+	}
+}
+
+func TestTopicsBeyondTheScreenAreCounted(t *testing.T) {
+	t.Parallel()
+	topics := make([]store.TopicStats, 1500)
+	table := topicsTable(topics, nil, 0, 3)
+	if len(table.rows) != 4 || table.rows[3][0] != "… and 1,497 more" {
+		t.Errorf("rows %v", table.rows)
+	}
+	if full := topicsTable(topics, nil, 0, len(topics)); len(full.rows) != len(topics) {
+		t.Errorf("%d rows", len(full.rows))
+	}
+}
+
+func TestUnreachableSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("%w: %w", store.ErrUnavailable, &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	for name, test := range map[string]struct {
+		url  string
+		err  error
+		want string
+	}{
+		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running? Another server is chosen with --url."},
+		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running? Another server is chosen with --url."},
+		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.AnswerError{Status: 503}), ""},
+		"another error":                 {"http://h:1", errors.New("broken"), ""},
+		"none":                          {"http://h:1", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			err := unreachable(test.url, test.err)
+			if hinted, ok := errors.AsType[*hintError](err); ok {
+				got = hinted.Hint()
+			}
+			if got != test.want || (err == nil) != (test.err == nil) || (test.err != nil && !errors.Is(err, test.err)) {
+				t.Errorf("error %v, hint %q", err, got)
+			}
+		})
+	}
+}

@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/rivo/uniseg"
+)
+
+// table is text in aligned columns for people. The zero value has no heading;
+// columns are aligned left unless named in right.
+type table struct {
+	// heading has the columns' names; without one there is no heading line.
+	heading []string
+	// right has the indexes of the columns aligned right, as numbers are.
+	right []int
+	rows  [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// write writes the table with two spaces between columns and none at the end
+// of a line.
+func (t *table) write(w io.Writer) error {
+	rows := t.rows
+	if len(t.heading) > 0 {
+		rows = append([][]string{t.heading}, rows...)
+	}
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
+		}
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		text.WriteString(strings.TrimRight(t.line(row, widths), " "))
+		text.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func (t *table) line(row []string, widths []int) string {
+	padded := make([]string, len(row))
+	for i, cell := range row {
+		padding := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell))
+		padded[i] = cell + padding
+		for _, column := range t.right {
+			if column == i {
+				padded[i] = padding + cell
+			}
+		}
+	}
+	return strings.Join(padded, "  ")
+}
+
+// formatCount writes a number with thousands separators: 20,000.
+func formatCount(n int64) string { return humanize.Comma(n) }
+
+// formatRate writes events a second: "18,204/s", and with one digit after the
+// point below 100.
+func formatRate(perSecond float64) string {
+	switch {
+	case math.IsNaN(perSecond) || math.IsInf(perSecond, 0):
+		return "-"
+	case perSecond < 100:
+		return fmt.Sprintf("%.1f/s", perSecond)
+	default:
+		return humanize.Comma(int64(math.Round(perSecond))) + "/s"
+	}
+}
+
+// formatDuration writes a duration with a unit and about three digits that
+// matter: "1.24 ms", "310 µs", "12.3 s", "2m05s".
+func formatDuration(d time.Duration) string {
+	if d < 0 {
+		return "-" + formatDuration(-d)
+	}
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"ns", time.Nanosecond}, {"µs", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}}
+	for i, unit := range units {
+		// 999.6 ms reads "1.00 s", not "1000 ms".
+		limit := time.Minute - 50*time.Millisecond
+		if i+1 < len(units) {
+			limit = units[i+1].size - unit.size/2
+		}
+		if d < limit {
+			return threeDigits(float64(d)/float64(unit.size), unit.size > 1) + " " + unit.name
+		}
+	}
+	return formatLongDuration(d.Round(time.Second))
+}
+
+func formatLongDuration(d time.Duration) string {
+	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case hours >= 24:
+		return fmt.Sprintf("%dd%02dh", hours/24, hours%24)
+	case hours > 0:
+		return fmt.Sprintf("%dh%02dm", hours, minutes)
+	default:
+		return fmt.Sprintf("%dm%02ds", minutes, seconds)
+	}
+}
+
+func threeDigits(x float64, fraction bool) string {
+	switch {
+	case !fraction || x >= 99.95:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 9.995:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return fmt.Sprintf("%.2f", x)
+	}
+}

@@ -1,0 +1,179 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+const tailLong = `Shows the last events a server has stored, the oldest of them first. With -f it
+goes on with every later one, each exactly once and in the order of the store,
+also when the server goes away and comes back.
+
+--since and --until look at when an event was stored, and take a time in the
+forms of an event's timestamp, or how long ago: 90s, 15m, 2h, 7d.
+
+With -o json each line is an event as it was sent, digit by digit; it can be
+sent again: eventagg publish --file -`
+
+const tailExample = `  eventagg tail --limit 100
+  eventagg tail -f --topic user_login
+  eventagg tail --since 15m --source web-1 --limit 1000
+  eventagg tail --limit 5000 -o json > events.ndjson`
+
+// tailOptions is what the arguments of `eventagg tail` say.
+type tailOptions struct {
+	url      string
+	format   outputFormat
+	limit    int
+	follow   bool
+	filter   store.Filter
+	interval time.Duration
+}
+
+// tailTarget is a server as tail needs it.
+type tailTarget interface {
+	Last(ctx context.Context, filter store.Filter, last int) ([]store.Record, error)
+	Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error
+}
+
+// newTailCmd builds `eventagg tail`. runF replaces what it does; nil is the
+// real thing.
+func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.Command {
+	var (
+		opts         tailOptions
+		since, until string
+	)
+	if runF == nil {
+		runF = a.runTail
+	}
+	cmd := &cobra.Command{
+		Use:     "tail",
+		Short:   "Show the last events, and follow new ones",
+		Long:    tailLong,
+		Example: tailExample,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.complete(since, until, time.Now()); err != nil {
+				return &usageError{err: err, hint: helpHint(cmd)}
+			}
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			opts.url = c.Client.URL
+			return runF(cmd.Context(), opts)
+		},
+	}
+	config.AddFlags(cmd.Flags(), "client")
+	flags := cmd.Flags()
+	flags.IntVarP(&opts.limit, "limit", "n", 10, "how many of the last events to show")
+	flags.BoolVarP(&opts.follow, "follow", "f", false, "go on with new events until Ctrl-C")
+	flags.StringVar(&opts.filter.Topic, "topic", "", "only events of this topic")
+	flags.StringVar(&opts.filter.Source, "source", "", "only events of this source")
+	flags.StringVar(&since, "since", "", "only events stored at or after this `time`, or so long ago")
+	flags.StringVar(&until, "until", "", "only events stored before this `time`, or so long ago")
+	flags.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "how often -f asks for new events")
+	opts.format.addFlag(cmd)
+	return cmd
+}
+
+// complete checks what was given and fills in what follows from it. The error
+// names every fault.
+func (o *tailOptions) complete(since, until string, now time.Time) error {
+	var faults []error
+	if o.limit < 0 {
+		faults = append(faults, fmt.Errorf("--limit must not be negative, is %d", o.limit))
+	}
+	if o.interval < minInterval {
+		faults = append(faults, fmt.Errorf("--interval must be at least %v, is %v", minInterval, o.interval))
+	}
+	if o.follow && until != "" {
+		faults = append(faults, errors.New("--until can't be combined with -f: there is no end to follow to"))
+	}
+	for _, bound := range []struct {
+		flag, text string
+		to         *time.Time
+	}{{"--since", since, &o.filter.Since}, {"--until", until, &o.filter.Until}} {
+		if bound.text == "" {
+			continue
+		}
+		t, err := parseMoment(bound.text, now)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s %w", bound.flag, err))
+			continue
+		}
+		*bound.to = t
+	}
+	return errors.Join(faults...)
+}
+
+// parseMoment reads a time, or how long ago it was.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	ago, err := time.ParseDuration(text)
+	if days, found := strings.CutSuffix(text, "d"); found && err != nil {
+		const hoursADay, tenYears = 24, 3660
+		if n, dayErr := strconv.ParseUint(days, 10, 16); dayErr == nil && n <= tenYears {
+			ago, err = time.Duration(n)*hoursADay*time.Hour, nil
+		}
+	}
+	if err == nil && ago >= 0 {
+		return now.Add(-ago).UTC().Truncate(time.Microsecond), nil
+	}
+	t, err := event.ParseTime(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("must be a time such as 2025-12-19T12:00:00Z or how long ago such as 15m, is %q", text)
+	}
+	return t, nil
+}
+
+func (a *app) runTail(ctx context.Context, opts tailOptions) error {
+	away := false
+	c, err := a.dial(opts.url, func(lost error) { a.tellAway(&away, lost) })
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return a.showTail(ctx, c, opts)
+}
+
+// showTail writes the last events, and goes on if asked to.
+func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions) error {
+	printer := newEventPrinter(a.out, opts.format.json(), terminalWidth(a.out))
+	if opts.follow {
+		err := target.Follow(ctx, opts.filter, opts.limit, opts.interval, func(r store.Record) error {
+			return printer.print(r)
+		})
+		return unreachable(opts.url, err)
+	}
+	records, err := target.Last(ctx, opts.filter, opts.limit)
+	if err != nil {
+		return unreachable(opts.url, err)
+	}
+	return printer.print(records...)
+}
+
+// terminalWidth is how many columns a terminal has, and 0 where there is none.
+func terminalWidth(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}

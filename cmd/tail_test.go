@@ -1,0 +1,230 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
+	t.Chdir(t.TempDir())
+	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	base := func(change func(*tailOptions)) tailOptions {
+		o := tailOptions{url: "http://127.0.0.1:8000", format: "table", limit: 10, interval: 500 * time.Millisecond}
+		change(&o)
+		return o
+	}
+	for name, test := range map[string]struct {
+		args  []string
+		want  tailOptions
+		fault string
+	}{
+		"nothing": {nil, base(func(*tailOptions) {}), ""},
+		"filters": {
+			[]string{"-n", "5000", "--topic", "t", "--source=s", "--since", "2025-12-19 12:00", "--until=2025-12-19T20:00+07:00", "-o=json"},
+			base(func(o *tailOptions) {
+				o.limit, o.format = 5000, "json"
+				o.filter = store.Filter{Topic: "t", Source: "s", Since: noon, Until: noon.Add(time.Hour)}
+			}), "",
+		},
+		"follow":               {[]string{"-f", "--limit=0", "--interval=1s"}, base(func(o *tailOptions) { o.follow, o.limit, o.interval = true, 0, time.Second }), ""},
+		"a negative limit":     {[]string{"--limit=-1"}, tailOptions{}, "--limit must not be negative"},
+		"no interval":          {[]string{"--interval=0"}, tailOptions{}, "--interval must be at least 10ms"},
+		"a time that is none":  {[]string{"--since=yesterday"}, tailOptions{}, `--since must be a time such as 2025-12-19T12:00:00Z or how long ago such as 15m, is "yesterday"`},
+		"an end to follow to":  {[]string{"-f", "--until=15m"}, tailOptions{}, "--until can't be combined with -f"},
+		"all faults are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `is "y"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, _, _ := testApp()
+			var got tailOptions
+			cmd := a.newTailCmd(func(_ context.Context, opts tailOptions) error { got = opts; return nil })
+			cmd.SetArgs(test.args)
+			cmd.SilenceUsage, cmd.SilenceErrors = true, true
+			err := cmd.ExecuteContext(t.Context())
+			if test.fault == "" {
+				if err != nil || got != test.want {
+					t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
+				}
+				return
+			}
+			if _, usage := errors.AsType[*usageError](err); !usage || !strings.Contains(err.Error(), test.fault) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestParseMoment(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 12, 19, 12, 0, 0, 999, time.UTC)
+	for text, want := range map[string]string{
+		"15m": "2025-12-19T11:45:00Z", "1h30m": "2025-12-19T10:30:00Z", "0s": "2025-12-19T12:00:00Z", "7d": "2025-12-12T12:00:00Z",
+		"2025-12-19": "2025-12-19T00:00:00Z", "2025-12-19T12:00:00+07": "2025-12-19T05:00:00Z",
+		"": "", "-5m": "", "-1d": "", "1.5d": "", "99999d": "", "d": "", "15": "", "soon": "",
+	} {
+		got, err := parseMoment(text, now)
+		if (err != nil) != (want == "") || (err == nil && event.FormatTime(got) != want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+// stored is a server with those events.
+type stored struct {
+	records []store.Record
+	err     error
+}
+
+func (s stored) Last(_ context.Context, _ store.Filter, last int) ([]store.Record, error) {
+	return s.records[max(0, len(s.records)-last):], s.err
+}
+
+func (s stored) Follow(_ context.Context, _ store.Filter, _ int, _ time.Duration, fn func(store.Record) error) error {
+	for _, r := range s.records {
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+func twoRecords() []store.Record {
+	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	return []store.Record{
+		{Event: event.Event{Topic: "t", ID: "1", Timestamp: noon, Source: "web-1", Payload: `{"n":1.50,"s":"<&>"}`}, CreatedAt: noon.Add(time.Second)},
+		{Event: event.Event{Topic: "user_login", ID: "日本", Timestamp: noon, Source: "s", Payload: `{"x":"` + "\u009b31m\u202e" + `"}`}, CreatedAt: noon.Add(2 * time.Second)},
+	}
+}
+
+func TestTailAlignsColumns(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{limit: 10, format: "table"}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `2025-12-19 12:00:01.000Z  t           1     web-1  {"n":1.50,"s":"<&>"}
+2025-12-19 12:00:02.000Z  user_login  日本  s      {"x":"\u009b31m\u202e"}
+`
+	if out.String() != want {
+		t.Errorf("wrote\n%s", out)
+	}
+}
+
+func TestTailFollowsLineByLine(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	err := a.showTail(t.Context(), stored{records: twoRecords(), err: context.Canceled}, tailOptions{follow: true, format: "table"})
+	if !errors.Is(err, context.Canceled) || strings.Count(out.String(), "\n") != 2 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTailAsJSONLosesNothing(t *testing.T) {
+	t.Parallel()
+	a, out, _ := testApp()
+	records := twoRecords()
+	if err := a.showTail(t.Context(), stored{records: records}, tailOptions{limit: 10, format: "json"}); err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+	if len(lines) != len(records) {
+		t.Fatalf("wrote\n%s", out)
+	}
+	for i, line := range lines {
+		if got, err := event.Decode(line); err != nil || got != records[i].Event {
+			t.Errorf("%s is read back as %+v, %v", line, got, err)
+		}
+	}
+}
+
+func TestTailOfAServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	for _, follow := range []bool{false, true} {
+		a, _, _ := testApp()
+		err := a.showTail(t.Context(), stored{err: store.ErrUnavailable}, tailOptions{follow: follow, url: "http://h:1"})
+		if _, hinted := errors.AsType[*hintError](err); !hinted || !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// broken is a pipe whose reader has gone.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestTailEndsWithItsReader(t *testing.T) {
+	t.Parallel()
+	a, _, _ := testApp()
+	a.out = broken{}
+	for _, follow := range []bool{false, true} {
+		if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{follow: follow, limit: 1}); err == nil || err.Error() != "broken pipe" {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestPayloadIsCutToTheTerminal(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	records := twoRecords()
+	records[0].Payload = `{"x":"` + strings.Repeat("日", 100) + `"}`
+	if err := newEventPrinter(&out, false, 80).print(records...); err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(out.String(), "\n")
+	if width := uniseg.StringWidth(line); width > 80 || width < 79 || !strings.HasSuffix(line, "…") {
+		t.Errorf("%d columns: %s", width, line)
+	}
+	out.Reset()
+	if err := newEventPrinter(&out, false, 20).print(records...); err != nil || !strings.HasPrefix(out.String(), "2025-12-19 12:00:01…\n") {
+		t.Errorf("%v, on a terminal that is too narrow: %s", err, &out)
+	}
+}
+
+func TestShortenKeepsWithinItsColumns(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		columns := rapid.IntRange(1, 60).Draw(t, "columns")
+		got := shorten(text, columns)
+		kept, cut := strings.CutSuffix(got, "…")
+		if got == text {
+			return
+		}
+		if !cut || !strings.HasPrefix(text, kept) || uniseg.StringWidth(kept) >= columns {
+			t.Errorf("%q in %d columns became %q", text, columns, got)
+		}
+	})
+}
+
+func TestPrintableHasNothingThatATerminalActsOn(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune{0x1b, 0x7f, 0x9b, '\n', '\r', '\t', 0x202e, 0x2066, 0x2028, 'a', 'é'}))).Draw(t, "text")
+		got := printable(text)
+		if strings.ContainsFunc(got, unsafeRune) || !utf8.ValidString(got) {
+			t.Errorf("%q became %q", text, got)
+		}
+		if !strings.ContainsFunc(text, unsafeRune) && got != text {
+			t.Errorf("%q was changed to %q", text, got)
+		}
+	})
+}
+
+func TestNoTerminalHasNoWidth(t *testing.T) {
+	t.Parallel()
+	if width := terminalWidth(new(bytes.Buffer)); width != 0 {
+		t.Errorf("width %d", width)
+	}
+}
