@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a server under measurement.
+type process struct {
+	cmd *exec.Cmd
+	url string
+}
+
+// listening finds the address in what a server prints at its start.
+var listening = regexp.MustCompile(`http://[0-9.]+:\d+`)
+
+// start runs a server and waits until it says where it listens.
+func start(ctx context.Context, name string, args ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own binaries
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p := &process{cmd: cmd}
+	lines := bufio.NewScanner(stderr)
+	var said bytes.Buffer
+	for p.url == "" && lines.Scan() {
+		fmt.Fprintln(&said, lines.Text())
+		p.url = listening.FindString(lines.Text())
+	}
+	if p.url == "" {
+		return nil, errors.Join(fmt.Errorf("%s did not say where it listens: %s", name, said.String()), cmd.Wait())
+	}
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	return p, nil
+}
+
+// stop ends the server as an operator would.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	_ = p.cmd.Wait() // the reference ends by the signal, which is no news
+	return nil
+}
+
+// cpu is the processor time that the process has used.
+func (p *process) cpu() (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	// The second field is the name in parentheses and may hold spaces.
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	user, errUser := strconv.Atoi(fields[11])
+	system, errSystem := strconv.Atoi(fields[12])
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
+	return time.Duration(user+system) * tick, errors.Join(errUser, errSystem)
+}
+
+// peakMemory is the most memory that the process ever held, in bytes.
+func (p *process) peakMemory() (int64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read memory: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, errors.New("read memory: no VmHWM line")
+}
