@@ -19,9 +19,9 @@ const (
 // errMissing says that a server's program is not on this machine.
 var errMissing = errors.New("not installed")
 
-// binary is what the tests of one test binary share. It is the one variable of
-// the package: testing gives tests no other way to hand things to each other.
-var binary shared //nolint:gochecknoglobals // see above
+// binary is what the tests of one test binary share. It is a
+// variable of the package, since testing gives tests no other way to share.
+var binary shared
 
 // shared is the PostgreSQL server that [Postgres] takes its databases from,
 // started by the first test that asks.

@@ -89,7 +89,7 @@ func (s *postgres) initialise() error {
 func (s *postgres) run(name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...) //nolint:gosec // programs of our choice
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, &out, &out
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+s.password, "LC_ALL=C.UTF-8")
@@ -125,7 +125,7 @@ func (s *postgres) start() error {
 	if err := os.Remove(s.pidFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...) //nolint:gosec // as above
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
 	if s.process, err = spawn(cmd, syscall.SIGQUIT); err != nil {
 		return err

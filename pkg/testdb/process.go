@@ -110,7 +110,7 @@ func freePort() (int, error) {
 	const first, last, attempts = 14000, 32000, 50
 	var err error
 	for range attempts {
-		port := first + rand.IntN(last-first) //nolint:gosec // no secret
+		port := first + rand.IntN(last-first)
 		var listener net.Listener
 		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			return port, listener.Close()
@@ -122,7 +122,7 @@ func freePort() (int, error) {
 // tail returns the end of a server's log, for the message of a failed start.
 func tail(path string) string {
 	const most = 2000
-	text, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}

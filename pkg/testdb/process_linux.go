@@ -2,8 +2,10 @@ package testdb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -47,37 +49,55 @@ func handOver(path string) error {
 	return os.Chown(path, int(who.Uid), int(who.Gid))
 }
 
-// signalTree signals a process and then its children. PostgreSQL makes each of
-// its processes a session of its own, so there is no group to signal. A parent
-// that is stopped first has no further children.
-func signalTree(pid int, signal syscall.Signal) error {
-	if err := syscall.Kill(pid, signal); err != nil {
-		return fmt.Errorf("signal %d: %w", pid, err)
+// freeze stops a process and its children, and returns what lets them go on.
+// PostgreSQL makes each of its processes a session of its own, so there is no
+// group to signal. A parent that is stopped first has no further children.
+//
+// A process that is stopped does not hear that it should end. So it is a shell
+// that wakes them, when its input ends: that is what thaw does, and also what
+// happens when the test binary dies.
+func freeze(pid int) (thaw func() error, err error) {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("signal %d: %w", pid, err)
 	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	stopped := []string{strconv.Itoa(pid)}
+	for _, child := range children(pid) {
+		if syscall.Kill(child, syscall.SIGSTOP) == nil { // else it has ended meanwhile
+			stopped = append(stopped, strconv.Itoa(child))
+		}
+	}
+	guard := exec.Command("sh", append([]string{"-c", `read -r line; kill -s CONT "$@" || true`, "sh"}, stopped...)...)
+	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
+	input, err := guard.StdinPipe()
+	if err == nil {
+		err = guard.Start()
+	}
 	if err != nil {
-		return err
+		return nil, errors.Join(err, syscall.Kill(pid, syscall.SIGCONT))
 	}
+	return func() error { return errors.Join(input.Close(), guard.Wait()) }, nil
+}
+
+// children are the processes that a process has started.
+func children(pid int) []int {
+	var found []int
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // below /proc
+		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // has ended meanwhile
 		}
 		// "pid (name) state ppid …"; a name may hold spaces and parentheses.
-		_, rest, _ := bytes.Cut(text, []byte(" "))
-		fields := bytes.Fields(rest[bytes.LastIndexByte(rest, ')')+1:])
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		if len(fields) < 2 || string(fields[1]) != strconv.Itoa(pid) {
 			continue
 		}
 		if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-			_ = syscall.Kill(child, signal) // may have ended meanwhile
+			found = append(found, child)
 		}
 	}
-	return nil
+	return found
 }
-
-func freeze(pid int) error { return signalTree(pid, syscall.SIGSTOP) }
-func thaw(pid int) error   { return signalTree(pid, syscall.SIGCONT) }
 
 // tellParent writes to the standard error of the go command, which runs the
 // test binary as its child.

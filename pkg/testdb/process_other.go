@@ -12,6 +12,5 @@ var supported = fmt.Errorf("servers for tests need Linux: %w", errMissing)
 
 func attributes(syscall.Signal) *syscall.SysProcAttr { return nil }
 func handOver(string) error                          { return supported }
-func freeze(int) error                               { return supported }
-func thaw(int) error                                 { return supported }
+func freeze(int) (func() error, error)               { return nil, supported }
 func tellParent(string)                              {}

@@ -99,7 +99,7 @@ func (s *redis) start() error {
 		return err
 	}
 	defer func() { _ = logFile.Close() }()
-	cmd := exec.Command(s.program, s.config) //nolint:gosec // a program of our choice
+	cmd := exec.Command(s.program, s.config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
 	if s.process, err = spawn(cmd, syscall.SIGKILL); err != nil {
 		return err

@@ -67,8 +67,9 @@ func Postgres(t testing.TB) string {
 	return server.url(name)
 }
 
-// databases numbers the databases, so that tests of one name don't meet.
-var databases atomic.Int64 //nolint:gochecknoglobals // see binary
+// databases numbers the databases, so that tests of one name don't meet; like
+// binary, it is what the tests of one binary share.
+var databases atomic.Int64
 
 // databaseName turns a test's name into one for its database, within the 63
 // bytes that PostgreSQL allows.
@@ -113,10 +114,11 @@ type backend interface {
 type Server struct {
 	t       testing.TB
 	backend backend
-	frozen  bool
+	thaw    func() error // nil unless frozen
 }
 
 func register(t testing.TB, b backend) *Server {
+	t.Helper()
 	s := &Server{t: t, backend: b}
 	t.Cleanup(func() {
 		s.Stop(Immediate)
@@ -153,19 +155,22 @@ func (s *Server) Start() {
 // is answered until Resume.
 func (s *Server) Pause() {
 	s.t.Helper()
-	if pid, running := s.backend.pid(); running {
-		s.check("pause", freeze(pid))
-		s.frozen = true
+	pid, running := s.backend.pid()
+	if !running || s.thaw != nil {
+		return
 	}
+	thaw, err := freeze(pid)
+	s.check("pause", err)
+	s.thaw = thaw
 }
 
 // Resume lets a frozen server go on.
 func (s *Server) Resume() {
 	s.t.Helper()
-	if pid, running := s.backend.pid(); running && s.frozen {
-		s.check("resume", thaw(pid))
+	if s.thaw != nil {
+		s.check("resume", s.thaw())
+		s.thaw = nil
 	}
-	s.frozen = false
 }
 
 func (s *Server) check(what string, err error) {

@@ -47,7 +47,6 @@ func TestPostgresGivesEachTestAnEmptyDatabase(t *testing.T) {
 }
 
 func TestPostgresDropsTheDatabaseAfterTheTest(t *testing.T) {
-	t.Parallel()
 	var address string
 	t.Run("user", func(t *testing.T) { address = Postgres(t) })
 	if address == "" {
