@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Fault is one thing wrong with one field of an event.
 type Fault struct {
@@ -32,9 +35,15 @@ func (f *faults) add(field, message string) {
 	*f = append(*f, Fault{Field: field, Message: message})
 }
 
+// err returns the faults in the order of the fields, whatever the order in which
+// they were found.
 func (f faults) err() error {
 	if len(f) == 0 {
 		return nil
 	}
+	order := []string{fieldBody, fieldTopic, fieldID, fieldTimestamp, fieldSource, fieldPayload}
+	slices.SortStableFunc(f, func(a, b Fault) int {
+		return slices.Index(order, a.Field) - slices.Index(order, b.Field)
+	})
 	return &InvalidError{Faults: f}
 }

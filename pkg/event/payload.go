@@ -33,6 +33,7 @@ var (
 	errNUL       = errors.New("must not contain the character U+0000")
 	errDuplicate = errors.New("must not have the same member name twice in one object")
 	errText      = errors.New("must be valid UTF-8 without lone surrogates")
+	errSecond    = errors.New("must end after the JSON object")
 	errDigits    = fmt.Errorf("must not have a number of more than %d digits written out in full", MaxNumberDigits)
 )
 
@@ -61,13 +62,17 @@ func (d *Decoder) walk(raw jsontext.Value) error {
 				return errDigits
 			}
 		default:
-			if _, err := dec.ReadToken(); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
+			if _, err := dec.ReadToken(); err != nil {
 				return payloadFault(raw, err)
 			}
-			if dec.StackDepth() > MaxPayloadDepth {
+			switch depth := dec.StackDepth(); {
+			case depth > MaxPayloadDepth:
 				return errDepth
+			case depth == 0: // the object has ended; a decoder would go on with a second one
+				if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+					return errSecond
+				}
+				return nil
 			}
 		}
 	}

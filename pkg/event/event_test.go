@@ -1,0 +1,195 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(e *event.Event)
+		want   []string
+	}{
+		{"a plain event is valid", func(*event.Event) {}, nil},
+		{"the zero event has every fault", func(e *event.Event) { *e = event.Event{} }, []string{
+			"topic must not be empty or only white space", "event_id must not be empty or only white space",
+			"source must not be empty or only white space", "payload must be a JSON object",
+		}},
+		{"texts that are no UTF-8", func(e *event.Event) { e.Topic, e.ID = "a\xff", "\xed\xa0\x80" }, []string{
+			"topic must be valid UTF-8", "event_id must be valid UTF-8",
+		}},
+		{"a text too long by one byte", func(e *event.Event) { e.Source = strings.Repeat("s", 256) },
+			[]string{"source must be at most 255 bytes of UTF-8, has 256"}},
+		{"a time in another zone", func(e *event.Event) { e.Timestamp = e.Timestamp.In(time.FixedZone("", 3600)) },
+			[]string{"timestamp must be in UTC and whole microseconds"}},
+		{"a time in a zone that happens to be UTC", func(e *event.Event) { e.Timestamp = e.Timestamp.In(time.FixedZone("UTC", 0)) },
+			[]string{"timestamp must be in UTC and whole microseconds"}},
+		{"a time with nanoseconds", func(e *event.Event) { e.Timestamp = e.Timestamp.Add(999) },
+			[]string{"timestamp must be in UTC and whole microseconds"}},
+		{"a time before the first year", func(e *event.Event) { e.Timestamp = time.Time{}.Add(-time.Microsecond) },
+			[]string{"timestamp must lie in the years 0001 to 9999 (UTC)"}},
+		{"a time after the last year", func(e *event.Event) { e.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+			[]string{"timestamp must lie in the years 0001 to 9999 (UTC)"}},
+		{"a payload with white space", func(e *event.Event) { e.Payload = `{"k": "v"}` },
+			[]string{"payload must have no white space between its tokens"}},
+		{"a payload with white space around it", func(e *event.Event) { e.Payload = ` {"k":"v"}` },
+			[]string{"payload must have no white space between its tokens"}},
+		{"a payload of two objects", func(e *event.Event) { e.Payload = `{"k":"v"}{}` },
+			[]string{"payload must end after the JSON object"}},
+		{"a payload with something behind it", func(e *event.Event) { e.Payload = `{"k":"v"}]` },
+			[]string{"payload must end after the JSON object"}},
+		{"a payload that is cut off", func(e *event.Event) { e.Payload = `{"k":"v"` },
+			[]string{"payload is not valid JSON: it ends too early"}},
+		{"a payload that is no JSON", func(e *event.Event) { e.Payload = `{k:1}` },
+			[]string{"payload is not valid JSON: invalid character 'k' at start of value at byte 1"}},
+		{"a payload with U+0000", func(e *event.Event) { e.Payload = `{"k":"\u0000"}` },
+			[]string{"payload must not contain the character U+0000"}},
+		{"a payload with spaces in strings alone is valid", func(e *event.Event) { e.Payload = `{"a b":" \t"}` }, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, faults(with(test.change).Validate())); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAppendJSON(t *testing.T) {
+	t.Parallel()
+	e := with(func(e *event.Event) { e.Topic, e.Source = `say "hi"\`, "<é\u2028😀>" })
+	got := string(e.AppendJSON([]byte("before ")))
+	want := `before {"topic":"say \"hi\"\\","event_id":"5f1c","timestamp":"2025-12-19T12:00:00Z","source":"<é` + "\u2028" + `😀>","payload":{"k":"v"}}`
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestEncodedEventsDecodeEqual(t *testing.T) {
+	t.Parallel()
+	decoder := event.NewDecoder() // one for all, so that nothing is left of the event before
+	rapid.Check(t, func(t *rapid.T) {
+		want := eventtest.Events().Draw(t, "event")
+		data := want.AppendJSON(nil)
+		for _, decode := range []func([]byte) (event.Event, error){event.Decode, decoder.Decode} {
+			if got, err := decode(data); err != nil || got != want {
+				t.Fatalf("%s decodes to %+v, %v, want %+v", data, got, err, want)
+			}
+		}
+		// The standard library reads it, writes it in its own way, and that
+		// decodes to the same event but for how the payload is written.
+		var std event.Event
+		if err := json.Unmarshal(data, &std); err != nil || std != want {
+			t.Fatalf("through encoding/json it is %+v, %v", std, err)
+		}
+		written, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := event.Decode(written)
+		if err != nil {
+			t.Fatalf("%s: %v", written, err)
+		}
+		want.Payload, got.Payload = canonical(t, want.Payload), canonical(t, got.Payload)
+		if got != want {
+			t.Fatalf("%s decodes to %+v, want %+v", written, got, want)
+		}
+	})
+}
+
+// canonical writes strings in one way and leaves numbers as they are.
+func canonical(t rapid.TB, payload string) string {
+	t.Helper()
+	value := jsontext.Value(payload)
+	if err := value.Format(jsontext.PreserveRawStrings(false)); err != nil {
+		t.Fatalf("%s: %v", payload, err)
+	}
+	return string(value)
+}
+
+func TestIndentedEventsDecodeEqual(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := eventtest.Events().Draw(t, "event")
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, want.AppendJSON(nil), "\t", "  "); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := event.Decode(indented.Bytes()); err != nil || got != want {
+			t.Fatalf("%s decodes to %+v, %v, want %+v", indented.Bytes(), got, err, want)
+		}
+	})
+}
+
+func TestUnmarshalJSONLeavesTheEventOnError(t *testing.T) {
+	t.Parallel()
+	e := plain()
+	if err := json.Unmarshal([]byte(`{"topic":"other"}`), &e); err == nil || e != plain() {
+		t.Errorf("got %v and the event %+v, want an error and the event as it was", err, e)
+	}
+}
+
+func TestKeysOrderBytewise(t *testing.T) {
+	t.Parallel()
+	ordered := []event.Key{ // no collation: capitals first, é after z, and the topic before the ID
+		{}, {ID: "b"}, {Topic: "A", ID: "z"}, {Topic: "a", ID: ""}, {Topic: "a", ID: "B"}, {Topic: "a", ID: "a"}, {Topic: "a b", ID: ""},
+		{Topic: "ab", ID: ""}, {Topic: "z", ID: ""}, {Topic: "é", ID: ""}, {Topic: "\uffff", ID: ""}, {Topic: "\U00010000", ID: ""},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			want := 0
+			if i < j {
+				want = -1
+			} else if i > j {
+				want = 1
+			}
+			if got := a.Compare(b); got != want {
+				t.Errorf("%q compared with %q is %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+func TestKeyIsTopicAndID(t *testing.T) {
+	t.Parallel()
+	if got, want := plain().Key(), (event.Key{Topic: "user_login", ID: "5f1c"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestSizeGrowsWithEveryText(t *testing.T) {
+	t.Parallel()
+	base := plain().Size()
+	for _, change := range []func(e *event.Event){
+		func(e *event.Event) { e.Topic += "1234" }, func(e *event.Event) { e.ID += "1234" },
+		func(e *event.Event) { e.Source += "1234" }, func(e *event.Event) { e.Payload += "1234" },
+	} {
+		if got := with(change).Size(); got != base+4 {
+			t.Errorf("with four bytes more the size is %d, want %d", got, base+4)
+		}
+	}
+}
+
+func TestOutcomesHaveNames(t *testing.T) {
+	t.Parallel()
+	for outcome, want := range map[event.Outcome]string{
+		event.Stored: "stored", event.Duplicate: "duplicate", event.Rejected: "rejected", 0: "unknown", 99: "unknown",
+	} {
+		if got := outcome.String(); got != want {
+			t.Errorf("outcome %d is %q, want %q", uint8(outcome), got, want)
+		}
+	}
+}

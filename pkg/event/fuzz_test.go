@@ -1,0 +1,88 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// FuzzDecode: whatever is accepted is valid, is strict JSON for everybody else,
+// and comes back equal.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		text(), "{}", "", "null", text("topic", `"\ud83d\ude00"`), text("payload", `{"a":{"b":[1.50,-0e-3,true,null,"\u00e9\/ "]}}`),
+		text("payload", "{ \"a\" : 1e999 }"), text("payload", `{"a":1,"\u0061":2}`), text("payload", `{"\u0000":1}`), text("payload", nested(65)),
+		text("timestamp", `"2025-12-19 12:00,5-0730"`), text("source", `"\u0085"`), `{"\u0074opic":"a","x":[` + text() + `]}`, text() + "x",
+	} {
+		f.Add([]byte(seed))
+	}
+	decoder := event.NewDecoder()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := string(data)
+		got, err := event.Decode(data)
+		if string(data) != before {
+			t.Fatalf("the input became %q", data)
+		}
+		if again, errAgain := decoder.Decode(data); again != got || (errAgain == nil) != (err == nil) {
+			t.Fatalf("a decoder that is used again answers %+v, %v, a new one %+v, %v", again, errAgain, got, err)
+		}
+		if err != nil {
+			if len(faults(err)) == 0 || got != (event.Event{}) {
+				t.Fatalf("refused with %v and %+v, want faults and no event", err, got)
+			}
+			return
+		}
+		if err := got.Validate(); err != nil {
+			t.Fatalf("accepted, but %v", err)
+		}
+		checkPayload(t, got.Payload)
+		encoded := got.AppendJSON(nil)
+		if again, err := event.Decode(encoded); err != nil || again != got {
+			t.Fatalf("encoded as %s and decoded to %+v, %v, want %+v", encoded, again, err, got)
+		}
+	})
+}
+
+// checkPayload checks a payload with what package jsontext has for that.
+func checkPayload(t *testing.T, payload string) {
+	t.Helper()
+	value := jsontext.Value(payload)
+	if !value.IsValid() || value.Kind() != '{' {
+		t.Fatalf("the payload %s is no strict JSON object", payload)
+	}
+	compact := value.Clone()
+	if err := compact.Compact(); err != nil || string(compact) != payload {
+		t.Fatalf("the payload %s is not compact: %s, %v", payload, compact, err)
+	}
+	if strings.Contains(canonical(t, payload), "\\u0000") && !strings.Contains(canonical(t, payload), `\\u0000`) {
+		t.Fatalf("the payload %s has U+0000", payload)
+	}
+}
+
+// FuzzValidate: an event made in Go that is valid is one that Decode would
+// answer, and comes back equal.
+func FuzzValidate(f *testing.F) {
+	f.Add("topic", "id", int64(1766145600000000), "source", `{"k":"v"}`)
+	f.Add(" ", "\x00", int64(-62135596800000000), strings.Repeat("é", 128), `{"k":"v"}{}`)
+	f.Add("\xff", "\u0085", int64(253402300799999999), "\u200b", `{"a":1e1000,"b":"\ud800"}`)
+	f.Fuzz(func(t *testing.T, topic, id string, micros int64, source, payload string) {
+		e := event.Event{Topic: topic, ID: id, Timestamp: time.UnixMicro(micros).UTC(), Source: source, Payload: payload}
+		encoded := e.AppendJSON(nil)
+		got, err := event.Decode(encoded)
+		if errValid := e.Validate(); errValid != nil {
+			// What is not valid may decode to something else, as broken UTF-8
+			// is replaced and white space dropped, but never to itself.
+			if err == nil && got == e {
+				t.Fatalf("decoded to itself, but %v", errValid)
+			}
+			return
+		}
+		if err != nil || got != e {
+			t.Fatalf("encoded as %s and decoded to %+v, %v, want %+v", encoded, got, err, e)
+		}
+	})
+}

@@ -1,0 +1,123 @@
+package store_test
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func positions() *rapid.Generator[store.Position] {
+	return rapid.Custom(func(t *rapid.T) store.Position {
+		return store.Position{
+			Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
+			Seq:    rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
+		}
+	})
+}
+
+func TestPositionText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]store.Position{
+		"0.0":                  {},
+		"0.1":                  {Seq: 1},
+		"a.0":                  {Commit: 10},
+		"10.zz":                {Commit: 36, Seq: 1295},
+		"1y2p0ij32e8e7.zik0zj": {Commit: math.MaxInt64, Seq: math.MaxInt32},
+	} {
+		var got store.Position
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s is read as %+v, %v, want %+v", text, got, err, want)
+		}
+		if got := want.String(); got != text {
+			t.Errorf("%+v is written as %s, want %s", want, got, text)
+		}
+	}
+}
+
+func TestPositionRefusesOtherTexts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, text string }{
+		{"nothing", ""},
+		{"one number", "1"},
+		{"no commit", ".1"},
+		{"no seq", "1."},
+		{"three numbers", "1.2.3"},
+		{"capitals", "A.1"},
+		{"a zero in front", "01.1"},
+		{"a zero in front of seq", "1.01"},
+		{"a plus", "+1.1"},
+		{"a minus", "-1.1"},
+		{"an underscore", "1_0.1"},
+		{"a space", "1.1 "},
+		{"another character", "1.é"},
+		{"a commit beyond a signed number", "1y2p0ij32e8e8.0"},
+		{"a seq beyond a signed number", "1.zik0zk"},
+		{"a commit beyond all numbers", strings.Repeat("z", 50) + ".1"},
+	} {
+		want := store.Position{Commit: 7, Seq: 7}
+		got := want
+		if err := got.UnmarshalText([]byte(test.text)); err == nil || got != want {
+			t.Errorf("%s: %q is read as %+v, %v, want an error and no change", test.name, test.text, got, err)
+		}
+	}
+}
+
+func TestPositionTextReadsBackEqual(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := positions().Draw(t, "position")
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got store.Position
+		if err := json.Unmarshal(data, &got); err != nil || got != want {
+			t.Fatalf("%s is read as %+v, %v, want %+v", data, got, err, want)
+		}
+	})
+}
+
+func TestPositionsOrderByCommitThenSeq(t *testing.T) {
+	t.Parallel()
+	ordered := []store.Position{{}, {Seq: 1}, {Seq: math.MaxUint32}, {Commit: 1}, {Commit: 1, Seq: 1}, {Commit: 2}, {Commit: math.MaxUint64}}
+	if !slices.IsSortedFunc(ordered, store.Position.Compare) {
+		t.Errorf("%v are not in their order", ordered)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := positions().Draw(t, "a"), positions().Draw(t, "b")
+		if a.Compare(b) != -b.Compare(a) || (a.Compare(b) == 0) != (a == b) {
+			t.Fatalf("%v compared with %v is %d, the other way round %d", a, b, a.Compare(b), b.Compare(a))
+		}
+	})
+}
+
+func TestZeroPosition(t *testing.T) {
+	t.Parallel()
+	if !(store.Position{}).IsZero() || (store.Position{Seq: 1}).IsZero() || (store.Position{Commit: 1}).IsZero() {
+		t.Error("the zero position and no other must be zero")
+	}
+}
+
+func FuzzPosition(f *testing.F) {
+	for _, seed := range []string{"0.0", "1y2p0ij32e8e7.zik0zj", "01.1", "A.1", "1_0.1", "", ".", "1..1", "-1.1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got store.Position
+		if err := got.UnmarshalText([]byte(text)); err != nil {
+			if !got.IsZero() {
+				t.Fatalf("%q is refused (%v) and changes the position to %v", text, err, got)
+			}
+			return
+		}
+		if got.String() != text || got.Commit > math.MaxInt64 || got.Seq > math.MaxInt32 {
+			t.Fatalf("%q is read as %+v and written as %s", text, got, got)
+		}
+	})
+}
