@@ -6,5 +6,5 @@ import "embed"
 
 // Files has a folder for each database, with migrations and queries in it.
 //
-//go:embed postgres
+//go:embed postgres sqlite
 var Files embed.FS

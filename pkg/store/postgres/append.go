@@ -31,14 +31,21 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	if err := ctx.Err(); err != nil || len(events) == 0 {
 		return nil, err
 	}
-	c := s.columns.Get().(*columns)
-	defer func() {
-		c.reset()
-		s.columns.Put(c)
-	}()
-	c.fill(events)
+	try := func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) }
+	if len(events) > 1 {
+		c, ok := s.columns.Get().(*columns)
+		if !ok {
+			c = new(columns)
+		}
+		defer func() {
+			c.reset()
+			s.columns.Put(c)
+		}()
+		c.fill(events)
+		try = func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) }
+	}
 	for tries := 1; ; tries++ {
-		outcomes, err := s.appendOnce(ctx, c)
+		outcomes, err := try()
 		if err == nil {
 			return outcomes, nil
 		}
@@ -48,8 +55,21 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	}
 }
 
-// appendOnce runs the statement and turns the keys it answers into outcomes.
-func (s *Store) appendOnce(ctx context.Context, c *columns) ([]event.Outcome, error) {
+// appendOne stores a single event.
+func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome, error) {
+	var stored bool
+	err := s.writers.QueryRow(ctx, s.queries.appendOne, e.Topic, e.ID, e.Timestamp, e.Source, e.Payload).Scan(&stored)
+	if err != nil {
+		return nil, err
+	}
+	if stored {
+		return []event.Outcome{event.Stored}, nil
+	}
+	return []event.Outcome{event.Duplicate}, nil
+}
+
+// appendBatch runs the statement and turns the keys it answers into outcomes.
+func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
 	rows, err := s.writers.Query(ctx, s.queries.append,
 		c.seq, c.topic, c.id, c.timestamp, c.source, c.payload, c.topics, c.received)
 	if err != nil {

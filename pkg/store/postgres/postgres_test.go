@@ -50,7 +50,7 @@ func TestEveryStatementPrepares(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	for name, text := range map[string]string{
-		"append": s.queries.append, "stats": s.queries.stats, "topic_stats": s.queries.topicStats,
+		"append": s.queries.append, "append_one": s.queries.appendOne, "stats": s.queries.stats, "topic_stats": s.queries.topicStats,
 		"event": s.queries.event, "older": s.queries.older, "newer": s.queries.newer,
 		"settled": s.queries.settled, "ready": s.queries.ready,
 		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
@@ -235,6 +235,9 @@ func TestRefusedDataIsRejected(t *testing.T) {
 	if _, err := s.Append(t.Context(), poison); !errors.Is(err, store.ErrRejected) {
 		t.Fatalf("got %v, want rejected", err)
 	}
+	if _, err := s.Append(t.Context(), poison[1:]); !errors.Is(err, store.ErrRejected) {
+		t.Fatalf("alone: got %v, want rejected", err)
+	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
 		t.Errorf("a refused append left %+v (%v)", stats, err)
 	}
@@ -271,5 +274,27 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	}
 	if want := "[new-0 second-1 second-0 first-1 first-0]"; fmt.Sprint(got) != want {
 		t.Errorf("newest first: %v, want %s", got, want)
+	}
+}
+
+// TestFailedCommitIsNoSuccess has a COMMIT that fails after the statement has
+// answered: no outcome may be believed before the COMMIT is.
+func TestFailedCommitIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	_, err := s.writers.Exec(t.Context(), `
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$;
+		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 2} {
+		if outcomes, err := s.Append(t.Context(), someEvents("late", n)); err == nil {
+			t.Errorf("%d events whose COMMIT failed were answered %v", n, outcomes)
+		}
+	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+		t.Errorf("failed commits left %+v (%v)", stats, err)
 	}
 }

@@ -50,7 +50,6 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	s.columns.New = func() any { return new(columns) }
 	var err error
 	if s.queries, err = loadQueries(); err != nil {
 		return nil, err
@@ -138,15 +137,15 @@ func (s *Store) enter(attempt string) error {
 
 // queries are the statements of sql/postgres/queries, by use.
 type queries struct {
-	writerSession, readerSession, ready                     string
-	append, stats, topicStats, event, older, newer, settled string
+	writerSession, readerSession, ready                                string
+	append, appendOne, stats, topicStats, event, older, newer, settled string
 }
 
 func loadQueries() (queries, error) {
 	var q queries
 	for name, text := range map[string]*string{
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
-		"append": &q.append, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
+		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")

@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"context"
+	stdsql "database/sql"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// Append implements [store.Appender] with one transaction. Appends wait for
+// each other in the order in which they came.
+func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	const attempt = "append events"
+	leave, err := s.enter(ctx, attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if len(events) == 0 {
+		return nil, nil
+	}
+	outcomes, err := s.transact(ctx, events)
+	if err != nil {
+		return nil, translate(ctx, err, attempt)
+	}
+	return outcomes, nil
+}
+
+func (s *Store) transact(ctx context.Context, events []event.Event) (_ []event.Outcome, err error) {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	// After a commit this does nothing. Its error can only be that the
+	// connection is lost, and the transaction with it.
+	defer func() { _ = tx.Rollback() }()
+	// Watching a context costs the driver a goroutine for each statement, so
+	// the statements have none. The transaction watches the caller's: when that
+	// ends it is rolled back, and the next statement fails.
+	work := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, topics: map[string]*counts{}}
+	if work.now, err = work.clock(s.now().UnixMicro()); err != nil {
+		return nil, err
+	}
+	outcomes := make([]event.Outcome, len(events))
+	insert := tx.StmtContext(ctx, s.append.event)
+	defer func() { _ = insert.Close() }() // the transaction has closed it already
+	for i := range events {
+		if outcomes[i], err = work.store(insert, &events[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := work.count(); err != nil {
+		return nil, err
+	}
+	return outcomes, tx.Commit()
+}
+
+// transaction is one append at work.
+type transaction struct {
+	ctx        context.Context //nolint:containedctx // lives as long as one call of transact
+	tx         *stdsql.Tx
+	statements *appendStatements
+	now        int64 // microseconds since 1970
+	topics     map[string]*counts
+}
+
+// counts are the events of one topic in a batch.
+type counts struct{ unique, duplicates int64 }
+
+// clock returns the time to store events with: now, or the newest event's where
+// the clock was set back. That created_at never decreases makes a bound on time
+// one on rows.
+func (t *transaction) clock(now int64) (int64, error) {
+	prepared := t.tx.StmtContext(t.ctx, t.statements.lastCreated)
+	defer func() { _ = prepared.Close() }()
+	var last int64
+	err := prepared.QueryRowContext(t.ctx).Scan(&last)
+	return max(now, last), err
+}
+
+// store stores one event, unless its key is there.
+func (t *transaction) store(insert *stdsql.Stmt, e *event.Event) (event.Outcome, error) {
+	stored, err := run(t.ctx, insert, t.now, e.Timestamp.UnixMicro(), e.Topic, e.ID, e.Source, e.Payload)
+	if err != nil {
+		return 0, err
+	}
+	topic := t.topics[e.Topic]
+	if topic == nil {
+		topic = &counts{}
+		t.topics[e.Topic] = topic
+	}
+	if stored == 0 {
+		topic.duplicates++
+		return event.Duplicate, nil
+	}
+	topic.unique++
+	return event.Stored, nil
+}
+
+// count adds the batch to the counters.
+func (t *transaction) count() error {
+	countTopic := t.tx.StmtContext(t.ctx, t.statements.countTopic)
+	defer func() { _ = countTopic.Close() }()
+	addTopic := t.tx.StmtContext(t.ctx, t.statements.addTopic)
+	defer func() { _ = addTopic.Close() }()
+	countTotal := t.tx.StmtContext(t.ctx, t.statements.countTotal)
+	defer func() { _ = countTotal.Close() }()
+	var total counts
+	var added int64
+	for name, topic := range t.topics {
+		known, err := run(t.ctx, countTopic, name, topic.unique, topic.duplicates, t.now)
+		if err != nil {
+			return err
+		}
+		if known == 0 {
+			if _, err := run(t.ctx, addTopic, name, topic.unique, topic.duplicates, t.now); err != nil {
+				return err
+			}
+			added++
+		}
+		total.unique += topic.unique
+		total.duplicates += topic.duplicates
+	}
+	_, err := run(t.ctx, countTotal, total.unique, total.duplicates, added)
+	return err
+}
+
+// run runs a statement and returns how many rows it changed.
+func run(ctx context.Context, prepared *stdsql.Stmt, arguments ...any) (int64, error) {
+	result, err := prepared.ExecContext(ctx, arguments...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, storetest.Harness{
+		Open: func(t *testing.T) store.Store {
+			t.Helper()
+			return openNew(t, Options{})
+		},
+		Reopen: func(t *testing.T, s store.Store) store.Store {
+			t.Helper()
+			return open(t, Options{Path: pathOf(t, s)})
+		},
+		Outage: func(t *testing.T, s store.Store) (down, up func()) {
+			t.Helper()
+			path := pathOf(t, s)
+			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
+		},
+	})
+}
+
+func pathOf(t *testing.T, s store.Store) string {
+	t.Helper()
+	file, ok := s.(*Store)
+	if !ok {
+		t.Fatalf("the store is a %T", s)
+	}
+	return file.path
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newPath is a migrated database file of the test's own. Its name has what a
+// URL has a meaning for.
+func newPath(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "50% done? #1 'é' &mode=memory.db")
+	if _, err := Migrate(t.Context(), path); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return path
+}
+
+func openNew(t testing.TB, options Options) *Store {
+	t.Helper()
+	options.Path = newPath(t)
+	return open(t, options)
+}
+
+func open(t testing.TB, options Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), options)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}

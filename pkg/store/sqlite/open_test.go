@@ -1,0 +1,304 @@
+package sqlite
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// statements runs SQL on a file beside the store, as another program would.
+func statements(t *testing.T, path string, texts ...string) {
+	t.Helper()
+	db, err := openWriter(path, "rwc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, text := range texts {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A file that can't be used is named, and the message says what to do. Migrate
+// and Open are both asked: serve calls the one before the other.
+func TestUnusableFiles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		path    func(t *testing.T) string
+		migrate string // part of Migrate's message; "" where it succeeds
+		open    string // part of Open's
+		passing bool   // may pass, or be put right without another file
+	}{
+		{
+			"a file that is not there yet has to be migrated first",
+			func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "new.db") }, "", "run `eventagg migrate`", true,
+		},
+		{
+			"an empty file has to be migrated first",
+			func(t *testing.T) string { t.Helper(); return write(t, filepath.Join(t.TempDir(), "empty.db"), "") }, "", "run `eventagg migrate`", true,
+		},
+		{
+			"a text file is no database",
+			func(t *testing.T) string {
+				t.Helper()
+				return write(t, filepath.Join(t.TempDir(), "text.db"), strings.Repeat("dear diary\n", 100))
+			},
+			"damaged or no SQLite database; stop eventagg", "damaged or no SQLite database; stop eventagg", true,
+		},
+		{
+			"a folder is no database",
+			func(t *testing.T) string { t.Helper(); return t.TempDir() }, "is no file but a folder", "is no file but a folder", false,
+		},
+		{
+			"a file in a folder that is not there can't be made",
+			func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "a", "b.db") },
+			"does not exist; create it", "does not exist; create it", true,
+		},
+		{
+			"a file below a file can't be made",
+			func(t *testing.T) string {
+				t.Helper()
+				return filepath.Join(write(t, filepath.Join(t.TempDir(), "file"), ""), "b.db")
+			},
+			"is a file, so the database can't be in it", "is a file, so the database can't be in it", false,
+		},
+		{
+			"no name is no file",
+			func(*testing.T) string { return "" }, "name one, such as eventagg.db", "name one, such as eventagg.db", false,
+		},
+		{
+			"memory keeps nothing",
+			func(*testing.T) string { return ":memory:" }, "name one, such as eventagg.db", "name one, such as eventagg.db", false,
+		},
+		{
+			"a database of another program is left alone",
+			func(t *testing.T) string {
+				t.Helper()
+				path := filepath.Join(t.TempDir(), "theirs.db")
+				statements(t, path, "CREATE TABLE events (id INTEGER)")
+				return path
+			},
+			"another program's database", "another program's database", false,
+		},
+		{
+			"a database with another program's mark is left alone",
+			func(t *testing.T) string {
+				t.Helper()
+				path := filepath.Join(t.TempDir(), "theirs.db")
+				statements(t, path, "PRAGMA application_id = 7")
+				return path
+			},
+			"another program's database", "another program's database", false,
+		},
+		{
+			"a database of a newer version is left alone",
+			func(t *testing.T) string {
+				t.Helper()
+				path := newPath(t)
+				statements(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+				return path
+			},
+			"a newer eventagg", "a newer eventagg", true,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := test.path(t)
+			_, err := Open(t.Context(), Options{Path: path})
+			if err == nil || !strings.Contains(err.Error(), test.open) {
+				t.Errorf("open: %v, want a message with %q", err, test.open)
+			}
+			if errors.Is(err, store.ErrUnavailable) != test.passing {
+				t.Errorf("open: %v; is it ErrUnavailable? want %v", err, test.passing)
+			}
+			_, err = Migrate(t.Context(), path)
+			if test.migrate == "" && err != nil || test.migrate != "" && (err == nil || !strings.Contains(err.Error(), test.migrate)) {
+				t.Errorf("migrate: %v, want a message with %q", err, test.migrate)
+			}
+		})
+	}
+}
+
+func TestUnwritableFolderIsNamed(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "folder")
+	if err := os.Mkdir(folder, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		folder = "/proc" // root may write into every other folder
+	}
+	_, err := Migrate(t.Context(), filepath.Join(folder, "eventagg.db"))
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "its folder") {
+		t.Errorf("migrate in a folder without the right to write: %v, want ErrUnavailable and a hint at the folder", err)
+	}
+}
+
+func TestOpenOnAnOlderVersionAsksForMigrate(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	statements(t, path, "UPDATE goose_db_version SET version_id = version_id - 1 WHERE version_id > 0",
+		"INSERT OR IGNORE INTO goose_db_version (version_id, is_applied) VALUES (0, 1)")
+	if _, err := Open(t.Context(), Options{Path: path}); err == nil || !strings.Contains(err.Error(), "run `eventagg migrate`") {
+		t.Errorf("open: %v, want a hint at migrate", err)
+	}
+	state := schema{version: 1}
+	if err := state.mismatch("x.db", 2); !strings.Contains(err.Error(), "older eventagg; run `eventagg migrate`") {
+		t.Errorf("one version behind it says %v", err)
+	}
+}
+
+func TestDamageThatShowsLaterIsNamed(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := open(t, Options{Path: path})
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096 // the first page holds the schema; the rest is overwritten
+	write(t, path, string(file[:page])+strings.Repeat("\xa5", len(file)-page))
+	_, err = Open(t.Context(), Options{Path: path})
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("open: %v, want ErrUnavailable and the word damaged", err)
+	}
+}
+
+func TestMigrateTwiceDoesNothingMore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "eventagg.db")
+	newest, err := newestVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{int(newest), 0, 0} {
+		if applied, err := Migrate(t.Context(), path); err != nil || applied != want {
+			t.Errorf("migrate applied %d steps (%v), want %d", applied, err, want)
+		}
+	}
+}
+
+func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "eventagg.db")
+		steps := make([]int, 8)
+		var group errgroup.Group
+		for i := range steps {
+			group.Go(func() (err error) {
+				steps[i], err = Migrate(t.Context(), path)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatalf("migrate beside others: %v", err)
+		}
+		total := 0
+		for _, applied := range steps {
+			total += applied
+		}
+		if newest, err := newestVersion(); err != nil || total != int(newest) {
+			t.Errorf("all together applied %d steps, want %d (%v)", total, newest, err)
+		}
+		s := open(t, Options{Path: path})
+		if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
+			t.Errorf("append after that: %v", err)
+		}
+	}
+}
+
+func TestMigrateStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Migrate(ctx, filepath.Join(t.TempDir(), "eventagg.db")); !errors.Is(err, context.Canceled) {
+		t.Errorf("migrate: %v, want context.Canceled", err)
+	}
+}
+
+func TestMigrationsCanBeUndone(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	db, err := openWriter(path, "rw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	provider, err := newProvider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.DownTo(t.Context(), 0); err != nil {
+		t.Fatalf("undo the migrations: %v", err)
+	}
+	var left int
+	err = db.QueryRowContext(t.Context(),
+		"SELECT count(*) FROM sqlite_schema WHERE name NOT IN ('sqlite_sequence', 'goose_db_version')").Scan(&left)
+	if err != nil || left != 0 {
+		t.Errorf("%d tables and indexes are left (%v), want none", left, err)
+	}
+	if _, err := Migrate(t.Context(), path); err != nil {
+		t.Errorf("migrate again: %v", err)
+	}
+}
+
+func TestRelativePathStaysTheSameFile(t *testing.T) {
+	path := newPath(t)
+	t.Chdir(filepath.Dir(path))
+	s := open(t, Options{Path: filepath.Base(path)})
+	t.Chdir(t.TempDir())
+	if err := s.Ping(t.Context()); err != nil || s.path != path {
+		t.Errorf("after another current folder the file is %s (%v), want %s", s.path, err, path)
+	}
+}
+
+func TestSettingsOfTheConnections(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	for _, test := range []struct {
+		db            *stdsql.DB
+		pragma, value string
+	}{
+		{s.writer, "journal_mode", "wal"},
+		{s.writer, "synchronous", "2"}, // FULL: on the disk when the commit returns
+		{s.writer, "busy_timeout", fmt.Sprint(busyMillis)},
+		{s.readers, "query_only", "1"},
+		{s.readers, "busy_timeout", fmt.Sprint(busyMillis)},
+		{s.writer, "application_id", fmt.Sprint(applicationID)},
+	} {
+		var value string
+		if err := test.db.QueryRowContext(t.Context(), "PRAGMA "+test.pragma).Scan(&value); err != nil || value != test.value {
+			t.Errorf("%s is %s (%v), want %s", test.pragma, value, err, test.value)
+		}
+	}
+	if _, err := s.readers.ExecContext(t.Context(), "DELETE FROM events"); err == nil {
+		t.Error("a reader could delete")
+	}
+}

@@ -1,0 +1,369 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/sql"
+)
+
+func newEvent(id string) event.Event {
+	return event.Event{
+		Topic: "topic", ID: id, Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC), Source: "test", Payload: `{"k":"v"}`,
+	}
+}
+
+func TestEveryStatementFitsTheTables(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	files, err := fs.Glob(sql.Files, "sqlite/queries/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d statements: %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := statement(strings.TrimSuffix(path.Base(file), ".sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, ";\n") || strings.HasSuffix(text, ";") {
+			t.Errorf("%s holds more than one statement", file)
+		}
+		if _, err := s.writer.PrepareContext(t.Context(), text); err != nil { //nolint:sqlclosecheck // ends with the store
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+// No statement reads all events or sorts them: the plan names an index for each
+// look into the table, and a scan is one in the order asked for.
+func TestNoStatementReadsAllEvents(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	bounds := []any{1, math.MaxInt64, 10, "", math.MinInt64, math.MaxInt64}
+	for name, test := range map[string]struct {
+		arguments []any
+		index     string
+	}{
+		"older":          {bounds, "INTEGER PRIMARY KEY"},
+		"newer":          {bounds, "INTEGER PRIMARY KEY"},
+		"older_of_topic": {append(bounds[:6:6], "t"), "events_topic"},
+		"newer_of_topic": {append(bounds[:6:6], "t"), "events_topic"},
+		"event":          {[]any{"t", "i"}, "sqlite_autoindex_events_1"},
+		"last_created":   {nil, "events_created"},
+		"last_id":        {nil, "SEARCH events"},
+	} {
+		text, err := statement(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, test.arguments...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		plan, err := collect(rows, err, func(from row) (string, error) {
+			var id, parent, unused int
+			var detail string
+			err := from.Scan(&id, &parent, &unused, &detail)
+			return detail, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(plan, "\n")
+		if !strings.Contains(all, test.index) || strings.Contains(all, "SCAN") || strings.Contains(all, "TEMP B-TREE") {
+			t.Errorf("%s has the plan:\n%s\nwant one by %s without a scan or a sort", name, all, test.index)
+		}
+	}
+}
+
+func TestClockThatIsSetBackDoesNotReverseTime(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	now := noon
+	s := openNew(t, Options{Now: func() time.Time { return now }})
+	for i, at := range []time.Duration{0, time.Second, -time.Hour, time.Minute} {
+		now = noon.Add(at)
+		if _, err := s.Append(t.Context(), []event.Event{newEvent(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []time.Time{noon.Add(time.Minute), noon.Add(time.Second), noon.Add(time.Second), noon}
+	for i, record := range records {
+		if !record.CreatedAt.Equal(want[i]) {
+			t.Errorf("event %q was stored at %v, want %v", record.ID, record.CreatedAt, want[i])
+		}
+	}
+}
+
+func TestBoundsBetweenMicroseconds(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(1960, 1, 2, 12, 0, 0, 5000, time.UTC) // before 1970: numbers below zero
+	s := openNew(t, Options{Now: func() time.Time { return noon }})
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
+		t.Fatal(err)
+	}
+	// The counters start at zero and so at 1970: the clock never goes below.
+	created := time.Unix(0, 0).UTC()
+	for _, test := range []struct {
+		filter store.Filter
+		want   int
+	}{
+		{store.Filter{Since: created}, 1},
+		{store.Filter{Since: created.Add(1)}, 0},
+		{store.Filter{Since: created.Add(-1)}, 1},
+		{store.Filter{Until: created}, 0},
+		{store.Filter{Until: created.Add(1)}, 1},
+		{store.Filter{Until: created.Add(-1)}, 0},
+	} {
+		records, err := s.Older(t.Context(), test.filter, store.Position{}, 10)
+		if err != nil || len(records) != test.want {
+			t.Errorf("%+v finds %d events (%v), want %d", test.filter, len(records), err, test.want)
+		}
+	}
+}
+
+func TestPositionsNameRows(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name        string
+		position    store.Position
+		from, after int64
+	}{
+		{"a settled position lies before its row", store.Position{Commit: 7}, 7, 7},
+		{"an event's position is its row", store.Position{Commit: 7, Seq: 1}, 7, 8},
+		{"a position within a commit lies after its row", store.Position{Commit: 7, Seq: 2}, 8, 8},
+		{"the beginning lies before all rows", store.Position{}, 0, 0},
+		{"the end does not overflow", store.Position{Commit: math.MaxInt64, Seq: 9}, math.MaxInt64, math.MaxInt64},
+	} {
+		if from, after := firstFrom(test.position), firstAfter(test.position); from != test.from || after != test.after {
+			t.Errorf("%s: got %d and %d, want %d and %d", test.name, from, after, test.from, test.after)
+		}
+	}
+}
+
+// hold takes the right to write, as another process does.
+func hold(t *testing.T, file string) (release func()) {
+	t.Helper()
+	db, err := openWriter(file, "rw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.BeginTx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		_ = tx.Rollback()
+		_ = db.Close()
+	}
+}
+
+func TestAppendWaitsForAnotherProcess(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	release := hold(t, s.path)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Append(context.Background(), []event.Event{newEvent("1")})
+		done <- err
+	}()
+	if _, err := s.Stats(t.Context()); err != nil {
+		t.Errorf("read beside a process that writes: %v", err)
+	}
+	release()
+	if err := <-done; err != nil {
+		t.Errorf("append after a wait: %v", err)
+	}
+}
+
+func TestAppendGivesUpWhenAnotherProcessKeepsWriting(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	defer hold(t, s.path)()
+	if _, err := s.writer.ExecContext(t.Context(), "PRAGMA busy_timeout = 20"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Append(t.Context(), []event.Event{newEvent("1")})
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("append: %v, want ErrUnavailable and a hint at another process", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("ping: %v, want ErrUnavailable: the database can't be written to", err)
+	}
+}
+
+func TestWaitForAnotherProcessEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	release := hold(t, s.path)
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		start := time.Now()
+		_, err := s.Append(ctx, []event.Event{newEvent("1")})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > busyMillis*time.Millisecond/2 {
+			t.Errorf("append: %v after %v, want its deadline at once", err, time.Since(start))
+		}
+	}
+	release()
+	if outcomes, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil || outcomes[0] != event.Stored {
+		t.Errorf("append after that: %v, %v, want it stored", outcomes, err)
+	}
+}
+
+func TestTwoStoresOnOneFile(t *testing.T) {
+	t.Parallel()
+	const stores, rounds, size = 3, 20, 20
+	file := newPath(t)
+	first := open(t, Options{Path: file})
+	stored := make([]int, stores)
+	var group errgroup.Group
+	for i := range stores {
+		s := open(t, Options{Path: file})
+		group.Go(func() error {
+			for round := range rounds {
+				batch := make([]event.Event, size)
+				for place := range batch {
+					batch[place] = newEvent(fmt.Sprintf("%d/%d", round, place))
+				}
+				outcomes, err := s.Append(context.Background(), batch)
+				if err != nil {
+					return err
+				}
+				for _, outcome := range outcomes {
+					if outcome == event.Stored {
+						stored[i]++
+					}
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatalf("append from two sides: %v", err)
+	}
+	total := 0
+	for _, n := range stored {
+		total += n
+	}
+	stats, err := first.Stats(t.Context())
+	want := store.Stats{Received: stores * rounds * size, Unique: rounds * size, Duplicates: (stores - 1) * rounds * size, Topics: 1}
+	if err != nil || stats != want || total != rounds*size {
+		t.Errorf("%d were answered stored, counted %+v (%v), want %+v", total, stats, err, want)
+	}
+}
+
+func TestFileThatIsDeletedTakesNothing(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	if err := os.Remove(s.path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Append(t.Context(), []event.Event{newEvent("1")})
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "is gone") {
+		t.Errorf("append without a file: %v, want ErrUnavailable", err)
+	}
+	if _, err := Migrate(t.Context(), s.path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = s.Append(t.Context(), []event.Event{newEvent("1")}); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "replaced") {
+		t.Errorf("append with another file in its place: %v, want ErrUnavailable", err)
+	}
+}
+
+func TestFullDiskIsUnavailableAndNothingIsHalfDone(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	// A limit on the file's pages is answered as a full disk is.
+	var pages int
+	if err := s.writer.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.writer.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+20)); err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]event.Event, 50)
+	for i := range batch {
+		batch[i] = newEvent(fmt.Sprint(i))
+		batch[i].Payload = `{"long":"` + strings.Repeat("x", 8000) + `"}`
+	}
+	_, err := s.Append(t.Context(), batch)
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("append: %v, want ErrUnavailable and the full disk", err)
+	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+		t.Errorf("counted %+v (%v) of a batch that failed, want nothing", stats, err)
+	}
+	if outcomes, err := s.Append(t.Context(), batch[:1]); err != nil || outcomes[0] != event.Stored {
+		t.Errorf("append of what fits: %v, %v, want it stored", outcomes, err)
+	}
+}
+
+func TestEventThatSQLiteRefusesIsRejected(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	if _, err := s.writer.ExecContext(t.Context(),
+		"CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.event_id = 'poison' BEGIN SELECT raise(ABORT, 'refused'); END"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("poison")}); !errors.Is(err, store.ErrRejected) {
+		t.Errorf("append: %v, want ErrRejected", err)
+	}
+	if stats, err := s.Stats(t.Context()); err != nil || stats.Received != 0 {
+		t.Errorf("counted %+v (%v), want nothing of the whole batch", stats, err)
+	}
+}
+
+func TestAppendWhoseCommitFailsIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	for _, text := range []string{ // a reference to nothing, which is looked at in COMMIT
+		"PRAGMA foreign_keys = 1",
+		"CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+		"CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
+		"CREATE TRIGGER refuse AFTER INSERT ON events WHEN new.event_id = 'poison' BEGIN INSERT INTO child VALUES (1); END",
+	} {
+		if _, err := s.writer.ExecContext(t.Context(), text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+	outcomes, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("poison")})
+	if !errors.Is(err, store.ErrRejected) || outcomes != nil {
+		t.Errorf("append: %v, %v, want ErrRejected", outcomes, err)
+	}
+	if outcomes, err = s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil || outcomes[0] != event.Stored {
+		t.Errorf("append of its neighbour: %v, %v, want it stored only now", outcomes, err)
+	}
+}
+
+func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(s.path + suffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("after close there is a file with %s (%v), want one file alone", suffix, err)
+		}
+	}
+}

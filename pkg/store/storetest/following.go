@@ -1,0 +1,113 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// walkNewer reads onwards from the beginning, the middle and the end.
+func walkNewer(t *testing.T, h Harness) {
+	s := h.Open(t)
+	var stored []event.Event
+	for batch := range 4 {
+		events := newEvents(fmt.Sprintf("topic %d", batch), 10)
+		mustAppend(t, s, events...)
+		stored = append(stored, events...)
+	}
+	for _, page := range []int{1, 7, 10, 1000} {
+		records := follow(t, s, store.Filter{}, store.Position{}, page, len(stored))
+		checkRecords(t, records, stored)
+		checkAscending(t, records)
+		middle := follow(t, s, store.Filter{}, records[14].Position, page, len(stored)-15)
+		checkRecords(t, middle, stored[15:])
+	}
+	_, next := mustNewer(t, s, store.Filter{}, store.Position{}, 1000)
+	for range 3 { // nothing new: no error, and no event again
+		var records []store.Record
+		records, next = mustNewer(t, s, store.Filter{}, next, 1000)
+		checkRecords(t, records, nil)
+	}
+	mustAppend(t, s, newEvent("topic 0", "later"), newEvent("topic 1", "later"))
+	checkRecords(t, follow(t, s, store.Filter{}, next, 1000, 2), []event.Event{newEvent("topic 0", "later"), newEvent("topic 1", "later")})
+}
+
+// settledParts takes positions while others append. Whenever one was taken,
+// what lies before it and what comes after it are, in the end, everything.
+func settledParts(t *testing.T, h Harness) {
+	s := h.Open(t)
+	const batches, size = 60, 20
+	mustAppend(t, s, newEvents("before", 25)...)
+	l := startLoad(t, s, "load", 4, batches, size)
+	type moment struct {
+		position store.Position
+		before   []store.Record
+	}
+	var moments []moment
+	for l.active() && len(moments) < 20 {
+		position := mustSettled(t, s)
+		moments = append(moments, moment{position, walk(t, s, store.Filter{}, position, 1000)})
+	}
+	l.wait(t)
+	all := reversed(walkAll(t, s))
+	for _, at := range moments {
+		before := reversed(at.before)
+		if again := reversed(walk(t, s, store.Filter{}, at.position, 1000)); !slices.Equal(before, again) {
+			t.Fatalf("before %v there were %d events, and later %d", at.position, len(before), len(again))
+		}
+		after := follow(t, s, store.Filter{}, at.position, 250, len(all)-len(before))
+		if got := slices.Concat(before, after); !slices.Equal(got, all) {
+			t.Fatalf("%d events before %v and %d after are not all %d in their order", len(before), at.position, len(after), len(all))
+		}
+	}
+}
+
+// followers start together and read beside the writers. Each sees every later
+// event once, and all see the same order, with pages of different sizes.
+func followers(t *testing.T, h Harness) {
+	s := h.Open(t)
+	const batches, size = 60, 20
+	mustAppend(t, s, newEvents("before", 25)...)
+	eventually(t, "what is stored has settled", func() bool {
+		return len(walk(t, s, store.Filter{}, mustSettled(t, s), 1000)) == 25
+	})
+	start := mustSettled(t, s)
+	l := startLoad(t, s, "load", 4, batches, size)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	seen := make([][]store.Record, 3)
+	var group errgroup.Group
+	for i, page := range []int{1000, 33, 7} {
+		group.Go(func() error {
+			records, after := []store.Record(nil), start
+			for len(records) < batches*size {
+				page, next, err := s.Newer(ctx, store.Filter{}, after, page)
+				if err != nil {
+					return err
+				}
+				records, after = append(records, page...), next
+			}
+			seen[i] = records
+			return nil
+		})
+	}
+	l.wait(t)
+	if err := group.Wait(); err != nil {
+		t.Fatalf("follow: %v", err)
+	}
+	checkAscending(t, seen[0])
+	for i, records := range seen {
+		if len(records) != batches*size || !slices.Equal(records, seen[0]) {
+			t.Errorf("follower %d saw %d events, not the %d of the others in their order", i, len(records), batches*size)
+		}
+	}
+	if all := reversed(walkAll(t, s)); !slices.Equal(all[25:], seen[0]) {
+		t.Error("followers saw another order than a walk shows")
+	}
+}

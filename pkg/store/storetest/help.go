@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// patience bounds what must happen soon. It is that long for busy machines: no
+// test waits for it unless something is broken.
+const patience = time.Minute
+
+// newEvent makes an event of which nothing but the key is of interest.
+func newEvent(topic, id string) event.Event {
+	return event.Event{
+		Topic: topic, ID: id, Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC),
+		Source: "storetest", Payload: `{"id":"` + id + `"}`,
+	}
+}
+
+// newEvents makes events of one topic with different IDs.
+func newEvents(topic string, count int) []event.Event {
+	events := make([]event.Event, count)
+	for i := range events {
+		events[i] = newEvent(topic, fmt.Sprintf("%06d", i))
+	}
+	return events
+}
+
+func mustAppend(t rapid.TB, s store.Appender, events ...event.Event) []event.Outcome {
+	t.Helper()
+	outcomes, err := s.Append(context.Background(), events)
+	if err != nil {
+		t.Fatalf("append of %d events: %v", len(events), err)
+	}
+	if len(outcomes) != len(events) {
+		t.Fatalf("append of %d events answered %d outcomes", len(events), len(outcomes))
+	}
+	return outcomes
+}
+
+func mustStats(t rapid.TB, s store.StatsReader) store.Stats {
+	t.Helper()
+	stats, err := s.Stats(context.Background())
+	if err != nil {
+		t.Fatalf("stats: %v", err)
+	}
+	return stats
+}
+
+func mustTopicStats(t rapid.TB, s store.StatsReader) []store.TopicStats {
+	t.Helper()
+	topics, err := s.TopicStats(context.Background())
+	if err != nil {
+		t.Fatalf("stats of topics: %v", err)
+	}
+	return topics
+}
+
+func mustEvent(t rapid.TB, s store.EventReader, key event.Key) store.Record {
+	t.Helper()
+	record, err := s.Event(context.Background(), key)
+	if err != nil {
+		t.Fatalf("event %q: %v", key, err)
+	}
+	return record
+}
+
+func mustOlder(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, limit int) []store.Record {
+	t.Helper()
+	records, err := s.Older(context.Background(), f, before, limit)
+	if err != nil {
+		t.Fatalf("events before %v: %v", before, err)
+	}
+	if len(records) > limit {
+		t.Fatalf("%d events for a limit of %d", len(records), limit)
+	}
+	return records
+}
+
+func mustNewer(t rapid.TB, s store.EventReader, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position) {
+	t.Helper()
+	records, next, err := s.Newer(context.Background(), f, after, limit)
+	if err != nil {
+		t.Fatalf("events after %v: %v", after, err)
+	}
+	if len(records) > limit {
+		t.Fatalf("%d events for a limit of %d", len(records), limit)
+	}
+	return records, next
+}
+
+func mustSettled(t rapid.TB, s store.EventReader) store.Position {
+	t.Helper()
+	position, err := s.Settled(context.Background())
+	if err != nil {
+		t.Fatalf("settled position: %v", err)
+	}
+	return position
+}
+
+// walk reads everything before a position, page by page, newest first.
+func walk(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, page int) []store.Record {
+	t.Helper()
+	var all []store.Record
+	for {
+		records := mustOlder(t, s, f, before, page)
+		if len(records) == 0 {
+			return all
+		}
+		last := records[len(records)-1].Position
+		if !before.IsZero() && last.Compare(before) >= 0 {
+			t.Fatalf("a walk to older events goes from %v to %v", before, last)
+		}
+		all, before = append(all, records...), last
+	}
+}
+
+// walkAll reads everything there is, newest first.
+func walkAll(t rapid.TB, s store.EventReader) []store.Record {
+	t.Helper()
+	return walk(t, s, store.Filter{}, store.Position{}, 1000)
+}
+
+// follow polls for newer events until it has seen so many, oldest first.
+func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Position, page, want int) []store.Record {
+	t.Helper()
+	var seen []store.Record
+	eventually(t, fmt.Sprintf("a follower sees %d events", want), func() bool {
+		records, next := mustNewer(t, s, f, after, page)
+		if next.Compare(after) < 0 {
+			t.Fatalf("a follower is sent back from %v to %v", after, next)
+		}
+		seen, after = append(seen, records...), next
+		return len(seen) >= want
+	})
+	return seen
+}
+
+// eventually tries until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within %v: %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// checkExact compares the counters with the rows, which a walk counts.
+func checkExact(t rapid.TB, s store.Store) store.Stats {
+	t.Helper()
+	stats, rows := mustStats(t, s), int64(len(walkAll(t, s)))
+	if stats.Unique != rows {
+		t.Errorf("unique is %d, but %d events are stored", stats.Unique, rows)
+	}
+	if stats.Received != stats.Unique+stats.Duplicates {
+		t.Errorf("received is not unique plus duplicates: %+v", stats)
+	}
+	var unique, duplicates int64
+	topics := mustTopicStats(t, s)
+	for _, topic := range topics {
+		unique += topic.Unique
+		duplicates += topic.Duplicates
+	}
+	if unique != stats.Unique || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
+		t.Errorf("the topics add up to %d unique, %d duplicates in %d topics; the totals are %+v", unique, duplicates, len(topics), stats)
+	}
+	return stats
+}
+
+func checkOutcomes(t rapid.TB, got []event.Outcome, want ...event.Outcome) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("outcomes (-want +got):\n%s", cmp.Diff(want, got))
+	}
+}
+
+// checkRecords compares records with the events they should hold, in order.
+func checkRecords(t rapid.TB, records []store.Record, want []event.Event) {
+	t.Helper()
+	got := make([]event.Event, len(records))
+	for i, record := range records {
+		got[i] = record.Event
+	}
+	if slices.Equal(got, want) {
+		return
+	}
+	if len(want)+len(got) > 100 { // a list that nobody reads
+		t.Errorf("%d events that differ from the %d expected", len(got), len(want))
+		return
+	}
+	t.Errorf("events (-want +got):\n%s", cmp.Diff(want, got))
+}
+
+// reversed returns the events in the opposite order.
+func reversed[E any](items []E) []E {
+	items = slices.Clone(items)
+	slices.Reverse(items)
+	return items
+}
+
+// repeat returns an outcome so many times.
+func repeat(outcome event.Outcome, count int) []event.Outcome {
+	return slices.Repeat([]event.Outcome{outcome}, count)
+}
+
+// checkAscending fails unless every record lies after the one before it.
+func checkAscending(t rapid.TB, records []store.Record) {
+	t.Helper()
+	for i := 1; i < len(records); i++ {
+		if records[i-1].Position.Compare(records[i].Position) >= 0 {
+			t.Fatalf("position %v comes before %v", records[i-1].Position, records[i].Position)
+		}
+	}
+}

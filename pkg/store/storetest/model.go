@@ -1,0 +1,197 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// model is a store as simple as can be: what all others must agree with.
+type model struct {
+	events []event.Event // in the order stored
+	byKey  map[event.Key]event.Event
+	topics map[string]*store.TopicStats
+}
+
+func newModel() *model {
+	return &model{byKey: map[event.Key]event.Event{}, topics: map[string]*store.TopicStats{}}
+}
+
+func (m *model) append(events []event.Event) []event.Outcome {
+	outcomes := make([]event.Outcome, len(events))
+	for i, e := range events {
+		topic, known := m.topics[e.Topic]
+		if !known {
+			topic = &store.TopicStats{Topic: e.Topic}
+			m.topics[e.Topic] = topic
+		}
+		if _, known := m.byKey[e.Key()]; known {
+			outcomes[i] = event.Duplicate
+			topic.Duplicates++
+			continue
+		}
+		outcomes[i] = event.Stored
+		topic.Unique++
+		m.byKey[e.Key()] = e
+		m.events = append(m.events, e)
+	}
+	return outcomes
+}
+
+// stats returns the totals.
+func (m *model) stats() store.Stats {
+	sum := store.Stats{Topics: int64(len(m.topics))}
+	for _, topic := range m.topics {
+		sum.Unique += topic.Unique
+		sum.Duplicates += topic.Duplicates
+		sum.Received += topic.Unique + topic.Duplicates
+	}
+	return sum
+}
+
+// topicStats returns the totals of topics, busiest first.
+func (m *model) topicStats() []store.TopicStats {
+	rows := make([]store.TopicStats, 0, len(m.topics))
+	for _, topic := range m.topics {
+		rows = append(rows, *topic)
+	}
+	slices.SortFunc(rows, compareTopics)
+	return rows
+}
+
+func compareTopics(a, b store.TopicStats) int {
+	return cmp.Or(cmp.Compare(b.Unique+b.Duplicates, a.Unique+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+}
+
+// countersFollowModel takes one store through many short histories. Each has
+// topics of its own, so that one history that fails can be shrunk.
+func countersFollowModel(t *testing.T, h Harness) {
+	s := h.Open(t)
+	history := 0
+	rapid.Check(t, func(t *rapid.T) {
+		history++
+		prefix := fmt.Sprintf("history %d/", history)
+		m, before := newModel(), mustStats(t, s)
+		for range rapid.IntRange(1, 5).Draw(t, "steps") {
+			batch := rapid.SliceOfN(smallEvents(prefix), 0, 12).Draw(t, "batch")
+			checkOutcomes(t, mustAppend(t, s, batch...), m.append(batch)...)
+			compareStats(t, s, m, before, prefix)
+			records := mustOlder(t, s, store.Filter{}, store.Position{}, len(m.events)+1)
+			checkRecords(t, reversed(records[:min(len(records), len(m.events))]), m.events)
+		}
+		for key, want := range m.byKey {
+			if got := mustEvent(t, s, key); got.Event != want {
+				t.Errorf("asked for %q, got %+v, want %+v", key, got.Event, want)
+			}
+		}
+	})
+	checkExact(t, s)
+}
+
+// smallEvents draws events of few keys, so that they meet often. Everything but
+// the key differs, so that it shows which one was kept.
+func smallEvents(prefix string) *rapid.Generator[event.Event] {
+	return rapid.Custom(func(t *rapid.T) event.Event {
+		e := newEvent(prefix+rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "topic"),
+			rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6"}).Draw(t, "id"))
+		e.Payload = fmt.Sprintf(`{"draw":%d}`, rapid.IntRange(0, 1_000_000).Draw(t, "payload"))
+		return e
+	})
+}
+
+// compareStats compares what was counted since a moment with the model.
+func compareStats(t *rapid.T, s store.Store, m *model, before store.Stats, prefix string) {
+	t.Helper()
+	after, want := mustStats(t, s), m.stats()
+	got := store.Stats{
+		Received: after.Received - before.Received, Unique: after.Unique - before.Unique,
+		Duplicates: after.Duplicates - before.Duplicates, Topics: after.Topics - before.Topics,
+	}
+	if got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
+	all := mustTopicStats(t, s)
+	if !slices.IsSortedFunc(all, compareTopics) {
+		t.Errorf("topics are out of order: %+v", all)
+	}
+	var topics []store.TopicStats
+	for _, topic := range all {
+		if strings.HasPrefix(topic.Topic, prefix) {
+			if topic.FirstSeen.IsZero() || topic.LastSeen.Before(topic.FirstSeen) {
+				t.Errorf("topic seen from %v to %v", topic.FirstSeen, topic.LastSeen)
+			}
+			topic.FirstSeen, topic.LastSeen = time.Time{}, time.Time{}
+			topics = append(topics, topic)
+		}
+	}
+	if want := m.topicStats(); !slices.Equal(topics, want) {
+		t.Errorf("topics are %+v, want %+v", topics, want)
+	}
+}
+
+// everyEventComesBack draws the hardest valid events: whatever validation
+// accepts, a store stores and gives back equal.
+func everyEventComesBack(t *testing.T, h Harness) {
+	s := h.Open(t)
+	rapid.Check(t, func(t *rapid.T) {
+		batch := rapid.SliceOfNDistinct(eventtest.Events(), 1, 5, event.Event.Key).Draw(t, "batch")
+		outcomes := mustAppend(t, s, batch...)
+		var stored []event.Event
+		for i, e := range batch {
+			record := mustEvent(t, s, e.Key())
+			if outcomes[i] == event.Stored {
+				stored = append(stored, e)
+			} else if record.Event != e { // drawn before, with other fields
+				continue
+			}
+			if record.Event != e {
+				t.Errorf("stored %+v, got back %+v", e, record.Event)
+			}
+			if record.CreatedAt.Location() != time.UTC || record.CreatedAt.Nanosecond()%1000 != 0 {
+				t.Errorf("created at %v, want UTC and whole microseconds", record.CreatedAt)
+			}
+		}
+		if len(stored) > 0 {
+			checkRecords(t, reversed(mustOlder(t, s, store.Filter{}, store.Position{}, len(stored))), stored)
+		}
+		checkOutcomes(t, mustAppend(t, s, batch...), repeat(event.Duplicate, len(batch))...)
+	})
+	checkExact(t, s)
+}
+
+func topicOrder(t *testing.T, h Harness) {
+	s := h.Open(t)
+	mustAppend(t, s, newEvents("quiet", 1)...)
+	mustAppend(t, s, newEvents("busy", 5)...)
+	mustAppend(t, s, newEvents("even b", 3)...)
+	mustAppend(t, s, newEvents("even a", 3)...)
+	for range 9 {
+		mustAppend(t, s, newEvents("quiet", 1)...) // duplicates make it the busiest
+	}
+	var names []string
+	for _, topic := range mustTopicStats(t, s) {
+		names = append(names, topic.Topic)
+	}
+	if want := []string{"quiet", "busy", "even a", "even b"}; !slices.Equal(names, want) {
+		t.Errorf("topics in the order %q, want %q", names, want)
+	}
+}
+
+func emptyStore(t *testing.T, h Harness) {
+	s := h.Open(t)
+	if stats := checkExact(t, s); stats != (store.Stats{}) {
+		t.Errorf("an empty store has counted %+v", stats)
+	}
+	if records, _ := mustNewer(t, s, store.Filter{}, mustSettled(t, s), 10); len(records) != 0 {
+		t.Errorf("an empty store has the events %+v", records)
+	}
+}

@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// recovers waits until a store that was unavailable can be used again.
+func recovers(t *testing.T, s store.Store) {
+	t.Helper()
+	for _, c := range calls() {
+		eventually(t, c.name+" works again", func() bool {
+			err := try(t, t.Context(), s, c)
+			if err != nil && !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("%s after the outage: %v, want none or ErrUnavailable", c.name, err)
+			}
+			return err == nil
+		})
+	}
+}
+
+func outage(t *testing.T, h Harness) {
+	s := h.Open(t)
+	known := newEvents("known", 50)
+	mustAppend(t, s, known...)
+	down, up := h.Outage(t, s)
+	for range 2 {
+		down()
+		for _, c := range calls() {
+			if err := try(t, t.Context(), s, c); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s without a database: %v, want ErrUnavailable", c.name, err)
+			}
+		}
+		up()
+		recovers(t, s)
+	}
+	checkOutcomes(t, mustAppend(t, s, known...), repeat(event.Duplicate, len(known))...)
+	checkExact(t, s)
+}
+
+// outageUnderLoad takes the database away while writers append. They append
+// again until they are answered, as every client does.
+func outageUnderLoad(t *testing.T, h Harness) {
+	s := h.Open(t)
+	const writers, rounds, size = 4, 30, 20
+	down, up := h.Outage(t, s)
+	l := newLedger()
+	half := make(chan struct{}, writers)
+	group, ctx := errgroup.WithContext(t.Context())
+	for writer := range writers {
+		group.Go(func() error {
+			for round := range rounds {
+				if round == rounds/2 {
+					half <- struct{}{}
+				}
+				batch := newEvents(fmt.Sprintf("%d/%d", writer, round), size)
+				outcomes, err := appendUntilAnswered(ctx, s, batch)
+				if err != nil {
+					return err
+				}
+				if err := l.note(batch, outcomes); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	select {
+	case <-half:
+	case <-ctx.Done():
+	}
+	down()
+	up()
+	if err := group.Wait(); err != nil {
+		t.Fatalf("append through an outage: %v", err)
+	}
+	recovers(t, s)
+	for writer := range writers {
+		for round := range rounds {
+			for _, e := range newEvents(fmt.Sprintf("%d/%d", writer, round), size) {
+				mustEvent(t, s, e.Key())
+			}
+		}
+	}
+	for key, times := range l.stored {
+		if times > 1 {
+			t.Errorf("%q was answered stored %d times", key, times)
+		}
+	}
+	if stats := checkExact(t, s); stats.Received < l.answered {
+		t.Errorf("%d are counted, fewer than the %d answered", stats.Received, l.answered)
+	}
+}
+
+// appendUntilAnswered appends the same events until the database is back.
+func appendUntilAnswered(ctx context.Context, s store.Appender, batch []event.Event) ([]event.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		outcomes, err := s.Append(ctx, batch)
+		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrOverloaded) {
+			return outcomes, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w, last of all: %w", ctx.Err(), err)
+		}
+	}
+}

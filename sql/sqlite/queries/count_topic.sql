@@ -1,0 +1,6 @@
+-- Adds to the counters of a topic that is known: ?2 unique, ?3 duplicates, ?4 now.
+UPDATE topic_stats
+SET unique_events    = unique_events + ?2,
+    duplicate_events = duplicate_events + ?3,
+    last_seen        = max(last_seen, ?4)
+WHERE topic = ?1

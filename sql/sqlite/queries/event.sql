@@ -1,0 +1,4 @@
+-- One event by its key.
+SELECT id, created_at, occurred_at, topic, event_id, source, payload
+FROM events
+WHERE topic = ?1 AND event_id = ?2
