@@ -25,7 +25,7 @@ type Options struct {
 	Concurrency int
 	// UserAgent is what the client calls itself, default "eventagg".
 	UserAgent string
-	// Timeout is how long one request may take, default 30 seconds. Beyond
+	// Timeout is about how long one request may take, default 30 seconds. Beyond
 	// it the error is [store.ErrUnavailable]; a context's end is the
 	// context's own.
 	Timeout time.Duration
