@@ -2,13 +2,12 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
-	"fmt"
-	"slices"
-	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/eventagg/eventagg/pkg/event"
-	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // maxAttempts bounds how often an append is tried when the database says for
@@ -68,93 +67,41 @@ func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome,
 	return []event.Outcome{event.Duplicate}, nil
 }
 
-// appendBatch runs the statement and turns the keys it answers into outcomes.
+// errPlace says that the statement answered a place that the batch has not.
+var errPlace = errors.New("the database answered a place that is not in the batch")
+
+// appendBatch runs the statement on parameters that are encoded already, and
+// turns the places it answers into outcomes. The answer counts once it is read
+// to its end, which comes after the COMMIT.
 func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
-	rows, err := s.writers.Query(ctx, s.queries.append,
-		c.seq, c.topic, c.id, c.timestamp, c.source, c.payload, c.topics, c.received)
+	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer conn.Release()
+	statement, err := conn.Conn().Prepare(ctx, "append", s.queries.append) // pgx remembers it
+	if err != nil {
+		return nil, err
+	}
 	outcomes := make([]event.Outcome, c.count)
 	for i := range outcomes {
 		outcomes[i] = event.Duplicate
 	}
-	next := 0
-	for rows.Next() {
-		if next, err = c.find(rows.RawValues(), next); err != nil {
-			return nil, err
+	formats := []int16{pgx.BinaryFormatCode}
+	answer := conn.Conn().PgConn().ExecPrepared(ctx, statement.Name, c.encode(), formats, formats)
+	stray := false
+	for answer.NextRow() {
+		place := int(binary.BigEndian.Uint32(answer.Values()[0]))
+		if stray = place < 1 || place > len(outcomes); stray {
+			break
 		}
-		outcomes[c.seq[next]-1] = event.Stored
-		next++
+		outcomes[place-1] = event.Stored
 	}
-	return outcomes, rows.Err()
-}
-
-// columns are a batch as the statement wants it: distinct events, sorted by key,
-// one slice a column. They are reused from batch to batch.
-type columns struct {
-	count     int // events in the batch, repeats included
-	order     []int32
-	seq       []int32 // place in the batch, from 1
-	topic     []string
-	id        []string
-	timestamp []time.Time
-	source    []string
-	payload   []string
-	topics    []string
-	received  []int64
-}
-
-// fill sorts the events by key and keeps the first of each. Repeats within the
-// batch only count: they share the fate of the first, which is committed either
-// way.
-func (c *columns) fill(events []event.Event) {
-	c.count = len(events)
-	for i := range events {
-		c.order = append(c.order, int32(i))
+	if _, err := answer.Close(); err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(c.order, func(a, b int32) int {
-		return events[a].Key().Compare(events[b].Key())
-	})
-	for i, at := range c.order {
-		e := &events[at]
-		if last := len(c.topics) - 1; last < 0 || c.topics[last] != e.Topic {
-			c.topics = append(c.topics, e.Topic)
-			c.received = append(c.received, 0)
-		}
-		c.received[len(c.received)-1]++
-		if i > 0 && events[c.order[i-1]].Key() == e.Key() {
-			continue
-		}
-		c.seq = append(c.seq, at+1)
-		c.topic = append(c.topic, e.Topic)
-		c.id = append(c.id, e.ID)
-		c.timestamp = append(c.timestamp, e.Timestamp)
-		c.source = append(c.source, e.Source)
-		c.payload = append(c.payload, e.Payload)
+	if stray {
+		return nil, errPlace
 	}
-}
-
-// reset empties the columns and drops their references, but keeps the memory.
-func (c *columns) reset() {
-	for _, texts := range []*[]string{&c.topic, &c.id, &c.source, &c.payload, &c.topics} {
-		clear(*texts)
-		*texts = (*texts)[:0]
-	}
-	c.order, c.seq, c.timestamp, c.received = c.order[:0], c.seq[:0], c.timestamp[:0], c.received[:0]
-}
-
-// errForeignKey says that the statement answered a key that was not asked.
-var errForeignKey = errors.New("the database answered a key that is not in the batch")
-
-// find returns the row of a key that the statement answered. Answers come in
-// the order of the rows, so that the search starts where the last one ended.
-func (c *columns) find(raw [][]byte, from int) (int, error) {
-	for i := from; i < len(c.id); i++ {
-		if string(raw[1]) == c.id[i] && string(raw[0]) == c.topic[i] {
-			return i, nil
-		}
-	}
-	return 0, fmt.Errorf("%w: %w", errForeignKey, store.ErrUnavailable)
+	return outcomes, nil
 }

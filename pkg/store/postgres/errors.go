@@ -20,7 +20,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
-	case errors.Is(err, errForeignKey):
+	case errors.Is(err, errPlace):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)

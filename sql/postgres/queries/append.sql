@@ -11,14 +11,14 @@
 -- counters last, the total at the very end. Two transactions that meet on a
 -- counter then never hold anything that the other still wants.
 --
--- It answers the keys that were stored.
+-- It answers the places (seq) of the events that were stored.
 WITH stored AS (
     INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
     SELECT b.seq, b.topic, b.event_id, b.occurred_at, b.source, b.payload::json
     FROM unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
         AS b (seq, topic, event_id, occurred_at, source, payload)
     ON CONFLICT (topic, event_id) DO NOTHING
-    RETURNING topic, event_id
+    RETURNING topic, seq
 ), stored_by_topic AS (
     SELECT topic, count(*) AS events FROM stored GROUP BY topic
 ), shard AS MATERIALIZED (
@@ -54,4 +54,4 @@ WITH stored AS (
         received   = a.received + excluded.received,
         duplicates = a.duplicates + excluded.duplicates
 )
-SELECT topic, event_id FROM stored
+SELECT seq FROM stored
