@@ -19,6 +19,9 @@ func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
 		return
 	}
 	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), s.database.String(), c.Client.URL))
+	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
+		_, _ = fmt.Fprintln(a.errOut, "It listens on every address of this machine, and there is no login: mind who can reach it.")
+	}
 }
 
 // startMessage is what serve greets people with. Commands are given with --url
@@ -51,8 +54,14 @@ func baseURL(addr net.Addr) string {
 	if err != nil {
 		return "http://" + addr.String()
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	if isUnspecified(host) {
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port)
+}
+
+// isUnspecified reports whether an address stands for all interfaces.
+func isUnspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsUnspecified()
 }

@@ -21,11 +21,27 @@ func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
 	return httpTarget{c}, c.Close, nil
 }
 
-// Newest is when the newest event was stored.
+// Newest is when the newest events were stored. The last of the order need not
+// be the latest by the clock, since transactions overlap, so it looks at as many
+// as overlapping ones can hold.
 func (t httpTarget) Newest(ctx context.Context) (time.Time, error) {
-	page, err := t.Events(ctx, client.EventsQuery{Limit: 1})
-	if err != nil || len(page.Records) == 0 {
-		return time.Time{}, err
+	var (
+		newest time.Time
+		query  = client.EventsQuery{Limit: 1000}
+	)
+	for range 3 {
+		page, err := t.Events(ctx, query)
+		if err != nil {
+			return time.Time{}, err
+		}
+		for _, record := range page.Records {
+			if record.CreatedAt.After(newest) {
+				newest = record.CreatedAt
+			}
+		}
+		if query.Cursor = page.Next; query.Cursor == "" {
+			break
+		}
 	}
-	return page.Records[0].CreatedAt, nil
+	return newest, nil
 }

@@ -14,7 +14,7 @@ import (
 // How often progress is shown: a bar moves, a log fills.
 const (
 	barEvery  = 100 * time.Millisecond
-	lineEvery = 5 * time.Second
+	lineEvery = 2 * time.Second
 )
 
 // progress shows on out how a run is getting on, from begin to end.

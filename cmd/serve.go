@@ -127,7 +127,13 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.open.push("database", func(context.Context) error { return events.Close() })
 	appender := ingest.New(events, ingestOptions(c.Ingest, log))
-	s.open.push("ingest", appender.Close)
+	s.open.push("ingest", func(ctx context.Context) error {
+		// A client that outlasts the server's grace must not cost others the
+		// time in which their events are stored.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Ingest.FlushTimeout)
+		defer cancel()
+		return appender.Close(ctx)
+	})
 	s.server = server.New(server.Options{
 		Appender: appender, Store: events, Logger: log, Version: a.version, Now: time.Now,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents,

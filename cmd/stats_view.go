@@ -102,9 +102,13 @@ func topicsTable(now, before []store.TopicStats, elapsed time.Duration, room int
 			break
 		}
 		received := topic.Unique + topic.Duplicates
+		seen := formatMoment(topic.LastSeen)
+		if before != nil { // what is watched is of today, and a terminal 80 columns wide
+			seen = topic.LastSeen.UTC().Format("15:04:05Z")
+		}
 		cells := []string{
 			printable(topic.Topic), formatCount(received), formatCount(topic.Unique), formatCount(topic.Duplicates),
-			share(topic.Duplicates, received), formatMoment(topic.LastSeen),
+			share(topic.Duplicates, received), seen,
 		}
 		if before != nil {
 			earlier := known[topic.Topic]

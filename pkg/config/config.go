@@ -89,7 +89,7 @@ func Default() Config {
 			MaxEventBytes:     1 << 20,
 			MaxBatchEvents:    10_000,
 			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       30 * time.Second,
+			ReadTimeout:       20 * time.Second, // below ShutdownTimeout, so that a slow upload cannot outlast a shutdown
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},

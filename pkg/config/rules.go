@@ -73,11 +73,22 @@ func databaseURL(value any) string {
 		if parsed, err := url.Parse(text); err != nil || !strings.HasPrefix(rest, "//") || parsed.Opaque != "" {
 			return "is no valid URL; expected postgres://USER:PASSWORD@HOST:PORT/NAME, " +
 				"with special characters in the password escaped (%40 for @)"
+		} else if !portFits(parsed) {
+			return "must have a port from 0 to 65535"
 		}
 		return ""
 	default:
 		return "must be empty, sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME"
 	}
+}
+
+// portFits reports whether a URL's port, where it has one, is a port.
+func portFits(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	_, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil
 }
 
 func noBroker(value any) string {
@@ -96,8 +107,12 @@ func clientURL(value any) string {
 		return expected
 	case (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "":
 		return fmt.Sprintf("%s, is %q", expected, Redact(text))
+	case parsed.Hostname() == "" || !portFits(parsed):
+		return fmt.Sprintf("%s, is %q", expected, Redact(text))
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		return fmt.Sprintf("%s without a query or fragment, is %q", expected, Redact(text))
+	case parsed.User != nil:
+		return "must not have a user or a password: this release has no authentication"
 	default:
 		return ""
 	}

@@ -83,7 +83,7 @@ func (p Proof) WriteText(out io.Writer) error {
 	count := humanize.Comma
 	if p.Violations == 0 {
 		t.line("  %s keys were answered, none of them success more than once", count(p.Keys))
-		t.line("  %s keys were asked back, all are stored as they were sent", count(p.Keys-p.OtherContent))
+		t.line("  %s keys were asked back, all are stored as the event that came first", count(p.Keys-p.OtherContent))
 	} else {
 		t.line("  %s keys were answered and asked back, %s violations", count(p.Keys), count(p.Violations))
 	}

@@ -306,7 +306,7 @@ func TestProofText(t *testing.T) {
 			Proof{Holds: true, Keys: 14000, Success: 14000, Ignored: 6000},
 			`verify: proven
   14,000 keys were answered, none of them success more than once
-  14,000 keys were asked back, all are stored as they were sent
+  14,000 keys were asked back, all are stored as the event that came first
   success: 14,000 = 14,000 keys
   ignored: 6,000 = 6,000 repeats
 `,
@@ -315,7 +315,7 @@ func TestProofText(t *testing.T) {
 			Proof{Holds: true, Keys: 100, Success: 60, Ignored: 90, StoredBefore: 30, OtherContent: 5, LostAnswers: 10},
 			`verify: proven
   100 keys were answered, none of them success more than once
-  95 keys were asked back, all are stored as they were sent
+  95 keys were asked back, all are stored as the event that came first
   30 keys were stored before this run and answered ignored
   5 of those hold what was sent first, which is not what was sent now
   10 keys were stored by requests whose answer got lost; sent again, they were ignored

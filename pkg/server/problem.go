@@ -100,6 +100,7 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if err != nil { // a Problem always encodes; were it not so, the status says the most of it
 		body = nil
 	}
+	body = append(body, '\n')
 	_ = s.write(c, problem.Status, s.headers.problem, body) // an answer that can't be written has no reader
 }
 
@@ -133,7 +134,7 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 func routingRule(status int) rule {
 	switch status {
 	case http.StatusNotFound:
-		return rule{status: status, detail: "There is nothing at this path."}
+		return rule{status: status, detail: "There is nothing at this path; see /publish, /stats, /stats/topics, /events and /readyz."}
 	case http.StatusMethodNotAllowed:
 		return rule{status: status, detail: "This path does not take this method; the Allow header has those it takes."}
 	default:

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -23,8 +24,6 @@ type publishing struct {
 	body    []byte
 	answer  []byte
 	events  [1]event.Event
-	// lent says that the appender may still look at events: it was cut short.
-	lent bool
 }
 
 func newPublishing() any { return &publishing{decoder: event.NewDecoder()} }
@@ -41,7 +40,7 @@ func (s *Server) publish(c echo.Context) error {
 	}
 	p := s.work.Get().(*publishing)
 	err := s.publishOne(c, p)
-	if !p.lent && cap(p.body) <= keepBytes {
+	if cap(p.body) <= keepBytes {
 		p.events[0] = event.Event{}
 		s.work.Put(p)
 	}
@@ -58,12 +57,13 @@ func (s *Server) publishOne(c echo.Context, p *publishing) error {
 	if p.events[0], err = p.decoder.Decode(p.body); err != nil {
 		return decodeError(p.body, err)
 	}
-	p.lent = true // also when Append panics
-	outcomes, err := s.options.Appender.Append(r.Context(), p.events[:])
+	// The request's context ends when the client closes its half of the
+	// connection, and a client may do so and wait for the answer. The appender
+	// has bounds of its own; where nobody listens, the answer is lost.
+	outcomes, err := s.options.Appender.Append(context.WithoutCancel(r.Context()), p.events[:])
 	if err != nil {
 		return err
 	}
-	p.lent = false
 	if len(outcomes) != 1 {
 		return errOutcomes
 	}

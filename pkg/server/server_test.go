@@ -269,18 +269,36 @@ func TestOutagesWarnOnceASecond(t *testing.T) {
 	}
 }
 
-func TestClientThatGoesAwayIsNoFault(t *testing.T) {
+func TestReaderThatGoesAwayIsNoFault(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	m := &memory{hold: make(chan struct{})}
-	s := serverWith(m, logTo(&log))
+	s := serverWith(&memory{fail: context.Canceled}, logTo(&log))
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	request := httptest.NewRequestWithContext(gone, "POST", "/publish", strings.NewReader(goodEvent))
 	answer := httptest.NewRecorder()
-	s.Handler().ServeHTTP(answer, request)
-	if answer.Code != statusClientGone || !strings.Contains(log.String(), "level=DEBUG msg=request method=POST route=/publish status=499") {
+	s.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(gone, "GET", "/stats", nil))
+	if answer.Code != statusClientGone || !strings.Contains(log.String(), "level=DEBUG msg=request method=GET route=/stats status=499") {
 		t.Errorf("status %d, log %s", answer.Code, &log)
+	}
+}
+
+// TestPublisherThatClosesItsHalfIsAnswered has a client that closes its side of
+// the connection after the request, which ends the request's context.
+func TestPublisherThatClosesItsHalfIsAnswered(t *testing.T) {
+	t.Parallel()
+	address := listen(t, serverWith(&memory{}))
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(goodEvent), goodEvent)
+	if half, ok := conn.(*net.TCPConn); !ok || errors.Join(err, half.CloseWrite()) != nil {
+		t.Fatal("the request could not be sent")
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+		t.Errorf("answered %q, %v", answer, err)
 	}
 }
 
@@ -393,6 +411,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	if err := <-lost; err == nil {
 		t.Error("the request was answered")
 	}
+	close(m.hold) // what waits for the appender is the appender's to end
 }
 
 func TestDrainAsksClientsToReconnect(t *testing.T) {

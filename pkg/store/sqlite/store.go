@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	lib "modernc.org/sqlite/lib"
+
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -82,6 +84,9 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := checkSchema(ctx, s.writer, s.path); err != nil {
 		return err
 	}
+	if err := checkPages(ctx, s.writer, s.file.Size()); err != nil {
+		return err
+	}
 	if s.append, err = prepareAppend(ctx, s.writer); err != nil {
 		return err
 	}
@@ -90,6 +95,26 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 	s.read, err = prepareRead(ctx, s.readers)
 	return err
+}
+
+// checkedBytes is how large a file is looked through when it is opened; a
+// larger one would keep its owner waiting, and tells of damage when it is read.
+const checkedBytes = 64 << 20
+
+// checkPages looks for damage in the whole of a small file.
+func checkPages(ctx context.Context, db *stdsql.DB, size int64) error {
+	if size > checkedBytes {
+		return nil
+	}
+	const attempt = "check the database file"
+	var found string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return translate(ctx, err, attempt)
+	}
+	if found != "ok" {
+		return fmt.Errorf("%s: %w: %s (%s)", attempt, store.ErrUnavailable, hints(lib.SQLITE_CORRUPT), found)
+	}
+	return nil
 }
 
 // checkPath makes a path absolute, so that it stays the same file whatever the
