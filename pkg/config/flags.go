@@ -28,6 +28,7 @@ type flagValue struct {
 	kind string
 }
 
+// String returns the text as it was given.
 func (v *flagValue) String() string { return v.text }
 
 // Set takes any text; Load finds what is wrong with it.

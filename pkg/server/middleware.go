@@ -48,6 +48,7 @@ type panicError struct {
 	stack []byte
 }
 
+// Error names the value that the handler panicked with.
 func (e *panicError) Error() string { return fmt.Sprintf("handler panicked: %v", e.value) }
 
 // guard calls a handler and turns its panic into an error.

@@ -36,6 +36,7 @@ type requestError struct {
 	header, value string
 }
 
+// Error is what the client is told.
 func (e *requestError) Error() string { return e.detail }
 
 // rule says how one kind of error is answered.
