@@ -131,7 +131,7 @@ func (a *Appender) enqueue(r *request) error {
 			After: a.meter.drainTime(a.queue.events, a.options.Writers),
 		}
 	}
-	if a.queue.due() {
+	if a.queue.due(a.options.Now()) {
 		a.arrive.Signal()
 	}
 	return nil

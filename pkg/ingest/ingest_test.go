@@ -19,6 +19,7 @@ import (
 type slowStore struct {
 	delay  time.Duration
 	poison string // an event with this ID is rejected for ever
+	stuck  string // an append of this ID hangs until its context ends
 	fail   error  // every append fails with it, where set
 
 	mu      sync.Mutex
@@ -27,8 +28,12 @@ type slowStore struct {
 }
 
 func (s *slowStore) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	delay := s.delay
+	if s.stuck != "" && slices.ContainsFunc(events, func(e event.Event) bool { return e.ID == s.stuck }) {
+		delay = time.Hour
+	}
 	select {
-	case <-time.After(s.delay):
+	case <-time.After(delay):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -170,6 +175,28 @@ func TestPoisonIsAlone(t *testing.T) {
 				t.Errorf("event %d was answered %s, want %s", i, got, want)
 			}
 		}
+	})
+}
+
+// TestStuckBatchHoldsNobodyUp has one append that hangs. Events that come later
+// go past it, also where they are few.
+func TestStuckBatchHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		next := &slowStore{delay: time.Millisecond, stuck: "stuck0"}
+		a := start(t, next, Options{Writers: 2, FlushTimeout: time.Minute})
+		var hung sync.WaitGroup
+		hung.Go(func() {
+			if _, err := a.Append(t.Context(), events(1, "stuck")); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("the stuck event: %v", err)
+			}
+		})
+		time.Sleep(2 * stuckAfter) //nolint:forbidigo // the bubble's clock
+		began := time.Now()
+		if _, err := a.Append(t.Context(), events(1, "later")); err != nil || time.Since(began) != next.delay {
+			t.Errorf("an event beside a stuck one: %v after %s", err, time.Since(began))
+		}
+		hung.Wait()
 	})
 }
 

@@ -1,6 +1,11 @@
 package ingest
 
-import "github.com/eventagg/eventagg/pkg/event"
+import (
+	"slices"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
 
 // request is one caller's append while it waits.
 type request struct {
@@ -35,8 +40,8 @@ func (r *request) reset(events []event.Event) {
 // value under its owner's lock.
 type queue struct {
 	waiting   []*request
-	ready     int // events of the requests in waiting
-	underWay  int // batches taken and not released
+	ready     int      // events of the requests in waiting
+	underWay  []*batch // taken and not released, the oldest first
 	events    int
 	bytes     int
 	maxEvents int
@@ -64,17 +69,26 @@ func (q *queue) push(r *request) bool {
 // batch that starts at once; hundreds of clients fill both.
 const worthOverlap = 64
 
-// due reports whether a writer has something to do now: whatever waits when no
-// batch is under way, and a batch worth its transaction otherwise.
-func (q *queue) due() bool {
-	return q.ready >= worthOverlap || q.ready > 0 && q.underWay == 0
+// stuckAfter is when a batch no longer counts as under way: it waits for
+// something, perhaps a key that a dead instance's transaction holds, and others
+// must not wait with it.
+const stuckAfter = 100 * time.Millisecond
+
+// due reports whether a writer has something to do now: a batch worth its
+// transaction, or whatever waits when no other batch is on its way.
+func (q *queue) due(now time.Time) bool {
+	if q.ready == 0 || q.ready >= worthOverlap || len(q.underWay) == 0 {
+		return q.ready > 0
+	}
+	return now.Sub(q.underWay[0].began) > stuckAfter
 }
 
 // take moves requests from the front into a batch until it has maxBatch
 // events. Requests are never parted, since a caller's events are one
 // transaction; the first one always fits.
-func (q *queue) take(b *batch, maxBatch int) {
-	q.underWay++
+func (q *queue) take(b *batch, maxBatch int, now time.Time) {
+	b.began = now
+	q.underWay = append(q.underWay, b)
 	n := 0
 	for _, r := range q.waiting {
 		if r.place == waiting {
@@ -105,7 +119,7 @@ func (q *queue) withdraw(r *request) {
 
 // release returns a batch that is now answered.
 func (q *queue) release(b *batch) {
-	q.underWay--
+	q.underWay = slices.DeleteFunc(q.underWay, func(other *batch) bool { return other == b })
 	q.events -= len(b.events)
 	q.bytes -= b.bytes
 }
@@ -115,6 +129,7 @@ type batch struct {
 	events   []event.Event
 	requests []*request
 	bytes    int
+	began    time.Time
 }
 
 // add copies the request's events; from here on they are the batch's.

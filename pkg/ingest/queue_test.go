@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -52,6 +53,7 @@ func TestQueueProperties(t *testing.T) {
 		}
 		maxBatch := rapid.IntRange(1, 20).Draw(t, "maxBatch")
 		var (
+			now      = time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 			inQueue  []*request // in the order of arrival
 			underWay []*batch
 		)
@@ -71,11 +73,12 @@ func TestQueueProperties(t *testing.T) {
 				inQueue = slices.Delete(inQueue, i, i+1)
 			},
 			"take": func(t *rapid.T) {
-				if !q.due() {
+				now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "ms")) * time.Millisecond)
+				if !q.due(now) {
 					t.Skip("nothing is due")
 				}
 				b := new(batch)
-				q.take(b, maxBatch)
+				q.take(b, maxBatch, now)
 				if got, want := b.requests, inQueue[:len(b.requests)]; !slices.Equal(got, want) {
 					t.Fatal("a batch is not the front of the queue in order")
 				}
@@ -115,8 +118,9 @@ func TestQueueProperties(t *testing.T) {
 				for _, r := range inQueue {
 					ready += r.count
 				}
-				if due := ready >= worthOverlap || ready > 0 && len(underWay) == 0; q.due() != due {
-					t.Fatalf("%d events wait beside %d batches: due is %t", ready, len(underWay), q.due())
+				stuck := len(underWay) > 0 && now.Sub(underWay[0].began) > stuckAfter
+				if due := ready >= worthOverlap || ready > 0 && (len(underWay) == 0 || stuck); q.due(now) != due {
+					t.Fatalf("%d events wait beside %d batches (stuck: %t): due is %t", ready, len(underWay), stuck, q.due(now))
 				}
 				if q.events != n || q.bytes != bytes {
 					t.Fatalf("the queue counts %d events and %d bytes, there are %d and %d", q.events, q.bytes, n, bytes)

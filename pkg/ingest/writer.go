@@ -25,14 +25,14 @@ func (a *Appender) write() {
 func (a *Appender) gather(b *batch) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for !a.queue.due() {
+	for !a.queue.due(a.options.Now()) {
 		if a.closed && a.queue.ready == 0 {
 			a.arrive.Broadcast() // so that no other writer waits for more
 			return false
 		}
 		a.arrive.Wait()
 	}
-	a.queue.take(b, a.options.MaxBatch)
+	a.queue.take(b, a.options.MaxBatch, a.options.Now())
 	return true
 }
 
