@@ -62,6 +62,8 @@ type Appender struct {
 	queue  queue
 	meter  meter
 	closed bool
+	// watching says that a timer will wake the writers; see watch.
+	watching bool
 
 	writers  sync.WaitGroup
 	stop     context.Context // ends when Close gives up on draining
@@ -133,8 +135,27 @@ func (a *Appender) enqueue(r *request) error {
 	}
 	if a.queue.due(a.options.Now()) {
 		a.arrive.Signal()
+	} else {
+		a.watch()
 	}
 	return nil
+}
+
+// watch sees to it that what waits for a batch under way does not wait for a
+// stuck one: when the oldest has become that, the writers look again. One timer
+// is set at most; the caller holds the lock.
+func (a *Appender) watch() {
+	if a.watching || a.queue.ready == 0 || len(a.queue.underWay) == 0 {
+		return
+	}
+	a.watching = true
+	age := a.options.Now().Sub(a.queue.underWay[0].began)
+	time.AfterFunc(max(0, stuckAfter-age), func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.watching = false
+		a.arrive.Broadcast()
+	})
 }
 
 func (a *Appender) withdraw(r *request) {

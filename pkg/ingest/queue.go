@@ -80,7 +80,7 @@ func (q *queue) due(now time.Time) bool {
 	if q.ready == 0 || q.ready >= worthOverlap || len(q.underWay) == 0 {
 		return q.ready > 0
 	}
-	return now.Sub(q.underWay[0].began) > stuckAfter
+	return now.Sub(q.underWay[0].began) >= stuckAfter
 }
 
 // take moves requests from the front into a batch until it has maxBatch

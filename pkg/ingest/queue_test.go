@@ -118,7 +118,7 @@ func TestQueueProperties(t *testing.T) {
 				for _, r := range inQueue {
 					ready += r.count
 				}
-				stuck := len(underWay) > 0 && now.Sub(underWay[0].began) > stuckAfter
+				stuck := len(underWay) > 0 && now.Sub(underWay[0].began) >= stuckAfter
 				if due := ready >= worthOverlap || ready > 0 && (len(underWay) == 0 || stuck); q.due(now) != due {
 					t.Fatalf("%d events wait beside %d batches (stuck: %t): due is %t", ready, len(underWay), stuck, q.due(now))
 				}

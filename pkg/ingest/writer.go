@@ -30,6 +30,7 @@ func (a *Appender) gather(b *batch) bool {
 			a.arrive.Broadcast() // so that no other writer waits for more
 			return false
 		}
+		a.watch()
 		a.arrive.Wait()
 	}
 	a.queue.take(b, a.options.MaxBatch, a.options.Now())
