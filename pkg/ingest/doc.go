@@ -7,9 +7,9 @@
 //
 // A durable COMMIT costs about the same for one event and for a thousand. So
 // each writer takes whatever waits, up to a batch, appends it as one, and hands
-// every caller its own outcomes. There is no timer: an idle writer flushes at
-// once, so that a lone event waits for nobody, and while all writers are busy
-// the next batch gathers by itself. The more load, the larger the batches
+// every caller its own outcomes. There is no delay to tune: where no batch is
+// under way a writer flushes at once, so that a lone event waits for nobody, and
+// while one is, the next gathers by itself. The more load, the larger the batches
 // (PostgreSQL calls the idea commit_delay, Kafka linger.ms; both wait by the
 // clock where this waits by need). A second writer joins in when there is
 // enough for a transaction of its own; a few events are better off in the next

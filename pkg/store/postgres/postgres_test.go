@@ -131,16 +131,17 @@ func TestSessionsKeepTheGuarantee(t *testing.T) {
 	_, err := setup.writers.Exec(t.Context(), `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
 		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+		EXECUTE format('ALTER DATABASE %I SET client_encoding = latin1', current_database());
 	END $$`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, Options{URL: url})
-	var commit, isolation string
-	err = s.writers.QueryRow(t.Context(),
-		`SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')`).Scan(&commit, &isolation)
-	if err != nil || commit != "on" || isolation != "read committed" {
-		t.Errorf("writers have synchronous_commit %q and isolation %q (%v)", commit, isolation, err)
+	var commit, isolation, encoding string
+	err = s.writers.QueryRow(t.Context(), `SELECT current_setting('synchronous_commit'),
+		current_setting('transaction_isolation'), current_setting('client_encoding')`).Scan(&commit, &isolation, &encoding)
+	if err != nil || commit != "on" || isolation != "read committed" || encoding != "UTF8" {
+		t.Errorf("writers have synchronous_commit %q, isolation %q and encoding %q (%v)", commit, isolation, encoding, err)
 	}
 }
 

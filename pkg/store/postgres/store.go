@@ -83,6 +83,9 @@ func openPool(ctx context.Context, url string, size int, session string) (*pgxpo
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
 	}
+	// Events are UTF-8. Under another encoding the server would convert keys, and
+	// two instances that differ in it would store one event twice.
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, translate(ctx, err, "connect to the database")
