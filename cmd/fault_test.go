@@ -108,6 +108,7 @@ type publishing struct {
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
 	ended          chan struct{}
+	lost           int64 // keys stored by requests whose answer did not arrive
 }
 
 // publish starts a publisher that verifies.
@@ -148,6 +149,7 @@ func (p *publishing) verified(t *testing.T) (retried int64) {
 		Verify  struct {
 			Holds bool  `json:"holds"`
 			Keys  int64 `json:"keys"`
+			Lost  int64 `json:"lost_answers"`
 		} `json:"verify"`
 	}
 	if err := json.Unmarshal(p.stdout.Bytes(), &report); err != nil {
@@ -156,6 +158,7 @@ func (p *publishing) verified(t *testing.T) (retried int64) {
 	if !report.Verify.Holds || report.Verify.Keys != faultUnique || report.Failed != 0 {
 		t.Fatalf("publish proved %+v", report)
 	}
+	p.lost = report.Verify.Lost
 	return report.Retried
 }
 
@@ -267,6 +270,9 @@ func TestTerminatedServerFinishesItsRequests(t *testing.T) {
 	}
 	s.serve()
 	s.exact(publisher.verified(t))
+	if publisher.lost > 0 {
+		t.Errorf("%d events were accepted before SIGTERM and their senders never told", publisher.lost)
+	}
 }
 
 func TestStoppedPostgresLosesNothing(t *testing.T) {

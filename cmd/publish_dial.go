@@ -21,27 +21,15 @@ func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
 	return httpTarget{c}, c.Close, nil
 }
 
-// Newest is when the newest events were stored. The last of the order need not
-// be the latest by the clock, since transactions overlap, so it looks at as many
-// as overlapping ones can hold.
+// Newest is when the latest event arrived, by the store's clock. No event that
+// was stored before can be later.
 func (t httpTarget) Newest(ctx context.Context) (time.Time, error) {
-	var (
-		newest time.Time
-		query  = client.EventsQuery{Limit: 1000}
-	)
-	for range 3 {
-		page, err := t.Events(ctx, query)
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, record := range page.Records {
-			if record.CreatedAt.After(newest) {
-				newest = record.CreatedAt
-			}
-		}
-		if query.Cursor = page.Next; query.Cursor == "" {
-			break
+	topics, err := t.TopicStats(ctx)
+	var newest time.Time
+	for _, topic := range topics {
+		if topic.LastSeen.After(newest) {
+			newest = topic.LastSeen
 		}
 	}
-	return newest, nil
+	return newest, err
 }

@@ -40,7 +40,8 @@ func (r *request) reset(events []event.Event) {
 // value under its owner's lock.
 type queue struct {
 	waiting   []*request
-	ready     int      // events of the requests in waiting
+	withdrawn int      // requests in waiting whose caller went away
+	ready     int      // events of the other requests in waiting
 	underWay  []*batch // taken and not released, the oldest first
 	events    int
 	bytes     int
@@ -96,6 +97,8 @@ func (q *queue) take(b *batch, maxBatch int, now time.Time) {
 				break
 			}
 			b.add(r)
+		} else {
+			q.withdrawn--
 		}
 		n++
 	}
@@ -115,6 +118,10 @@ func (q *queue) withdraw(r *request) {
 	q.ready -= r.count
 	q.events -= r.count
 	q.bytes -= r.bytes
+	if q.withdrawn++; q.withdrawn > len(q.waiting)/2 { // or a store that hangs would let them pile up
+		q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool { return r.place == withdrawn })
+		q.withdrawn = 0
+	}
 }
 
 // release returns a batch that is now answered.

@@ -114,6 +114,9 @@ func TestQueueProperties(t *testing.T) {
 				for _, b := range underWay {
 					n, bytes = n+len(b.events), bytes+b.bytes
 				}
+				if len(q.waiting) > 2*len(inQueue)+1 {
+					t.Fatalf("the queue keeps %d requests, and %d wait", len(q.waiting), len(inQueue))
+				}
 				ready := 0
 				for _, r := range inQueue {
 					ready += r.count
