@@ -118,7 +118,8 @@ func (q *queue) withdraw(r *request) {
 	q.ready -= r.count
 	q.events -= r.count
 	q.bytes -= r.bytes
-	if q.withdrawn++; q.withdrawn > len(q.waiting)/2 { // or a store that hangs would let them pile up
+	q.withdrawn++
+	if q.withdrawn > len(q.waiting)/2 { // or a store that hangs would let them pile up
 		q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool { return r.place == withdrawn })
 		q.withdrawn = 0
 	}
