@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 const (
@@ -24,6 +26,8 @@ const (
 	// maxAnswerBytes bounds the answer to one event. Topic and event_id are
 	// in it, 767 bytes that JSON may write as six times as many.
 	maxAnswerBytes = 64 << 10
+	// maxHeadBytes bounds the head of an answer; proxies add to the server's.
+	maxHeadBytes = 16 << 10
 	// keepBytes is how large a connection's buffer may stay.
 	keepBytes = 64 << 10
 )
@@ -50,6 +54,7 @@ type wireConn struct {
 	body     []byte
 	request  []byte
 	response fasthttp.Response
+	sent     bool // the latest request left as a whole
 	used     time.Time
 	armed    time.Time // when the deadline was set
 }
@@ -87,12 +92,12 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(an
 	}
 	conn, err := w.get(ctx)
 	if err != nil {
-		return lost(ctx, err)
+		return lost(ctx, fmt.Errorf("%w: %w", store.ErrNotReached, err))
 	}
 	// When the context ends, so does whatever the connection is waiting for.
 	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	err = w.exchange(conn, write)
-	if intact := release(); err != nil || !intact || conn.response.ConnectionClose() || conn.reader.Buffered() > 0 {
+	if intact := release() && conn.sent; err != nil || !intact || conn.response.ConnectionClose() || conn.reader.Buffered() > 0 {
 		defer func() { _ = conn.Close() }()
 	} else {
 		defer w.put(conn)
@@ -114,6 +119,7 @@ func (w *wire) exchange(conn *wireConn, write func([]byte) []byte) error {
 	conn.request = append(conn.request, "\r\n\r\n"...)
 	conn.request = append(conn.request, conn.body...)
 	_, errWrite := conn.Write(conn.request)
+	conn.sent = errWrite == nil // a request that is cut short is the last of its connection
 	// A server that refuses a long body answers before it has read it all,
 	// and then hangs up: the answer is worth more than the error.
 	if err := conn.response.ReadLimitBody(conn.reader, maxAnswerBytes); err != nil {
@@ -134,7 +140,7 @@ func (w *wire) get(ctx context.Context) (*wireConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn = &wireConn{Conn: dialed, reader: bufio.NewReader(dialed)}
+		conn = &wireConn{Conn: dialed, reader: bufio.NewReaderSize(dialed, maxHeadBytes)}
 	}
 	// Moving a deadline costs about as much as writing the request's text, so
 	// it moves when an eighth of it has passed.

@@ -15,6 +15,7 @@ const (
 	ProblemTwice   = "was answered success more than once"
 	ProblemMissing = "was answered, but is not stored"
 	ProblemContent = "is stored with other content than was sent"
+	ProblemBefore  = "was answered success, but was stored before this run"
 	ProblemNobody  = "was only answered ignored, but was not stored before this run"
 )
 

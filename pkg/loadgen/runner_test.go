@@ -103,6 +103,27 @@ func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
 	})
 }
 
+func TestAnAttemptThatReachedNobodyLeavesNoDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := newMemoryStore()
+		target.before = func(_ context.Context, number int) error {
+			if number == 1 {
+				return fmt.Errorf("dial: %w: %w", store.ErrUnavailable, store.ErrNotReached)
+			}
+			return nil
+		}
+		ledger := &Ledger{}
+		g := mustGenerator(t, GeneratorOptions{Count: 2})
+		if _, err := New(target, g.Source(), Options{Concurrency: 1, Ledger: ledger}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if ledger.flags(0) != wasStored || ledger.flags(1) != wasStored {
+			t.Errorf("ledger has %04b and %04b", ledger.flags(0), ledger.flags(1))
+		}
+	})
+}
+
 func TestRunGivesUpWhenNobodyIsAnswered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -132,6 +132,9 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 		if !v.sent.Matches(index, v.ledger.stored(index), record.Event) {
 			problems = append(problems, ProblemContent)
 		}
+		if record.CreatedAt.Before(v.Newest) {
+			problems = append(problems, ProblemBefore)
+		}
 		return problems
 	}
 	matches := v.sent.Matches(index, -1, record.Event)

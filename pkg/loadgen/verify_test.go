@@ -105,6 +105,12 @@ func TestALyingStoreIsCaught(t *testing.T) {
 			target(func(s *memoryStore) { s.after = lie(event.Duplicate, event.Stored) }), nil,
 			Proof{Keys: 700, Success: 701, Ignored: 299, Violations: 1}, ProblemTwice,
 		},
+		"a key that was there is answered success": {
+			newMemoryStore(), func(s *memoryStore) {
+				s.change(g.Key(9), func(r *store.Record) { r.CreatedAt = beforeTheRun().Add(-time.Microsecond) })
+			},
+			Proof{Keys: 700, Success: 700, Ignored: 300, Violations: 1}, ProblemBefore,
+		},
 		"a payload is changed": {
 			newMemoryStore(), func(s *memoryStore) {
 				s.change(g.Key(5), func(r *store.Record) { r.Payload = `{"seq":6}` })
@@ -121,7 +127,7 @@ func TestALyingStoreIsCaught(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proof := verified(t, test.target, g, VerifyOptions{}, func() {
+			proof := verified(t, test.target, g, VerifyOptions{Newest: beforeTheRun()}, func() {
 				if test.after != nil {
 					test.after(test.target)
 				}
@@ -133,6 +139,9 @@ func TestALyingStoreIsCaught(t *testing.T) {
 		})
 	}
 }
+
+// beforeTheRun is a moment that lies before whatever a test stores.
+func beforeTheRun() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 func TestAnEventThatNobodyStoredIsCaught(t *testing.T) {
 	t.Parallel()

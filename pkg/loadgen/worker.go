@@ -202,7 +202,7 @@ func (w *worker) doubt(marks []Mark) {
 // nothingTaken reports whether a failed append certainly stored nothing. Of
 // several events a target may have sent some before it was turned away.
 func nothingTaken(err error, events int) bool {
-	return events == 1 && errors.Is(err, store.ErrOverloaded)
+	return events == 1 && (errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrNotReached))
 }
 
 // took records how long an answer took since it was planned, all attempts
