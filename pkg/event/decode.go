@@ -20,6 +20,7 @@ type Decoder struct {
 	members *jsontext.Decoder
 	payload *jsontext.Decoder
 	lenient jsontext.Options
+	quick   quick
 	text    []byte // all texts of the event, one behind the other
 }
 
@@ -36,6 +37,17 @@ const keptBytes = 64 << 10
 
 // Decode is [Decode] with the Decoder's memory.
 func (d *Decoder) Decode(data []byte) (Event, error) {
+	if cap(d.quick.text) > keptBytes {
+		d.quick.text = nil
+	}
+	if e, end, ok := d.quick.event(data); ok && len(bytes.TrimLeft(data[end:], " \t\r\n")) == 0 {
+		return e, nil
+	}
+	return d.careful(data)
+}
+
+// careful decodes what is written in an uncommon way, and words every fault.
+func (d *Decoder) careful(data []byte) (Event, error) {
 	var found faults
 	raw, err := d.split(&found, data)
 	if err != nil {
