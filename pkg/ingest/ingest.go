@@ -30,6 +30,11 @@ type Options struct {
 	// seconds. It belongs to the batch: a caller that goes away takes nobody
 	// else's events with it.
 	FlushTimeout time.Duration
+	// MaxWait is how long events may wait for a writer, default 10 seconds:
+	// when the store hangs, callers hear of it after MaxWait + FlushTimeout at
+	// the latest, whatever their contexts allow. No timer watches it: an event
+	// would pay as much for that as for being decoded.
+	MaxWait time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 	// Logger hears of the store failing and recovering, default nobody.
@@ -42,6 +47,7 @@ func (o Options) withDefaults() Options {
 	o.MaxPending = cmp.Or(o.MaxPending, 50_000)
 	o.MaxPendingBytes = cmp.Or(o.MaxPendingBytes, 64<<20)
 	o.FlushTimeout = cmp.Or(o.FlushTimeout, 10*time.Second)
+	o.MaxWait = cmp.Or(o.MaxWait, 10*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -78,7 +84,7 @@ var _ store.Appender = (*Appender)(nil)
 func New(next store.Appender, options Options) *Appender {
 	a := &Appender{next: next, options: options.withDefaults()}
 	a.arrive = sync.NewCond(&a.mu)
-	a.queue.maxEvents, a.queue.maxBytes = a.options.MaxPending, a.options.MaxPendingBytes
+	a.queue.maxEvents, a.queue.maxBytes, a.queue.maxWait = a.options.MaxPending, a.options.MaxPendingBytes, a.options.MaxWait
 	a.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
 	a.stop, a.giveUp = context.WithCancel(context.Background())
 	for range a.options.Writers {
@@ -94,6 +100,8 @@ func New(next store.Appender, options Options) *Appender {
 //     neighbours are stored;
 //   - when the bounds are reached the error is a [*store.RetryError] around
 //     [store.ErrOverloaded], and nothing was taken;
+//   - when no writer takes the events within MaxWait, the error is
+//     [store.ErrUnavailable], and nothing was taken;
 //   - when ctx ends first the answer is its error. Events that no writer had
 //     taken yet are withdrawn; others may be stored all the same.
 func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
@@ -127,13 +135,14 @@ func (a *Appender) enqueue(r *request) error {
 	if a.closed {
 		return fmt.Errorf("queue events: %w", store.ErrClosed)
 	}
-	if !a.queue.push(r) {
+	now := a.options.Now()
+	if !a.queue.push(r, now) {
 		return &store.RetryError{
 			Err:   fmt.Errorf("queue events: %d are waiting: %w", a.queue.events, store.ErrOverloaded),
 			After: a.meter.drainTime(a.queue.events, a.options.Writers),
 		}
 	}
-	if a.queue.due(a.options.Now()) {
+	if a.queue.due(now) {
 		a.arrive.Signal()
 	} else {
 		a.watch()

@@ -13,6 +13,7 @@ type request struct {
 	count    int
 	bytes    int
 	place    place
+	since    time.Time // when it came into the queue
 	outcomes []event.Outcome
 	err      error
 	done     chan struct{} // holds one token, so that answering never blocks
@@ -47,18 +48,20 @@ type queue struct {
 	bytes     int
 	maxEvents int
 	maxBytes  int
+	maxWait   time.Duration
 }
 
 // push takes a request in, or reports false where that would pass a bound. A
 // request larger than a bound is let in when nothing else is there: it would
 // otherwise never be.
-func (q *queue) push(r *request) bool {
+func (q *queue) push(r *request, now time.Time) bool {
 	if q.events > 0 && (q.events+r.count > q.maxEvents || q.bytes+r.bytes > q.maxBytes) {
 		return false
 	}
 	q.events += r.count
 	q.bytes += r.bytes
 	q.ready += r.count
+	r.since = now
 	q.waiting = append(q.waiting, r)
 	return true
 }
@@ -86,23 +89,28 @@ func (q *queue) due(now time.Time) bool {
 
 // take moves requests from the front into a batch until it has maxBatch
 // events. Requests are never parted, since a caller's events are one
-// transaction; the first one always fits.
+// transaction; the first one always fits. Those that have waited for too long
+// are only handed over as late.
 func (q *queue) take(b *batch, maxBatch int, now time.Time) {
 	b.began = now
 	q.underWay = append(q.underWay, b)
 	n := 0
+gather:
 	for _, r := range q.waiting {
-		if r.place == waiting {
-			if len(b.events) > 0 && len(b.events)+r.count > maxBatch {
-				break
-			}
-			b.add(r)
-		} else {
+		switch {
+		case r.place == withdrawn:
 			q.withdrawn--
+		case now.Sub(r.since) > q.maxWait:
+			q.drop(r)
+			b.late = append(b.late, r)
+		case len(b.events) > 0 && len(b.events)+r.count > maxBatch:
+			break gather
+		default:
+			b.add(r)
+			q.ready -= r.count
 		}
 		n++
 	}
-	q.ready -= len(b.events)
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
 	q.waiting = q.waiting[:rest]
@@ -113,16 +121,21 @@ func (q *queue) withdraw(r *request) {
 	if r.place != waiting {
 		return
 	}
-	r.place = withdrawn
-	r.events = nil
-	q.ready -= r.count
-	q.events -= r.count
-	q.bytes -= r.bytes
+	q.drop(r)
 	q.withdrawn++
 	if q.withdrawn > len(q.waiting)/2 { // or a store that hangs would let them pile up
 		q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool { return r.place == withdrawn })
 		q.withdrawn = 0
 	}
+}
+
+// drop gives up a request that no writer has taken.
+func (q *queue) drop(r *request) {
+	r.place = withdrawn
+	r.events = nil
+	q.ready -= r.count
+	q.events -= r.count
+	q.bytes -= r.bytes
 }
 
 // release returns a batch that is now answered.
@@ -136,6 +149,7 @@ func (q *queue) release(b *batch) {
 type batch struct {
 	events   []event.Event
 	requests []*request
+	late     []*request // waited for too long; their events are not in the batch
 	bytes    int
 	began    time.Time
 }
@@ -153,7 +167,16 @@ func (b *batch) add(r *request) {
 func (b *batch) reset() {
 	clear(b.events)
 	clear(b.requests)
-	b.events, b.requests, b.bytes = b.events[:0], b.requests[:0], 0
+	clear(b.late)
+	b.events, b.requests, b.late, b.bytes = b.events[:0], b.requests[:0], b.late[:0], 0
+}
+
+// answerLate tells the requests that waited for too long.
+func (b *batch) answerLate(err error) {
+	for _, r := range b.late {
+		r.err = err
+		r.done <- struct{}{}
+	}
 }
 
 // answer hands every request its outcomes, or the error all of them share.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestQueueBounds(t *testing.T) {
 			t.Parallel()
 			q := queue{maxEvents: test.maxEvents, maxBytes: test.maxBytes}
 			for i, n := range test.arrive {
-				if got := q.push(newRequest(events(n, "x"))); got != test.want[i] {
+				if got := q.push(newRequest(events(n, "x")), time.Time{}); got != test.want[i] {
 					t.Errorf("request %d of %d events: let in %t, want %t", i, n, got, test.want[i])
 				}
 			}
@@ -50,6 +51,7 @@ func TestQueueProperties(t *testing.T) {
 		q := queue{
 			maxEvents: rapid.IntRange(1, 200).Draw(t, "maxEvents"),
 			maxBytes:  rapid.IntRange(1, 20_000).Draw(t, "maxBytes"),
+			maxWait:   200 * time.Millisecond,
 		}
 		maxBatch := rapid.IntRange(1, 20).Draw(t, "maxBatch")
 		var (
@@ -60,7 +62,7 @@ func TestQueueProperties(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
 				r := newRequest(events(rapid.IntRange(1, 15).Draw(t, "events"), "id"))
-				if q.push(r) {
+				if q.push(r, now) {
 					inQueue = append(inQueue, r)
 				}
 			},
@@ -79,16 +81,21 @@ func TestQueueProperties(t *testing.T) {
 				}
 				b := new(batch)
 				q.take(b, maxBatch, now)
-				if got, want := b.requests, inQueue[:len(b.requests)]; !slices.Equal(got, want) {
+				late := func(r *request) bool { return now.Sub(r.since) > q.maxWait }
+				if slices.ContainsFunc(b.requests, late) || !slices.Equal(b.late, slices.Collect(filter(b.late, late))) {
+					t.Fatal("late is something else than what waited for too long")
+				}
+				front := inQueue[:len(b.late)+len(b.requests)]
+				if got := append(slices.Clone(b.late), b.requests...); !slices.Equal(got, front) {
 					t.Fatal("a batch is not the front of the queue in order")
 				}
-				if len(b.requests) == 0 {
+				if len(front) == 0 {
 					t.Fatal("a batch was due and is empty")
 				}
 				if len(b.requests) > 1 && len(b.events) > maxBatch {
 					t.Fatalf("%d requests were gathered to %d events, over %d", len(b.requests), len(b.events), maxBatch)
 				}
-				inQueue = slices.Clone(inQueue[len(b.requests):])
+				inQueue = slices.Clone(inQueue[len(front):])
 				underWay = append(underWay, b)
 			},
 			"answer": func(t *rapid.T) {
@@ -147,6 +154,16 @@ func TestBatchKeepsNoReference(t *testing.T) {
 	}
 	if b.requests[:1][0] != nil || b.bytes != 0 {
 		t.Fatal("the batch still holds a request or its size")
+	}
+}
+
+func filter(requests []*request, keep func(*request) bool) iter.Seq[*request] {
+	return func(yield func(*request) bool) {
+		for _, r := range requests {
+			if keep(r) && !yield(r) {
+				return
+			}
+		}
 	}
 }
 

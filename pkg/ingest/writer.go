@@ -40,9 +40,16 @@ func (a *Appender) gather(b *batch) bool {
 // flush appends a batch and answers its callers.
 func (a *Appender) flush(b *batch) {
 	start := a.options.Now()
-	outcomes, err := a.append(b.events)
+	if len(b.late) > 0 {
+		b.answerLate(a.late())
+	}
+	var outcomes []event.Outcome
+	var err error
+	if len(b.events) > 0 {
+		outcomes, err = a.append(b.events)
+		a.report(err)
+	}
 	took := a.options.Now().Sub(start)
-	a.report(err)
 
 	a.mu.Lock()
 	if err == nil {
@@ -53,6 +60,14 @@ func (a *Appender) flush(b *batch) {
 
 	b.answer(outcomes, err)
 	b.reset()
+}
+
+// late is what callers hear that no writer took in time.
+func (a *Appender) late() error {
+	if a.stop.Err() != nil {
+		return fmt.Errorf("append events: %w", store.ErrClosed)
+	}
+	return fmt.Errorf("append events: none taken within %s: %w", a.options.MaxWait, store.ErrUnavailable)
 }
 
 // append is the store's Append under the batch's own context, apart from every

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
@@ -32,11 +31,6 @@ func newPublishing() any { return &publishing{decoder: event.NewDecoder()} }
 // keepBytes is how large a buffer may be to be kept for the next request. Most
 // events are far smaller; the rare large one must not be held for ever.
 const keepBytes = 64 << 10
-
-// appendTimeout is how long an event may wait for its COMMIT. Beyond it the
-// client is told to send it again, while it still listens and before a shutdown
-// loses patience.
-const appendTimeout = 20 * time.Second
 
 // publish takes one event. It answers 2xx only once the event is committed.
 func (s *Server) publish(c echo.Context) error {
@@ -64,11 +58,9 @@ func (s *Server) publishOne(c echo.Context, p *publishing) error {
 		return decodeError(p.body, err)
 	}
 	// The request's context ends when the client closes its half of the
-	// connection, and a client may do so and wait for the answer. What bounds the
-	// wait is that an answer must still reach the client.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), appendTimeout)
-	defer cancel()
-	outcomes, err := s.options.Appender.Append(ctx, p.events[:])
+	// connection, and a client may do so and wait for the answer. The appender
+	// bounds the wait.
+	outcomes, err := s.options.Appender.Append(context.WithoutCancel(r.Context()), p.events[:])
 	if err != nil {
 		return err
 	}

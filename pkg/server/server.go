@@ -29,7 +29,8 @@ type Reader interface {
 // Options say what a Server serves and within which limits. Appender and Store
 // are required; the zero value of every other field stands for its default.
 type Options struct {
-	// Appender takes what is published, usually the group commit.
+	// Appender takes what is published, usually the group commit. It bounds
+	// how long an append takes: it hears nothing of a client that goes away.
 	Appender store.Appender
 	// Store answers everything else.
 	Store Reader
