@@ -23,10 +23,21 @@ func Migrate(ctx context.Context, url string) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the database URL: %w", err)
 	}
-	db := stdlib.OpenDB(*config)
+	queries, err := loadQueries()
+	if err != nil {
+		return 0, err
+	}
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, queries.writerSession)
+		return err
+	}))
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.PingContext(ctx); err != nil {
+	var found readiness
+	if err := db.QueryRowContext(ctx, queries.ready).Scan(found.columns()...); err != nil {
 		return 0, translate(ctx, err, "reach the database")
+	}
+	if err := found.suits(); err != nil { // before there are tables in the wrong place
+		return 0, err
 	}
 	migrations, err := fs.Sub(sql.Files, "postgres/migrations")
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -24,15 +23,12 @@ type Options struct {
 	Writers int
 	// MaxConns is how many connections read, on top of the writers, default 8.
 	MaxConns int
-	// Logger hears what is worth an operator's attention, default nobody.
-	Logger *slog.Logger
 }
 
 // Store is a [store.Store] on PostgreSQL. Make one with [Open].
 type Store struct {
 	writers *pgxpool.Pool
 	readers *pgxpool.Pool
-	logger  *slog.Logger
 	queries queries
 	columns sync.Pool
 
@@ -46,10 +42,7 @@ var _ store.Store = (*Store)(nil)
 // than waits, when the database can't be reached ([store.ErrUnavailable]) or
 // lacks the tables.
 func Open(ctx context.Context, options Options) (*Store, error) {
-	s := &Store{logger: options.Logger}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
+	s := new(Store)
 	var err error
 	if s.queries, err = loadQueries(); err != nil {
 		return nil, err
@@ -91,27 +84,6 @@ func openPool(ctx context.Context, url string, size int, session string) (*pgxpo
 		return nil, translate(ctx, err, "connect to the database")
 	}
 	return pool, nil
-}
-
-// Ping implements [store.Store]: the database answers, takes writes and has the
-// tables.
-func (s *Store) Ping(ctx context.Context) error {
-	const attempt = "reach the database"
-	if err := s.enter(attempt); err != nil {
-		return err
-	}
-	defer s.life.RUnlock()
-	var writable, migrated bool
-	if err := s.readers.QueryRow(ctx, s.queries.ready).Scan(&writable, &migrated); err != nil {
-		return translate(ctx, err, attempt)
-	}
-	switch {
-	case !migrated:
-		return fmt.Errorf("the database has no eventagg tables yet; run `eventagg migrate`: %w", store.ErrUnavailable)
-	case !writable:
-		return fmt.Errorf("the database is a standby and takes no writes: %w", store.ErrUnavailable)
-	}
-	return nil
 }
 
 // Close implements [store.Store].

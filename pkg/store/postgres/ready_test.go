@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// TestReadiness has what an operator reads of a database that is reached and
+// can't be used.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		found readiness
+		want  string // "" where it is ready
+	}{
+		{"all there and writable", readiness{encoding: "UTF8", migrated: true}, ""},
+		{"no tables yet", readiness{encoding: "UTF8"}, "run `eventagg migrate`"},
+		{"a standby takes no writes", readiness{encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
+		{"a session that only reads", readiness{encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
+		{"an encoding that lacks characters", readiness{encoding: "LATIN1", migrated: true}, "has the encoding LATIN1"},
+		{"the wrong encoding is told before the missing tables", readiness{encoding: "SQL_ASCII"}, "ENCODING 'UTF8'"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			err := test.found.ready()
+			if test.want == "" && err == nil {
+				return
+			}
+			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want ErrUnavailable with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// execAt runs statements on a database beside the store.
+func execAt(t *testing.T, url string, statements ...string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// changed returns an address with something changed in it.
+func changed(t *testing.T, address string, change func(*url.URL)) string {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(parsed)
+	return parsed.String()
+}
+
+// TestOtherEncodingIsRefused offers a database that can't keep every text.
+// Neither Migrate nor Open takes it.
+func TestOtherEncodingIsRefused(t *testing.T) {
+	t.Parallel()
+	own := testdb.Postgres(t)
+	var name string
+	latin := changed(t, own, func(u *url.URL) {
+		name = strings.TrimPrefix(u.Path, "/") + "_latin"
+		u.Path = "/" + name
+	})
+	quoted := pgx.Identifier{name}.Sanitize()
+	execAt(t, own, "CREATE DATABASE "+quoted+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() { execAt(t, own, "DROP DATABASE "+quoted+" WITH (FORCE)") })
+	_, errMigrate := Migrate(t.Context(), latin)
+	_, errOpen := Open(t.Context(), Options{URL: latin})
+	for name, err := range map[string]error{"migrate": errMigrate, "open": errOpen} {
+		if err == nil || !strings.Contains(err.Error(), "has the encoding LATIN1") {
+			t.Errorf("%s: %v, want the encoding named", name, err)
+		}
+	}
+}
+
+// TestReadingByDefaultDoesNotKeepFromWriting has a database whose sessions only
+// read unless they say otherwise.
+func TestReadingByDefaultDoesNotKeepFromWriting(t *testing.T) {
+	t.Parallel()
+	address := testdb.Postgres(t)
+	execAt(t, address, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
+	END $$`)
+	s := open(t, Options{URL: address})
+	if outcomes, err := s.Append(t.Context(), someEvents("e", 2)); err != nil || outcomes[1] != event.Stored {
+		t.Errorf("append: %v, %v", outcomes, err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+}
+
+// TestPingSeesWritersThatOnlyRead takes the right to write from the session of
+// a writer, as a pooler does that hands out sessions of others.
+func TestPingSeesWritersThatOnlyRead(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{Writers: 1})
+	if _, err := s.writers.Exec(t.Context(), "SET default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "is read only") {
+		t.Errorf("ping: %v, want ErrUnavailable and that the database is read only", err)
+	}
+}
+
+// TestPingSeesWritersThatCantConnect leaves a store its reader alone.
+func TestPingSeesWritersThatCantConnect(t *testing.T) {
+	t.Parallel()
+	owner := testdb.Postgres(t)
+	role := fmt.Sprintf("limited_%d", time.Now().UnixNano())
+	limited := changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") })
+	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 4", "GRANT ALL ON SCHEMA public TO "+role)
+	s := open(t, Options{URL: limited, Writers: 1, MaxConns: 1})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatalf("ping while both connect: %v", err)
+	}
+	execAt(t, owner, "ALTER ROLE "+role+" CONNECTION LIMIT 1")
+	s.writers.Reset()
+	if _, err := s.Stats(t.Context()); err != nil {
+		t.Fatalf("the reader doesn't work any more: %v", err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("ping without a writer: %v, want ErrUnavailable and no password", err)
+	}
+	execAt(t, owner, "ALTER ROLE "+role+" CONNECTION LIMIT 4")
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping when the writer connects again: %v", err)
+	}
+}
+
+// TestPingDoesNotWaitForBusyWriters pings while all writers are in the middle of
+// something that does not end.
+func TestPingDoesNotWaitForBusyWriters(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{Writers: 2})
+	for range 2 {
+		tx, err := s.writers.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Ping(ctx); err != nil {
+		t.Errorf("ping: %v, want none from writers that are at work", err)
+	}
+}
