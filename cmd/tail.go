@@ -156,6 +156,11 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 		err := target.Follow(ctx, opts.filter, opts.limit, opts.interval, func(r store.Record) error {
 			return printer.print(r)
 		})
+		if errors.Is(err, store.ErrPosition) {
+			return withHint(fmt.Errorf("the server's events are not those that were followed: %w", err),
+				"Its database is a new one, or was restored from a backup. Start 'eventagg tail -f' again to follow it;\n"+
+					"--since and --limit show what it has by now.")
+		}
 		return unreachable(opts.url, err)
 	}
 	records, err := target.Last(ctx, opts.filter, opts.limit)

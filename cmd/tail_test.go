@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,15 @@ func TestTailOfAServerThatIsAway(t *testing.T) {
 		if _, hinted := errors.AsType[*hintError](err); !hinted || !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestTailEndsWhenTheEventsAreOthers(t *testing.T) {
+	t.Parallel()
+	a, _, errOut := testApp()
+	err := a.showTail(t.Context(), stored{err: fmt.Errorf("read events: %w", store.ErrPosition)}, tailOptions{follow: true})
+	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(errOut.String(), "Start 'eventagg tail -f' again") {
+		t.Errorf("exit code %d, %s", code, errOut)
 	}
 }
 

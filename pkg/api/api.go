@@ -25,12 +25,14 @@ const (
 	TypeProblem = "application/problem+json"
 )
 
-// What Problem.Type may be. The two named ones tell apart what a client waits
-// for; everything else is told by its status.
+// What Problem.Type may be. Two of the named ones tell apart what a client waits
+// for, and one that its cursor is of another store; everything else is told by
+// its status.
 const (
 	ProblemBlank       = "about:blank"
 	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
 	ProblemUnavailable = "urn:eventagg:problem:unavailable"
+	ProblemCursor      = "urn:eventagg:problem:cursor"
 )
 
 // What a published event is answered.

@@ -67,6 +67,10 @@ func (a answer) err() error {
 		if e.Problem.Type == api.ProblemOverloaded {
 			e.means = store.ErrOverloaded
 		}
+	case http.StatusUnprocessableEntity:
+		if e.Problem.Type == api.ProblemCursor {
+			e.means = store.ErrPosition
+		}
 	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout:
 		e.means = store.ErrUnavailable
 	}

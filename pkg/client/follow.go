@@ -23,7 +23,8 @@ const followPage = 100
 // Each event comes once, in the order that all followers share, also across
 // lost connections and restarts of the server: Follow waits for it, longer each
 // time up to 5 seconds. A server that can't be reached at the beginning is an
-// error at once.
+// error at once. One that comes back with other data, and so doesn't know how far
+// it was followed, is [store.ErrPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
 	records, cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -104,6 +105,7 @@ func TestReadingFails(t *testing.T) {
 	}{
 		"no such event":               {404, `{"detail":"There is no such event."}`, store.ErrNotFound},
 		"unavailable":                 {503, `{}`, store.ErrUnavailable},
+		"a cursor of another store":   {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrPosition},
 		"another program":             {200, `<html>`, errAnswer},
 		"an answer of another shape":  {200, `[1,2]`, errAnswer},
 		"an answer that breaks off":   {200, `{"topic":`, store.ErrUnavailable},

@@ -92,7 +92,8 @@ func TestEventsRefuses(t *testing.T) {
 		"cursor=" + url.QueryEscape("../../etc/passwd"): "422 cursor",
 		"cursor=bzEuMQ==":                     "422 cursor", // padded
 		"cursor=" + strings.Repeat("A", 5000): "422 cursor",
-		"settled=1":                           "422 settled",
+		"cursor=" + api.Cursor{Newer: true, Position: store.Position{Commit: 5}}.String(): "422 cursor", // of another store
+		"settled=1": "422 settled",
 		"settled=true&cursor=" + api.Cursor{Newer: true}.String(): "422 settled",
 		"topic=":                             "422 topic",
 		"topic=%00":                          "422 topic",
@@ -124,6 +125,19 @@ func TestEventsRefuses(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+func TestCursorOfAnotherStoreIsAProblemOfItsOwn(t *testing.T) {
+	t.Parallel()
+	cursor := api.Cursor{Newer: true, Position: store.Position{Commit: 1000}}
+	answer := ask(serverWith(new(memory).fill(3)), "GET", "/events?cursor="+cursor.String(), "")
+	var problem api.Problem
+	if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
+		t.Fatal(err)
+	}
+	if problem.Type != api.ProblemCursor || problem.Status != 422 || !strings.Contains(problem.Detail, "Begin again without a cursor") {
+		t.Errorf("answered %+v", problem)
 	}
 }
 

@@ -150,6 +150,9 @@ func (m *memory) Older(_ context.Context, f store.Filter, before store.Position,
 func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if end := (store.Position{Commit: uint64(len(m.records)) + 1}); after.Compare(end) > 0 {
+		return nil, after, fmt.Errorf("read after %v: %w", after, store.ErrPosition)
+	}
 	var found []store.Record
 	for _, r := range m.records {
 		if len(found) < limit && matches(r, f) && r.Position.Compare(after) > 0 {

@@ -46,6 +46,7 @@ type rule struct {
 	kind   string // the problem's type, "" for about:blank
 	title  string // "" for the status in words
 	detail string
+	faults []event.Fault
 }
 
 // rules is the table from the errors that the layers below answer to HTTP. The
@@ -56,6 +57,13 @@ func rules() []rule {
 	return []rule{
 		{target: store.ErrNotFound, status: http.StatusNotFound, detail: "There is no such event."},
 		{target: store.ErrRejected, status: http.StatusUnprocessableEntity, detail: "The database refuses this event."},
+		{
+			target: store.ErrPosition, status: http.StatusUnprocessableEntity,
+			kind: api.ProblemCursor, title: "Unknown cursor",
+			detail: "The events are not those that the cursor was given out for: the database is a new one or was restored. " +
+				"Begin again without a cursor.",
+			faults: []event.Fault{{Field: "cursor", Message: "lies beyond the newest event"}},
+		},
 		{
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
@@ -125,7 +133,7 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 	}
 	for _, rule := range s.rules {
 		if errors.Is(err, rule.target) {
-			return newProblem(rule, nil)
+			return newProblem(rule, rule.faults)
 		}
 	}
 	return newProblem(rule{status: http.StatusInternalServerError, detail: "Something went wrong in the server; its log says more."}, nil)

@@ -22,6 +22,10 @@ var (
 	ErrRejected = errors.New("rejected by the store")
 	// ErrNotFound says that there is no such event.
 	ErrNotFound = errors.New("not found")
+	// ErrPosition says that a position lies beyond everything the store has
+	// given out: its data is not what it was then. Begin anew, from
+	// [EventReader].Settled.
+	ErrPosition = errors.New("position beyond the newest event")
 	// ErrClosed says that the store was closed before the call.
 	ErrClosed = errors.New("store closed")
 )

@@ -49,7 +49,11 @@ type EventReader interface {
 	// Newer returns up to limit settled events that match and lie after a
 	// position, oldest first, and the position to go on from. A follower that
 	// passes it on sees each event once, and all followers see one order.
-	// The answer is empty, without an error, while there is nothing new.
+	// The answer is empty, without an error, while there is nothing new. A
+	// position that lies beyond everything the store has given out comes from
+	// other data, as from before a backup was restored: [ErrPosition], since
+	// what a follower has missed there nobody can tell. No position that the
+	// store has given out is ever refused, also after a crash.
 	Newer(ctx context.Context, filter Filter, after Position, limit int) ([]Record, Position, error)
 	// Settled returns a position that parts the events for good: none will
 	// ever appear before it. Older from there gives the last events, Newer

@@ -195,6 +195,47 @@ func TestFollowerWaitsForSlowTransactions(t *testing.T) {
 	}
 }
 
+// TestPositionsRestOnEventsAlone rolls transactions back, which leave nothing on
+// the disk. After a crash their numbers may be given out again, so no position
+// may lie behind them.
+func TestPositionsRestOnEventsAlone(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	ctx := t.Context()
+	for range 2 {
+		for range 3 {
+			tx, err := s.writers.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Rollback(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		newest, err := s.Older(ctx, store.Filter{}, store.Position{}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := store.Position{Commit: 1}
+		for _, record := range newest {
+			most.Commit = record.Position.Commit + 1
+		}
+		settled, err := s.Settled(ctx)
+		if err != nil || settled.Compare(most) > 0 {
+			t.Errorf("settled at %v (%v), behind the newest event's %v", settled, err, most)
+		}
+		if _, next, err := s.Newer(ctx, store.Filter{}, settled, 10); err != nil || next.Compare(most) > 0 {
+			t.Errorf("a follower goes on from %v (%v), behind the newest event's %v", next, err, most)
+		}
+		if _, err := s.Append(ctx, someEvents("e", 2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestShardsFollowConcurrency proves that counters have as many rows as there
 // were writers at once, not as many as there were instances.
 func TestShardsFollowConcurrency(t *testing.T) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -80,20 +81,24 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 // Newer implements [store.EventReader]. It reads the horizon first and the
 // events below it after that: by then none of them can change.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
-	horizon, err := s.Settled(ctx)
+	const attempt = "read newer events"
+	settled, newest, err := s.horizon(ctx)
 	if err != nil {
 		return nil, after, err
 	}
-	records, err := s.records(ctx, "read newer events", s.queries.newer,
+	if after.Compare(newest) > 0 {
+		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
+	}
+	records, err := s.records(ctx, attempt, s.queries.newer,
 		after.Commit, after.Seq, limit, text(filter.Topic), text(filter.Source), moment(filter.Since), moment(filter.Until),
-		horizon.Commit)
+		settled.Commit)
 	switch {
 	case err != nil:
 		return nil, after, err
 	case len(records) == limit:
 		return records, records[limit-1].Position, nil
-	case horizon.Compare(after) > 0: // skip what the filter left out
-		return records, horizon, nil
+	case settled.Compare(after) > 0: // skip what the filter left out
+		return records, settled, nil
 	default:
 		return records, after, nil
 	}
@@ -101,16 +106,24 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 
 // Settled implements [store.EventReader].
 func (s *Store) Settled(ctx context.Context) (store.Position, error) {
+	settled, _, err := s.horizon(ctx)
+	return settled, err
+}
+
+// horizon returns the position behind all events that are settled, and the one
+// behind all events: no position that was given out lies beyond that.
+func (s *Store) horizon(ctx context.Context) (settled, newest store.Position, err error) {
 	const attempt = "read the horizon"
 	if err := s.enter(attempt); err != nil {
-		return store.Position{}, err
+		return store.Position{}, store.Position{}, err
 	}
 	defer s.life.RUnlock()
-	var horizon store.Position
-	if err := s.readers.QueryRow(ctx, s.queries.settled).Scan(&horizon.Commit); err != nil {
-		return store.Position{}, translate(ctx, err, attempt)
+	if err := s.readers.QueryRow(ctx, s.queries.settled).Scan(&settled.Commit, &newest.Commit); err != nil {
+		return store.Position{}, store.Position{}, translate(ctx, err, attempt)
 	}
-	return horizon, nil
+	settled.Commit++
+	newest.Commit++
+	return settled, newest, nil
 }
 
 func (s *Store) records(ctx context.Context, attempt, query string, arguments ...any) ([]store.Record, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -90,6 +91,9 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	if err != nil {
 		return nil, after, err
 	}
+	if after.Compare(behind(last)) > 0 {
+		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
+	}
 	query := s.read.newer
 	if filter.Topic != "" {
 		query = s.read.newerOfTopic
@@ -120,7 +124,7 @@ func (s *Store) Settled(ctx context.Context) (store.Position, error) {
 	if err != nil {
 		return store.Position{}, err
 	}
-	return store.Position{Commit: uint64(last) + 1}, nil
+	return behind(last), nil
 }
 
 func (s *Store) lastID(ctx context.Context, attempt string) (int64, error) {
@@ -165,6 +169,9 @@ func ceilMicros(t time.Time) int64 {
 
 // position is the place of a row. Each row is a commit of its own in this order.
 func position(id int64) store.Position { return store.Position{Commit: uint64(id), Seq: 1} }
+
+// behind is the position behind a row and before all later ones.
+func behind(id int64) store.Position { return store.Position{Commit: uint64(id) + 1} }
 
 // firstFrom is the first id at or after a position.
 func firstFrom(p store.Position) int64 {

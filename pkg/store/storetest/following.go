@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -36,6 +37,45 @@ func walkNewer(t *testing.T, h Harness) {
 	}
 	mustAppend(t, s, newEvent("topic 0", "later"), newEvent("topic 1", "later"))
 	checkRecords(t, follow(t, s, store.Filter{}, next, 1000, 2), []event.Event{newEvent("topic 0", "later"), newEvent("topic 1", "later")})
+}
+
+// foreignPositions asks for what comes after places that the store has given
+// out, and after one that lies beyond them, as a follower of other data has it.
+func foreignPositions(t *testing.T, h Harness) {
+	s := h.Open(t)
+	given := []store.Position{{}, mustSettled(t, s)}
+	_, next := mustNewer(t, s, store.Filter{}, store.Position{}, 10)
+	given = append(given, next)
+	for batch := range 4 {
+		checkForeign(t, s, given)
+		mustAppend(t, s, newEvents(fmt.Sprintf("topic %d", batch), 3)...)
+		for _, record := range walkAll(t, s) { // also those that are not settled yet
+			given = append(given, record.Position)
+		}
+		_, next = mustNewer(t, s, store.Filter{Topic: "topic 0"}, next, 2)
+		given = append(given, mustSettled(t, s), next)
+	}
+	checkForeign(t, s, given)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkForeign(t, h.Reopen(t, s), given)
+}
+
+// checkForeign fails unless every position given out is taken, and one beyond
+// all of them is not.
+func checkForeign(t *testing.T, s store.Store, given []store.Position) {
+	t.Helper()
+	for _, position := range given {
+		mustNewer(t, s, store.Filter{}, position, 5)
+	}
+	beyond := slices.MaxFunc(given, store.Position.Compare)
+	beyond.Commit += 1_000_000
+	for _, filter := range []store.Filter{{}, {Topic: "topic 0"}, {Topic: "none"}} {
+		if records, _, err := s.Newer(t.Context(), filter, beyond, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
+			t.Errorf("after %v there are %d events, %v; want ErrPosition", beyond, len(records), err)
+		}
+	}
 }
 
 // settledParts takes positions while others append. Whenever one was taken,

@@ -48,6 +48,7 @@ func cases() []testCase {
 		{"a walk shows no event twice while appends run", walkUnderLoad},
 		{"filters and limits narrow what is read", filters},
 		{"newer events come oldest first and go on from a position", walkNewer},
+		{"a position beyond all events is refused, and none that was given out", foreignPositions},
 		{"a settled position parts the events for good", settledParts},
 		{"followers see every event once and in one order", followers},
 		{"an event that is not there is not found", notFound},
