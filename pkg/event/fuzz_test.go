@@ -8,16 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // FuzzDecode: whatever is accepted is valid, is strict JSON for everybody else,
 // and comes back equal.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{
-		text(), "{}", "", "null", text("topic", `"\ud83d\ude00"`), text("payload", `{"a":{"b":[1.50,-0e-3,true,null,"\u00e9\/ "]}}`),
-		text("payload", "{ \"a\" : 1e999 }"), text("payload", `{"a":1,"\u0061":2}`), text("payload", `{"\u0000":1}`), text("payload", nested(65)),
-		text("timestamp", `"2025-12-19 12:00,5-0730"`), text("source", `"\u0085"`), `{"\u0074opic":"a","x":[` + text() + `]}`, text() + "x",
-	} {
+	for _, seed := range eventtest.Seeds() {
 		f.Add([]byte(seed))
 	}
 	decoder := event.NewDecoder()

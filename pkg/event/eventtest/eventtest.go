@@ -1,6 +1,7 @@
 // Package eventtest makes valid events for property tests: every one that
 // [Events] draws passes validation, and most are as hard on what stores and
-// carries them as validation allows. Only tests import it.
+// carries them as validation allows. [Seeds] are the texts to begin fuzzing
+// with. Only tests import it.
 package eventtest
 
 import (

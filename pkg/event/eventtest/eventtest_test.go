@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
@@ -16,4 +17,21 @@ func TestEveryDrawnEventIsValid(t *testing.T) {
 			t.Fatalf("%v\n%+v", err, e)
 		}
 	})
+}
+
+// TestSeedsAreForBothSides: seeds that are all accepted, or all refused, would
+// try one half of a decoder.
+func TestSeedsAreForBothSides(t *testing.T) {
+	t.Parallel()
+	accepted, refused := 0, 0
+	for _, seed := range eventtest.Seeds() {
+		if _, err := event.Decode([]byte(seed)); err != nil {
+			refused++
+		} else {
+			accepted++
+		}
+	}
+	if few := 100; accepted < few || refused < few {
+		t.Errorf("%d seeds are accepted and %d refused, want %d of each", accepted, refused, few)
+	}
 }

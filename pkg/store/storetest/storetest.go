@@ -39,6 +39,7 @@ func cases() []testCase {
 		{"the caller may reuse its slices after an append", reusedSlices},
 		{"a batch of 20000 events is stored and recognised", largeBatch},
 		{"every valid event comes back equal", everyEventComesBack},
+		{"whatever the decoder accepts comes back equal", acceptedComesBack},
 		{"counters follow a simple model step by step", countersFollowModel},
 		{"topics are listed with the busiest first", topicOrder},
 		{"an empty store answers zeros", emptyStore},
