@@ -8,10 +8,12 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/sql"
 )
 
@@ -43,6 +45,15 @@ func Migrate(ctx context.Context, url string) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
+	if applied, err = migrateUp(ctx, db, migrations); err != nil {
+		return applied, err
+	}
+	return applied, renumber(ctx, db)
+}
+
+// migrateUp takes the steps that are still to be taken, each in a transaction of
+// its own, and returns how many that were, also when one fails.
+func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // ask each second, for five minutes
 	if err != nil {
 		return 0, fmt.Errorf("make the migration lock: %w", err)
@@ -51,12 +62,38 @@ func Migrate(ctx context.Context, url string) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
+	const attempt = "migrate the database"
 	done, err := provider.Up(ctx)
-	if err != nil {
-		return len(done), translate(ctx, err, "migrate the database")
+	partial, failed := errors.AsType[*goose.PartialError](err)
+	switch {
+	case failed: // the steps before it stay, and the next try goes on from there
+		return len(partial.Applied), translateStep(ctx, partial.Err,
+			fmt.Sprintf("%s: step %d failed after %d applied now", attempt, partial.Failed.Source.Version, len(partial.Applied)))
+	case err != nil:
+		return len(done), translateStep(ctx, err, attempt)
+	default:
+		return len(done), nil
 	}
-	return len(done), renumber(ctx, db)
 }
+
+// translateStep is translate for statements that make tables: there a refusal
+// has other reasons, and "run migrate" is no advice.
+func translateStep(ctx context.Context, err error, attempted string) error {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case ctx.Err() != nil || !ok || class(refused) != "42":
+		return translate(ctx, err, attempted)
+	case refused.Code == insufficientPrivilege:
+		return fmt.Errorf("%s: the role may not make tables; GRANT it CREATE on the schema, or name the owner in database.url: %w: %w",
+			attempted, store.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%s: what is there already is in the way; name a database of eventagg's own: %w: %w",
+			attempted, store.ErrUnavailable, err)
+	}
+}
+
+// insufficientPrivilege is the SQLSTATE of a right that is missing.
+const insufficientPrivilege = "42501"
 
 // renumber repairs the order of a database that was restored from a dump; see
 // the statement. One instance at a time does it.

@@ -24,9 +24,9 @@ const (
 	applicationID = 0x45764167
 	// versionTable is where goose notes what it has done.
 	versionTable = "goose_db_version"
-	// migrateAttempts and migratePause bound the wait for other processes that
-	// migrate the same file.
-	migrateAttempts = 100
+	// migratePatience is how long one waits for other processes that work on the
+	// same file, and migratePause how often one looks.
+	migratePatience = 30 * time.Second
 	migratePause    = 50 * time.Millisecond
 )
 
@@ -44,29 +44,52 @@ func Migrate(ctx context.Context, path string) (applied int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	for remaining := migrateAttempts; ; remaining-- {
-		done, err := migrateOnce(ctx, db, path)
+	giveUp := time.NewTimer(migratePatience)
+	defer giveUp.Stop()
+	for {
+		done, again, err := migrateOnce(ctx, db, path)
 		applied += done
-		// SQLite has no lock that spans several transactions, so two who start
-		// at once may get in each other's way. Each step is a transaction; the
-		// one who is late fails, looks again, and finds it done.
-		if err == nil || remaining == 0 || !collided(err) {
+		if !again {
 			return applied, err
 		}
 		select {
 		case <-time.After(migratePause):
+		case <-giveUp.C:
+			return applied, err
 		case <-ctx.Done():
 			return applied, fmt.Errorf("%s: %w", attempt, ctx.Err())
 		}
 	}
 }
 
-func migrateOnce(ctx context.Context, db *stdsql.DB, path string) (int, error) {
-	const attempt = "migrate the database"
-	state, err := inspect(ctx, db, path)
+// migrateOnce takes the steps that are missing, and reports whether an error may
+// be gone the next time.
+//
+// SQLite has no lock that spans several transactions, so two who start at once
+// may get in each other's way: each step is a transaction, and the one who is
+// late fails on what is there by then. Whether that was so the file itself
+// tells: it has moved on.
+func migrateOnce(ctx context.Context, db *stdsql.DB, path string) (done int, again bool, err error) {
+	before, err := inspect(ctx, db, path)
 	if err != nil {
-		return 0, err
+		return 0, passes(err), err
 	}
+	if done, err = migrateFrom(ctx, db, path, before); err == nil {
+		return done, false, nil
+	}
+	now, errNow := inspect(ctx, db, path)
+	return done, passes(err) || errNow == nil && now != before, err
+}
+
+// passes reports whether an error is a lock of another process, or a schema that
+// another has changed in the middle of a statement.
+func passes(err error) bool {
+	var refused *sqlite.Error
+	return errors.As(err, &refused) && slices.Contains([]int{lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA}, code(refused))
+}
+
+// migrateFrom takes the steps that a file in that state lacks.
+func migrateFrom(ctx context.Context, db *stdsql.DB, path string, state schema) (int, error) {
 	newest, err := newestVersion()
 	if err != nil || state.version == newest {
 		return 0, err
@@ -74,43 +97,38 @@ func migrateOnce(ctx context.Context, db *stdsql.DB, path string) (int, error) {
 	if state.version > newest {
 		return 0, state.mismatch(path, newest)
 	}
-	provider, err := newProvider(db)
-	if err != nil {
-		return 0, err
-	}
-	done, err := provider.Up(ctx)
-	if err != nil {
-		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
-			done = partial.Applied
-		}
-		return len(done), translate(ctx, err, attempt)
-	}
-	return len(done), nil
-}
-
-func newProvider(db *stdsql.DB) (*goose.Provider, error) {
 	migrations, err := fs.Sub(sql.Files, "sqlite/migrations")
 	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
+		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
-	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
-	}
-	return provider, nil
+	return migrateUp(ctx, db, migrations)
 }
 
-// collided reports whether an error may come from another process that
-// migrates: a lock that is taken, a table or a row that is already there.
-func collided(err error) bool {
-	var refused *sqlite.Error
-	return errors.As(err, &refused) && slices.Contains(
-		[]int{lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_SCHEMA}, code(refused))
+// migrateUp takes the steps that are still to be taken, each in a transaction of
+// its own, and returns how many that were, also when one fails.
+func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error) {
+	const attempt = "migrate the database"
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
+	if err != nil {
+		return 0, fmt.Errorf("read the migrations: %w", err)
+	}
+	done, err := provider.Up(ctx)
+	partial, failed := errors.AsType[*goose.PartialError](err)
+	switch {
+	case failed: // the steps before it stay, and the next try goes on from there
+		return len(partial.Applied), translate(ctx, partial.Err,
+			fmt.Sprintf("%s: step %d failed after %d applied now", attempt, partial.Failed.Source.Version, len(partial.Applied)))
+	case err != nil:
+		return len(done), translate(ctx, err, attempt)
+	default:
+		return len(done), nil
+	}
 }
 
 // schema is what a database file says of itself.
 type schema struct {
 	version int64 // number of the last migration, 0 before the first
+	counted bool  // whether the table of migrations is there
 }
 
 // inspect reads the schema and fails when the file is another program's.
@@ -129,7 +147,7 @@ func inspect(ctx context.Context, db *stdsql.DB, path string) (schema, error) {
 	case versions == 0:
 		return schema{}, nil
 	}
-	var state schema
+	state := schema{counted: true}
 	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versionTable).Scan(&state.version)
 	if err != nil {
 		return schema{}, translate(ctx, err, attempt)

@@ -5,15 +5,18 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/sql"
 )
 
 // statements runs SQL on a file beside the store, as another program would.
@@ -251,7 +254,11 @@ func TestMigrationsCanBeUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	provider, err := newProvider(db)
+	migrations, err := fs.Sub(sql.Files, "sqlite/migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
 	if err != nil {
 		t.Fatal(err)
 	}
