@@ -103,7 +103,6 @@ func (d database) explain(err error) error {
 	case d.path != "":
 		return withHint(err, "The database is %s; --database-url sqlite:PATH names another.", d.path)
 	default:
-		return withHint(err, "The database is %s (database.url).\n"+
-			"If it can't be reached: is it running there, and are user and password right?", config.Redact(d.url))
+		return withHint(err, "The database is %s; --database-url names another.", config.Redact(d.url))
 	}
 }

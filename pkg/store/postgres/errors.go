@@ -14,7 +14,10 @@ import (
 // translate turns an error of pgx into one of package store. The classes of
 // SQLSTATE are in appendix A of PostgreSQL's manual.
 func translate(ctx context.Context, err error, attempted string) error {
-	var refused *pgconn.PgError
+	var (
+		refused     *pgconn.PgError
+		unconnected *pgconn.ConnectError
+	)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
@@ -22,6 +25,8 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
 	case errors.Is(err, errPlace):
 		return fmt.Errorf("%s: %w", attempted, err)
+	case errors.As(err, &unconnected):
+		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, explainConnect(unconnected.Config, unconnected.Unwrap()))
 	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}

@@ -23,7 +23,7 @@ import (
 func Migrate(ctx context.Context, url string) (applied int, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return 0, fmt.Errorf("read the database URL: %w", err)
+		return 0, unreadable(url, err)
 	}
 	queries, err := loadQueries()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -68,7 +69,7 @@ func TestEveryStatementPrepares(t *testing.T) {
 // TestInstancesMigrateAtOnce starts several instances on an empty database.
 func TestInstancesMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	url := testdb.Postgres(t)
+	address := testdb.Postgres(t)
 	var (
 		instances sync.WaitGroup
 		applied   = make([]int, 5)
@@ -76,7 +77,7 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 	for i := range applied {
 		instances.Go(func() {
 			var err error
-			if applied[i], err = Migrate(t.Context(), url); err != nil {
+			if applied[i], err = Migrate(t.Context(), address); err != nil {
 				t.Errorf("instance %d: %v", i, err)
 			}
 		})
@@ -86,26 +87,34 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 	for _, n := range applied {
 		total += n
 	}
-	if again, err := Migrate(t.Context(), url); err != nil || again != 0 {
+	if again, err := Migrate(t.Context(), address); err != nil || again != 0 {
 		t.Errorf("migrating once more applied %d steps, %v", again, err)
 	}
 	if total == 0 {
 		t.Error("nobody migrated")
 	}
-	open(t, Options{URL: url})
+	open(t, Options{URL: address})
 }
 
 // TestOpenFaults has what an operator reads when a database can't be used.
 func TestOpenFaults(t *testing.T) {
 	t.Parallel()
 	empty := testdb.Postgres(t)
+	missing := changed(t, empty, func(u *url.URL) { u.Path = "/no such database" })
 	tests := []struct {
 		name, url, want string
 	}{
 		{"an empty database asks for migrate", empty, "run `eventagg migrate`"},
-		{"a wrong password is not repeated", strings.Replace(empty, "eventagg:", "eventagg:wrong", 1), "password authentication failed"},
-		{"nobody listens", "postgres://eventagg:secret@127.0.0.1:1/x", "connection refused"},
+		{"a wrong password is not repeated", strings.Replace(empty, "eventagg:", "eventagg:secret", 1), `doesn't take the password of user "eventagg"`},
+		{"no password", changed(t, empty, func(u *url.URL) { u.User = url.User("eventagg") }), "and database.url has none"},
+		{"another user's name", changed(t, empty, func(u *url.URL) { u.User = url.UserPassword("nobody", "secret") }), "or there is no such user"},
+		{"a database that is not there", missing, `has no database "no such database"; make it with CREATE DATABASE`},
+		{"nobody listens", "postgres://eventagg:secret@127.0.0.1:1/x", "nothing listens at 127.0.0.1:1 (connection refused); is PostgreSQL running there"},
 		{"no URL at all", "postgres://%zz", "read the database URL"},
+		{"a password that needs escapes", "postgres://eventagg:se@cr%secret/et@127.0.0.1/x", "as %40 and so on"},
+		{"a password before a port that is none", "postgres://eventagg:secret@127.0.0.1:port/x", "as %40 and so on"},
+		{"a password beside an option that is none", "postgres://eventagg:secret@127.0.0.1/x?sslmode=maybe", "sslmode"},
+		{"a password among the options", "postgres://127.0.0.1/x?user=eventagg&password=secret&sslmode=maybe", "sslmode"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -115,8 +124,12 @@ func TestOpenFaults(t *testing.T) {
 				_ = s.Close()
 				t.Fatal("it opened")
 			}
-			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
-				t.Errorf("got %q, want %q in it and no password", err, test.want)
+			_, errMigrate := Migrate(t.Context(), test.url)
+			if !strings.Contains(err.Error(), test.want) || errMigrate != nil && !strings.Contains(errMigrate.Error(), test.want) {
+				t.Errorf("open: %v, migrate: %v, want %q in both", err, errMigrate, test.want)
+			}
+			if text := fmt.Sprint(err, errMigrate); strings.Contains(text, "secret") || strings.Contains(text, "\n") {
+				t.Errorf("a password, or more than one line: %s", text)
 			}
 		})
 	}
@@ -126,8 +139,8 @@ func TestOpenFaults(t *testing.T) {
 // exactly-once, and checks that writers do not take them.
 func TestSessionsKeepTheGuarantee(t *testing.T) {
 	t.Parallel()
-	url := testdb.Postgres(t)
-	setup := open(t, Options{URL: url})
+	address := testdb.Postgres(t)
+	setup := open(t, Options{URL: address})
 	_, err := setup.writers.Exec(t.Context(), `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
 		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
@@ -136,7 +149,7 @@ func TestSessionsKeepTheGuarantee(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, Options{URL: url})
+	s := open(t, Options{URL: address})
 	var commit, isolation, encoding string
 	err = s.writers.QueryRow(t.Context(), `SELECT current_setting('synchronous_commit'),
 		current_setting('transaction_isolation'), current_setting('client_encoding')`).Scan(&commit, &isolation, &encoding)
@@ -240,9 +253,9 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 // were writers at once, not as many as there were instances.
 func TestShardsFollowConcurrency(t *testing.T) {
 	t.Parallel()
-	url := testdb.Postgres(t)
+	address := testdb.Postgres(t)
 	for i := range 10 {
-		s := open(t, Options{URL: url, Writers: 2})
+		s := open(t, Options{URL: address, Writers: 2})
 		var writers sync.WaitGroup
 		for w := range 2 {
 			writers.Go(func() {
@@ -256,7 +269,7 @@ func TestShardsFollowConcurrency(t *testing.T) {
 		writers.Wait()
 		_ = s.Close()
 	}
-	s := open(t, Options{URL: url})
+	s := open(t, Options{URL: address})
 	var shards, received int
 	if err := s.readers.QueryRow(t.Context(), `SELECT count(*), sum(received) FROM audit_stats`).Scan(&shards, &received); err != nil {
 		t.Fatal(err)
@@ -289,8 +302,8 @@ func TestRefusedDataIsRejected(t *testing.T) {
 // dump from a busier cluster has them.
 func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	t.Parallel()
-	url := testdb.Postgres(t)
-	s := open(t, Options{URL: url})
+	address := testdb.Postgres(t)
+	s := open(t, Options{URL: address})
 	ctx := t.Context()
 	for _, id := range []string{"first", "second"} {
 		if _, err := s.Append(ctx, someEvents(id, 2)); err != nil {
@@ -300,7 +313,7 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	if _, err := s.writers.Exec(ctx, `UPDATE events SET xid = (xid::text::bigint + 1000000000)::text::xid8`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Migrate(ctx, url); err != nil {
+	if _, err := Migrate(ctx, address); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Append(ctx, someEvents("new", 1)); err != nil {

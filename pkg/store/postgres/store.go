@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventagg/eventagg/pkg/store"
@@ -60,30 +59,6 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func openPool(ctx context.Context, url string, size int, session string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		// pgx leaves passwords out of its message.
-		return nil, fmt.Errorf("read the database URL: %w", err)
-	}
-	config.MaxConns = int32(min(size, 10_000))
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, session)
-		return err
-	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
-	}
-	// Events are UTF-8. Under another encoding the server would convert keys, and
-	// two instances that differ in it would store one event twice.
-	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, translate(ctx, err, "connect to the database")
-	}
-	return pool, nil
 }
 
 // Close implements [store.Store].
