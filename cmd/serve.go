@@ -65,10 +65,10 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	log := newLogger(a.errOut, opts.config.Log)
 	service, err := a.openService(ctx, opts, log)
-	if err != nil {
-		if ctx.Err() != nil {
-			return errServed
-		}
+	switch {
+	case errors.Is(err, context.Canceled): // asked to stop before it was open
+		return errServed
+	case err != nil: // a fault is told, whatever was asked meanwhile
 		return err
 	}
 	a.announce(service, opts.config, log)
@@ -77,10 +77,6 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.config.HTTP.ShutdownTimeout)
 	defer cancel()
 	if err := errors.Join(err, service.open.unwind(ending)); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = withHint(err, "Requests were still under way after http.shutdown_timeout (%s). "+
-				"They were not answered, so their senders send them again.", opts.config.HTTP.ShutdownTimeout)
-		}
 		return err
 	}
 	log.InfoContext(ctx, "stopped")
@@ -139,8 +135,20 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents,
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
-	s.open.push("HTTP server", s.server.Shutdown)
+	s.open.push("HTTP server", func(ctx context.Context) error {
+		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
+	})
 	return s, nil
+}
+
+// explainShutdown adds to the HTTP server's timeout what it means. What is
+// below the server has deadlines of its own, of which the same would be wrong.
+func explainShutdown(err error, grace time.Duration) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return withHint(err, "Requests were still under way after http.shutdown_timeout (%s). "+
+		"They were not answered, so their senders send them again.", grace)
 }
 
 func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {

@@ -3,10 +3,14 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
 )
@@ -95,6 +99,57 @@ func TestListenSaysWhatToDo(t *testing.T) {
 			}
 			if said := errOut.String(); !strings.HasPrefix(said, test.message) || !strings.Contains(said, test.hint) {
 				t.Errorf("said %q, expected %q and %q", said, test.message, test.hint)
+			}
+		})
+	}
+}
+
+func TestServeThatIsAskedToStopWhileItOpens(t *testing.T) {
+	t.Parallel()
+	taken, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	tests := map[string]struct {
+		addr string
+		want int
+	}{
+		"a good end where nothing else is wrong": {"127.0.0.1:0", exitDone},
+		"a fault that came first is told":        {taken.Addr().String(), exitFailed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _, errOut := testApp()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(&signalError{number: 15})
+			opts := serveOptions{config: config.Default(), migrate: true}
+			opts.config.HTTP.Addr, opts.config.Database.URL = test.addr, "sqlite:"+filepath.Join(t.TempDir(), "e.db")
+			if code := a.finish(ctx, a.runServe(ctx, opts)); code != test.want || (errOut.Len() == 0) != (code == exitDone) {
+				t.Errorf("exit code %d, said %q", code, errOut)
+			}
+		})
+	}
+}
+
+func TestOnlyTheHTTPServersTimeoutIsAboutRequests(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		err  error
+		want bool
+	}{
+		"requests took too long":  {fmt.Errorf("finish requests: %w", context.DeadlineExceeded), true},
+		"something else is wrong": {net.ErrClosed, false},
+		"all is well":             {nil, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := explainShutdown(test.err, time.Second)
+			hinted, _ := errors.AsType[*hintError](err)
+			if (hinted != nil) != test.want || !errors.Is(err, test.err) {
+				t.Errorf("got %v with hint %v", err, hinted)
 			}
 		})
 	}

@@ -31,7 +31,8 @@ type HTTP struct {
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	IdleTimeout       time.Duration
-	// ShutdownTimeout bounds an orderly end, from the signal to the exit.
+	// ShutdownTimeout is how long accepted requests may take after the signal.
+	// Storing what they brought has Ingest.FlushTimeout on top.
 	ShutdownTimeout time.Duration
 }
 
