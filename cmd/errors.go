@@ -14,11 +14,6 @@ type usageError struct {
 	hint string
 }
 
-// usagef makes a usageError without a hint.
-func usagef(format string, args ...any) error {
-	return &usageError{err: fmt.Errorf(format, args...)}
-}
-
 // Error is the message of what happened.
 func (e *usageError) Error() string { return e.err.Error() }
 

@@ -33,7 +33,7 @@ func TestFinishGivesEachErrorItsExitCodeAndMessage(t *testing.T) {
 	}{
 		"no error is done":                  {t.Context(), nil, 0, ""},
 		"a failure":                         {t.Context(), io.ErrUnexpectedEOF, 1, "eventagg: unexpected EOF\n"},
-		"a wrong command line":              {t.Context(), usagef("no %s", "x"), 2, "eventagg: no x\n"},
+		"a wrong command line":              {t.Context(), &usageError{err: errors.New("no x")}, 2, "eventagg: no x\n"},
 		"a wrong configuration":             {t.Context(), &config.Error{Faults: []config.Fault{{Key: "a.b", Message: "is odd"}}}, 2, "eventagg: configuration: a.b: is odd\n"},
 		"a check that doesn't hold":         {t.Context(), fmt.Errorf("publish: %w", &checkError{err: errors.New("2 keys are missing")}), 3, "eventagg: publish: 2 keys are missing\n"},
 		"a failure with a hint":             {t.Context(), fmt.Errorf("opening: %w", withHint(io.EOF, "Try %s.", "again")), 1, "eventagg: opening: EOF\nTry again.\n"},

@@ -92,15 +92,7 @@ type Event struct {
 	CreatedAt time.Time       `json:"created_at"`
 }
 
-// NewEvent shows a stored event.
-func NewEvent(r store.Record) Event {
-	return Event{
-		Topic: r.Topic, EventID: r.ID, Timestamp: r.Timestamp, Source: r.Source,
-		Payload: json.RawMessage(r.Payload), CreatedAt: r.CreatedAt,
-	}
-}
-
-// Record is the reverse of [NewEvent]. The position is not on the wire; it
+// Record is the stored event that is shown. The position is not on the wire; it
 // stays zero.
 func (e Event) Record() store.Record {
 	return store.Record{

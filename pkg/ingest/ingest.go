@@ -173,13 +173,6 @@ func (a *Appender) withdraw(r *request) {
 	a.queue.withdraw(r)
 }
 
-// Pending returns how many events and bytes are accepted and not yet answered.
-func (a *Appender) Pending() (events, bytes int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.queue.events, a.queue.bytes
-}
-
 // Close takes no more events, appends what was accepted, and ends the writers.
 // When ctx ends first it gives up: what is not appended by then is answered
 // with [store.ErrClosed], and the error is the context's. It does not close the

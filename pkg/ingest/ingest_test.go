@@ -219,7 +219,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n, _ := a.Pending(); n != 30 {
+		if n, _ := pending(a); n != 30 {
 			t.Fatalf("%d events are pending, want 30", n)
 		}
 		began := time.Now()
@@ -231,7 +231,7 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 			t.Errorf("30 events at 10 in 2 s: told to wait %s, want 6s", got)
 		}
 		callers.Wait()
-		if n, bytes := a.Pending(); n != 0 || bytes != 0 {
+		if n, bytes := pending(a); n != 0 || bytes != 0 {
 			t.Errorf("%d events and %d bytes are pending when all are answered", n, bytes)
 		}
 	})
@@ -297,7 +297,7 @@ func TestCallerThatGoesAway(t *testing.T) {
 			synctest.Wait() // the first is with the writer before the second comes
 		}
 		callers.Wait()
-		if n, _ := a.Pending(); n != 1 {
+		if n, _ := pending(a); n != 1 {
 			t.Errorf("%d events are pending; want the one that the writer has", n)
 		}
 		outcomes, err := a.Append(t.Context(), slices.Concat(events(1, "taken"), events(1, "waiting")))

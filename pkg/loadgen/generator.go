@@ -114,10 +114,7 @@ func (o GeneratorOptions) check() error {
 	return errors.Join(faults...)
 }
 
-// Count is how many events the run has; 0 is no end.
-func (g *Generator) Count() int64 { return g.options.Count }
-
-// Repeats is how many of Count are repeats; of a run without end, how many of
+// Repeats is how many of GeneratorOptions.Count are repeats; of a run without end, how many of
 // the first 1,000,000,000.
 func (g *Generator) Repeats() int64 { return int64(g.repeats) }
 

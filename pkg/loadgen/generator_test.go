@@ -38,7 +38,7 @@ func TestExactlyTheRoundedShareRepeatsAnEarlierEvent(t *testing.T) {
 		g := drawGenerator(t)
 		sent := map[event.Event]bool{}
 		originals, repeats := int64(0), int64(0)
-		for i := range g.Count() {
+		for i := range g.options.Count {
 			k, repeat := g.Slot(i)
 			e := g.Event(k)
 			if repeat != sent[e] {
@@ -54,9 +54,9 @@ func TestExactlyTheRoundedShareRepeatsAnEarlierEvent(t *testing.T) {
 			originals++
 			sent[e] = true
 		}
-		want := int64(math.Round(float64(g.Count()) * g.options.DupRate))
-		if repeats != want || originals != g.Count()-want {
-			t.Fatalf("%d repeats and %d originals, want %d repeats of %d", repeats, originals, want, g.Count())
+		want := int64(math.Round(float64(g.options.Count) * g.options.DupRate))
+		if repeats != want || originals != g.options.Count-want {
+			t.Fatalf("%d repeats and %d originals, want %d repeats of %d", repeats, originals, want, g.options.Count)
 		}
 	})
 }
@@ -67,7 +67,7 @@ func TestSameOptionsMakeTheSameRunInAnyOrder(t *testing.T) {
 		g := drawGenerator(t)
 		again := mustAgain(t, g.options)
 		for range 20 {
-			i := rapid.Int64Range(0, g.Count()-1).Draw(t, "slot")
+			i := rapid.Int64Range(0, g.options.Count-1).Draw(t, "slot")
 			k, repeat := g.Slot(i)
 			k2, repeat2 := again.Slot(i)
 			if k != k2 || repeat != repeat2 || g.Event(k) != again.Event(k) {
@@ -95,7 +95,7 @@ func TestEventsAreValidWithAscendingUUIDsOfVersion7(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)
 		last := ""
-		for k := range min(g.Count(), 300) {
+		for k := range min(g.options.Count, 300) {
 			e := g.Event(k)
 			if err := e.Validate(); err != nil {
 				t.Fatalf("event %d: %v", k, err)
@@ -158,7 +158,7 @@ func TestRepeatsAreBothRecentAndDistant(t *testing.T) {
 	t.Parallel()
 	g := mustGenerator(t, GeneratorOptions{Count: 20_000, DupRate: 0.3, Seed: 1})
 	near, far := 0, 0
-	for i := range g.Count() {
+	for i := range g.options.Count {
 		if k, repeat := g.Slot(i); repeat {
 			if i-g.repeatsBefore(i)-k <= recent {
 				near++

@@ -20,11 +20,8 @@ func (s *Server) healthz(c echo.Context) error {
 func (s *Server) readyz(c echo.Context) error {
 	const ok = "ok"
 	health := api.Health{Status: ok, Checks: map[string]string{"server": ok, "store": ok}}
-	switch {
-	case s.draining.Load():
+	if s.draining.Load() {
 		health.Checks["server"] = "draining"
-	case s.starting.Load():
-		health.Checks["server"] = "starting"
 	}
 	if err := s.probe.check(c.Request().Context()); err != nil {
 		health.Checks["store"] = "unavailable"

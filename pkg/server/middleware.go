@@ -24,6 +24,10 @@ const (
 // observe is what happens around every request: it gets an ID, a panic becomes
 // an error, an error becomes an answer, and the log gets its line. It is one
 // function since each further layer costs every request an allocation.
+//
+// An error that comes when a part of the answer is out can't be answered any
+// more. It breaks the connection instead: what the client has must not look like
+// a whole answer, which a return would make of it.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begin := s.options.Now()
@@ -34,10 +38,14 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			header[headerConnection] = s.headers.closing
 		}
 		err := guard(next, c)
+		broken := err != nil && c.Response().Committed
 		if err != nil {
 			s.answerError(err, c)
 		}
 		s.logRequest(c, id, begin, err)
+		if broken {
+			panic(http.ErrAbortHandler) // net/http's way to say it; it logs nothing of this one
+		}
 		return nil
 	}
 }
@@ -66,7 +74,11 @@ func guard(next echo.HandlerFunc, c echo.Context) (err error) {
 func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err error) {
 	ctx := c.Request().Context()
 	status := c.Response().Status
+	panicked, _ := errors.AsType[*panicError](err)
 	level := s.level(status, begin)
+	if panicked != nil { // perhaps after a status of 200 was sent
+		level = slog.LevelError
+	}
 	if !s.options.Logger.Enabled(ctx, level) {
 		return
 	}
@@ -82,10 +94,10 @@ func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err erro
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("request_id", id),
 	}
-	if err != nil && status >= http.StatusInternalServerError {
+	if err != nil && (panicked != nil || status >= http.StatusInternalServerError) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	if panicked := (*panicError)(nil); errors.As(err, &panicked) {
+	if panicked != nil {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
 	s.options.Logger.LogAttrs(context.WithoutCancel(ctx), level, "request", attrs...)

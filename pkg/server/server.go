@@ -52,8 +52,9 @@ type Options struct {
 	// ReadTimeout is how long it may take for head and body, default 30
 	// seconds.
 	ReadTimeout time.Duration
-	// WriteTimeout is how long it may take from then on until it has the
-	// whole answer, default 60 seconds.
+	// WriteTimeout is how long it may take from the end of the head until the
+	// whole answer is written, default 60 seconds. Reading the body and the
+	// store's own time count, so it must be the longest of all.
 	WriteTimeout time.Duration
 	// IdleTimeout is how long a connection may stay open between two
 	// requests, default 2 minutes.
@@ -99,7 +100,6 @@ type Server struct {
 	started time.Time
 
 	probe    probe
-	starting atomic.Bool
 	draining atomic.Bool
 
 	ids      requestIDs
@@ -152,10 +152,6 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 	return nil
 }
-
-// SetReady says whether GET /readyz may answer 200. A new server is ready; one
-// whose start takes longer can say so meanwhile.
-func (s *Server) SetReady(ready bool) { s.starting.Store(!ready) }
 
 // Drain makes GET /readyz answer 503 from now on, so that load balancers look
 // elsewhere, and asks each client with its next answer to close its

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	ready := func(change func(*Server, *memory)) string {
+		m := &memory{}
+		s := serverWith(m, func(o *Options) { o.Version = "1.2.3" })
+		change(s, m)
+		alive := ask(s, "GET", "/healthz", "")
+		if alive.Code != 200 || alive.Body.String() != `{"status":"ok","version":"1.2.3"}`+"\n" {
+			t.Errorf("healthz: %d %s", alive.Code, alive.Body)
+		}
+		answer, same := ask(s, "GET", "/readyz", ""), ask(s, "GET", "/health", "")
+		if answer.Code != same.Code || answer.Body.String() != same.Body.String() {
+			t.Errorf("readyz and health differ: %s, %s", answer.Body, same.Body)
+		}
+		if (answer.Code == 503) != (answer.Header().Get("Retry-After") == "1") {
+			t.Errorf("%d with Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+		}
+		return fmt.Sprint(answer.Code, " ", strings.TrimSpace(answer.Body.String()))
+	}
+	for name, row := range map[string]struct {
+		change func(*Server, *memory)
+		want   string
+	}{
+		"a new server is ready":            {func(*Server, *memory) {}, `200 {"status":"ok","checks":{"server":"ok","store":"ok"}}`},
+		"one that drains is not":           {func(s *Server, _ *memory) { s.Drain() }, `503 {"status":"unavailable","checks":{"server":"draining","store":"ok"}}`},
+		"one without a store is not":       {func(_ *Server, m *memory) { m.fail = store.ErrUnavailable }, `503 {"status":"unavailable","checks":{"server":"ok","store":"unavailable"}}`},
+		"both are named when both are bad": {func(s *Server, m *memory) { s.Drain(); m.fail = errors.New("SELECT 1") }, `503 {"status":"unavailable","checks":{"server":"draining","store":"unavailable"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := ready(row.change); got != row.want {
+				t.Errorf("got %s\nwant %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestProbesShareOnePing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pings := 0
+		p := probe{now: time.Now, ping: func(ctx context.Context) error {
+			pings++
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock, not the wall's
+			return ctx.Err()
+		}}
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				if err := p.check(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if pings != 1 {
+			t.Errorf("%d pings for 50 probes at once", pings)
+		}
+		_ = p.check(t.Context())
+		if pings != 1 {
+			t.Error("asked again within a second")
+		}
+		time.Sleep(probeAge) //nolint:forbidigo // the bubble's clock
+		_ = p.check(t.Context())
+		if pings != 2 {
+			t.Errorf("%d pings after a second", pings)
+		}
+	})
+}
+
+func TestProbeDoesNotWaitForAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := probe{now: time.Now, ping: func(context.Context) error { <-release; return nil }}
+		begin := time.Now()
+		if err := p.check(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != probeTimeout {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		close(release)
+		synctest.Wait()
+		if err := p.check(t.Context()); err != nil {
+			t.Errorf("after it came back: %v", err)
+		}
+	})
+}
+
+func TestProbeOfAClientThatLeavesAsksForTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := probe{now: time.Now, ping: func(ctx context.Context) error { return ctx.Err() }}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		_ = p.check(gone)
+		synctest.Wait()
+		if err := p.check(t.Context()); err != nil {
+			t.Errorf("remembered the error of another's context: %v", err)
+		}
+	})
+}
