@@ -11,9 +11,11 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// How often progress is shown: a bar moves, a log fills.
+// How often progress is shown: a bar moves, a log fills. The first line comes
+// sooner, so that a log of a short run has one too.
 const (
 	barEvery  = 100 * time.Millisecond
+	firstLine = 500 * time.Millisecond
 	lineEvery = 2 * time.Second
 )
 
@@ -32,11 +34,12 @@ func (p *progress) begin(interactive bool, now func() loadgen.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = make(chan struct{})
-	every := lineEvery
+	first, every := firstLine, lineEvery
 	if interactive {
-		every, p.bar = barEvery, newBar(p.out, now().Total)
+		first, every, p.bar = barEvery, barEvery, newBar(p.out, now().Total)
+		p.bar.StartWithoutRender() // its clock, which would begin at the first frame
 	}
-	p.group.Go(func() { p.loop(every, now) })
+	p.group.Go(func() { p.loop(first, every, now) })
 }
 
 func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
@@ -46,7 +49,9 @@ func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(
 		total,
 		progressbar.OptionSetWriter(out),
+		progressbar.OptionSetDescription("0 repeats"),
 		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(barEvery/2),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("events"),
@@ -58,12 +63,13 @@ func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 	)
 }
 
-func (p *progress) loop(every time.Duration, now func() loadgen.Progress) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+func (p *progress) loop(first, every time.Duration, now func() loadgen.Progress) {
+	timer := time.NewTimer(first)
+	defer timer.Stop()
 	for {
 		select {
-		case <-ticker.C:
+		case <-timer.C:
+			timer.Reset(every)
 			p.show(now())
 		case <-p.ended:
 			return
@@ -78,8 +84,12 @@ func (p *progress) show(now loadgen.Progress) {
 		_, _ = fmt.Fprintln(p.out, progressLine(now))
 		return
 	}
-	p.bar.Describe(formatCount(now.Ignored) + " repeats")
+	if done(now) == 0 {
+		return // a bar divides by it
+	}
 	_ = p.bar.Set64(done(now)) // what can't be shown is no reason to stop
+	// It would draw the bar again; throttled, it is for the next frame.
+	p.bar.Describe(formatCount(now.Ignored) + " repeats")
 }
 
 // note writes a line between two states of the bar.

@@ -314,37 +314,3 @@ func TestPublishToNobodySaysWhatToDo(t *testing.T) {
 		}
 	}
 }
-
-func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
-	t.Parallel()
-	now := loadgen.Progress{
-		Counts: loadgen.Counts{Sent: 8020, Success: 5000, Ignored: 3000, Retried: 4, Failed: 2}, Total: 20_000, Elapsed: 2 * time.Second,
-	}
-	const want = "8,002 of 20,000 events, 4,001/s, 5,000 success, 3,000 ignored, 4 retried, 2 failed, 3.00 s left"
-	if got := progressLine(now); got != want {
-		t.Errorf("line %q, expected %q", got, want)
-	}
-	now.Total, now.Retried, now.Failed = 0, 0, 0
-	if got := progressLine(now); got != "8,000 events, 4,000/s, 5,000 success, 3,000 ignored" {
-		t.Errorf("line %q without a total", got)
-	}
-	for _, interactive := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			var out bytes.Buffer
-			show := &progress{out: &out}
-			show.begin(interactive, func() loadgen.Progress { return now })
-			<-time.After(lineEvery + time.Millisecond)
-			show.note("line 7: broken")
-			show.end()
-			if !strings.Contains(out.String(), "line 7: broken\n") {
-				t.Errorf("the note is missing in %q", out.String())
-			}
-			if bar := strings.Contains(out.String(), "3,000 repeats"); bar != interactive {
-				t.Errorf("interactive is %v, wrote %q", interactive, out.String())
-			}
-			if line := strings.Contains(out.String(), progressLine(now)+"\n"); line == interactive {
-				t.Errorf("interactive is %v, wrote %q", interactive, out.String())
-			}
-		})
-	}
-}
