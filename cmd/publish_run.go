@@ -143,6 +143,9 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 	defer cancel()
 	for told := false; ; told = true {
 		err := ready(limit, target)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = &client.LostError{Server: url, Reached: true, Err: err}
+		}
 		var answered *client.AnswerError
 		switch {
 		case err == nil:
@@ -152,7 +155,7 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 		case !opts.wait && errors.As(err, &answered):
 			return nil
 		case !opts.wait:
-			return withHint(fmt.Errorf("no server answers at %s: %w", url, err),
+			return withHint(plain(err),
 				"Start one with 'eventagg serve', choose another with --url, or wait for it with --wait.")
 		case !told:
 			_, _ = fmt.Fprintf(a.errOut, "waiting for %s to be ready\n", url)
@@ -163,7 +166,7 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return withHint(fmt.Errorf("the server at %s was not ready within %v: %w", url, opts.waitTimeout, err),
+			return withHint(fmt.Errorf("%s was not ready within %v: %w", url, opts.waitTimeout, plain(err)),
 				"Is it started? Wait longer with --wait-timeout.")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,7 +256,7 @@ func TestPublishWithFailuresFails(t *testing.T) {
 
 func TestReach(t *testing.T) {
 	t.Parallel()
-	refused := fmt.Errorf("connect: %w", store.ErrUnavailable)
+	refused := &client.LostError{Server: "http://127.0.0.1:8000", Err: syscall.ECONNREFUSED}
 	starting := fmt.Errorf("server is not ready: %w", &client.AnswerError{Status: 503})
 	tests := map[string]struct {
 		notReady []error
@@ -264,11 +265,12 @@ func TestReach(t *testing.T) {
 		want     string
 		took     time.Duration
 	}{
-		"a server that is ready":              {nil, false, time.Minute, "", 0},
-		"no server fails at once":             {[]error{refused}, false, time.Minute, "no server answers at", 0},
-		"a server that starts will be ready":  {[]error{starting}, false, time.Minute, "", 0},
-		"waiting for no server to be one":     {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyEvery},
-		"waiting for longer than was allowed": {[]error{refused, refused, refused}, true, 2 * readyEvery, "was not ready within", 2 * readyEvery},
+		"a server that is ready":                 {nil, false, time.Minute, "", 0},
+		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
+		"a server that starts will be ready":     {[]error{starting}, false, time.Minute, "", 0},
+		"waiting for no server to be one":        {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyEvery},
+		"a server that accepts and says nothing": {[]error{context.DeadlineExceeded}, false, time.Minute, "no answer from http://127.0.0.1:8000: timed out", 0},
+		"waiting for longer than was allowed":    {[]error{refused, refused, refused}, true, 2 * readyEvery, "was not ready within", 2 * readyEvery},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -308,7 +310,7 @@ func TestPublishToNobodySaysWhatToDo(t *testing.T) {
 	if code := a.finish(t.Context(), a.runPublish(t.Context(), opts)); code != exitFailed || out.Len() > 0 {
 		t.Errorf("exit code %d, wrote %s", code, out)
 	}
-	for _, want := range []string{"no server answers at " + opts.url, "eventagg serve", "--wait"} {
+	for _, want := range []string{"eventagg: can't reach " + opts.url + ": connection refused\n", "eventagg serve", "--wait"} {
 		if !strings.Contains(errOut.String(), want) {
 			t.Errorf("%q is missing in %s", want, errOut)
 		}

@@ -117,7 +117,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && !temporary(err):
+		case err != nil && !store.Temporary(err):
 			return err
 		case err != nil:
 			a.tellAway(&away, err)
@@ -136,7 +136,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 func (a *app) tellAway(away *bool, err error) {
 	switch {
 	case err != nil && !*away:
-		_, _ = fmt.Fprintf(a.errOut, "eventagg: the server does not answer, asking again: %v\n", err)
+		_, _ = fmt.Fprintf(a.errOut, "eventagg: %v; asking again\n", plain(err))
 	case err == nil && *away:
 		_, _ = fmt.Fprintln(a.errOut, "eventagg: the server is back")
 	}
@@ -158,22 +158,25 @@ func takeSample(ctx context.Context, target statsTarget, topics bool) (sample, e
 	return s, err
 }
 
-// temporary reports whether the server may answer the same request later.
-func temporary(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
-}
-
-// unreachable adds to an error of a server that nobody answers for what the
-// reader can do about it.
+// unreachable adds to the error of a server that doesn't answer what the reader
+// can do about it.
 func unreachable(address string, err error) error {
-	_, answered := errors.AsType[*client.AnswerError](err)
-	if answered || !errors.Is(err, store.ErrUnavailable) {
+	lost := plain(err)
+	if _, ok := errors.AsType[*client.LostError](lost); !ok {
 		return err
 	}
 	flag := ""
 	if parsed, parseErr := url.Parse(address); parseErr == nil && parsed.Host != "127.0.0.1:8000" {
 		flag = " --http-addr " + parsed.Host
 	}
-	return withHint(fmt.Errorf("no server answers at %s: %w", config.Redact(address), err),
-		"Is 'eventagg serve%s' running? Another server is chosen with --url.", flag)
+	return withHint(lost, "Is 'eventagg serve%s' running there? Another server is chosen with --url.", flag)
+}
+
+// plain leaves out of the error of a server that doesn't answer what it was to
+// answer: the reader knows what was asked for, and none of it is the reason.
+func plain(err error) error {
+	if lost, ok := errors.AsType[*client.LostError](err); ok {
+		return lost
+	}
+	return err
 }

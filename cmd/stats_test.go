@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,12 +200,12 @@ func TestWatchShowsTopicsWithRates(t *testing.T) {
 func TestWatchSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		away := fmt.Errorf("read stats: %w", store.ErrUnavailable)
+		away := fmt.Errorf("read stats: %w", &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
 		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: away, 3: away}}, statsOptions{format: "table"})
 		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
 			t.Errorf("%v\n%s", err, out)
 		}
-		const want = "eventagg: the server does not answer, asking again: read stats: store unavailable\neventagg: the server is back\n"
+		const want = "eventagg: can't reach http://h:1: connection refused; asking again\neventagg: the server is back\n"
 		if errOut != want {
 			t.Errorf("told %q", errOut)
 		}
@@ -261,14 +262,14 @@ func TestTopicsBeyondTheScreenAreCounted(t *testing.T) {
 
 func TestUnreachableSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	refused := fmt.Errorf("%w: %w", store.ErrUnavailable, &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	refused := &client.LostError{Server: "http://h:1", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
 	for name, test := range map[string]struct {
 		url  string
 		err  error
 		want string
 	}{
-		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running? Another server is chosen with --url."},
-		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running? Another server is chosen with --url."},
+		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Another server is chosen with --url."},
+		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Another server is chosen with --url."},
 		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.AnswerError{Status: 503}), ""},
 		"another error":                 {"http://h:1", errors.New("broken"), ""},
 		"none":                          {"http://h:1", nil, ""},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -13,6 +14,7 @@ import (
 	"github.com/rivo/uniseg"
 	"pgregory.net/rapid"
 
+	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -152,7 +154,7 @@ func TestTailOfAServerThatIsAway(t *testing.T) {
 	t.Parallel()
 	for _, follow := range []bool{false, true} {
 		a, _, _ := testApp()
-		err := a.showTail(t.Context(), stored{err: store.ErrUnavailable}, tailOptions{follow: follow, url: "http://h:1"})
+		err := a.showTail(t.Context(), stored{err: &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED}}, tailOptions{follow: follow, url: "http://h:1"})
 		if _, hinted := errors.AsType[*hintError](err); !hinted || !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}

@@ -9,8 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,7 +130,7 @@ func TestAppendReadsAnswers(t *testing.T) {
 				return
 			}
 			if _, answered := errors.AsType[*AnswerError](row.err); answered {
-				if got, ok := errors.AsType[*AnswerError](err); !ok || got.Status != row.status || temporary(err) {
+				if got, ok := errors.AsType[*AnswerError](err); !ok || got.Status != row.status || store.Temporary(err) {
 					t.Errorf("got %v", err)
 				}
 			} else if !errors.Is(err, row.err) {
@@ -218,10 +221,14 @@ func TestAppendToNobody(t *testing.T) {
 	c := clientOf(t, "http://"+listener.Addr().String())
 	_, err = c.Append(t.Context(), []event.Event{someEvent("a")})
 	var dial *net.OpError
+	reason := "can't reach http://" + listener.Addr().String() + ": connection refused"
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) || !errors.As(err, &dial) || dial.Op != "dial" {
 		t.Errorf("append: %v", err)
 	}
-	if _, err = c.Stats(t.Context()); !errors.Is(err, store.ErrUnavailable) || !errors.As(err, &dial) {
+	if err.Error() != "publish: "+reason {
+		t.Errorf("append says %v", err)
+	}
+	if _, err = c.Stats(t.Context()); !errors.Is(err, store.ErrUnavailable) || !errors.As(err, &dial) || err.Error() != "read stats: "+reason {
 		t.Errorf("stats: %v", err)
 	}
 	if err = c.Ready(t.Context()); !errors.Is(err, store.ErrUnavailable) {
@@ -400,6 +407,32 @@ func TestBackoffGrowsWithinItsBounds(t *testing.T) {
 			t.Errorf("then %v", again)
 		}
 	})
+}
+
+func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
+	t.Parallel()
+	unknown := &net.DNSError{Err: "no such host", Name: "h", Server: "192.0.2.53:53", IsNotFound: true}
+	for name, row := range map[string]struct {
+		reached bool
+		err     error
+		want    string
+	}{
+		"nobody listens":            {false, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "can't reach http://h: connection refused"},
+		"a name that is not known":  {false, &net.OpError{Op: "dial", Err: unknown}, "can't reach http://h: no such host"},
+		"a connection that is cut":  {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no answer from http://h: connection reset by peer"},
+		"one that is closed":        {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no answer from http://h: the connection was closed"},
+		"a server that takes long":  {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no answer from http://h: timed out"},
+		"what the library explains": {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no answer from http://h: bad certificate"},
+		"anything else":             {false, errors.New("odd"), "can't reach http://h: odd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := &LostError{Server: "http://h", Reached: row.reached, Err: row.err}
+			if err.Error() != row.want || !errors.Is(err, row.err) || !store.Temporary(err) || errors.Is(err, store.ErrNotReached) == row.reached {
+				t.Errorf("%v, expected %s", err, row.want)
+			}
+		})
+	}
 }
 
 func TestAnswerErrorNamesFaults(t *testing.T) {

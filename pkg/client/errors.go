@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
@@ -94,9 +98,64 @@ func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// lost translates what went wrong on the way: nothing is known about the
-// request, and trying again may help.
-func lost(ctx context.Context, err error) error {
+// LostError is a request without an answer: nothing is known about it, and
+// trying again may help. It is [store.ErrUnavailable], and where no connection
+// was made also [store.ErrNotReached]. Its message is for people and has
+// neither, since they speak of a store behind the server.
+type LostError struct {
+	// Server is the address that was asked.
+	Server string
+	// Reached says that there was a connection.
+	Reached bool
+	// Err is what happened to it.
+	Err error
+}
+
+// Error names the server and the last cause of the failure.
+func (e *LostError) Error() string {
+	if !e.Reached {
+		return "can't reach " + e.Server + ": " + cause(e.Err)
+	}
+	return "no answer from " + e.Server + ": " + cause(e.Err)
+}
+
+// Unwrap returns the store's errors that this one is, and what happened.
+func (e *LostError) Unwrap() []error {
+	if !e.Reached {
+		return []error{store.ErrUnavailable, store.ErrNotReached, e.Err}
+	}
+	return []error{store.ErrUnavailable, e.Err}
+}
+
+// cause is why a connection failed, without the requests, addresses and system
+// calls that the standard library puts before it.
+func cause(err error) string {
+	if late := (net.Error)(nil); errors.As(err, &late) && late.Timeout() {
+		return "timed out"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the connection was closed"
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		return unknown.Err
+	}
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return request.Err.Error()
+	}
+	return err.Error()
+}
+
+// lost translates what went wrong on the way to or from the server.
+func (c *Client) lost(ctx context.Context, err error) error {
+	refused, dialing := errors.AsType[*net.OpError](err)
+	return lost(ctx, &LostError{Server: c.base.String(), Reached: !dialing || refused.Op != "dial", Err: err})
+}
+
+// lost is the context's error where that has ended the request.
+func lost(ctx context.Context, err *LostError) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -104,5 +163,5 @@ func lost(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	return err
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -97,7 +96,7 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string) 
 			slices.Reverse(page.Records)
 			return page.Records, page.Prev, nil
 		}
-		if ctx.Err() != nil || !temporary(err) {
+		if ctx.Err() != nil || !store.Temporary(err) {
 			return nil, "", err
 		}
 		if attempt == 0 {
@@ -111,11 +110,6 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string) 
 
 // errNoNewer says that a page lacks what Follow goes on from.
 var errNoNewer = fmt.Errorf("read events: %w: no link to newer events", errAnswer)
-
-// temporary reports whether the same request may be answered later.
-func temporary(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
-}
 
 // Bounds of the wait between two attempts.
 const (

@@ -171,7 +171,7 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 	request.Header.Set("Accept", api.TypeJSON)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, lost(ctx, err)
+		return nil, c.lost(ctx, err)
 	}
 	defer func() {
 		// A connection whose answer is read to its end can be used again.
@@ -181,16 +181,16 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 	if response.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
 		if err != nil {
-			return nil, lost(ctx, err)
+			return nil, c.lost(ctx, err)
 		}
 		return nil, answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), body: body}.err()
 	}
-	return response.Header, decode(ctx, response.Body, into)
+	return response.Header, c.decode(ctx, response.Body, into)
 }
 
 // decode reads an answer's JSON. An answer that breaks off is a lost
 // connection; one that is no such JSON comes from another program.
-func decode(ctx context.Context, body io.Reader, into any) error {
+func (c *Client) decode(ctx context.Context, body io.Reader, into any) error {
 	noted := &notingReader{source: body}
 	limited := &io.LimitedReader{R: noted, N: maxReadBytes}
 	err := json.NewDecoder(limited).Decode(into)
@@ -200,7 +200,7 @@ func decode(ctx context.Context, body io.Reader, into any) error {
 	case limited.N == 0:
 		return fmt.Errorf("%w: longer than %d bytes", errAnswer, maxReadBytes)
 	case noted.err != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return lost(ctx, err)
+		return c.lost(ctx, err)
 	default:
 		return fmt.Errorf("%w: %w", errAnswer, err)
 	}

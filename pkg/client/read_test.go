@@ -133,7 +133,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c, _ = answering(t, 404, ``)
-	if err := c.Ready(t.Context()); err == nil || temporary(err) {
+	if err := c.Ready(t.Context()); err == nil || store.Temporary(err) {
 		t.Errorf("of another program: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/store"
 )
 
 const (
@@ -37,6 +35,7 @@ const (
 type wire struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	address string
+	server  string // for people
 	// head is what every request begins with, up to the length's value.
 	head    []byte
 	timeout time.Duration
@@ -60,7 +59,7 @@ type wireConn struct {
 }
 
 func newWire(base *url.URL, options Options) *wire {
-	w := &wire{timeout: options.Timeout, keep: options.Concurrency}
+	w := &wire{timeout: options.Timeout, keep: options.Concurrency, server: base.String()}
 	dialer := &net.Dialer{Timeout: options.Timeout}
 	port := base.Port()
 	if base.Scheme == "https" {
@@ -92,7 +91,7 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(an
 	}
 	conn, err := w.get(ctx)
 	if err != nil {
-		return lost(ctx, fmt.Errorf("%w: %w", store.ErrNotReached, err))
+		return lost(ctx, &LostError{Server: w.server, Err: err})
 	}
 	// When the context ends, so does whatever the connection is waiting for.
 	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -103,7 +102,7 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(an
 		defer w.put(conn)
 	}
 	if err != nil {
-		return lost(ctx, err)
+		return lost(ctx, &LostError{Server: w.server, Reached: true, Err: err})
 	}
 	return read(answer{
 		status:     conn.response.StatusCode(),

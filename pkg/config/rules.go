@@ -103,6 +103,8 @@ func clientURL(value any) string {
 	text, _ := value.(string)
 	parsed, err := url.Parse(text)
 	switch {
+	case isHostPort(text):
+		return "must begin with http:// or https://; write http://" + text
 	case err != nil:
 		return expected
 	case (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "":
@@ -116,4 +118,15 @@ func clientURL(value any) string {
 	default:
 		return ""
 	}
+}
+
+// isHostPort reports whether a text is HOST:PORT, which people type for a URL
+// and which has no room for a password.
+func isHostPort(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" || strings.ContainsAny(host, "/@?# ") {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }

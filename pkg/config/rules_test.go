@@ -61,7 +61,22 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		},
 		"a server with a path": {change: func(c *config.Config) { c.Client.URL = "https://h/eventagg/" }},
 		"a server without a scheme": {
-			func(c *config.Config) { c.Client.URL = "localhost:8000" }, "client.url", "must be http://HOST:PORT",
+			func(c *config.Config) { c.Client.URL = "localhost:8000" }, "client.url", "write http://localhost:8000",
+		},
+		"a server's address without a scheme": {
+			func(c *config.Config) { c.Client.URL = "127.0.0.1:8000" }, "client.url", "must begin with http:// or https://; write http://127.0.0.1:8000",
+		},
+		"an IPv6 address without a scheme": {
+			func(c *config.Config) { c.Client.URL = "[::1]:8000" }, "client.url", "write http://[::1]:8000",
+		},
+		"a user and a password for a host and a port": {
+			func(c *config.Config) { c.Client.URL = "u:geheim@h:80" }, "client.url", "must be http://HOST:PORT",
+		},
+		"a password of digits": {
+			func(c *config.Config) { c.Client.URL = "u@h:1234" }, "client.url", "must be http://HOST:PORT",
+		},
+		"a word": {
+			func(c *config.Config) { c.Client.URL = "localhost" }, "client.url", "must be http://HOST:PORT",
 		},
 		"a server with a query": {
 			func(c *config.Config) { c.Client.URL = "http://u:geheim@h/?a=b" }, "client.url", "without a query",

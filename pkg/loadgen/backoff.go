@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"errors"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/store"
@@ -12,11 +11,6 @@ const (
 	firstBackoff = 50 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 )
-
-// worthRetrying reports whether the same append may succeed later.
-func worthRetrying(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrOverloaded)
-}
 
 // backoff is the wait after the given failed attempt, from 0: what the error
 // asks for, and on top of it full jitter, a random part of a bound that doubles

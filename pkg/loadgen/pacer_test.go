@@ -67,7 +67,7 @@ func TestBackoff(t *testing.T) {
 			}
 		})
 	}
-	if worthRetrying(errors.New("other")) || worthRetrying(store.ErrRejected) || !worthRetrying(asked) {
+	if store.Temporary(errors.New("other")) || store.Temporary(store.ErrRejected) || !store.Temporary(asked) {
 		t.Error("only unavailable and overloaded targets are worth retrying")
 	}
 }

@@ -161,7 +161,7 @@ func (v *verifier) ask(ctx context.Context, key event.Key) (store.Record, error)
 	var since time.Time
 	for attempt := 0; ; attempt++ {
 		record, err := v.stored.Event(ctx, key)
-		if err == nil || !worthRetrying(err) || v.RetryFor < 0 {
+		if err == nil || !store.Temporary(err) || v.RetryFor < 0 {
 			return record, err
 		}
 		now := v.Now()

@@ -93,7 +93,7 @@ func (w *worker) send(ctx context.Context, events []event.Event, marks []Mark, p
 			continue
 		}
 		w.fail(ctx, err, len(events))
-		if worthRetrying(err) && attempt > 0 && ctx.Err() == nil && outage.total(w.Runner) {
+		if store.Temporary(err) && attempt > 0 && ctx.Err() == nil && outage.total(w.Runner) {
 			return fmt.Errorf("%w: nothing was answered for %v: %w", ErrGaveUp, w.options.RetryFor, err)
 		}
 		return nil
@@ -114,7 +114,7 @@ func (o *outage) total(r *Runner) bool { return r.counts().Answered() == o.answe
 
 // retry waits before the next attempt; false when there is to be none.
 func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) bool {
-	if !worthRetrying(err) || w.options.RetryFor < 0 || ctx.Err() != nil {
+	if !store.Temporary(err) || w.options.RetryFor < 0 || ctx.Err() != nil {
 		return false
 	}
 	now := w.options.Now()

@@ -30,6 +30,11 @@ var (
 	ErrClosed = errors.New("store closed")
 )
 
+// Temporary reports whether the same call may succeed later, all by itself.
+func Temporary(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded)
+}
+
 // RetryError says how long to wait before trying again.
 type RetryError struct {
 	// Err is the reason, usually [ErrOverloaded] or [ErrUnavailable].

@@ -41,3 +41,23 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestTemporary(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"a store that is away", fmt.Errorf("append: %w", store.ErrUnavailable), true},
+		{"one that has too much to do", &store.RetryError{Err: store.ErrOverloaded}, true},
+		{"one that refuses", store.ErrRejected, false},
+		{"one that is closed for good", store.ErrClosed, false},
+		{"any other error", errors.New("broken"), false},
+		{"no error", nil, false},
+	} {
+		if got := store.Temporary(test.err); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
