@@ -61,6 +61,9 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 		opts.send.Ledger = &loadgen.Ledger{}
 	}
 	_, _ = fmt.Fprintf(a.errOut, "publishing %s to %s\n", source.title, config.Redact(opts.url))
+	opts.send.Refused = func(line int64, reason error) {
+		show.note(fmt.Sprintf("line %d: refused: %v", line, reason))
+	}
 	runner := loadgen.New(target, source, opts.send)
 	show.begin(a.interactive(), runner.Progress)
 	report, runErr := runner.Run(ctx)

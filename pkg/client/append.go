@@ -9,11 +9,13 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // Append publishes the events one after the other, each with a request of its
 // own, and answers as [store.Appender] says. An event that the server refuses
 // for ever is [event.Rejected]: it is invalid or longer than the server allows.
+// The server's words about it go to [store.WithRejections].
 //
 // Since every event is its own transaction here, the ones before a failure are
 // stored when Append returns an error, and the ones after it are not. Nothing
@@ -21,7 +23,7 @@ import (
 func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	outcomes := make([]event.Outcome, len(events))
 	for i := range events {
-		outcome, err := c.publish(ctx, &events[i])
+		outcome, err := c.publish(ctx, i, &events[i])
 		if err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
 		}
@@ -30,9 +32,11 @@ func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	return outcomes, nil
 }
 
-func (c *Client) publish(ctx context.Context, e *event.Event) (outcome event.Outcome, err error) {
+func (c *Client) publish(ctx context.Context, index int, e *event.Event) (outcome event.Outcome, err error) {
 	err = c.wire.post(ctx, e.AppendJSON, func(got answer) error {
-		outcome, err = readOutcome(got)
+		if outcome, err = readOutcome(got); outcome == event.Rejected {
+			store.TellRejection(ctx, index, got.err())
+		}
 		return err
 	})
 	return outcome, err

@@ -265,3 +265,19 @@ func TestFollowNeedsAServerThatLinksToNewerEvents(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestBackoffGrowsWithinItsBounds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		attempt := rapid.IntRange(0, 2000).Draw(t, "attempt")
+		asked := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "asked"))
+		chance := rapid.Float64Range(0, 0.999).Draw(t, "chance")
+		got := backoff(attempt, asked, chance)
+		if got < minBackoff || got < asked || got > max(maxBackoff, asked)*3/2 {
+			t.Errorf("waits %v", got)
+		}
+		if again := backoff(attempt+1, asked, chance); again < got {
+			t.Errorf("then %v", again)
+		}
+	})
+}

@@ -135,7 +135,7 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 			e, mark := f.earlier.pick(f.slot)
 			f.repeats++
 			f.slot++
-			batch.add(e, mark)
+			batch.add(e, mark, 0)
 			continue
 		}
 		line, ok := f.take(ctx)
@@ -151,7 +151,7 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 		f.earlier.offer(f.originals, line.event, mark)
 		f.originals++
 		f.slot++
-		batch.add(line.event, mark)
+		batch.add(line.event, mark, line.number)
 	}
 	err := f.err
 	if len(batch.Events) == 0 {

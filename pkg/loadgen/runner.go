@@ -36,6 +36,10 @@ type Options struct {
 	// RetryFor is how long an append is tried again that finds the target
 	// unavailable or overloaded; 0 is DefaultRetryFor, below 0 never.
 	RetryFor time.Duration
+	// Refused is told every line of a file whose event the target refuses for
+	// ever, and why, where the target says it; otherwise the error is
+	// [store.ErrRejected]. It may be called concurrently; nil tells nobody.
+	Refused func(line int64, reason error)
 	// Ledger, where not nil, is told every answer.
 	Ledger *Ledger
 	// Now is the clock; nil is time.Now.

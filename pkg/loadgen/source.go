@@ -27,6 +27,9 @@ type Batch struct {
 	Events []event.Event
 	// Marks says for every event which one it is to a [Ledger].
 	Marks []Mark
+	// Lines says for every event which line of its file it is, from 1; 0 where
+	// it is none, or one that was handed out before.
+	Lines []int64
 }
 
 // Mark identifies an event within its run.
@@ -42,11 +45,20 @@ type Mark struct {
 func (b *Batch) reset() {
 	b.Events = b.Events[:0]
 	b.Marks = b.Marks[:0]
+	b.Lines = b.Lines[:0]
 }
 
-func (b *Batch) add(e event.Event, mark Mark) {
+func (b *Batch) add(e event.Event, mark Mark, line int64) {
 	b.Events = append(b.Events, e)
 	b.Marks = append(b.Marks, mark)
+	b.Lines = append(b.Lines, line)
+}
+
+// only is a batch of one event of b. It shares b's memory.
+func (b *Batch) only(i int) Batch {
+	return Batch{
+		Slot: b.Slot + int64(i), Events: b.Events[i : i+1], Marks: b.Marks[i : i+1], Lines: b.Lines[i : i+1],
+	}
 }
 
 // generated is the one run that a generator describes.
@@ -68,7 +80,7 @@ func (s *generated) Next(_ context.Context, batch *Batch, n int) error {
 	}
 	for slot := batch.Slot; slot < end; slot++ {
 		k, _ := s.Slot(slot)
-		batch.add(s.Event(k), Mark{Index: k})
+		batch.add(s.Event(k), Mark{Index: k}, 0)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type worker struct {
 	latency  *hdrhistogram.Histogram // in microseconds
 	failure  error                   // the first
 	batch    Batch
+	reasons  map[int]error // why events of the append under way are refused
 }
 
 func newWorker(r *Runner) *worker { return &worker{Runner: r, latency: newHistogram()} }
@@ -30,6 +31,10 @@ func newHistogram() *hdrhistogram.Histogram {
 }
 
 func (w *worker) run(ctx context.Context, began time.Time) error {
+	if w.options.Refused != nil {
+		w.reasons = map[int]error{}
+		ctx = store.WithRejections(ctx, func(index int, reason error) { w.reasons[index] = reason })
+	}
 	for ctx.Err() == nil {
 		if limit := w.options.Duration; limit > 0 && w.options.Now().Sub(began) >= limit {
 			return nil
@@ -44,7 +49,7 @@ func (w *worker) run(ctx context.Context, began time.Time) error {
 		if !ok {
 			return nil
 		}
-		if err := w.send(ctx, w.batch.Events, w.batch.Marks, planned); err != nil {
+		if err := w.send(ctx, &w.batch, planned); err != nil {
 			return err
 		}
 	}
@@ -70,24 +75,26 @@ func (w *worker) pace(ctx context.Context, began time.Time) (time.Time, bool) {
 
 // send appends until there is an answer or no sense in trying again. Its only
 // error is ErrGaveUp.
-func (w *worker) send(ctx context.Context, events []event.Event, marks []Mark, planned time.Time) error {
+func (w *worker) send(ctx context.Context, batch *Batch, planned time.Time) error {
+	events := batch.Events
 	w.counters.sent.Add(int64(len(events)))
 	var outage outage
 	for attempt := 0; ; attempt++ {
+		clear(w.reasons)
 		outcomes, err := w.target.Append(ctx, events)
 		if err == nil && len(outcomes) != len(events) {
 			err = fmt.Errorf("%d outcomes for %d events: %w", len(outcomes), len(events), errAnswer)
 		}
 		if err == nil {
 			w.took(planned)
-			w.answered(outcomes, marks)
+			w.answered(outcomes, batch)
 			return nil
 		}
 		if errors.Is(err, store.ErrRejected) {
-			return w.rejected(ctx, events, marks, planned)
+			return w.rejected(ctx, batch, planned, err)
 		}
 		if !nothingTaken(err, len(events)) {
-			w.doubt(marks)
+			w.doubt(batch.Marks)
 		}
 		if w.retry(ctx, err, attempt, &outage) {
 			continue
@@ -135,7 +142,7 @@ func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) b
 }
 
 // answered counts the outcomes of an append and tells the ledger.
-func (w *worker) answered(outcomes []event.Outcome, marks []Mark) {
+func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
 	var success, ignored, invalid int64
 	for i, outcome := range outcomes {
 		switch outcome {
@@ -145,9 +152,10 @@ func (w *worker) answered(outcomes []event.Outcome, marks []Mark) {
 			ignored++
 		default:
 			invalid++
+			w.refused(batch.Lines[i], w.reasons[i])
 		}
 		if w.options.Ledger != nil {
-			w.options.Ledger.answered(marks[i], outcome)
+			w.options.Ledger.answered(batch.Marks[i], outcome)
 		}
 	}
 	w.counters.success.Add(success)
@@ -161,21 +169,35 @@ func (w *worker) answered(outcomes []event.Outcome, marks []Mark) {
 
 // rejected finds the culprits of a batch that was refused as a whole: each
 // event is sent alone, and the one that is refused again is invalid.
-func (w *worker) rejected(ctx context.Context, events []event.Event, marks []Mark, planned time.Time) error {
-	if len(events) == 1 {
+func (w *worker) rejected(ctx context.Context, batch *Batch, planned time.Time, reason error) error {
+	events := len(batch.Events)
+	if events == 1 {
 		w.took(planned)
 		w.counters.invalid.Add(1)
+		w.refused(batch.Lines[0], reason)
 		return nil
 	}
-	w.counters.sent.Add(-int64(len(events))) // each is counted when it is sent
+	w.counters.sent.Add(-int64(events)) // each is counted when it is sent
 	for i := range events {
-		if err := w.send(ctx, events[i:i+1], marks[i:i+1], planned); err != nil {
-			w.counters.sent.Add(int64(len(events) - i - 1))
-			w.counters.failed.Add(int64(len(events) - i - 1))
+		part := batch.only(i)
+		if err := w.send(ctx, &part, planned); err != nil {
+			w.counters.sent.Add(int64(events - i - 1))
+			w.counters.failed.Add(int64(events - i - 1))
 			return err
 		}
 	}
 	return nil
+}
+
+// refused names a line of a file that the target will never take.
+func (w *worker) refused(line int64, reason error) {
+	if w.options.Refused == nil || line == 0 {
+		return
+	}
+	if reason == nil {
+		reason = store.ErrRejected
+	}
+	w.options.Refused(line, reason)
 }
 
 func (w *worker) fail(ctx context.Context, err error, events int) {

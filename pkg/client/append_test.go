@@ -1,0 +1,173 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestAppendReadsAnswers(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		status  int
+		body    string
+		headers []string
+		want    event.Outcome
+		err     error
+		after   time.Duration
+	}{
+		"stored":                              {200, `{"status":"success","message":"…"}`, nil, event.Stored, nil, 0},
+		"stored before":                       {200, `{"status":"ignored","message":"…"}`, nil, event.Duplicate, nil, 0},
+		"members in another order":            {200, ` {"topic":"t", "status" : "ignored"}`, nil, event.Duplicate, nil, 0},
+		"invalid":                             {422, `{}`, nil, event.Rejected, nil, 0},
+		"too large":                           {413, ``, nil, event.Rejected, nil, 0},
+		"overloaded":                          {503, `{"type":"` + api.ProblemOverloaded + `"}`, []string{"Retry-After", "3"}, 0, store.ErrOverloaded, 3 * time.Second},
+		"unavailable":                         {503, `{"type":"` + api.ProblemUnavailable + `"}`, []string{"Retry-After", "1"}, 0, store.ErrUnavailable, time.Second},
+		"a proxy's 503 without a body":        {503, ``, nil, 0, store.ErrUnavailable, 0},
+		"a rate limit":                        {429, ``, []string{"Retry-After", "7"}, 0, store.ErrOverloaded, 7 * time.Second},
+		"a proxy without a server":            {502, `<html>`, nil, 0, store.ErrUnavailable, 0},
+		"a proxy that lost patience":          {504, ``, nil, 0, store.ErrUnavailable, 0},
+		"a request that came too slowly":      {408, ``, nil, 0, store.ErrUnavailable, 0},
+		"another program":                     {404, `not here`, nil, 0, store.ErrNotFound, 0},
+		"another program that says yes":       {200, `hello`, nil, 0, errAnswer, 0},
+		"a status that is none":               {200, `{"status":"maybe"}`, nil, 0, errAnswer, 0},
+		"an empty answer that says yes":       {200, ``, nil, 0, errAnswer, 0},
+		"an answer in chunks":                 {200, `{"status":"success","m":"` + strings.Repeat("x", 5000) + `"}`, []string{"Transfer-Encoding", "chunked"}, event.Stored, nil, 0},
+		"an answer without end":               {200, `{"status":"success","m":"` + strings.Repeat("x", 100_000) + `"}`, nil, 0, store.ErrUnavailable, 0},
+		"a fault of the server":               {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(AnswerError), 0},
+		"a redirect":                          {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(AnswerError), 0},
+		"accepted but not known to be stored": {202, `{"status":"queued"}`, nil, 0, new(AnswerError), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				for i := 0; i < len(row.headers); i += 2 {
+					w.Header().Set(row.headers[i], row.headers[i+1])
+				}
+				w.WriteHeader(row.status)
+				_, _ = io.WriteString(w, row.body)
+			})
+			outcomes, err := c.Append(t.Context(), []event.Event{someEvent("e")})
+			if row.err == nil {
+				if err != nil || len(outcomes) != 1 || outcomes[0] != row.want {
+					t.Errorf("got %v, %v", outcomes, err)
+				}
+				return
+			}
+			if _, answered := errors.AsType[*AnswerError](row.err); answered {
+				if got, ok := errors.AsType[*AnswerError](err); !ok || got.Status != row.status || store.Temporary(err) {
+					t.Errorf("got %v", err)
+				}
+			} else if !errors.Is(err, row.err) {
+				t.Errorf("got %v, want %v", err, row.err)
+			}
+			if got := store.RetryAfter(err, 0); got != row.after || outcomes != nil {
+				t.Errorf("wait %v, outcomes %v", got, outcomes)
+			}
+		})
+	}
+}
+
+func TestAppendSendsOneEventARequestInOrder(t *testing.T) {
+	t.Parallel()
+	var bodies []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, fmt.Sprintf("%s %s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.UserAgent(), body))
+		_, _ = fmt.Fprintf(w, `{"status":"%s","message":""}`, map[bool]string{true: "success", false: "ignored"}[len(bodies)%2 == 1])
+	}, func(o *Options) { o.UserAgent = "test/1"; o.URL += "/prefix/" })
+	got, err := c.Append(t.Context(), []event.Event{someEvent("a"), someEvent("b"), someEvent("a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]event.Outcome{event.Stored, event.Duplicate, event.Stored}, got); diff != "" {
+		t.Error(diff)
+	}
+	const head = `POST /prefix/publish application/json test/1 {"topic":"t","event_id":"`
+	const rest = `","timestamp":"2025-12-19T12:00:00Z","source":"s","payload":{"k":1.50}}`
+	if diff := cmp.Diff([]string{head + "a" + rest, head + "b" + rest, head + "a" + rest}, bodies); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := c.Append(t.Context(), nil); err != nil || len(got) != 0 || len(bodies) != 3 {
+		t.Errorf("of nothing: %v, %v", got, err)
+	}
+}
+
+func TestAppendOfSeveralFailsAsOne(t *testing.T) {
+	t.Parallel()
+	var count atomic.Int64
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if count.Add(1) == 2 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, `{"status":"success"}`)
+	})
+	got, err := c.Append(t.Context(), []event.Event{someEvent("a"), someEvent("b"), someEvent("c")})
+	if got != nil || !errors.Is(err, store.ErrUnavailable) || count.Load() != 2 {
+		t.Errorf("got %v, %v after %d requests", got, err, count.Load())
+	}
+}
+
+func TestAppendNeverSendsTwice(t *testing.T) {
+	t.Parallel()
+	var count atomic.Int64
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if count.Add(1) == 1 {
+			_, _ = io.WriteString(w, `{"status":"success"}`)
+			return
+		}
+		_, _ = io.ReadAll(r.Body)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = conn.Close() // taken, perhaps stored, never answered
+	})
+	for i := range 3 {
+		_, err := c.Append(t.Context(), []event.Event{someEvent("a")})
+		if i > 0 && (!errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached)) {
+			t.Errorf("attempt %d: %v", i, err)
+		}
+	}
+	if count.Load() != 3 {
+		t.Errorf("%d requests for 3 appends", count.Load())
+	}
+}
+
+func TestAppendTellsWhyAnEventIsRefused(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), `"event_id":"b"`) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, `{"detail":"odd","errors":[{"field":"topic","message":"is odd"}]}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"status":"success"}`)
+	})
+	var told []string
+	ctx := store.WithRejections(t.Context(), func(index int, reason error) {
+		told = append(told, fmt.Sprintf("%d: %v", index, reason))
+	})
+	got, err := c.Append(ctx, []event.Event{someEvent("a"), someEvent("b"), someEvent("c")})
+	if want := []event.Outcome{event.Stored, event.Rejected, event.Stored}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if want := []string{"1: server answered 422 Unprocessable Entity: odd [topic is odd]"}; !slices.Equal(told, want) {
+		t.Errorf("told %q", told)
+	}
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestAppendToNobody(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	c := clientOf(t, "http://"+listener.Addr().String())
+	_, err = c.Append(t.Context(), []event.Event{someEvent("a")})
+	var dial *net.OpError
+	reason := "can't reach http://" + listener.Addr().String() + ": connection refused"
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) || !errors.As(err, &dial) || dial.Op != "dial" {
+		t.Errorf("append: %v", err)
+	}
+	if err.Error() != "publish: "+reason {
+		t.Errorf("append says %v", err)
+	}
+	if _, err = c.Stats(t.Context()); !errors.Is(err, store.ErrUnavailable) || !errors.As(err, &dial) || err.Error() != "read stats: "+reason {
+		t.Errorf("stats: %v", err)
+	}
+	if err = c.Ready(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestRetryAfterForms(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"0": 0, "5": 5 * time.Second, "99999999": maxRetryAfter,
+		"Fri, 19 Dec 2025 12:00:30 GMT": 30 * time.Second,
+		"Fri, 19 Dec 2025 11:00:00 GMT": 0,
+		"":                              -1, "soon": -1, "-1": -1, "1.5": -1, "99999999999999999999": -1,
+	} {
+		got, ok := parseRetryAfter(text, now)
+		if ok != (want >= 0) || (ok && got != want) {
+			t.Errorf("%q: %v, %t", text, got, ok)
+		}
+	}
+}
+
+func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
+	t.Parallel()
+	unknown := &net.DNSError{Err: "no such host", Name: "h", Server: "192.0.2.53:53", IsNotFound: true}
+	for name, row := range map[string]struct {
+		reached bool
+		err     error
+		want    string
+	}{
+		"nobody listens":            {false, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "can't reach http://h: connection refused"},
+		"a name that is not known":  {false, &net.OpError{Op: "dial", Err: unknown}, "can't reach http://h: no such host"},
+		"a connection that is cut":  {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no answer from http://h: connection reset by peer"},
+		"one that is closed":        {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no answer from http://h: the connection was closed"},
+		"a server that takes long":  {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no answer from http://h: timed out"},
+		"what the library explains": {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no answer from http://h: bad certificate"},
+		"anything else":             {false, errors.New("odd"), "can't reach http://h: odd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := &LostError{Server: "http://h", Reached: row.reached, Err: row.err}
+			if err.Error() != row.want || !errors.Is(err, row.err) || !store.Temporary(err) || errors.Is(err, store.ErrNotReached) == row.reached {
+				t.Errorf("%v, expected %s", err, row.want)
+			}
+		})
+	}
+}
+
+func TestAnswerErrorNamesFaults(t *testing.T) {
+	t.Parallel()
+	err := answer{status: 422, body: []byte(`{"detail":"The query has invalid parameters.","errors":[{"field":"limit","message":"must be …"}]}`)}.err()
+	const want = "server answered 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
+	if err.Error() != want {
+		t.Errorf("got %q", err)
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"1", "", "Fri, 19 Dec 2025 12:00:30 GMT", "-5", "9e9"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if wait, _ := parseRetryAfter(text, time.Now()); wait < 0 || wait > maxRetryAfter {
+			t.Errorf("%q: %v", text, wait)
+		}
+	})
+}

@@ -1,0 +1,28 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestTellRejectionReachesWhoAsked(t *testing.T) {
+	t.Parallel()
+	reason := errors.New("too long")
+	store.TellRejection(t.Context(), 1, reason) // nobody asked
+	var got []int
+	ctx := store.WithRejections(t.Context(), func(index int, err error) {
+		if !errors.Is(err, reason) {
+			t.Errorf("told %v", err)
+		}
+		got = append(got, index)
+	})
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	store.TellRejection(inner, 2, reason)
+	if len(got) != 1 || got[0] != 2 {
+		t.Errorf("told of %v", got)
+	}
+}
