@@ -39,6 +39,7 @@ func (a *app) writeSample(s sample, opts statsOptions) error {
 		return writeJSON(a.out, s.totals)
 	case opts.topics:
 		t := topicsTable(s.topics, nil, 0, len(s.topics))
+		t.width = terminalWidth(a.out)
 		return t.write(a.out)
 	default:
 		t := totalsTable(s.totals)
@@ -176,6 +177,7 @@ func (s *screen) render(w io.Writer, now, before sample, opts statsOptions) erro
 			earlier = []store.TopicStats{}
 		}
 		t := topicsTable(now.topics, earlier, elapsed, s.room(len(now.topics)))
+		t.width = terminalWidth(s.out) // a line that the terminal breaks in two would not be taken back
 		return t.write(w)
 	case s.terminal:
 		t := totalsTable(now.totals)

@@ -19,7 +19,14 @@ type table struct {
 	// right has the indexes of the columns aligned right, as numbers are.
 	right []int
 	rows  [][]string
+	// width is how long a line may be; 0 shortens nothing. What is too long is
+	// taken from the first column, which has names, as far as that goes: the
+	// numbers behind it are what the table is for.
+	width int
 }
+
+// minNames is how far the column of names may be shortened.
+const minNames = 8
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
@@ -39,18 +46,38 @@ func (t *table) write(w io.Writer) error {
 			widths[i] = max(widths[i], uniseg.StringWidth(cell))
 		}
 	}
+	t.fit(widths)
 	var text strings.Builder
 	for _, row := range rows {
-		text.WriteString(strings.TrimRight(t.line(row, widths), " "))
+		line := strings.TrimRight(t.line(row, widths), " ")
+		if t.width > 0 {
+			line = shorten(line, t.width)
+		}
+		text.WriteString(line)
 		text.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
+// fit narrows the first column where the table is wider than it may be.
+func (t *table) fit(widths []int) {
+	total := -len(columnGap)
+	for _, width := range widths {
+		total += width + len(columnGap)
+	}
+	if t.width > 0 && total > t.width {
+		widths[0] = min(widths[0], max(minNames, widths[0]-(total-t.width)))
+	}
+}
+
+// columnGap parts columns.
+const columnGap = "  "
+
 func (t *table) line(row []string, widths []int) string {
 	padded := make([]string, len(row))
 	for i, cell := range row {
+		cell = shorten(cell, widths[i])
 		padding := strings.Repeat(" ", widths[i]-uniseg.StringWidth(cell))
 		padded[i] = cell + padding
 		for _, column := range t.right {
@@ -59,7 +86,7 @@ func (t *table) line(row []string, widths []int) string {
 			}
 		}
 	}
-	return strings.Join(padded, "  ")
+	return strings.Join(padded, columnGap)
 }
 
 // formatCount writes a number with thousands separators: 20,000.

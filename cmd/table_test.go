@@ -22,10 +22,14 @@ func TestTableAlignsItsColumns(t *testing.T) {
 			table{heading: []string{"TOPIC", "N"}, right: []int{1}, rows: [][]string{{"a", "10"}}},
 			"TOPIC   N\na      10\n",
 		},
-		"characters of several bytes":       {table{rows: [][]string{{"µ", "x"}, {"ab", "y"}}}, "µ   x\nab  y\n"},
-		"characters of two columns":         {table{rows: [][]string{{"事", "x"}, {"ab", "y"}}}, "事  x\nab  y\n"},
-		"no white space at the end":         {table{rows: [][]string{{"a", "long"}, {"b", ""}}}, "a  long\nb\n"},
-		"rows of different length are fine": {table{rows: [][]string{{"a"}, {"bb", "c"}}}, "a\nbb  c\n"},
+		"characters of several bytes":        {table{rows: [][]string{{"µ", "x"}, {"ab", "y"}}}, "µ   x\nab  y\n"},
+		"characters of two columns":          {table{rows: [][]string{{"事", "x"}, {"ab", "y"}}}, "事  x\nab  y\n"},
+		"no white space at the end":          {table{rows: [][]string{{"a", "long"}, {"b", ""}}}, "a  long\nb\n"},
+		"names too long for the terminal":    {table{width: 20, right: []int{1}, rows: [][]string{{"a_very_long_topic", "1,000"}, {"b", "2"}}}, "a_very_long_…  1,000\nb                  2\n"},
+		"names of characters of two columns": {table{width: 17, rows: [][]string{{"事事事事事事", "1,000"}, {"b", "2"}}}, "事事事事…   1,000\nb           2\n"},
+		"names that fit are not touched":     {table{width: 20, rows: [][]string{{"a_topic", "1,000"}}}, "a_topic  1,000\n"},
+		"a terminal with no room for it":     {table{width: 12, rows: [][]string{{"a_long_topic", "1,000"}}}, "a_long_…  1…\n"},
+		"rows of different length are fine":  {table{rows: [][]string{{"a"}, {"bb", "c"}}}, "a\nbb  c\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

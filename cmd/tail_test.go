@@ -204,6 +204,33 @@ func TestPayloadIsCutToTheTerminal(t *testing.T) {
 	}
 }
 
+func TestALongTopicLeavesRoomForTheOthers(t *testing.T) {
+	t.Parallel()
+	records := twoRecords()
+	records[0].Topic = strings.Repeat("t", 255)
+	for name, test := range map[string]struct {
+		json  bool
+		width int
+		want  bool // to be shortened
+	}{
+		"on a terminal":       {false, 100, true},
+		"in a pipe it is all": {false, 0, false},
+		"in JSON as well":     {true, 100, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := newEventPrinter(&out, test.json, test.width).print(records...); err != nil {
+				t.Fatal(err)
+			}
+			short := strings.Contains(out.String(), " "+strings.Repeat("t", maxColumn-1)+"…  ")
+			if short != test.want || strings.Contains(out.String(), records[0].Topic) == test.want || !strings.Contains(out.String(), records[1].ID) {
+				t.Errorf("wrote\n%s", &out)
+			}
+		})
+	}
+}
+
 func TestShortenKeepsWithinItsColumns(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -34,8 +34,8 @@ func newEventPrinter(out io.Writer, json bool, width int) *eventPrinter {
 func (p *eventPrinter) print(records ...store.Record) error {
 	p.buffer.Reset()
 	for _, r := range records {
-		for i, text := range []string{r.Topic, r.ID, r.Source} {
-			p.widths[i] = max(p.widths[i], uniseg.StringWidth(printable(text)))
+		for i, text := range p.names(r) {
+			p.widths[i] = max(p.widths[i], uniseg.StringWidth(text))
 		}
 	}
 	for _, r := range records {
@@ -58,13 +58,27 @@ func appendJSONLine(dst []byte, r store.Record) []byte {
 	return append(dst, "\"}\n"...)
 }
 
+// maxColumn is how wide a column of names gets on a terminal: a UUID fits. One
+// long topic would push all other lines, whose columns follow it, out of sight.
+const maxColumn = 40
+
+// names are the texts of an event's columns.
+func (p *eventPrinter) names(r store.Record) [3]string {
+	names := [3]string{printable(r.Topic), printable(r.ID), printable(r.Source)}
+	if p.width > 0 {
+		for i := range names {
+			names[i] = shorten(names[i], maxColumn)
+		}
+	}
+	return names
+}
+
 // line is an event for people: when it was stored, then what it is. Where the
 // line is bounded it is cut, which the payload at its end feels first.
 func (p *eventPrinter) line(r store.Record) string {
 	var line strings.Builder
 	line.WriteString(formatMoment(r.CreatedAt))
-	for i, text := range []string{r.Topic, r.ID, r.Source} {
-		text = printable(text)
+	for i, text := range p.names(r) {
 		line.WriteString("  " + text + strings.Repeat(" ", p.widths[i]-uniseg.StringWidth(text)))
 	}
 	line.WriteString("  " + printable(r.Payload))
