@@ -213,6 +213,8 @@ type notingReader struct {
 	err    error
 }
 
+// Read reads from the source. Its end is no failure: every answer has one, and a
+// decoder for which it comes too early says so itself.
 func (r *notingReader) Read(p []byte) (int, error) {
 	n, err := r.source.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -96,15 +97,33 @@ func (s *shared) end() error {
 }
 
 // Announce makes up for go test showing nothing of a package that passes: where
-// PostgreSQL is missing it writes one line to the standard error of the go
-// command that runs the test binary, saying what is left out and how to run it.
+// PostgreSQL or Redis is missing it writes one line to the standard error of the
+// go command that runs the test binary, saying what is left out and how to run it.
 // It does nothing where that is not possible, which is anywhere but on Linux and
 // when that is redirected to a file. One package calls it, in TestMain, so that
 // the line is there once.
 func Announce() {
-	if _, err := findPostgres(); errors.Is(err, errMissing) && os.Getenv(envServers) != "required" {
-		tellParent("eventagg: tests that need PostgreSQL or Redis are left out; scripts/test runs everything\n")
+	_, postgres := findPostgres()
+	_, redis := findRedis()
+	if line := announcement(postgres, redis); line != "" && os.Getenv(envServers) != "required" {
+		tellParent(line)
 	}
+}
+
+// announcement says what is left out where the servers' programs were looked for
+// with these errors; nothing where both are there.
+func announcement(postgres, redis error) string {
+	var missing []string
+	if errors.Is(postgres, errMissing) {
+		missing = append(missing, "PostgreSQL")
+	}
+	if errors.Is(redis, errMissing) {
+		missing = append(missing, "Redis")
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "eventagg: tests that need " + strings.Join(missing, " or ") + " are left out; scripts/test runs everything\n"
 }
 
 // unavailable ends a test that asked for a server that there is none of.

@@ -1,6 +1,7 @@
 package testdb
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -46,6 +47,26 @@ func TestMissingServers(t *testing.T) {
 		if !strings.Contains(r.skipped, test.skipped) || (r.skipped == "") != (test.skipped == "") ||
 			!strings.Contains(r.failed, test.failed) || (r.failed == "") != (test.failed == "") {
 			t.Errorf("%s: skipped with %q and failed with %q", test.name, r.skipped, r.failed)
+		}
+	}
+}
+
+func TestAnnouncementNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	missing, broken := fmt.Errorf("initdb: %w", errMissing), errors.New("broken")
+	for _, test := range []struct {
+		name            string
+		postgres, redis error
+		want            string
+	}{
+		{"nothing is missing", nil, nil, ""},
+		{"what is broken is no server that is missing", broken, broken, ""},
+		{"PostgreSQL alone", missing, nil, "need PostgreSQL are left out"},
+		{"Redis alone", nil, missing, "need Redis are left out"},
+		{"both", missing, missing, "need PostgreSQL or Redis are left out"},
+	} {
+		if got := announcement(test.postgres, test.redis); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
 }

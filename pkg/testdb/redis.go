@@ -58,9 +58,9 @@ func newRedis(options RedisOptions) (*redis, error) {
 	if supported != nil {
 		return nil, supported
 	}
-	program, err := exec.LookPath("redis-server")
+	program, err := findRedis()
 	if err != nil {
-		return nil, fmt.Errorf("redis-server: %w", errMissing)
+		return nil, err
 	}
 	s := &redis{program: program, password: rand.Text()}
 	if s.dir, err = newFolder("redis"); err != nil {
@@ -77,6 +77,14 @@ func newRedis(options RedisOptions) (*redis, error) {
 		return nil, errors.Join(err, s.remove())
 	}
 	return s, nil
+}
+
+func findRedis() (string, error) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return "", fmt.Errorf("redis-server: %w", errMissing)
+	}
+	return program, nil
 }
 
 func (s *redis) configuration(options RedisOptions) string {

@@ -17,7 +17,7 @@ func query(ctx context.Context, t *testing.T, address, statement string) (string
 	t.Helper()
 	bin, err := findPostgres()
 	if err != nil {
-		t.Skip(err)
+		unavailable(t, "PostgreSQL", err)
 	}
 	out, err := exec.CommandContext(ctx, bin+"/psql", "-XAtq", "-d", address, "-c", statement).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
