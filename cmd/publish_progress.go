@@ -131,7 +131,7 @@ func progressLine(now loadgen.Progress) string {
 		line += fmt.Sprintf(", %s failed", formatCount(now.Failed))
 	}
 	if left := now.Total - done(now); now.Total > 0 && rate > 0 {
-		line += fmt.Sprintf(", %s left", formatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
+		line += fmt.Sprintf(", %s left", loadgen.FormatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
 	}
 	return line
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/loadgen"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -64,7 +65,7 @@ func totalsTable(totals api.Stats) table {
 	t.add("stored", formatCount(totals.Unique))
 	t.add("duplicates", formatCount(totals.Duplicates), share(totals.Duplicates, totals.Received))
 	t.add("topics", formatCount(totals.Topics))
-	t.add("uptime", formatDuration(uptime(totals)))
+	t.add("uptime", loadgen.FormatDuration(uptime(totals)))
 	return t
 }
 

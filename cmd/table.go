@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/rivo/uniseg"
@@ -102,51 +101,5 @@ func formatRate(perSecond float64) string {
 		return fmt.Sprintf("%.1f/s", perSecond)
 	default:
 		return humanize.Comma(int64(math.Round(perSecond))) + "/s"
-	}
-}
-
-// formatDuration writes a duration with a unit and about three digits that
-// matter: "1.24 ms", "310 µs", "12.3 s", "2m05s".
-func formatDuration(d time.Duration) string {
-	if d < 0 {
-		return "-" + formatDuration(-d)
-	}
-	units := []struct {
-		name string
-		size time.Duration
-	}{{"ns", time.Nanosecond}, {"µs", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}}
-	for i, unit := range units {
-		// 999.6 ms reads "1.00 s", not "1000 ms".
-		limit := time.Minute - 50*time.Millisecond
-		if i+1 < len(units) {
-			limit = units[i+1].size - unit.size/2
-		}
-		if d < limit {
-			return threeDigits(float64(d)/float64(unit.size), unit.size > 1) + " " + unit.name
-		}
-	}
-	return formatLongDuration(d.Round(time.Second))
-}
-
-func formatLongDuration(d time.Duration) string {
-	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	switch {
-	case hours >= 24:
-		return fmt.Sprintf("%dd%02dh", hours/24, hours%24)
-	case hours > 0:
-		return fmt.Sprintf("%dh%02dm", hours, minutes)
-	default:
-		return fmt.Sprintf("%dm%02ds", minutes, seconds)
-	}
-}
-
-func threeDigits(x float64, fraction bool) string {
-	switch {
-	case !fraction || x >= 99.95:
-		return fmt.Sprintf("%.0f", x)
-	case x >= 9.995:
-		return fmt.Sprintf("%.1f", x)
-	default:
-		return fmt.Sprintf("%.2f", x)
 	}
 }

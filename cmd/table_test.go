@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -67,23 +66,11 @@ func TestTableLinesAreEquallyLong(t *testing.T) {
 func TestNumbersForPeople(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ got, want string }{
-		"a count":                    {formatCount(1234567), "1,234,567"},
-		"a negative count":           {formatCount(-1000), "-1,000"},
-		"a high rate":                {formatRate(18204.4), "18,204/s"},
-		"a low rate":                 {formatRate(0.25), "0.2/s"},
-		"a rate of no time":          {formatRate(1 / zero()), "-"},
-		"nothing":                    {formatDuration(0), "0 ns"},
-		"nanoseconds":                {formatDuration(999), "999 ns"},
-		"microseconds":               {formatDuration(310 * time.Microsecond), "310 µs"},
-		"milliseconds":               {formatDuration(1240 * time.Microsecond), "1.24 ms"},
-		"tens of milliseconds":       {formatDuration(12400 * time.Microsecond), "12.4 ms"},
-		"seconds":                    {formatDuration(12300 * time.Millisecond), "12.3 s"},
-		"minutes":                    {formatDuration(125 * time.Second), "2m05s"},
-		"hours":                      {formatDuration(3*time.Hour + 4*time.Minute), "3h04m"},
-		"days":                       {formatDuration(50 * time.Hour), "2d02h"},
-		"a negative duration":        {formatDuration(-time.Second), "-1.00 s"},
-		"almost a minute is rounded": {formatDuration(59999 * time.Millisecond), "1m00s"},
-		"almost a second is rounded": {formatDuration(999_999 * time.Microsecond), "1.00 s"},
+		"a count":           {formatCount(1234567), "1,234,567"},
+		"a negative count":  {formatCount(-1000), "-1,000"},
+		"a high rate":       {formatRate(18204.4), "18,204/s"},
+		"a low rate":        {formatRate(0.25), "0.2/s"},
+		"a rate of no time": {formatRate(1 / zero()), "-"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (c *Config) leaves() []leaf {
 		{key: "ingest.max_pending_bytes", help: "most bytes waiting in memory; beyond: 503", target: &c.Ingest.MaxPendingBytes, rule: upTo(1 << 36)},
 		{key: "ingest.flush_timeout", help: "time for one transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
 		{key: "broker.url", help: "queue in front of the database; not in this release, leave it empty", target: &c.Broker.URL, rule: noBroker, secret: true},
-		{key: "broker.ack", help: "what an answer means with a broker: durable or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
+		{key: "broker.ack", help: "what an answer means with a broker: durable or queued; without one it has no effect", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
 		{key: "log.level", help: "least level to log: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
 		{key: "log.format", help: "text or json", target: &c.Log.Format, rule: oneOf("text", "json")},
 		{key: "client.url", help: "base URL of the server to talk to", target: &c.Client.URL, rule: clientURL, secret: true},

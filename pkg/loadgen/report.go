@@ -135,13 +135,13 @@ func (r Report) rows() []row {
 	}
 	return append(
 		rows,
-		row{"elapsed", formatDuration(r.Elapsed), ""},
+		row{"elapsed", FormatDuration(r.Elapsed), ""},
 		row{"rate", humanize.Comma(int64(math.Round(r.Rate))), " events/s"},
-		row{"p50", formatDuration(r.Latency.P50), ""},
-		row{"p90", formatDuration(r.Latency.P90), ""},
-		row{"p99", formatDuration(r.Latency.P99), ""},
-		row{"p99.9", formatDuration(r.Latency.P999), ""},
-		row{"max", formatDuration(r.Latency.Max), ""},
+		row{"p50", FormatDuration(r.Latency.P50), ""},
+		row{"p90", FormatDuration(r.Latency.P90), ""},
+		row{"p99", FormatDuration(r.Latency.P99), ""},
+		row{"p99.9", FormatDuration(r.Latency.P999), ""},
+		row{"max", FormatDuration(r.Latency.Max), ""},
 	)
 }
 

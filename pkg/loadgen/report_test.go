@@ -93,20 +93,31 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestDurationsHaveThreeDigitsAndAUnit(t *testing.T) {
 	t.Parallel()
-	tests := map[time.Duration]string{
-		0:                         "0 µs",
-		999 * time.Microsecond:    "999 µs",
-		1004 * time.Microsecond:   "1.00 ms",
-		12345 * time.Microsecond:  "12.3 ms",
-		99960 * time.Microsecond:  "100 ms",
-		1500 * time.Millisecond:   "1.50 s",
-		75 * time.Second:          "75.0 s",
-		125400 * time.Millisecond: "2m5s",
+	tests := map[string]struct {
+		give time.Duration
+		want string
+	}{
+		"nothing":                    {0, "0 s"},
+		"nanoseconds":                {999, "999 ns"},
+		"microseconds":               {310 * time.Microsecond, "310 µs"},
+		"milliseconds":               {1240 * time.Microsecond, "1.24 ms"},
+		"tens of milliseconds":       {12345 * time.Microsecond, "12.3 ms"},
+		"a rounded digit more":       {99960 * time.Microsecond, "100 ms"},
+		"seconds":                    {12300 * time.Millisecond, "12.3 s"},
+		"minutes":                    {125 * time.Second, "2m05s"},
+		"hours":                      {3*time.Hour + 4*time.Minute, "3h04m"},
+		"days":                       {50 * time.Hour, "2d02h"},
+		"a negative duration":        {-time.Second, "-1.00 s"},
+		"almost a minute is rounded": {59999 * time.Millisecond, "1m00s"},
+		"almost a second is rounded": {999_999 * time.Microsecond, "1.00 s"},
 	}
-	for d, want := range tests {
-		if got := formatDuration(d); got != want {
-			t.Errorf("%v is %q, want %q", int64(d), got, want)
-		}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := FormatDuration(test.give); got != test.want {
+				t.Errorf("%v is %q, want %q", int64(test.give), got, test.want)
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 )
 
@@ -23,28 +22,51 @@ func (t *text) writeTo(out io.Writer) error {
 	return nil
 }
 
-// formatDuration writes three digits and a unit: 850 µs, 12.3 ms, 1.50 s; from
-// two minutes on, whole seconds: 2m5s.
-func formatDuration(d time.Duration) string {
+// FormatDuration writes a duration for people, with a unit and about three
+// digits that matter: "1.24 ms", "310 µs", "12.3 s", "2m05s".
+func FormatDuration(d time.Duration) string {
 	switch {
-	case d >= 2*time.Minute:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return threeDigits(d.Seconds()) + " s"
-	case d >= time.Millisecond:
-		return threeDigits(float64(d)/float64(time.Millisecond)) + " ms"
+	case d < 0:
+		return "-" + FormatDuration(-d)
+	case d == 0:
+		return "0 s"
+	}
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"ns", time.Nanosecond}, {"µs", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}}
+	for i, unit := range units {
+		// 999.6 ms reads "1.00 s", not "1000 ms".
+		limit := time.Minute - 50*time.Millisecond
+		if i+1 < len(units) {
+			limit = units[i+1].size - unit.size/2
+		}
+		if d < limit {
+			return threeDigits(float64(d)/float64(unit.size), unit.size > 1) + " " + unit.name
+		}
+	}
+	return formatLongDuration(d.Round(time.Second))
+}
+
+func formatLongDuration(d time.Duration) string {
+	hours, minutes, seconds := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case hours >= 24:
+		return fmt.Sprintf("%dd%02dh", hours/24, hours%24)
+	case hours > 0:
+		return fmt.Sprintf("%dh%02dm", hours, minutes)
 	default:
-		return strconv.FormatInt(d.Microseconds(), 10) + " µs"
+		return fmt.Sprintf("%dm%02ds", minutes, seconds)
 	}
 }
 
-func threeDigits(value float64) string {
+func threeDigits(x float64, fraction bool) string {
 	switch {
-	case value >= 99.95:
-		return strconv.FormatFloat(value, 'f', 0, 64)
-	case value >= 9.995:
-		return strconv.FormatFloat(value, 'f', 1, 64)
+	case !fraction || x >= 99.95:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 9.995:
+		return fmt.Sprintf("%.1f", x)
 	default:
-		return strconv.FormatFloat(value, 'f', 2, 64)
+		return fmt.Sprintf("%.2f", x)
 	}
 }
