@@ -130,7 +130,7 @@ func (e *LostError) Unwrap() []error {
 // cause is why a connection failed, without the requests, addresses and system
 // calls that the standard library puts before it.
 func cause(err error) string {
-	if late := (net.Error)(nil); errors.As(err, &late) && late.Timeout() {
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return "timed out"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -44,7 +44,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.logRequest(c, id, begin, err)
 		if broken {
-			panic(http.ErrAbortHandler) // net/http's way to say it; it logs nothing of this one
+			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to say it; it logs nothing of this one
 		}
 		return nil
 	}
