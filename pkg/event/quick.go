@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -251,7 +252,7 @@ func (q *quick) string() (escaped, ok bool) {
 			return escaped, ascii || utf8.Valid(q.data[from:q.at])
 		case c == '\\':
 			escaped = true
-			if bytes.IndexByte([]byte(`"\/bfnrt`), q.peek()) < 0 {
+			if strings.IndexByte(`"\/bfnrt`, q.peek()) < 0 {
 				return escaped, false
 			}
 			q.at++
