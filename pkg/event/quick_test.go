@@ -7,7 +7,9 @@ import (
 )
 
 // sameAsCareful holds what quick takes against the careful decoder.
-func sameAsCareful(t interface{ Fatalf(format string, args ...any) }, data []byte) (taken bool) {
+func sameAsCareful(t interface {
+	Fatalf(format string, args ...any)
+}, data []byte) (taken bool) {
 	var q quick
 	got, end, ok := q.event(data)
 	if !ok {
