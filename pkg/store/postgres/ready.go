@@ -22,9 +22,10 @@ func (r *readiness) columns() []any {
 // suits says what keeps the database from being used, with or without tables.
 func (r *readiness) suits() error {
 	switch {
-	case r.encoding != "UTF8":
-		// Under another encoding the server refuses or converts characters, and
-		// SQL_ASCII lets anybody store what is no UTF-8.
+	case r.encoding != "UTF8" && r.encoding != "SQL_ASCII":
+		// Under another encoding the server refuses or converts characters.
+		// SQL_ASCII, what initdb makes where LANG is not set, takes every byte as
+		// it is; that it is UTF-8 the decoder has seen to.
 		return fmt.Errorf("the database has the encoding %s, and events are UTF-8; "+
 			"make one with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: %w", r.encoding, store.ErrUnavailable)
 	case r.standby:

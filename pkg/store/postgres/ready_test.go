@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
@@ -30,7 +31,8 @@ func TestReadiness(t *testing.T) {
 		{"a standby takes no writes", readiness{encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
 		{"a session that only reads", readiness{encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
 		{"an encoding that lacks characters", readiness{encoding: "LATIN1", migrated: true}, "has the encoding LATIN1"},
-		{"the wrong encoding is told before the missing tables", readiness{encoding: "SQL_ASCII"}, "ENCODING 'UTF8'"},
+		{"the wrong encoding is told before the missing tables", readiness{encoding: "LATIN1"}, "ENCODING 'UTF8'"},
+		{"an encoding that takes every byte", readiness{encoding: "SQL_ASCII", migrated: true}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -71,6 +73,38 @@ func changed(t *testing.T, address string, change func(*url.URL)) string {
 	}
 	change(parsed)
 	return parsed.String()
+}
+
+// TestSQLASCIIKeepsEveryText: initdb makes such databases where LANG is not set.
+func TestSQLASCIIKeepsEveryText(t *testing.T) {
+	t.Parallel()
+	own := testdb.Postgres(t)
+	var name string
+	ascii := changed(t, own, func(u *url.URL) {
+		name = strings.TrimPrefix(u.Path, "/") + "_ascii"
+		u.Path = "/" + name
+	})
+	quoted := pgx.Identifier{name}.Sanitize()
+	execAt(t, own, "CREATE DATABASE "+quoted+" ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() { execAt(t, own, "DROP DATABASE "+quoted+" WITH (FORCE)") })
+	if _, err := Migrate(t.Context(), ascii); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{URL: ascii})
+	for _, seed := range eventtest.Seeds() {
+		want, err := event.Decode([]byte(seed))
+		if err != nil {
+			continue
+		}
+		outcomes, err := s.Append(t.Context(), []event.Event{want})
+		if err != nil {
+			t.Fatalf("%s: %v", seed, err)
+		}
+		got, err := s.Event(t.Context(), want.Key())
+		if err != nil || outcomes[0] == event.Stored && got.Event != want {
+			t.Errorf("%s came back as %+v, %v", seed, got, err)
+		}
+	}
 }
 
 // TestOtherEncodingIsRefused offers a database that can't keep every text.
