@@ -37,13 +37,27 @@ const keptBytes = 64 << 10
 
 // Decode is [Decode] with the Decoder's memory.
 func (d *Decoder) Decode(data []byte) (Event, error) {
-	if cap(d.quick.text) > keptBytes {
-		d.quick.text = nil
-	}
+	defer d.shrink()
 	if e, end, ok := d.quick.event(data); ok && len(bytes.TrimLeft(data[end:], " \t\r\n")) == 0 {
 		return e, nil
 	}
 	return d.careful(data)
+}
+
+// shrink gives working memory back after a large event.
+func (d *Decoder) shrink() {
+	if cap(d.text) > keptBytes {
+		d.text = nil
+	}
+	if cap(d.quick.text) > keptBytes {
+		d.quick.text = nil
+	}
+}
+
+// restart lets the decoder for members read data.
+func (d *Decoder) restart(data []byte) {
+	d.input = *bytes.NewBuffer(data)
+	d.members.Reset(&d.input, d.lenient)
 }
 
 // careful decodes what is written in an uncommon way, and words every fault.
@@ -53,9 +67,6 @@ func (d *Decoder) careful(data []byte) (Event, error) {
 	if err != nil {
 		found.add(fieldBody, err.Error())
 		return Event{}, found.err()
-	}
-	if cap(d.text) > keptBytes {
-		d.text = nil
 	}
 	d.text = d.text[:0]
 	topic := d.unquote(&found, fieldTopic, raw.topic)

@@ -10,14 +10,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// appendPayload checks the text of one JSON value by the rules of a payload and
-// appends it without insignificant white space. It stops at the first fault: a
-// payload that is broken in one place can rarely be read beyond it.
+// appendPayload checks the text of a payload and appends it without
+// insignificant white space.
 func (d *Decoder) appendPayload(dst []byte, raw jsontext.Value) ([]byte, error) {
 	if raw.Kind() != '{' {
 		return dst, errObject
 	}
-	if err := d.walk(raw); err != nil {
+	return d.AppendValue(dst, raw, 0)
+}
+
+// AppendValue checks the text of one JSON value of any kind by the rules of a
+// payload and appends it to dst without insignificant white space. The value is
+// to lie so many levels deep in the payload; 0 is the payload itself. It is for
+// packages that make a payload out of parts.
+//
+// The error is worded to follow a field's name. It is about the first fault: a
+// value that is broken in one place can rarely be read beyond it.
+func (d *Decoder) AppendValue(dst []byte, raw jsontext.Value, level int) ([]byte, error) {
+	if err := d.walk(raw, level); err != nil {
 		return dst, err
 	}
 	if !hasSpace(raw) {
@@ -33,13 +43,13 @@ var (
 	errNUL       = errors.New("must not contain the character U+0000")
 	errDuplicate = errors.New("must not have the same member name twice in one object")
 	errText      = errors.New("must be valid UTF-8 without lone surrogates")
-	errSecond    = errors.New("must end after the JSON object")
+	errSecond    = errors.New("must end after the JSON value")
 	errDigits    = fmt.Errorf("must not have a number of more than %d digits written out in full", MaxNumberDigits)
 )
 
-// walk reads the value once, token by token. The decoder itself refuses
-// duplicate names, invalid UTF-8 and lone surrogates.
-func (d *Decoder) walk(raw jsontext.Value) error {
+// walk reads a value that lies so many levels deep, once, token by token. The
+// decoder itself refuses duplicate names, invalid UTF-8 and lone surrogates.
+func (d *Decoder) walk(raw jsontext.Value, level int) error {
 	d.input = *bytes.NewBuffer(raw)
 	dec := d.payload
 	dec.Reset(&d.input)
@@ -65,17 +75,23 @@ func (d *Decoder) walk(raw jsontext.Value) error {
 			if _, err := dec.ReadToken(); err != nil {
 				return payloadFault(raw, err)
 			}
-			switch depth := dec.StackDepth(); {
-			case depth > MaxPayloadDepth:
+			if level+dec.StackDepth() > MaxPayloadDepth {
 				return errDepth
-			case depth == 0: // the object has ended; a decoder would go on with a second one
-				if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-					return errSecond
-				}
-				return nil
 			}
 		}
+		if dec.StackDepth() == 0 { // the value has ended
+			return last(dec)
+		}
 	}
+}
+
+// last makes sure that nothing follows; a decoder would go on with a second
+// value.
+func last(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errSecond
+	}
+	return nil
 }
 
 // payloadFault words what stopped the walk. The decoder has one error for

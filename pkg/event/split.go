@@ -45,54 +45,61 @@ var (
 	errTrailing  = errors.New("must end after the JSON object")
 )
 
-// split cuts the text of an object into its members without looking into them:
-// faults inside a member are that member's, and don't end the search for more.
-// The members are parts of data.
+// split finds the members of an event. They are parts of data; a member that
+// is there twice is a fault, and the first one counts.
 func (d *Decoder) split(found *faults, data []byte) (members, error) {
 	var m members
-	d.input = *bytes.NewBuffer(data)
+	err := d.Members(data, func(name, value jsontext.Value) {
+		slot, field := m.slot(name)
+		switch {
+		case slot == nil:
+		case *slot != nil:
+			found.add(field, "must not be there twice")
+		default:
+			*slot = value
+		}
+	})
+	return m, err
+}
+
+// Members cuts the text of one JSON object into its members and hands over each
+// one's name, which is a JSON string, and value, both as they are written.
+// Faults inside a member, duplicate names among them, are left to the caller, so
+// that they don't end the search for more. An error is about the text as a whole
+// and worded to follow "body".
+//
+// Name and value are parts of data.
+func (d *Decoder) Members(data []byte, member func(name, value jsontext.Value)) error {
+	d.restart(data)
 	dec := d.members
-	dec.Reset(&d.input, d.lenient)
 	switch dec.PeekKind() {
 	case '{':
 	case jsontext.KindInvalid:
-		return m, firstFault(dec)
+		return firstFault(dec)
 	default:
-		return m, errNotObject
+		return errNotObject
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return m, badJSON(err)
+		return badJSON(err)
 	}
 	for dec.PeekKind() != '}' {
-		if err := m.read(found, dec); err != nil {
-			return m, badJSON(err)
+		name, err := dec.ReadValue()
+		if err != nil {
+			return badJSON(err)
 		}
+		value, err := dec.ReadValue()
+		if err != nil {
+			return badJSON(err)
+		}
+		member(name, value)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return m, badJSON(err)
+		return badJSON(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return m, errTrailing
+		return errTrailing
 	}
-	return m, nil
-}
-
-// read takes one member, name and value.
-func (m *members) read(found *faults, dec *jsontext.Decoder) error {
-	name, err := dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	slot, field := m.slot(name)
-	if slot != nil && *slot != nil {
-		found.add(field, "must not be there twice")
-		slot = nil
-	}
-	if slot == nil {
-		return dec.SkipValue()
-	}
-	*slot, err = dec.ReadValue()
-	return err
+	return nil
 }
 
 // firstFault says why there is no first token.

@@ -51,18 +51,33 @@ func (e Event) Validate() error {
 
 // checkText applies the rule that topic, event_id and source share.
 func checkText(found *faults, field, value string, maxBytes int) {
+	*found = CheckText(*found, field, value, maxBytes)
+}
+
+// CheckText appends to found what is wrong with a text that identifies an event,
+// as topic, event_id and source do: its length, white space alone, and what
+// [CheckCharacters] finds. It is for packages that read such a text from another
+// format, under another name.
+func CheckText(found []Fault, field, value string, maxBytes int) []Fault {
 	if len(value) > maxBytes {
-		found.add(field, fmt.Sprintf("must be at most %d bytes of UTF-8, has %d", maxBytes, len(value)))
+		found = append(found, Fault{field, fmt.Sprintf("must be at most %d bytes of UTF-8, has %d", maxBytes, len(value))})
 	}
 	if strings.TrimFunc(value, unicode.IsSpace) == "" {
-		found.add(field, "must not be empty or only white space")
+		found = append(found, Fault{field, "must not be empty or only white space"})
 	}
+	return CheckCharacters(found, field, value)
+}
+
+// CheckCharacters appends to found what is wrong with the characters of a text:
+// broken UTF-8 and control characters, those of C1 included.
+func CheckCharacters(found []Fault, field, value string) []Fault {
 	if !utf8.ValidString(value) {
-		found.add(field, "must be valid UTF-8")
+		found = append(found, Fault{field, "must be valid UTF-8"})
 	}
 	if strings.ContainsFunc(value, unicode.IsControl) {
-		found.add(field, "must not contain control characters")
+		found = append(found, Fault{field, "must not contain control characters"})
 	}
+	return found
 }
 
 func checkTimestamp(found *faults, t time.Time) {

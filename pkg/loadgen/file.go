@@ -78,7 +78,7 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	if o.Remember {
 		f.known = newMemory()
 	}
-	go f.pump(newLineReader(in, o.MaxLineBytes))
+	go f.pump(event.NewLineReader(in, o.MaxLineBytes))
 	return f, nil
 }
 
@@ -93,17 +93,17 @@ const (
 
 // pump reads and decodes in a goroutine of its own, since reading from a
 // terminal or a pipe can't be interrupted and workers must be.
-func (f *File) pump(lines *lineReader) {
+func (f *File) pump(lines *event.LineReader) {
 	defer close(f.chunks)
 	for {
 		var chunk []parsedLine
-		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.waiting(); {
-			text, err := lines.next()
-			line := parsedLine{number: lines.number, err: err}
+		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.Waiting(); {
+			text, err := lines.Next()
+			line := parsedLine{number: lines.Number(), err: err}
 			switch {
 			case err == nil:
 				line.event, line.err = event.Decode(text)
-			case !errors.Is(err, errLongLine):
+			case !errors.Is(err, event.ErrLongLine):
 				line.end = true
 			}
 			chunk = append(chunk, line)

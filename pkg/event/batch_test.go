@@ -1,0 +1,163 @@
+package event_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// decodeBatch returns what a batch holds, an event's ID or the fields of its
+// faults each.
+func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
+	got := []string{}
+	err := event.NewDecoder().DecodeBatch([]byte(text), event.Batch{
+		MaxEvents: maxEvents, MaxEventBytes: maxEventBytes,
+		Each: func(e event.Event, err error) {
+			if err == nil {
+				got = append(got, e.ID)
+				return
+			}
+			fields := make([]string, 0, 5)
+			for _, fault := range faults(err) {
+				field, _, _ := strings.Cut(fault, " ")
+				fields = append(fields, field)
+			}
+			got = append(got, "!"+strings.Join(fields, ","))
+		},
+	})
+	return got, err
+}
+
+func named(id string) string { return text("event_id", `"`+id+`"`) }
+
+func TestDecodeBatch(t *testing.T) {
+	t.Parallel()
+	a, b := named("a"), named("b")
+	long := text("event_id", `"l"`, "payload", `{"k":"`+strings.Repeat("x", 2000)+`"}`)
+	for name, row := range map[string]struct {
+		text string
+		want []string
+	}{
+		"an array":                           {"[" + a + "," + b + "]", []string{"a", "b"}},
+		"an empty array":                     {" [ ] ", []string{}},
+		"an object around an array":          {`{"events":[` + a + "," + b + "]}", []string{"a", "b"}},
+		"an empty one":                       {` { "events" : [ ] } `, []string{}},
+		"its name written with an escape":    {`{"\u0065vents":[` + a + `]}`, []string{"a"}},
+		"white space wherever it may be":     {"\t[\n " + a + " \r,\n" + b + "\n] \n", []string{"a", "b"}},
+		"an event in an uncommon form":       {`[{"x":[1,{}],` + a[1:] + "," + b + "]", []string{"a", "b"}},
+		"an invalid one beside valid ones":   {"[" + a + `,{"topic":""},` + b + "]", []string{"a", "!topic,event_id,timestamp,source,payload", "b"}},
+		"what is no object":                  {"[1,[" + a + `],"x",null,` + b + "]", []string{"!body", "!body", "!body", "!body", "b"}},
+		"a payload with a name twice":        {"[" + text("payload", `{"a":1,"a":2}`) + "," + b + "]", []string{"!payload", "b"}},
+		"a lone surrogate":                   {"[" + text("payload", `{"a":"\ud800"}`) + "," + b + "]", []string{"!payload", "b"}},
+		"broken UTF-8":                       {"[" + text("source", "\"\xff\"") + "," + b + "]", []string{"!source", "b"}},
+		"one that is too long, among others": {"[" + a + "," + long + "," + b + "]", []string{"a", "!body", "b"}},
+		"the same event twice":               {"[" + a + "," + a + "]", []string{"a", "a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := decodeBatch(row.text, 5, 1000)
+			if err != nil || !cmp.Equal(got, row.want) {
+				t.Errorf("%s: got %q, %v, want %q", row.text, got, err, row.want)
+			}
+		})
+	}
+}
+
+func TestDecodeBatchRefuses(t *testing.T) {
+	t.Parallel()
+	a := named("a")
+	for name, row := range map[string]struct {
+		text string
+		want string
+	}{
+		"a single event":                      {a, "is no batch"},
+		"an event that has events":            {`{"events":[` + a + `],"topic":"t"}`, "is no batch"},
+		"events that are none":                {`{"events":{}}`, "is no batch"},
+		"another name":                        {`{"event":[]}`, "is no batch"},
+		"an empty object":                     {`{}`, "is no batch"},
+		"nothing":                             {"", "is no batch"},
+		"a string":                            {`"[]"`, "is no batch"},
+		"too many":                            {"[" + strings.Repeat(a+",", 5) + a + "]", "has too many events: at most 5 are taken"},
+		"no end":                              {"[" + a, "it ends too early"},
+		"no end of the object":                {`{"events":[` + a + "]", "it ends too early"},
+		"an event that has none":              {"[" + a[:20], "is not valid JSON"},
+		"a comma before the end":              {"[" + a + ",]", "is not valid JSON"},
+		"a comma alone":                       {"[,]", "is not valid JSON"},
+		"no comma":                            {"[" + a + " " + a + "]", fmt.Sprintf("comma or the end of the array at byte %d", len(a)+2)},
+		"what follows the array":              {"[" + a + "]" + a, "must end after the batch"},
+		"what follows the object":             {`{"events":[]}{}`, "must end after the batch"},
+		"another bracket at the object's end": {`{"events":[]]`, "must follow a comma at byte 12"},
+		"broken syntax, by its place":         {"[" + a + ", {x}]", fmt.Sprintf("at byte %d", len(a)+4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := decodeBatch(row.text, 5, 1000)
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("%s: got %v, want %q", row.text, err, row.want)
+			}
+		})
+	}
+}
+
+// TestBatchEqualsSingles: an event means the same alone and in a batch,
+// whatever its neighbours are.
+func TestBatchEqualsSingles(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.SliceOfN(rapid.SampledFrom([]string{
+			named("a"), text("payload", `{ "k" : 1.50 }`), text("topic", `"é"`), text("timestamp", `"never"`), `{}`, "7", `{"x":1}`,
+		}), 0, 8).Draw(t, "events")
+		sameInBatch(t, []byte("["+strings.Join(texts, rapid.SampledFrom([]string{",", " ,\n"}).Draw(t, "comma"))+"]"), texts)
+	})
+}
+
+func sameInBatch(t interface {
+	Fatalf(format string, args ...any)
+}, batch []byte, texts []string) {
+	at := 0
+	err := event.NewDecoder().DecodeBatch(batch, event.Batch{
+		MaxEvents: len(texts) + 1, MaxEventBytes: 1 << 20,
+		Each: func(got event.Event, err error) {
+			want, errWant := event.Decode([]byte(texts[at]))
+			if got != want || fmt.Sprint(err) != fmt.Sprint(errWant) {
+				t.Fatalf("%s is %+v, %v in a batch, and %+v, %v alone", texts[at], got, err, want, errWant)
+			}
+			at++
+		},
+	})
+	if err != nil || at != len(texts) {
+		t.Fatalf("%s: %d of %d events, %v", batch, at, len(texts), err)
+	}
+}
+
+// FuzzDecodeBatch: what a batch gives is valid, and a text that is an event
+// means the same inside one.
+func FuzzDecodeBatch(f *testing.F) {
+	f.Add([]byte("[" + named("a") + ", {}, 1]"))
+	f.Add([]byte(`{"events":[` + named("a") + `]}`))
+	f.Add([]byte(named("a")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		err := event.NewDecoder().DecodeBatch(data, event.Batch{MaxEvents: 100, MaxEventBytes: 1 << 20, Each: func(e event.Event, err error) {
+			if err == nil {
+				err = e.Validate()
+			} else if len(faults(err)) > 0 {
+				err = nil
+			}
+			if err != nil {
+				t.Fatalf("%s gives %+v, %v", data, e, err)
+			}
+		}})
+		if err != nil && !errors.Is(err, event.ErrNoBatch) && !errors.Is(err, event.ErrManyEvents) && len(faults(err)) == 0 {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if _, err := event.Decode(data); err == nil {
+			sameInBatch(t, append(append([]byte("["), data...), ']'), []string{string(data)})
+		}
+	})
+}
