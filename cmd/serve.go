@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -64,6 +66,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 // runServe serves until ctx ends, and then returns errServed.
 func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	log := newLogger(a.errOut, opts.config.Log)
+	limitMemory(opts.config)
 	service, err := a.openService(ctx, opts, log)
 	switch {
 	case errors.Is(err, context.Canceled): // asked to stop before it was open
@@ -132,7 +135,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	})
 	s.server = server.New(server.Options{
 		Appender: appender, Store: events, Logger: log, Version: a.version, Now: time.Now,
-		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents,
+		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
 	s.open.push("HTTP server", func(ctx context.Context) error {
@@ -149,6 +152,16 @@ func explainShutdown(err error, grace time.Duration) error {
 	}
 	return withHint(err, "Requests were still under way after http.shutdown_timeout (%s). "+
 		"They were not answered, so their senders send them again.", grace)
+}
+
+// limitMemory makes the garbage collector work harder when memory comes near
+// what the bounds on bodies and queue add up to; without it the heap may grow
+// to twice of what is in use. GOMEMLIMIT says otherwise.
+func limitMemory(c config.Config) {
+	const base = 48 << 20                          // connections, statements, the program itself
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
+		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes))
+	}
 }
 
 func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {

@@ -21,8 +21,11 @@ const (
 
 // Media types.
 const (
-	TypeJSON    = "application/json"
-	TypeProblem = "application/problem+json"
+	TypeJSON        = "application/json"
+	TypeLines       = "application/x-ndjson"
+	TypeCloudEvent  = "application/cloudevents+json"
+	TypeCloudEvents = "application/cloudevents-batch+json"
+	TypeProblem     = "application/problem+json"
 )
 
 // What Problem.Type may be. Two of the named ones tell apart what a client waits
@@ -39,6 +42,7 @@ const (
 const (
 	StatusSuccess = "success"
 	StatusIgnored = "ignored"
+	StatusInvalid = "invalid" // within a batch
 )
 
 // Published answers POST /publish with one event.
@@ -49,6 +53,32 @@ type Published struct {
 	Message string `json:"message"`
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
+}
+
+// Batch answers POST /publish with several events. Received is Success plus
+// Ignored.
+type Batch struct {
+	Received int64 `json:"received"`
+	Success  int64 `json:"success"`
+	Ignored  int64 `json:"ignored"`
+	Invalid  int64 `json:"invalid"`
+	// Results has one for each event in the order sent; those of invalid
+	// events only, each with its place, where the client prefers a minimal
+	// answer or the events came as lines.
+	Results []Result `json:"results"`
+	// ErrorsTruncated says that more lines were invalid than Results has.
+	ErrorsTruncated bool `json:"errors_truncated,omitempty"`
+}
+
+// Result is what became of one event of a batch.
+type Result struct {
+	// Index is the event's place in the batch from 0, Line its line from 1,
+	// where Results has invalid events only.
+	Index *int64 `json:"index,omitempty"`
+	Line  *int64 `json:"line,omitempty"`
+	// Status is "success", "ignored" or "invalid".
+	Status string        `json:"status"`
+	Errors []event.Fault `json:"errors,omitempty"`
 }
 
 // Problem is an error answer by RFC 9457, "Problem Details for HTTP APIs".
@@ -62,6 +92,9 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors has every fault of an invalid event or parameter.
 	Errors []event.Fault `json:"errors,omitempty"`
+	// CommittedLines is, where reading lines ended early, how many of them
+	// from the first on are dealt with: stored, known before, or invalid.
+	CommittedLines *int64 `json:"committed_lines,omitempty"`
 }
 
 // Stats answers GET /stats. Received is always Unique plus Duplicates.

@@ -24,8 +24,10 @@ type HTTP struct {
 	MaxBodyBytes int64
 	// MaxEventBytes bounds one event.
 	MaxEventBytes int64
-	// MaxBatchEvents bounds the events of one request.
+	// MaxBatchEvents bounds the events of one array.
 	MaxBatchEvents int
+	// MaxBufferedBytes bounds the bodies of all requests in memory.
+	MaxBufferedBytes int64
 	// ReadHeaderTimeout, ReadTimeout and IdleTimeout cut off slow or silent
 	// connections.
 	ReadHeaderTimeout time.Duration
@@ -89,6 +91,7 @@ func Default() Config {
 			MaxBodyBytes:      16 << 20,
 			MaxEventBytes:     1 << 20,
 			MaxBatchEvents:    10_000,
+			MaxBufferedBytes:  32 << 20,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       20 * time.Second, // below ShutdownTimeout, so that a slow upload cannot outlast a shutdown
 			IdleTimeout:       2 * time.Minute,

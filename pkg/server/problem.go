@@ -102,6 +102,10 @@ func (s *Server) answerError(err error, c echo.Context) {
 	if refused := (*requestError)(nil); errors.As(err, &refused) && refused.header != "" {
 		header.Set(refused.header, refused.value)
 	}
+	if partial := (*partialError)(nil); errors.As(err, &partial) {
+		problem.CommittedLines = &partial.committed
+		problem.Detail += " The first " + strconv.FormatInt(partial.committed, 10) + " lines are committed."
+	}
 	if problem.Status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter(err))
 	}

@@ -5,77 +5,213 @@ import (
 	"context"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/cloudevents"
 )
 
 // publishing is what one POST /publish works with. It is used again for others.
 type publishing struct {
 	decoder *event.Decoder
+	cloud   *cloudevents.Decoder
 	body    []byte
 	answer  []byte
-	events  [1]event.Event
+	events  []event.Event
+	invalid []invalidEvent
+
+	budget  *budget
+	charged int64
+	room    int64      // charged for the body
+	packed  *dryReader // the body as it comes
+	close   func()
 }
 
-func newPublishing() any { return &publishing{decoder: event.NewDecoder()} }
+func (s *Server) newPublishing() any {
+	return &publishing{
+		decoder: event.NewDecoder(), cloud: cloudevents.NewDecoder(), budget: &s.budget,
+		packed: &dryReader{limit: s.options.MaxBodyBytes + 64<<10}, // what can't be packed grows a little
+	}
+}
 
-// keepBytes is how large a buffer may be to be kept for the next request. Most
-// events are far smaller; the rare large one must not be held for ever.
-const keepBytes = 64 << 10
+// What a publishing may keep for the next request. Most events are small; the
+// rare large ones must not be held for ever.
+const (
+	keepBytes  = 16 << 10
+	keepEvents = 64
+)
 
-// publish takes one event. It answers 2xx only once the event is committed.
+// charge puts n more bytes on the budget, until the request is answered.
+func (p *publishing) charge(n int64) error {
+	if err := p.budget.reserve(n); err != nil {
+		return err
+	}
+	p.charged += n
+	return nil
+}
+
+// chargeBody puts a body of size bytes on the budget, but for what is there
+// already.
+func (p *publishing) chargeBody(size int64) error {
+	if size <= max(p.room, freeBytes) {
+		return nil
+	}
+	if err := p.charge(size - p.room); err != nil {
+		return err
+	}
+	p.room = size
+	return nil
+}
+
+// grow makes room in the body, for limit bytes at most.
+func (p *publishing) grow(limit int64) error {
+	const least = 1 << 10
+	size := min(max(least, 2*int64(cap(p.body))), max(limit, least))
+	if err := p.chargeBody(size); err != nil {
+		return err
+	}
+	grown := make([]byte, len(p.body), size)
+	copy(grown, p.body)
+	p.body = grown
+	return nil
+}
+
+// dropBody lets go of a large body that is decoded. It stays on the budget for
+// the events that were made from it.
+func (p *publishing) dropBody() {
+	if cap(p.body) > keepBytes {
+		p.body = nil
+	}
+}
+
+// recycle makes p ready for another request.
+func (s *Server) recycle(p *publishing) {
+	if p.close != nil {
+		p.close()
+		p.close = nil
+	}
+	p.packed.in = nil
+	p.budget.release(p.charged)
+	p.charged, p.room = 0, 0
+	p.dropBody()
+	if cap(p.answer) > keepBytes {
+		p.answer = nil
+	}
+	if cap(p.events) > keepEvents {
+		p.events = nil
+	}
+	clear(p.events[:cap(p.events)])
+	p.invalid = nil
+	s.work.Put(p)
+}
+
+// publish takes events in any of the forms. It answers 2xx only once those that
+// it counts as stored or ignored are committed.
 func (s *Server) publish(c echo.Context) error {
 	r := c.Request()
-	if err := checkHead(r.Header); err != nil {
-		return err
-	}
-	p := s.work.Get().(*publishing)
-	err := s.publishOne(c, p)
-	if cap(p.body) <= keepBytes {
-		p.events[0] = event.Event{}
-		s.work.Put(p)
-	}
-	return err
-}
-
-func (s *Server) publishOne(c echo.Context, p *publishing) error {
-	r := c.Request()
-	limit := min(s.options.MaxEventBytes, s.options.MaxBodyBytes)
-	var err error
-	if p.body, err = readBody(p.body[:0], r.Body, r.ContentLength, limit); err != nil {
-		return err
-	}
-	if p.events[0], err = p.decoder.Decode(p.body); err != nil {
-		return decodeError(p.body, err)
-	}
-	// The request's context ends when the client closes its half of the
-	// connection, and a client may do so and wait for the answer. The appender
-	// bounds the wait.
-	outcomes, err := s.options.Appender.Append(context.WithoutCancel(r.Context()), p.events[:])
+	form, err := formOf(r.Header)
 	if err != nil {
 		return err
 	}
-	if len(outcomes) != 1 {
-		return errOutcomes
+	p := s.work.Get().(*publishing)
+	defer s.recycle(p)
+	p.packed.in, p.packed.read = r.Body, 0
+	body, err := s.open(p, r)
+	if err != nil {
+		return err
+	}
+	if form == formLines {
+		return s.publishLines(c, p, body)
+	}
+	length := r.ContentLength
+	if body != io.Reader(p.packed) {
+		length = -1 // it counts what is packed
+	}
+	if err := s.readBody(p, body, length, s.options.MaxBodyBytes); err != nil {
+		return err
+	}
+	switch form {
+	case formCloudEvents:
+		if !bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("[")) {
+			return &event.InvalidError{Faults: []event.Fault{{Field: "body", Message: "must be a JSON array"}}}
+		}
+		return s.publishBatch(c, p, s.cloudEvent(p))
+	case formCloudEvent:
+		e, err := s.single(p, s.cloudEvent(p))
+		return s.publishOne(c, p, e, err)
+	case formBinary:
+		e, err := s.single(p, func(data []byte) (event.Event, error) { return p.cloud.Binary(r.Header, data, s.options.Now()) })
+		return s.publishOne(c, p, e, err)
+	default:
+		return s.publishJSON(c, p)
+	}
+}
+
+// publishJSON takes one event or a batch. Nearly all are one event, so that is
+// what is tried first.
+func (s *Server) publishJSON(c echo.Context, p *publishing) error {
+	e, err := s.single(p, p.decoder.Decode)
+	if err != nil {
+		errBatch := s.publishBatch(c, p, nil)
+		if !errors.Is(errBatch, event.ErrNoBatch) {
+			return errBatch
+		}
+	}
+	return s.publishOne(c, p, e, err)
+}
+
+// single decodes a body that is one event.
+func (s *Server) single(p *publishing, decode func([]byte) (event.Event, error)) (event.Event, error) {
+	if limit := s.options.MaxEventBytes; int64(len(p.body)) > limit {
+		return event.Event{}, errTooLong(limit)
+	}
+	return decode(p.body)
+}
+
+// cloudEvent decodes an event that is a CloudEvent in JSON.
+func (s *Server) cloudEvent(p *publishing) func([]byte) (event.Event, error) {
+	return func(data []byte) (event.Event, error) { return p.cloud.Structured(data, s.options.Now()) }
+}
+
+// publishOne stores and answers one event.
+func (s *Server) publishOne(c echo.Context, p *publishing, e event.Event, err error) error {
+	if err != nil {
+		return err
+	}
+	p.dropBody()
+	p.events = append(p.events[:0], e)
+	outcomes, err := s.append(c.Request(), p.events)
+	if err != nil {
+		return err
 	}
 	switch outcomes[0] {
 	case event.Stored:
-		p.answer = appendPublished(p.answer[:0], api.StatusSuccess, "event stored", p.events[0])
+		p.answer = appendPublished(p.answer[:0], api.StatusSuccess, "event stored", e)
 	case event.Duplicate:
-		p.answer = appendPublished(p.answer[:0], api.StatusIgnored, "event was stored before; this repeat is counted and dropped", p.events[0])
+		p.answer = appendPublished(p.answer[:0], api.StatusIgnored, "event was stored before; this repeat is counted and dropped", e)
 	default:
-		return &requestError{status: http.StatusUnprocessableEntity, detail: "The database refuses this event."}
+		return &requestError{status: http.StatusUnprocessableEntity, detail: refusedByStore}
 	}
 	return s.write(c, http.StatusOK, s.headers.json, p.answer)
+}
+
+// refusedByStore is what the sender hears of an event that passed validation
+// and that the database refuses all the same.
+const refusedByStore = "The database refuses this event."
+
+// append appends events for a request. The request's context ends when the
+// client closes its half of the connection, and a client may do so and wait for
+// the answer. The appender bounds the wait.
+func (s *Server) append(r *http.Request, events []event.Event) ([]event.Outcome, error) {
+	outcomes, err := s.options.Appender.Append(context.WithoutCancel(r.Context()), events)
+	if err == nil && len(outcomes) != len(events) {
+		return nil, errOutcomes
+	}
+	return outcomes, err
 }
 
 // errOutcomes says that the appender broke its contract.
@@ -93,101 +229,4 @@ func appendPublished(dst []byte, status, message string, e event.Event) []byte {
 	dst = append(dst, `,"event_id":`...)
 	dst, _ = jsontext.AppendQuote(dst, e.ID)
 	return append(dst, '}', '\n')
-}
-
-// decodeError adds a hint where the sender means something that this version
-// does not take.
-func decodeError(body []byte, err error) error {
-	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
-		return &requestError{
-			status: http.StatusUnprocessableEntity,
-			detail: "Batches aren't supported by this version; send one event, a JSON object, per request.",
-			faults: []event.Fault{{Field: "body", Message: "must be a JSON object"}},
-		}
-	}
-	return err
-}
-
-// checkHead refuses what the body can't be read as, before it is read.
-func checkHead(header http.Header) error {
-	if values := header["Content-Encoding"]; len(values) > 0 && !isIdentity(values) {
-		return &requestError{
-			status: http.StatusUnsupportedMediaType, header: "Accept-Encoding", value: "identity",
-			detail: "Compressed bodies aren't supported by this version; send the event as it is.",
-		}
-	}
-	if values := header["Content-Type"]; len(values) > 0 && !isJSON(values[0]) {
-		return &requestError{
-			status: http.StatusUnsupportedMediaType, header: "Accept-Post", value: typeJSON,
-			detail: "The body must be JSON in UTF-8, with the header Content-Type: application/json.",
-		}
-	}
-	return nil
-}
-
-// isIdentity reports whether a body comes without any content coding.
-func isIdentity(codings []string) bool {
-	for _, coding := range codings {
-		coding = strings.TrimSpace(coding)
-		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return false
-		}
-	}
-	return true
-}
-
-// isJSON reports whether a Content-Type means JSON in UTF-8. None at all counts
-// as that.
-func isJSON(contentType string) bool {
-	if contentType == typeJSON || strings.TrimSpace(contentType) == "" {
-		return true
-	}
-	mediaType, params, err := mime.ParseMediaType(contentType)
-	if err != nil || mediaType != typeJSON {
-		return false
-	}
-	charset := params["charset"]
-	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") ||
-		strings.EqualFold(charset, "us-ascii")
-}
-
-// errTooLarge refuses a body of more than limit bytes.
-func errTooLarge(limit int64) error {
-	return &requestError{
-		status: http.StatusRequestEntityTooLarge,
-		detail: "The event is longer than the limit of " + strconv.FormatInt(limit, 10) + " bytes.",
-	}
-}
-
-// readBody appends a request's body to buffer, reading no more than one byte
-// beyond limit. It grows the buffer by what has arrived and not by what the
-// client says will come: a promise of a mebibyte costs the client nothing.
-func readBody(buffer []byte, body io.Reader, length, limit int64) ([]byte, error) {
-	if length > limit {
-		return buffer, errTooLarge(limit)
-	}
-	for {
-		if len(buffer) == cap(buffer) {
-			buffer = append(buffer, make([]byte, max(1024, cap(buffer)))...)[:len(buffer)]
-		}
-		room := min(int64(cap(buffer)), limit+1)
-		n, err := body.Read(buffer[len(buffer):room])
-		buffer = buffer[:len(buffer)+n]
-		switch {
-		case int64(len(buffer)) > limit:
-			return buffer, errTooLarge(limit)
-		case errors.Is(err, io.EOF):
-			return buffer, nil
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return buffer, &requestError{
-				status: http.StatusRequestTimeout, header: headerConnection, value: "close",
-				detail: "The body didn't arrive in time.",
-			}
-		case err != nil:
-			return buffer, &requestError{
-				status: http.StatusBadRequest, header: headerConnection, value: "close",
-				detail: "The body ended early or its transfer coding is broken.",
-			}
-		}
-	}
 }

@@ -43,8 +43,10 @@ type Options struct {
 	// MaxEventBytes is how long the text of one event may be, default 1 MiB.
 	MaxEventBytes int64
 	// MaxBatchEvents is how many events an array may have, default 10,000.
-	// This version takes single events only and does not look at it.
 	MaxBatchEvents int
+	// MaxBufferedBytes is how much memory the bodies of all requests may take
+	// together, default 32 MiB.
+	MaxBufferedBytes int64
 
 	// ReadHeaderTimeout is how long a client may take for the head of a
 	// request, default 5 seconds.
@@ -71,6 +73,7 @@ func (o Options) withDefaults() Options {
 	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, 16<<20)
 	o.MaxEventBytes = cmp.Or(o.MaxEventBytes, 1<<20)
 	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
+	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 32<<20)
 	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, 5*time.Second)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
@@ -106,6 +109,7 @@ type Server struct {
 	rules    []rule
 	overload limiter
 	headers  headers
+	budget   budget
 	work     sync.Pool // of *publishing
 }
 
@@ -126,7 +130,8 @@ func New(options Options) *Server {
 	}
 	s.started = s.options.Now()
 	s.probe = probe{ping: s.options.Store.Ping, now: s.options.Now}
-	s.work.New = newPublishing
+	s.budget.limit, s.budget.now = s.options.MaxBufferedBytes, s.options.Now
+	s.work.New = s.newPublishing
 	s.routes()
 	s.http = &http.Server{
 		Handler:           s.echo,
