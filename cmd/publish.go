@@ -15,7 +15,8 @@ import (
 
 const publishLong = `Sends events to a server, counts what became of each, and measures how long the
 answers took: made-up events of which an exact share repeats an earlier one, or
-the lines of a file (NDJSON, one event a line).
+the lines of a file (NDJSON, one event a line). Each is a request of its own,
+unless --batch-size or --ndjson puts several into one.
 
 Repeats may race or overtake the event they repeat. With --rate the plan stands
 whatever the server does, and latency counts from the planned moment. Requests
@@ -31,7 +32,7 @@ invalid, failed and retried with a number. Operators: > >= < <=.`
 
 const publishExample = `  eventagg publish --count 20000 --dup-rate 0.3 --verify
   eventagg publish --rate 2000 --duration 30s --fail-if 'p99>50ms' --fail-if 'failed>0'
-  eventagg publish --file events.ndjson
+  eventagg publish --file events.ndjson --batch-size 1000 --gzip
   jq -c '.[]' events.json | eventagg publish --file -`
 
 // publishOptions is what the arguments of `eventagg publish` say.
@@ -47,6 +48,8 @@ type publishOptions struct {
 	// makes events up.
 	file        string
 	send        loadgen.Options
+	ndjson      bool
+	gzip        bool
 	wait        bool
 	waitTimeout time.Duration
 	verify      bool
@@ -57,6 +60,7 @@ type publishOptions struct {
 const (
 	defaultCount   = 20_000
 	defaultDupRate = 0.3
+	defaultLines   = 1000
 	maxConcurrency = 10_000
 	maxBatchSize   = 100_000
 )
@@ -101,7 +105,9 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "requests in flight at most")
 	flags.Float64Var(&o.send.Rate, "rate", 0, "events a second to plan (0: as fast as the answers come)")
 	flags.DurationVar(&o.send.Duration, "duration", 0, "begin nothing after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a batch")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request; more than one are sent as an array (default with --ndjson: 1000)")
+	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server then answers totals")
+	flags.BoolVar(&o.gzip, "gzip", false, "compress what is sent")
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "how long a request is sent again (0: never)")
 	flags.IntVar(&o.made.Topics, "topics", loadgen.DefaultTopics, "number of topics of made-up events")
 	flags.StringVar(&o.made.Source, "source", loadgen.DefaultSource, "source of made-up events")
@@ -139,6 +145,9 @@ func (o *publishOptions) complete(flags *pflag.FlagSet, failIf []string) error {
 	case o.send.Duration > 0:
 		o.made.Count = 0
 	}
+	if o.ndjson && !flags.Changed("batch-size") {
+		o.send.BatchSize = defaultLines
+	}
 	if o.send.RetryFor == 0 {
 		o.send.RetryFor = -1
 	}
@@ -156,6 +165,7 @@ func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
 	for _, name := range []string{"count", "topics", "source", "payload-bytes"} {
 		refuse(o.file != "" && flags.Changed(name), "--%s is for made-up events; it doesn't go with --file", name)
 	}
+	refuse(o.ndjson && o.verify, "--verify needs an answer for each event; it doesn't go with --ndjson, where the server answers totals")
 	refuse(flags.Changed("wait-timeout") && !o.wait, "--wait-timeout goes with --wait")
 	refuse(o.send.Concurrency < 1 || o.send.Concurrency > maxConcurrency,
 		"--concurrency must be from 1 to %d, is %d", maxConcurrency, o.send.Concurrency)

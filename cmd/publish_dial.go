@@ -13,6 +13,7 @@ type httpTarget struct{ *client.Client }
 // dialPublish makes a client with a connection for every request in flight.
 func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
 	c, err := client.New(client.Options{
+		Lines: opts.ndjson, Gzip: opts.gzip,
 		URL: opts.url, Concurrency: opts.send.Concurrency, UserAgent: "eventagg/" + a.version,
 	})
 	if err != nil {

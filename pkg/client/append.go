@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -12,34 +13,128 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Append publishes the events one after the other, each with a request of its
-// own, and answers as [store.Appender] says. An event that the server refuses
-// for ever is [event.Rejected]: it is invalid or longer than the server allows.
-// The server's words about it go to [store.WithRejections].
+// Bounds of one request; a longer append is several. They are the server's
+// defaults, with some room for what is around the events.
+const (
+	maxBatchEvents = 10_000
+	maxBatchBytes  = 15 << 20
+)
+
+// Append publishes the events and answers as [store.Appender] says. One event
+// is a request of its own, several are an array, which the server stores in one
+// transaction. An event that the server refuses for ever is [event.Rejected]:
+// it is invalid or longer than the server allows.
 //
-// Since every event is its own transaction here, the ones before a failure are
-// stored when Append returns an error, and the ones after it are not. Nothing
-// is sent twice.
+// More than 10,000 events or 15 MiB are several requests, one after the other;
+// the ones before a failure are stored when Append returns an error. Nothing is
+// sent twice, but for a batch that is too large for the server: of that nothing
+// was taken, and its halves are sent.
 func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	outcomes := make([]event.Outcome, len(events))
-	for i := range events {
-		outcome, err := c.publish(ctx, i, &events[i])
+	outcomes := make([]event.Outcome, 0, len(events))
+	for len(outcomes) < len(events) {
+		rest := events[len(outcomes):]
+		answered, err := c.publish(ctx, part{events: rest[:batchLength(rest)], first: len(outcomes)})
 		if err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
 		}
-		outcomes[i] = outcome
+		outcomes = append(outcomes, answered...)
 	}
 	return outcomes, nil
 }
 
-func (c *Client) publish(ctx context.Context, index int, e *event.Event) (outcome event.Outcome, err error) {
-	err = c.wire.post(ctx, e.AppendJSON, func(got answer) error {
-		if outcome, err = readOutcome(got); outcome == event.Rejected {
-			store.TellRejection(ctx, index, got.err())
+// part is the events of one request, and the place of their first in the append.
+type part struct {
+	events []event.Event
+	first  int
+}
+
+// batchLength is how many of the events go into the next request.
+func batchLength(events []event.Event) int {
+	size := 0
+	for i := range events {
+		size += events[i].Size()
+		if i == maxBatchEvents || i > 0 && size > maxBatchBytes {
+			return i
+		}
+	}
+	return len(events)
+}
+
+// publish sends events with one request.
+func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+	switch {
+	case c.options.Lines:
+		return c.publishLines(ctx, p)
+	case len(p.events) == 1:
+		return c.publishOne(ctx, p)
+	}
+	tell := func(index int, reason error) { store.TellRejection(ctx, p.first+index, reason) }
+	write := func(dst []byte) []byte { return appendArray(dst, p.events) }
+	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
+		outcomes, err = readOutcomes(got, len(p.events), tell)
+		return err
+	})
+	if errors.Is(err, errLarge) {
+		return c.publishHalves(ctx, p)
+	}
+	return outcomes, err
+}
+
+// publishOne sends a single event.
+func (c *Client) publishOne(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+	outcomes = make([]event.Outcome, 1)
+	err = c.wire.post(ctx, p.events[0].AppendJSON, maxAnswerBytes, func(got answer) error {
+		if outcomes[0], err = readOutcome(got); outcomes[0] == event.Rejected {
+			store.TellRejection(ctx, p.first, got.err())
 		}
 		return err
 	})
-	return outcome, err
+	if err != nil {
+		return nil, err
+	}
+	return outcomes, nil
+}
+
+// publishLines sends events one a line.
+func (c *Client) publishLines(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+	write := func(dst []byte) []byte {
+		for i := range p.events {
+			dst = append(p.events[i].AppendJSON(dst), '\n')
+		}
+		return dst
+	}
+	tell := func(index int, reason error) { store.TellRejection(ctx, p.first+index, reason) }
+	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
+		outcomes, err = readTotals(got, len(p.events), tell)
+		return err
+	})
+	return outcomes, err
+}
+
+// publishHalves sends a batch that the server finds too large in two requests.
+func (c *Client) publishHalves(ctx context.Context, p part) ([]event.Outcome, error) {
+	middle := len(p.events) / 2
+	first, err := c.publish(ctx, part{events: p.events[:middle], first: p.first})
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.publish(ctx, part{events: p.events[middle:], first: p.first + middle})
+	if err != nil {
+		return nil, err
+	}
+	return append(first, second...), nil
+}
+
+// appendArray appends the events as a JSON array.
+func appendArray(dst []byte, events []event.Event) []byte {
+	dst = append(dst, '[')
+	for i := range events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = events[i].AppendJSON(dst)
+	}
+	return append(dst, ']')
 }
 
 // readOutcome reads the answer to one published event.
@@ -62,12 +157,129 @@ func readOutcome(got answer) (event.Outcome, error) {
 	if err := json.Unmarshal(got.body, &published); err != nil {
 		return 0, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	switch published.Status {
+	return outcomeOf(published.Status)
+}
+
+// errLarge says that a batch is larger than the server allows.
+var errLarge = errors.New("batch too large for the server")
+
+// maxResultBytes is how long a result may be on average; that of an invalid
+// event names its faults.
+const maxResultBytes = 2 << 10
+
+// readOutcomes reads the answer to a batch of n events.
+func readOutcomes(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
+	switch got.status {
+	case http.StatusOK, http.StatusMultiStatus, http.StatusUnprocessableEntity:
+	case http.StatusRequestEntityTooLarge:
+		return nil, errLarge
+	default:
+		return nil, got.err()
+	}
+	if outcomes := scanOutcomes(got.body, n); outcomes != nil {
+		return outcomes, nil
+	}
+	var batch api.Batch
+	if err := json.Unmarshal(got.body, &batch); err != nil {
+		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	if len(batch.Results) != n {
+		if got.status == http.StatusUnprocessableEntity {
+			return nil, got.err() // the body as a whole was refused
+		}
+		return nil, fmt.Errorf("%w: %d results for %d events", errAnswer, len(batch.Results), n)
+	}
+	outcomes := make([]event.Outcome, n)
+	for i, result := range batch.Results {
+		var err error
+		if outcomes[i], err = outcomeOf(result.Status); err != nil {
+			return nil, err
+		}
+		if outcomes[i] == event.Rejected {
+			tell(i, &event.InvalidError{Faults: result.Errors})
+		}
+	}
+	return outcomes, nil
+}
+
+// scanOutcomes reads the results of a batch without an invalid event in the
+// server's own writing, or returns nil. It takes a thirtieth of the time that
+// parsing takes, and the generator shares its machine with what it measures.
+func scanOutcomes(body []byte, n int) []event.Outcome {
+	const stored, duplicate = `{"status":"success"}`, `{"status":"ignored"}`
+	_, rest, found := bytes.Cut(body, []byte(`"results":[`))
+	if !found || len(rest) < n*len(stored) {
+		return nil
+	}
+	outcomes := make([]event.Outcome, n)
+	for i := range outcomes {
+		if i > 0 {
+			if len(rest) == 0 || rest[0] != ',' {
+				return nil
+			}
+			rest = rest[1:]
+		}
+		switch {
+		case len(rest) < len(stored):
+			return nil
+		case string(rest[:len(stored)]) == stored:
+			outcomes[i] = event.Stored
+		case string(rest[:len(duplicate)]) == duplicate:
+			outcomes[i] = event.Duplicate
+		default:
+			return nil
+		}
+		rest = rest[len(stored):]
+	}
+	if len(rest) == 0 || rest[0] != ']' {
+		return nil
+	}
+	return outcomes
+}
+
+// readTotals reads the answer to n lines into outcomes that say how many, but
+// not which.
+func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
+	switch got.status {
+	case http.StatusOK, http.StatusMultiStatus, http.StatusUnprocessableEntity:
+	default:
+		return nil, got.err()
+	}
+	var batch api.Batch
+	if err := json.Unmarshal(got.body, &batch); err != nil {
+		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	if batch.Success+batch.Ignored+batch.Invalid != int64(n) {
+		return nil, fmt.Errorf("%w: %d results for %d lines", errAnswer, batch.Success+batch.Ignored+batch.Invalid, n)
+	}
+	for _, result := range batch.Results { // line by line, with nothing between them
+		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
+			tell(int(*result.Line)-1, &event.InvalidError{Faults: result.Errors})
+		}
+	}
+	outcomes := make([]event.Outcome, n)
+	for i := range outcomes {
+		switch at := int64(i); {
+		case at < batch.Success:
+			outcomes[i] = event.Stored
+		case at < batch.Success+batch.Ignored:
+			outcomes[i] = event.Duplicate
+		default:
+			outcomes[i] = event.Rejected
+		}
+	}
+	return outcomes, nil
+}
+
+func outcomeOf(status string) (event.Outcome, error) {
+	switch status {
 	case api.StatusSuccess:
 		return event.Stored, nil
 	case api.StatusIgnored:
 		return event.Duplicate, nil
+	case api.StatusInvalid:
+		return event.Rejected, nil
 	default:
-		return 0, fmt.Errorf("%w: status %q", errAnswer, published.Status)
+		return 0, fmt.Errorf("%w: status %q", errAnswer, status)
 	}
 }

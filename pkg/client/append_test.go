@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -80,47 +78,6 @@ func TestAppendReadsAnswers(t *testing.T) {
 	}
 }
 
-func TestAppendSendsOneEventARequestInOrder(t *testing.T) {
-	t.Parallel()
-	var bodies []string
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		bodies = append(bodies, fmt.Sprintf("%s %s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.UserAgent(), body))
-		_, _ = fmt.Fprintf(w, `{"status":"%s","message":""}`, map[bool]string{true: "success", false: "ignored"}[len(bodies)%2 == 1])
-	}, func(o *Options) { o.UserAgent = "test/1"; o.URL += "/prefix/" })
-	got, err := c.Append(t.Context(), []event.Event{someEvent("a"), someEvent("b"), someEvent("a")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]event.Outcome{event.Stored, event.Duplicate, event.Stored}, got); diff != "" {
-		t.Error(diff)
-	}
-	const head = `POST /prefix/publish application/json test/1 {"topic":"t","event_id":"`
-	const rest = `","timestamp":"2025-12-19T12:00:00Z","source":"s","payload":{"k":1.50}}`
-	if diff := cmp.Diff([]string{head + "a" + rest, head + "b" + rest, head + "a" + rest}, bodies); diff != "" {
-		t.Error(diff)
-	}
-	if got, err := c.Append(t.Context(), nil); err != nil || len(got) != 0 || len(bodies) != 3 {
-		t.Errorf("of nothing: %v, %v", got, err)
-	}
-}
-
-func TestAppendOfSeveralFailsAsOne(t *testing.T) {
-	t.Parallel()
-	var count atomic.Int64
-	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if count.Add(1) == 2 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, `{"status":"success"}`)
-	})
-	got, err := c.Append(t.Context(), []event.Event{someEvent("a"), someEvent("b"), someEvent("c")})
-	if got != nil || !errors.Is(err, store.ErrUnavailable) || count.Load() != 2 {
-		t.Errorf("got %v, %v after %d requests", got, err, count.Load())
-	}
-}
-
 func TestAppendNeverSendsTwice(t *testing.T) {
 	t.Parallel()
 	var count atomic.Int64
@@ -150,24 +107,40 @@ func TestAppendNeverSendsTwice(t *testing.T) {
 
 func TestAppendTellsWhyAnEventIsRefused(t *testing.T) {
 	t.Parallel()
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if strings.Contains(string(body), `"event_id":"b"`) {
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			_, _ = io.WriteString(w, `{"detail":"odd","errors":[{"field":"topic","message":"is odd"}]}`)
-			return
-		}
-		_, _ = io.WriteString(w, `{"status":"success"}`)
-	})
-	var told []string
-	ctx := store.WithRejections(t.Context(), func(index int, reason error) {
-		told = append(told, fmt.Sprintf("%d: %v", index, reason))
-	})
-	got, err := c.Append(ctx, []event.Event{someEvent("a"), someEvent("b"), someEvent("c")})
-	if want := []event.Outcome{event.Stored, event.Rejected, event.Stored}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v", got, err)
-	}
-	if want := []string{"1: server answered 422 Unprocessable Entity: odd [topic is odd]"}; !slices.Equal(told, want) {
-		t.Errorf("told %q", told)
+	const fault = `"errors":[{"field":"topic","message":"is odd"}]`
+	for name, row := range map[string]struct {
+		lines  bool
+		events []event.Event
+		status int
+		body   string
+		want   []string
+	}{
+		"alone": {false, []event.Event{someEvent("a")}, 422, `{"detail":"odd",` + fault + `}`, []string{"0: server answered 422 Unprocessable Entity: odd [topic is odd]"}},
+		"in a batch": {
+			false, []event.Event{someEvent("a"), someEvent("b")}, 207,
+			`{"results":[{"status":"success"},{"status":"invalid",` + fault + `}]}`, []string{"1: invalid event: topic is odd"},
+		},
+		"as a line": {
+			true, []event.Event{someEvent("a"), someEvent("b")}, 207,
+			`{"success":1,"invalid":1,"results":[{"line":2,"status":"invalid",` + fault + `}]}`, []string{"1: invalid event: topic is odd"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(row.status)
+				_, _ = io.WriteString(w, row.body)
+			}, func(o *Options) { o.Lines = row.lines })
+			var told []string
+			ctx := store.WithRejections(t.Context(), func(index int, reason error) {
+				told = append(told, fmt.Sprintf("%d: %v", index, reason))
+			})
+			if got, err := c.Append(ctx, row.events); err != nil || got[len(got)-1] != event.Rejected {
+				t.Errorf("got %v, %v", got, err)
+			}
+			if !slices.Equal(told, row.want) {
+				t.Errorf("told %q", told)
+			}
+		})
 	}
 }

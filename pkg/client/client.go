@@ -23,6 +23,12 @@ type Options struct {
 	// default 16. Make it the number of goroutines that use the client; more
 	// may, at the cost of new connections.
 	Concurrency int
+	// Lines makes Append send its events as NDJSON. The server answers how many
+	// were stored and how many were there before, but not which: so do the
+	// outcomes then, stored ones first.
+	Lines bool
+	// Gzip makes Append compress what it sends.
+	Gzip bool
 	// UserAgent is what the client calls itself, default "eventagg".
 	UserAgent string
 	// Timeout is about how long one request may take, default 30 seconds. Beyond

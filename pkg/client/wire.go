@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/valyala/fasthttp"
 
 	"github.com/eventagg/eventagg/pkg/api"
@@ -27,7 +29,7 @@ const (
 	// maxHeadBytes bounds the head of an answer; proxies add to the server's.
 	maxHeadBytes = 16 << 10
 	// keepBytes is how large a connection's buffer may stay.
-	keepBytes = 64 << 10
+	keepBytes = 512 << 10
 )
 
 // wire posts events over connections that are kept open. Each is used by one
@@ -38,6 +40,7 @@ type wire struct {
 	server  string // for people
 	// head is what every request begins with, up to the length's value.
 	head    []byte
+	gzip    bool
 	timeout time.Duration
 	keep    int
 
@@ -51,6 +54,8 @@ type wireConn struct {
 	net.Conn
 	reader   *bufio.Reader
 	body     []byte
+	packed   bytes.Buffer
+	packer   *gzip.Writer
 	request  []byte
 	response fasthttp.Response
 	sent     bool // the latest request left as a whole
@@ -59,7 +64,7 @@ type wireConn struct {
 }
 
 func newWire(base *url.URL, options Options) *wire {
-	w := &wire{timeout: options.Timeout, keep: options.Concurrency, server: base.String()}
+	w := &wire{gzip: options.Gzip, timeout: options.Timeout, keep: options.Concurrency, server: base.String()}
 	dialer := &net.Dialer{Timeout: options.Timeout}
 	port := base.Port()
 	if base.Scheme == "https" {
@@ -78,14 +83,26 @@ func newWire(base *url.URL, options Options) *wire {
 	target := *base
 	target.Path += api.PathPublish
 	w.head = []byte("POST " + target.EscapedPath() + " HTTP/1.1\r\nHost: " + base.Host +
-		"\r\nUser-Agent: " + options.UserAgent + "\r\nContent-Type: " + api.TypeJSON + "\r\nContent-Length: ")
+		"\r\nUser-Agent: " + options.UserAgent + "\r\n" + describe(options) + "Content-Length: ")
 	return w
 }
 
-// post sends the body that write appends and hands the answer to read, which
-// must not keep it. It returns what read returns; an error before that is the
+// describe is the part of the head that says what the bodies are.
+func describe(options Options) string {
+	text := "Content-Type: " + api.TypeJSON + "\r\n"
+	if options.Lines {
+		text = "Content-Type: " + api.TypeLines + "\r\n"
+	}
+	if options.Gzip {
+		text += "Content-Encoding: gzip\r\n"
+	}
+	return text
+}
+
+// post sends the body that write appends and hands the answer, which may have
+// limit bytes, to read, which must not keep it. It returns what read returns; an error before that is the
 // context's or of a lost connection.
-func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(answer) error) error {
+func (w *wire) post(ctx context.Context, write func([]byte) []byte, limit int, read func(answer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -95,7 +112,7 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(an
 	}
 	// When the context ends, so does whatever the connection is waiting for.
 	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err = w.exchange(conn, write)
+	err = w.exchange(conn, write, limit)
 	if intact := release() && conn.sent; err != nil || !intact || conn.response.ConnectionClose() || conn.reader.Buffered() > 0 {
 		defer func() { _ = conn.Close() }()
 	} else {
@@ -112,22 +129,38 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, read func(an
 }
 
 // exchange writes one request and reads its answer.
-func (w *wire) exchange(conn *wireConn, write func([]byte) []byte) error {
+func (w *wire) exchange(conn *wireConn, write func([]byte) []byte, limit int) error {
 	conn.body = write(conn.body[:0])
-	conn.request = strconv.AppendInt(append(conn.request[:0], w.head...), int64(len(conn.body)), 10)
+	body := conn.body
+	if w.gzip {
+		body = conn.pack(body)
+	}
+	conn.request = strconv.AppendInt(append(conn.request[:0], w.head...), int64(len(body)), 10)
 	conn.request = append(conn.request, "\r\n\r\n"...)
-	conn.request = append(conn.request, conn.body...)
+	conn.request = append(conn.request, body...)
 	_, errWrite := conn.Write(conn.request)
 	conn.sent = errWrite == nil // a request that is cut short is the last of its connection
 	// A server that refuses a long body answers before it has read it all,
 	// and then hangs up: the answer is worth more than the error.
-	if err := conn.response.ReadLimitBody(conn.reader, maxAnswerBytes); err != nil {
+	if err := conn.response.ReadLimitBody(conn.reader, limit); err != nil {
 		if errWrite != nil {
 			return errWrite
 		}
 		return err
 	}
 	return nil
+}
+
+// pack compresses a body. The fastest level: it is the network that is spared.
+func (c *wireConn) pack(body []byte) []byte {
+	c.packed.Reset()
+	if c.packer == nil {
+		c.packer, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for other levels only
+	}
+	c.packer.Reset(&c.packed)
+	_, _ = c.packer.Write(body) // to memory, which can't fail
+	_ = c.packer.Close()
+	return c.packed.Bytes()
 }
 
 // get returns a connection that nobody else uses, with its deadline set.
@@ -174,7 +207,7 @@ func (w *wire) take(now time.Time) *wireConn {
 // put keeps a connection for the next request.
 func (w *wire) put(conn *wireConn) {
 	if cap(conn.request) > keepBytes {
-		conn.request, conn.body = nil, nil
+		conn.request, conn.body, conn.packed = nil, nil, bytes.Buffer{}
 	}
 	conn.used = time.Now()
 	w.mu.Lock()
