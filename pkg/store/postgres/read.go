@@ -74,8 +74,11 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if before.IsZero() {
 		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
 	}
-	return s.records(ctx, "read older events", s.queries.older,
-		before.Commit, before.Seq, limit, text(filter.Topic), text(filter.Source), moment(filter.Since), moment(filter.Until))
+	query, arguments := s.queries.older, []any{before.Commit, before.Seq, limit, text(filter.Source), moment(filter.Since), moment(filter.Until)}
+	if filter.Topic != "" {
+		query, arguments = s.queries.olderOfTopic, append(arguments, filter.Topic)
+	}
+	return s.records(ctx, "read older events", query, arguments...)
 }
 
 // Newer implements [store.EventReader]. It reads the horizon first and the
@@ -89,9 +92,12 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	if after.Compare(newest) > 0 {
 		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
 	}
-	records, err := s.records(ctx, attempt, s.queries.newer,
-		after.Commit, after.Seq, limit, text(filter.Topic), text(filter.Source), moment(filter.Since), moment(filter.Until),
-		settled.Commit)
+	query, arguments := s.queries.newer,
+		[]any{after.Commit, after.Seq, limit, text(filter.Source), moment(filter.Since), moment(filter.Until), settled.Commit}
+	if filter.Topic != "" {
+		query, arguments = s.queries.newerOfTopic, append(arguments, filter.Topic)
+	}
+	records, err := s.records(ctx, attempt, query, arguments...)
 	switch {
 	case err != nil:
 		return nil, after, err

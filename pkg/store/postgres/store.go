@@ -89,6 +89,7 @@ func (s *Store) enter(attempt string) error {
 type queries struct {
 	writerSession, readerSession, ready                                string
 	append, appendOne, stats, topicStats, event, older, newer, settled string
+	olderOfTopic, newerOfTopic                                         string
 }
 
 func loadQueries() (queries, error) {
@@ -97,6 +98,7 @@ func loadQueries() (queries, error) {
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
+		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")
 		if err != nil {

@@ -1,12 +1,11 @@
 -- Up to $3 events after the position ($1, $2), oldest first, of those that were
--- settled when the horizon $8 was read (settled.sql). Filters as in older.sql.
+-- settled when the horizon $7 was read (settled.sql). Filters as in older.sql.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (xid, seq) > ($1::xid8, $2::integer)
-  AND xid < $8::xid8
-  AND ($4::text IS NULL OR topic = $4)
-  AND ($5::text IS NULL OR source = $5)
-  AND ($6::timestamptz IS NULL OR created_at >= $6)
-  AND ($7::timestamptz IS NULL OR created_at < $7)
+  AND xid < $7::xid8
+  AND ($4::text IS NULL OR source = $4)
+  AND ($5::timestamptz IS NULL OR created_at >= $5)
+  AND ($6::timestamptz IS NULL OR created_at < $6)
 ORDER BY xid, seq
 LIMIT $3

@@ -4,9 +4,8 @@
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (xid, seq) < ($1::xid8, $2::integer)
-  AND ($4::text IS NULL OR topic = $4)
-  AND ($5::text IS NULL OR source = $5)
-  AND ($6::timestamptz IS NULL OR created_at >= $6)
-  AND ($7::timestamptz IS NULL OR created_at < $7)
+  AND ($4::text IS NULL OR source = $4)
+  AND ($5::timestamptz IS NULL OR created_at >= $5)
+  AND ($6::timestamptz IS NULL OR created_at < $6)
 ORDER BY xid DESC, seq DESC
 LIMIT $3

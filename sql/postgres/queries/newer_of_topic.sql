@@ -1,0 +1,13 @@
+-- Up to $3 events of the topic $8 after the position ($1, $2), oldest first, of
+-- those that were settled when the horizon $7 was read (settled.sql). The topic
+-- as in older_of_topic.sql, the other filters as in older.sql.
+SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
+FROM events
+WHERE (topic, xid, seq) > ($8::text COLLATE "C", $1::xid8, $2::integer)
+  AND topic <= $8
+  AND xid < $7::xid8
+  AND ($4::text IS NULL OR source = $4)
+  AND ($5::timestamptz IS NULL OR created_at >= $5)
+  AND ($6::timestamptz IS NULL OR created_at < $6)
+ORDER BY topic, xid, seq
+LIMIT $3
