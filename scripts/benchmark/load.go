@@ -3,133 +3,129 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"strings"
-	"syscall"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
-	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/loadgen"
-	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// measurement is one timed run of one case.
-type measurement struct {
-	Rate      float64       // events a second
-	P50, P99  time.Duration // of the answers
-	ServerCPU time.Duration // processor time of the server for each event
-	LoadCPU   time.Duration // processor time of the generator for each event
+// load is a case that a load generator drives.
+type load struct {
+	target      target
+	connections int
+	batch       int     // events an append; 0 is 1
+	duplicates  float64 // share of repeats; 1: all were stored before
+	// quarterOf makes it an open loop, at a quarter of the rate that another
+	// case has reached by then.
+	quarterOf string
 }
 
-// drive loads a server for a while and measures.
-func drive(ctx context.Context, p *process, target store.Appender, connections int, duration time.Duration) (measurement, error) {
-	generator, err := loadgen.NewGenerator(loadgen.GeneratorOptions{
-		DupRate: 0.3, Seed: uint64(time.Now().UnixNano()), Start: time.Now(),
-	})
-	if err != nil {
-		return measurement{}, fmt.Errorf("make events: %w", err)
-	}
-	runner := loadgen.New(target, generator.Source(), loadgen.Options{Concurrency: connections, Duration: duration})
-	serverBefore, err := p.cpu()
-	if err != nil {
-		return measurement{}, err
-	}
-	loadBefore := ownCPU()
-	report, err := runner.Run(ctx)
-	if err != nil {
-		return measurement{}, fmt.Errorf("load: %w", err)
-	}
-	if report.Failed > 0 || report.Invalid > 0 {
-		return measurement{}, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Invalid, report.FirstFailure)
-	}
-	serverAfter, err := p.cpu()
-	if err != nil {
-		return measurement{}, err
-	}
-	events := max(report.Answered(), 1)
-	return measurement{
-		Rate: report.Rate, P50: report.Latency.P50, P99: report.Latency.P99,
-		ServerCPU: (serverAfter - serverBefore) / time.Duration(events),
-		LoadCPU:   (ownCPU() - loadBefore) / time.Duration(events),
-	}, nil
-}
+// storedBefore is how many events are sent over and over where all are
+// duplicates.
+const storedBefore = 100_000
 
-// ownCPU is the processor time of this process.
-func ownCPU() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// publisher publishes to a server, an event a request.
-func publisher(url string, connections int) (*client.Client, error) {
-	c, err := client.New(client.Options{URL: url, Concurrency: connections})
-	if err != nil {
-		return nil, fmt.Errorf("make the client: %w", err)
-	}
-	return c, nil
-}
-
-// health answers each append by one GET /healthz, over connections like the
-// publisher's: what HTTP alone costs, at both ends.
-type health struct {
-	address string
-	idle    chan *healthConn
-}
-
-type healthConn struct {
-	net.Conn
-	reader   *bufio.Reader
-	response fasthttp.Response
-}
-
-func newHealth(url string, connections int) *health {
-	return &health{address: strings.TrimPrefix(url, "http://"), idle: make(chan *healthConn, connections)}
-}
-
-// Append implements [store.Appender] and stores nothing.
-func (h *health) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	var conn *healthConn
-	select {
-	case conn = <-h.idle:
-	default:
-		var dialer net.Dialer
-		dialed, err := dialer.DialContext(ctx, "tcp", h.address)
-		if err != nil {
-			return nil, fmt.Errorf("connect: %w", err)
+// setUp makes the trial.
+func (c load) setUp(ctx context.Context, l *lab) (trial, error) {
+	c.batch = max(c.batch, 1)
+	t := &loadTrial{load: c, lab: l}
+	if c.quarterOf != "" {
+		reached, ok := l.results.find(c.quarterOf)
+		if !ok || len(reached.Runs) == 0 {
+			return nil, fmt.Errorf("%s has no rate yet", c.quarterOf)
 		}
-		conn = &healthConn{Conn: dialed, reader: bufio.NewReader(dialed)}
+		t.rate = reached.median(figureRate) / 4
 	}
-	if _, err := conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n")); err != nil {
-		return nil, fmt.Errorf("ask: %w", err)
+	var err error
+	if t.rig, err = c.target(ctx, l, c.connections); err != nil {
+		return nil, err
 	}
-	if err := conn.response.Read(conn.reader); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+	if c.duplicates < 1 {
+		return t, nil
 	}
-	if status := conn.response.StatusCode(); status != http.StatusOK {
-		return nil, fmt.Errorf("GET /healthz: %d", status)
+	if t.stored, err = l.make(storedBefore); err == nil {
+		err = t.store(ctx)
 	}
-	h.idle <- conn
-	outcomes := make([]event.Outcome, len(events))
-	for i := range outcomes {
-		outcomes[i] = event.Stored
+	if err != nil {
+		return nil, errors.Join(err, t.close())
 	}
-	return outcomes, nil
+	return t, nil
 }
 
-// close ends the connections.
-func (h *health) close() {
-	close(h.idle)
-	for conn := range h.idle {
-		_ = conn.Close()
+// loadTrial is a load that is set up.
+type loadTrial struct {
+	load
+	*rig
+	lab    *lab
+	rate   float64
+	stored []event.Event
+}
+
+// run warms up for a little while, and then measures.
+func (t *loadTrial) run(ctx context.Context, duration time.Duration) (measurement, error) {
+	const warmUp = 500 * time.Millisecond
+	if _, err := t.drive(ctx, min(duration/4, warmUp)); err != nil {
+		return measurement{}, fmt.Errorf("warm up: %w", err)
 	}
+	before, err := t.lab.used(ctx, t.servers)
+	if err != nil {
+		return measurement{}, err
+	}
+	report, err := t.drive(ctx, duration)
+	if err != nil {
+		return measurement{}, err
+	}
+	after, err := t.lab.used(ctx, t.servers)
+	if err != nil {
+		return measurement{}, err
+	}
+	m := measurement{Rate: report.Rate, P50: report.Latency.P50, P99: report.Latency.P99, Retried: report.Retried}
+	m.share(after.minus(before), report.Answered())
+	m.Memory, err = peakMemory(t.servers)
+	return m, err
+}
+
+// drive loads the target for a while.
+func (t *loadTrial) drive(ctx context.Context, duration time.Duration) (loadgen.Report, error) {
+	source, err := t.source()
+	if err != nil {
+		return loadgen.Report{}, err
+	}
+	return t.send(ctx, source, loadgen.Options{
+		Concurrency: t.connections, BatchSize: t.batch, Rate: t.rate, Duration: duration,
+	})
+}
+
+func (t *loadTrial) source() (loadgen.Source, error) {
+	if t.stored != nil {
+		return &again{events: t.stored}, nil
+	}
+	return t.lab.source(t.duplicates)
+}
+
+// send is one run of the load generator, in which every event must be answered.
+func (t *loadTrial) send(ctx context.Context, source loadgen.Source, o loadgen.Options) (loadgen.Report, error) {
+	report, err := loadgen.New(t.appender, source, o).Run(ctx)
+	switch {
+	case err != nil:
+		return report, fmt.Errorf("load: %w", err)
+	case report.Failed > 0 || report.Invalid > 0:
+		return report, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Invalid, report.FirstFailure)
+	case t.stored != nil && report.Success > 0:
+		return report, fmt.Errorf("%d events that were stored before were stored again", report.Success)
+	}
+	return report, nil
+}
+
+// store stores what is to be sent again.
+func (t *loadTrial) store(ctx context.Context) error {
+	const batch = 1000
+	for from := 0; from < len(t.stored); from += batch {
+		if _, err := t.appender.Append(ctx, t.stored[from:min(from+batch, len(t.stored))]); err != nil {
+			return fmt.Errorf("store what is sent again: %w", err)
+		}
+	}
+	return nil
 }

@@ -4,14 +4,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -34,156 +37,150 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 1 && args[0] == "nothing":
 		return serveNothing(ctx, "127.0.0.1:0")
 	}
-	var b bench
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&b.binary, "binary", "", "the eventagg binary to measure")
-	flags.StringVar(&b.eventaggURL, "database", "", "an empty PostgreSQL database for eventagg")
-	flags.StringVar(&b.referenceURL, "reference-database", "", "an empty PostgreSQL database for the reference")
-	flags.DurationVar(&b.duration, "duration", 4*time.Second, "how long each case runs each time")
-	flags.IntVar(&b.repeat, "repeat", 3, "how often each case runs; medians are shown")
-	flags.StringVar(&b.json, "json", "", "write the results to this file, too")
-	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("%w; use scripts/bench", err)
-	}
-	if b.binary == "" || b.eventaggURL == "" || b.referenceURL == "" {
-		return errors.New("use scripts/bench, which prepares what is measured")
-	}
-	results, err := b.measure(ctx)
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	results.print(os.Stdout)
-	if b.json == "" {
+	if o.list {
+		for _, c := range o.cases {
+			fmt.Println(c.name)
+		}
 		return nil
 	}
-	data, err := json.MarshalIndent(results, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the results: %w", err)
-	}
-	return os.WriteFile(b.json, append(data, '\n'), 0o600)
-}
-
-// bench is what was asked for.
-type bench struct {
-	binary                    string
-	eventaggURL, referenceURL string
-	duration                  time.Duration
-	repeat                    int
-	json                      string
-}
-
-// The systems under load. Each is measured at the same numbers of connections.
-const (
-	systemEventagg  = "eventagg"
-	systemReference = "reference"
-	systemHealth    = "GET /healthz"
-)
-
-func (b *bench) connections() []int { return []int{1, 32, 128, 512} }
-
-func (b *bench) measure(ctx context.Context) (*results, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
-	r := &results{Duration: b.duration, Repeat: b.repeat, Runs: make(map[string]map[int][]measurement)}
-	if r.Start, err = b.startTime(ctx); err != nil {
-		return nil, err
-	}
-	eventagg, err := start(ctx, b.binary, "serve", "--http-addr", "127.0.0.1:0", "--database-url", b.eventaggURL, "--log-level", "warn")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = eventagg.stop() }()
-	reference, err := start(ctx, self, "reference", b.referenceURL)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = reference.stop() }()
-	systems := []system{{systemEventagg, eventagg}, {systemReference, reference}, {systemHealth, eventagg}}
-	for round := range b.repeat {
-		for _, n := range b.connections() {
-			for _, s := range systems {
-				m, err := s.run(ctx, n, b.duration)
-				if err != nil {
-					return nil, fmt.Errorf("%s at %d connections: %w", s.name, n, err)
-				}
-				r.add(s.name, n, m)
-				fmt.Fprintf(os.Stderr, "round %d: %-12s %4d connections %8.0f events/s\n", round+1, s.name, n, m.Rate)
-			}
+	var before, after *results
+	if o.compare != "" { // read first: a wrong name should not cost a run
+		if before, err = readResults(o.compare); err != nil {
+			return err
 		}
-		systems = append(systems[1:], systems[0]) // nobody always runs after the same one
 	}
-	if r.PeakMemory, err = eventagg.peakMemory(); err != nil {
+	if o.with != "" {
+		if after, err = readResults(o.with); err == nil {
+			printChanges(os.Stdout, before, after)
+		}
+		return err
+	}
+	after, err = measure(ctx, o)
+	if after == nil || len(after.Cases) == 0 {
+		return err
+	}
+	after.print(os.Stdout)
+	if before != nil {
+		printChanges(os.Stdout, before, after)
+	}
+	if o.json != "" {
+		err = errors.Join(err, after.write(o.json))
+	}
+	return err
+}
+
+// options are what was asked for.
+type options struct {
+	binary, folder string
+	duration       time.Duration
+	repeat         int
+	cases          []benchCase
+	rows           int
+	ids            string
+	settings       string
+	json           string
+	compare, with  string // two files of results
+	list           bool
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("scripts/bench", flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprintln(os.Stderr, "scripts/bench -h explains the flags") }
+	flags.StringVar(&o.binary, "binary", "", "")
+	flags.StringVar(&o.folder, "folder", "", "")
+	flags.DurationVar(&o.duration, "duration", 4*time.Second, "")
+	flags.IntVar(&o.repeat, "repeat", 3, "")
+	pattern := flags.String("case", "", "")
+	flags.IntVar(&o.rows, "rows", 0, "")
+	flags.StringVar(&o.ids, "ids", idsOrdered, "")
+	flags.StringVar(&o.settings, "settings", settingsDefault, "")
+	flags.StringVar(&o.json, "json", "", "")
+	flags.StringVar(&o.compare, "compare", "", "")
+	flags.BoolVar(&o.list, "list", false, "")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.compare != "" {
+		o.with = flags.Arg(0)
+	}
+	var errs []error
+	if o.ids != idsOrdered && o.ids != idsRandom {
+		errs = append(errs, fmt.Errorf("-ids must be %s or %s, is %q", idsOrdered, idsRandom, o.ids))
+	}
+	if o.repeat < 1 || o.duration <= 0 || o.rows < 0 {
+		errs = append(errs, errors.New("-repeat, -duration and -rows must not be negative, nor the first two 0"))
+	}
+	if flags.NArg() > 1 || flags.NArg() == 1 && o.with == "" {
+		errs = append(errs, fmt.Errorf("unexpected argument %q", flags.Arg(flags.NArg()-1)))
+	}
+	_, err := settingsOf(o.settings)
+	errs = append(errs, err)
+	wanted, err := regexp.Compile(*pattern)
+	if err != nil {
+		return o, errors.Join(append(errs, fmt.Errorf("-case: %w", err))...)
+	}
+	o.cases, err = selectCases(catalogue(o), wanted)
+	return o, errors.Join(append(errs, err)...)
+}
+
+// measure does the run. There are results where there is an error, too: of the
+// cases that were measured.
+func measure(ctx context.Context, o options) (r *results, err error) {
+	r = &results{
+		Began: time.Now(), Machine: machine(ctx), Settings: o.settings, IDs: o.ids, Rows: o.rows,
+		Duration: o.duration, Repeat: o.repeat,
+	}
+	info, err := os.Stat(o.binary)
+	if err != nil {
+		return nil, fmt.Errorf("use scripts/bench, which builds what is measured: %w", err)
+	}
+	r.BinarySize = info.Size()
+	l, err := openLab(ctx, o, r)
+	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(b.binary); err == nil {
-		r.BinarySize = info.Size()
+	defer func() { err = errors.Join(err, l.close()) }()
+	if r.Start, err = l.startTime(ctx); err != nil {
+		return nil, err
 	}
-	r.Generator, err = b.generator(ctx, self)
+	err = (&runner{lab: l, cases: o.cases}).run(ctx)
+	if slices.ContainsFunc(o.cases, func(c benchCase) bool { return c.filled }) && ctx.Err() == nil {
+		var errPlans error
+		r.Plans, errPlans = l.plans(ctx)
+		err = errors.Join(err, errPlans)
+	}
+	r.finish(o.cases)
 	return r, err
 }
 
-// system is one of the things compared.
-type system struct {
-	name   string
-	server *process
-}
-
-func (s system) run(ctx context.Context, connections int, duration time.Duration) (measurement, error) {
-	if s.name == systemHealth {
-		target := newHealth(s.server.url, connections)
-		defer target.close()
-		return drive(ctx, s.server, target, connections, duration)
-	}
-	target, err := publisher(s.server.url, connections)
+// machine describes what the figures hold for.
+func machine(ctx context.Context) string {
+	version, err := exec.CommandContext(ctx, "postgres", "--version").Output()
 	if err != nil {
-		return measurement{}, err
+		version = []byte("postgres of unknown version")
 	}
-	defer target.Close()
-	return drive(ctx, s.server, target, connections, duration)
-}
-
-// generator measures what an event costs the load generator, against a server
-// that does nothing.
-func (b *bench) generator(ctx context.Context, self string) (time.Duration, error) {
-	nothing, err := start(ctx, self, "nothing")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = nothing.stop() }()
-	var costs []time.Duration
-	for range b.repeat {
-		m, err := system{"nothing", nothing}.run(ctx, 128, b.duration)
-		if err != nil {
-			return 0, fmt.Errorf("generator alone: %w", err)
-		}
-		costs = append(costs, m.LoadCPU)
-	}
-	slices.Sort(costs)
-	return costs[len(costs)/2], nil
+	return fmt.Sprintf("%d cores, %s, %s", runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(version)))
 }
 
 // startTime measures how long an idle server takes from its start until it says
 // that it listens, on an SQLite file that is not there yet.
-func (b *bench) startTime(ctx context.Context) (time.Duration, error) {
+func (l *lab) startTime(ctx context.Context) (time.Duration, error) {
 	var times []time.Duration
-	for range max(b.repeat, 3) {
-		dir, err := os.MkdirTemp("", "eventagg-bench-")
-		if err != nil {
-			return 0, fmt.Errorf("make a folder: %w", err)
-		}
+	for i := range max(l.repeat, 3) {
 		began := time.Now()
-		p, err := start(ctx, b.binary, "serve", "--http-addr", "127.0.0.1:0", "--database-url", "sqlite:"+filepath.Join(dir, "events.db"))
-		took := time.Since(began)
+		servers, err := l.serve(ctx, 1, "sqlite:"+filepath.Join(l.folder, fmt.Sprintf("start-%d.db", i)))
 		if err != nil {
 			return 0, err
 		}
-		times = append(times, took)
-		if err := errors.Join(p.stop(), os.RemoveAll(dir)); err != nil {
+		times = append(times, time.Since(began))
+		if err := stopAll(servers); err != nil {
 			return 0, err
 		}
 	}
-	slices.Sort(times)
-	return times[len(times)/2], nil
+	return percentile(times, 0.5), nil
 }

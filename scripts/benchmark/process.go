@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -32,6 +33,8 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own binaries
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
+	// Ctrl-C is for this program, which ends the others; if it can't, the kernel does.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -64,16 +67,61 @@ func (p *process) stop() error {
 
 // cpu is the processor time that the process has used.
 func (p *process) cpu() (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	times, err := readTimes(p.cmd.Process.Pid)
+	return times.own, err
+}
+
+// processTimes is what a process has used, and what those of its children had
+// used that have ended.
+type processTimes struct {
+	parent      int
+	own, reaped time.Duration
+}
+
+func readTimes(pid int) (processTimes, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read processor time: %w", err)
+		return processTimes{}, fmt.Errorf("read processor time: %w", err)
 	}
 	// The second field is the name in parentheses and may hold spaces.
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	user, errUser := strconv.Atoi(fields[11])
-	system, errSystem := strconv.Atoi(fields[12])
+	var errs []error
+	number := func(at int) int {
+		value, err := strconv.Atoi(fields[at])
+		errs = append(errs, err)
+		return value
+	}
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
-	return time.Duration(user+system) * tick, errors.Join(errUser, errSystem)
+	times := processTimes{
+		parent: number(1),
+		own:    time.Duration(number(11)+number(12)) * tick,
+		reaped: time.Duration(number(13)+number(14)) * tick,
+	}
+	return times, errors.Join(errs...)
+}
+
+// familyCPU is the processor time of a process and of all children it ever had:
+// PostgreSQL has one for each connection.
+func familyCPU(pid int) (time.Duration, error) {
+	family, err := readTimes(pid)
+	if err != nil {
+		return 0, err
+	}
+	sum := family.own + family.reaped
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, fmt.Errorf("list processes: %w", err)
+	}
+	for _, folder := range folders {
+		child, err := strconv.Atoi(filepath.Base(folder))
+		if err != nil {
+			continue
+		}
+		if times, err := readTimes(child); err == nil && times.parent == pid { // else it has ended meanwhile
+			sum += times.own
+		}
+	}
+	return sum, nil
 }
 
 // peakMemory is the most memory that the process ever held, in bytes.

@@ -3,89 +3,157 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// results are all measurements of a run.
-type results struct {
-	Duration   time.Duration
-	Repeat     int
-	Runs       map[string]map[int][]measurement // by system and connections
-	Start      time.Duration                    // of serve on a new SQLite file
-	Generator  time.Duration                    // processor time for each event of the generator alone
-	PeakMemory int64
-	BinarySize int64
-}
-
-func (r *results) add(system string, connections int, m measurement) {
-	if r.Runs[system] == nil {
-		r.Runs[system] = make(map[int][]measurement)
-	}
-	r.Runs[system][connections] = append(r.Runs[system][connections], m)
-}
-
-// median returns the middle of one figure over the runs of a case.
-func median[T cmp.Ordered](runs []measurement, figure func(measurement) T) T {
-	values := make([]T, len(runs))
-	for i, m := range runs {
-		values[i] = figure(m)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
-}
-
-// ratio compares the runs of two cases pair by pair, as they were made side by
-// side, and returns the median: the machine's moods fall out.
-func ratio(a, b []measurement) float64 {
-	ratios := make([]float64, min(len(a), len(b)))
-	for i := range ratios {
-		ratios[i] = a[i].Rate / b[i].Rate
-	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
-}
-
+// print writes the table for people.
 func (r *results) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, "\nmedians of %d runs of %s each, 30 %% duplicates\n\n", r.Repeat, r.Duration)
+	_, _ = fmt.Fprintf(out, "\non %s; PostgreSQL with %s settings, ids are UUID %s\nmedians of %d runs of %s each\n\n",
+		r.Machine, r.Settings, r.IDs, r.Repeat, r.Duration)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "connections\tsystem\tevents/s\tp50\tp99\tserver CPU/event\tto reference\tto healthz\t")
-	var costs []time.Duration
-	for _, n := range sortedConnections(r.Runs[systemEventagg]) {
-		for _, name := range []string{systemEventagg, systemReference, systemHealth} {
-			runs := r.Runs[name][n]
-			cost := median(runs, func(m measurement) time.Duration { return m.ServerCPU })
-			_, _ = fmt.Fprintf(table, "%d\t%s\t%.0f\t%s\t%s\t%s\t%.2f\t%.2f\t\n", n, name,
-				median(runs, func(m measurement) float64 { return m.Rate }),
-				median(runs, func(m measurement) time.Duration { return m.P50 }).Round(time.Microsecond),
-				median(runs, func(m measurement) time.Duration { return m.P99 }).Round(time.Microsecond),
-				cost.Round(100*time.Nanosecond), ratio(runs, r.Runs[systemReference][n]), ratio(runs, r.Runs[systemHealth][n]))
-			if name == systemEventagg && n > 1 {
-				costs = append(costs, cost)
-			}
+	_, _ = fmt.Fprintln(table, "case\tevents/s\t±\tp50\tp99\tserve\tpostgres\tgenerator\tlog\tmemory\tratio\t  to")
+	for _, c := range r.Cases {
+		for _, line := range r.lines(c) {
+			_, _ = fmt.Fprintln(table, line)
 		}
 	}
 	_ = table.Flush()
-	slices.Sort(costs)
-	serve := costs[len(costs)/2]
-	_, _ = fmt.Fprintf(out, `
-generator alone       %s of processor time an event; serve uses %s, %.1f times as much
-peak memory of serve  %.1f MiB
-start to listening    %s, on a new SQLite file
-binary                %.1f MiB
-`, r.Generator.Round(10*time.Nanosecond), serve.Round(10*time.Nanosecond), float64(serve)/float64(max(r.Generator, 1)),
-		float64(r.PeakMemory)/(1<<20), r.Start.Round(time.Millisecond), float64(r.BinarySize)/(1<<20))
+	_, _ = fmt.Fprintln(out, "\nserve, postgres, generator: processor time an event. log: bytes of write-ahead log an event. memory: peak of serve, MiB.")
+	if r.Rows > 0 {
+		_, _ = fmt.Fprintf(out, "filled/…: the table had %d events when the run began; filled/get/…: requests, not events.\n", r.Rows)
+	}
+	r.printFacts(out)
+	r.printPlans(out)
 }
 
-func sortedConnections(runs map[int][]measurement) []int {
-	all := make([]int, 0, len(runs))
-	for n := range runs {
-		all = append(all, n)
+// lines are the row of a case: all figures with its first ratio, then one line
+// for each further ratio.
+func (r *results) lines(c *caseResult) []string {
+	medianTime := func(of func(measurement) time.Duration) string {
+		return short(time.Duration(middle(c.values(func(m measurement) float64 { return float64(of(m)) }))))
 	}
-	slices.Sort(all)
-	return all
+	memory := "-"
+	if held := middle(c.values(func(m measurement) float64 { return float64(m.Memory) })); held > 0 {
+		memory = strconv.FormatFloat(held/(1<<20), 'f', 0, 64)
+	}
+	row := fmt.Sprintf("%-*s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t", r.nameWidth(), c.Name, c.median(figureRate), c.spread(),
+		medianTime(func(m measurement) time.Duration { return m.P50 }),
+		medianTime(func(m measurement) time.Duration { return m.P99 }),
+		medianTime(func(m measurement) time.Duration { return m.ServerCPU }),
+		medianTime(func(m measurement) time.Duration { return m.DatabaseCPU }),
+		medianTime(func(m measurement) time.Duration { return m.LoadCPU }),
+		middle(c.values(func(m measurement) float64 { return m.Log })), memory)
+	if len(c.Ratios) == 0 {
+		return []string{row + "-\t  -"}
+	}
+	lines := make([]string, len(c.Ratios))
+	for i, ratio := range c.Ratios {
+		lines[i] = row + ratio.String() + "\t  " + ratio.To
+		row = strings.Repeat("\t", strings.Count(row, "\t"))
+	}
+	return lines
+}
+
+// nameWidth is how long names are made, so that a table that aligns to the right
+// has them on the left.
+func (r *results) nameWidth() int {
+	width := 0
+	for _, c := range r.Cases {
+		width = max(width, len(c.Name))
+	}
+	return width
+}
+
+// String writes the median, and the least and the most where they differ.
+func (r ratios) String() string {
+	if r.Min == r.Max {
+		return fmt.Sprintf("%.2f", r.Median)
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", r.Median, r.Min, r.Max)
+}
+
+// spread is half of the range of the case's figure, in per cent of its median.
+func (c *caseResult) spread() string {
+	values := c.values(c.Figure.of)
+	if len(values) < 2 {
+		return "-"
+	}
+	half := (slices.Max(values) - slices.Min(values)) / 2
+	return fmt.Sprintf("%.0f %%", 100*half/middle(values))
+}
+
+// printFacts says what is no case.
+func (r *results) printFacts(out io.Writer) {
+	_, _ = fmt.Fprintln(out)
+	if peak := r.peakMemory(); peak > 0 {
+		_, _ = fmt.Fprintf(out, "peak memory of serve in all cases  %.0f MiB\n", float64(peak)/(1<<20))
+	}
+	if r.Start > 0 {
+		_, _ = fmt.Fprintf(out, "start to listening                 %s, on a new SQLite file\n", r.Start.Round(time.Millisecond))
+	}
+	_, _ = fmt.Fprintf(out, "binary                             %.1f MiB\n", float64(r.BinarySize)/(1<<20))
+	var retried int64
+	for _, c := range r.Cases {
+		for _, m := range c.Runs {
+			retried += m.Retried
+		}
+	}
+	if retried > 0 {
+		_, _ = fmt.Fprintf(out, "appends that were sent again       %d: the server was overloaded, see \"retried\" in the JSON\n", retried)
+	}
+}
+
+// peakMemory is the most that serve held in any case; what it is compared with
+// does not count.
+func (r *results) peakMemory() int64 {
+	var peak int64
+	for _, c := range r.Cases {
+		for _, m := range c.Runs {
+			if !(reference{Case: "one-insert/*"}).names(c.Name) && !(reference{Case: "nothing/*"}).names(c.Name) {
+				peak = max(peak, m.Memory)
+			}
+		}
+	}
+	return peak
+}
+
+func (r *results) printPlans(out io.Writer) {
+	if len(r.Plans) == 0 {
+		return
+	}
+	_, _ = fmt.Fprintln(out, "\nhow PostgreSQL reads the table of events for each statement:")
+	for _, p := range r.Plans {
+		verdict := "ok"
+		if p.Bad {
+			verdict = "READS ALL"
+		}
+		if len(p.Scans) == 0 {
+			p.Scans = []string{"not at all"}
+		}
+		for _, scan := range p.Scans {
+			_, _ = fmt.Fprintf(out, "  %-24s %-9s  %s\n", p.Statement, verdict, scan)
+		}
+	}
+}
+
+// short writes a time to three digits or so.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d >= 10*time.Microsecond:
+		return d.Round(time.Microsecond).String()
+	default:
+		return d.Round(10 * time.Nanosecond).String()
+	}
 }

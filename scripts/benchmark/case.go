@@ -1,0 +1,117 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// benchCase is something to measure.
+type benchCase struct {
+	name       string
+	figure     figure // which of its figures it is about
+	references []reference
+	after      []string // cases that must have been measured before this one
+	filled     bool     // wants the table with -rows events
+	setUp      func(ctx context.Context, l *lab) (trial, error)
+}
+
+// trial is a case that is set up, ready to run once.
+type trial interface {
+	// run loads for about as long as duration and measures.
+	run(ctx context.Context, duration time.Duration) (measurement, error)
+	close() error
+}
+
+// figure is one of the figures of a measurement.
+type figure string
+
+// Figures that a case can be about.
+const (
+	figureRate figure = "rate" // events a second: more is better
+	figureP99  figure = "p99"  // seconds: less is better
+)
+
+// of takes the figure out of a measurement.
+func (f figure) of(m measurement) float64 {
+	if f == figureP99 {
+		return m.P99.Seconds()
+	}
+	return m.Rate
+}
+
+// reference is what a case is compared with in the same run.
+type reference struct {
+	// Case is the name of the other case. One that ends in "/*" stands for all
+	// that begin like it, and means the best of them.
+	Case string `json:"case"`
+	// Kind says which ratio is meant.
+	Kind ratioKind `json:"kind"`
+}
+
+// ratioKind is a way to compare two cases.
+type ratioKind string
+
+const (
+	rateToRate ratioKind = "rate/rate"
+	p99ToP50   ratioKind = "p99/p50"
+)
+
+// of compares two measurements.
+func (k ratioKind) of(a, b measurement) float64 {
+	if k == p99ToP50 {
+		return a.P99.Seconds() / b.P50.Seconds()
+	}
+	return a.Rate / b.Rate
+}
+
+// names reports whether the reference may be the case of that name.
+func (r reference) names(name string) bool {
+	if prefix, several := strings.CutSuffix(r.Case, "*"); several {
+		return strings.HasPrefix(name, prefix)
+	}
+	return r.Case == name
+}
+
+// selectCases returns the cases that match, and all that they need: what they
+// are compared with, and what must come before them.
+func selectCases(all []benchCase, wanted *regexp.Regexp) ([]benchCase, error) {
+	chosen := make(map[string]bool)
+	var choose func(c benchCase)
+	choose = func(c benchCase) {
+		if chosen[c.name] {
+			return
+		}
+		chosen[c.name] = true
+		for _, other := range all {
+			if c.needs(other.name) {
+				choose(other)
+			}
+		}
+	}
+	for _, c := range all {
+		if wanted.MatchString(c.name) {
+			choose(c)
+		}
+	}
+	var selected []benchCase
+	for _, c := range all {
+		if chosen[c.name] {
+			selected = append(selected, c)
+		}
+	}
+	if len(selected) == 0 {
+		return nil, fmt.Errorf("no case matches %q; -list shows them", wanted)
+	}
+	return selected, nil
+}
+
+func (c benchCase) needs(name string) bool {
+	return slices.Contains(c.after, name) ||
+		slices.ContainsFunc(c.references, func(r reference) bool { return r.names(name) })
+}

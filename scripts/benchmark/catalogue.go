@@ -1,0 +1,150 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// share of events that repeat an earlier one, where a case has some.
+const someDuplicates = 0.3
+
+// catalogue lists all cases. What is compared stands side by side, so that the
+// machine is in about the same mood for both.
+func catalogue(o options) []benchCase {
+	var all []benchCase
+	all = append(all, singles()...)
+	all = append(all, arrays()...)
+	all = append(all, bulks()...)
+	for _, c := range others() {
+		all = beside(all, c)
+	}
+	if o.rows == 0 {
+		return all
+	}
+	for _, c := range filledStores() {
+		c.filled = true
+		all = beside(all, c)
+	}
+	for _, c := range filledReads() {
+		c.filled = true
+		all = append(all, c)
+	}
+	return all
+}
+
+// beside puts a case behind what it is compared with first.
+func beside(all []benchCase, c benchCase) []benchCase {
+	at := slices.IndexFunc(all, func(other benchCase) bool { return c.references[0].names(other.name) })
+	return slices.Insert(all, at+1, c)
+}
+
+func rateCase(name string, l load, references ...string) benchCase {
+	return benchCase{name: name, figure: figureRate, references: toRates(references...), setUp: l.setUp}
+}
+
+func toRates(names ...string) []reference {
+	references := make([]reference, len(names))
+	for i, name := range names {
+		references[i] = reference{Case: name, Kind: rateToRate}
+	}
+	return references
+}
+
+// singles publish one event a request.
+func singles() []benchCase {
+	var all []benchCase
+	for _, n := range []int{1, 32, 128, 512} {
+		reference, healthz := fmt.Sprintf("one-insert/%d", n), fmt.Sprintf("healthz/%d", n)
+		all = append(
+			all,
+			rateCase(reference, load{target: toReference, connections: n, duplicates: someDuplicates}),
+			rateCase(fmt.Sprintf("single/%d", n), load{target: onPostgres(1), connections: n, duplicates: someDuplicates}, reference, healthz),
+			rateCase(healthz, load{target: toHealthz, connections: n}),
+		)
+	}
+	return append(
+		all,
+		rateCase("nothing/128", load{target: toNothing, connections: 128}),
+		rateCase("insert/1", load{target: byInsert, connections: 1, duplicates: someDuplicates}),
+		benchCase{
+			name: "single/open-loop", figure: figureP99, after: []string{"single/128"},
+			references: []reference{{Case: "one-insert/1", Kind: p99ToP50}, {Case: "insert/1", Kind: p99ToP50}},
+			setUp:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, quarterOf: "single/128"}.setUp,
+		},
+	)
+}
+
+// arrays publish several events a request, and COPY what can be had at most.
+func arrays() []benchCase {
+	const connections = 8
+	array := func(size int, duplicates float64, references ...string) benchCase {
+		name := fmt.Sprintf("array/%d/%.0f%%", size, 100*duplicates)
+		return rateCase(name, load{target: onPostgres(1), connections: connections, batch: size, duplicates: duplicates}, references...)
+	}
+	sizes := []int{10, 100, bulkBatch}
+	all := make([]benchCase, 0, 3*len(sizes)+2)
+	for _, size := range sizes {
+		unique := fmt.Sprintf("array/%d/0%%", size)
+		all = append(all, array(size, someDuplicates, unique), array(size, 0, "copy/*"), array(size, 1, unique))
+	}
+	for _, n := range []int{1, 2} {
+		name := fmt.Sprintf("copy/%d", n)
+		all = append(all, rateCase(name, load{target: byCopy(databaseEmpty), connections: n, batch: bulkBatch}))
+	}
+	return all
+}
+
+// bulks send what was made before.
+func bulks() []benchCase {
+	return []benchCase{
+		{name: "insert-select/1", figure: figureRate, setUp: insertSelect(databaseEmpty, 1), references: toRates("copy-ready/1")},
+		{name: "copy-ready/1", figure: figureRate, setUp: copyReady(1)},
+		{name: "ndjson/plain", figure: figureRate, setUp: ndjson(false), references: toRates("copy-ready/*")},
+		{name: "copy-ready/2", figure: figureRate, setUp: copyReady(2)},
+		{name: "ndjson/zstd", figure: figureRate, setUp: ndjson(true), references: toRates("copy-ready/*", "ndjson/plain")},
+		{name: "insert-select/2", figure: figureRate, setUp: insertSelect(databaseEmpty, 2), references: toRates("copy-ready/2")},
+	}
+}
+
+// others are two instances, and SQLite.
+func others() []benchCase {
+	return []benchCase{
+		rateCase("two-instances/array/1000", load{target: onPostgres(2), connections: 8, batch: bulkBatch}, "array/1000/0%"),
+		rateCase("two-instances/single/128", load{target: onPostgres(2), connections: 128, duplicates: someDuplicates}, "single/128"),
+		rateCase("sqlite/array/1000", load{target: onSQLite, connections: 8, batch: bulkBatch}, "array/1000/0%"),
+		rateCase("sqlite/single/32", load{target: onSQLite, connections: 32, duplicates: someDuplicates}, "single/32"),
+	}
+}
+
+// filledStores store more events in the filled table.
+func filledStores() []benchCase {
+	insert := func(connections int) benchCase {
+		return benchCase{
+			name: fmt.Sprintf("filled/insert-select/%d", connections), figure: figureRate,
+			setUp: insertSelect(databaseFilled, connections), references: toRates(fmt.Sprintf("insert-select/%d", connections)),
+		}
+	}
+	return []benchCase{
+		rateCase("filled/array/1000", load{target: onFilled, connections: 8, batch: bulkBatch}, "array/1000/0%", "filled/insert-select/*"),
+		rateCase("filled/copy/1", load{target: byCopy(databaseFilled), connections: 1, batch: bulkBatch}, "copy/1"),
+		insert(1),
+		insert(2),
+	}
+}
+
+// filledReads read from the filled table.
+func filledReads() []benchCase {
+	read := func(name, path string) benchCase {
+		return benchCase{name: "filled/get/" + name, figure: figureP99, setUp: reads(path)}
+	}
+	return []benchCase{
+		read("stats", "/stats"),
+		read("topics", "/stats/topics"),
+		read("events", "/events?limit=10"),
+		read("events-busy-topic", "/events?limit=10&topic="+busyTopic),
+		read("events-quiet-topic", "/events?limit=10&topic="+quietTopic),
+		read("events-rare-topic", "/events?limit=10&topic="+rareTopic),
+	}
+}

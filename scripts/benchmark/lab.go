@@ -1,0 +1,197 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// lab is what cases have to work with.
+type lab struct {
+	options
+	self     string // this program, which is also the servers compared with
+	postgres *postgres
+	results  *results // so far
+	seed     uint64   // of the next events
+}
+
+// Databases of the private PostgreSQL. The events table of each is the one of
+// the migrations, but for the reference's own.
+const (
+	databaseEmpty     = "eventagg"  // empty when a case begins
+	databaseFilled    = "filled"    // has -rows events
+	databaseReference = "reference" // of the handler with one INSERT a request
+)
+
+// openLab starts PostgreSQL and prepares the databases.
+func openLab(ctx context.Context, o options, r *results) (*lab, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	l := &lab{options: o, self: self, results: r, seed: uint64(time.Now().UnixNano())}
+	if l.postgres, err = newPostgres(ctx, filepath.Join(o.folder, "postgres")); err != nil {
+		return nil, err
+	}
+	if err := l.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) close() error { return l.postgres.close() }
+
+// prepare starts PostgreSQL as it is to be measured, with all databases.
+func (l *lab) prepare(ctx context.Context) error {
+	settings, err := settingsOf(l.settings)
+	if err != nil {
+		return err
+	}
+	filled := slices.ContainsFunc(l.cases, func(c benchCase) bool { return c.filled })
+	first := settings
+	if filled {
+		first = settingsFilling()
+	}
+	if err := l.postgres.start(ctx, first); err != nil {
+		return err
+	}
+	err = l.createDatabase(ctx, databaseEmpty)
+	if err == nil {
+		err = l.postgres.exec(ctx, "CREATE DATABASE "+databaseReference)
+	}
+	if err == nil && filled {
+		err = l.fill(ctx, settings)
+	}
+	if err != nil {
+		return errors.Join(err, l.close())
+	}
+	return nil
+}
+
+// createDatabase makes a database with the tables of the migrations.
+func (l *lab) createDatabase(ctx context.Context, name string) error {
+	if err := l.postgres.exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return err
+	}
+	migrate := exec.CommandContext(ctx, l.binary, "migrate", "--database-url", l.postgres.url+name) //nolint:gosec // our own binary
+	migrate.Dir = l.folder
+	if said, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("migrate: %w: %s", err, said)
+	}
+	return nil
+}
+
+// serve starts instances of eventagg on one database.
+func (l *lab) serve(ctx context.Context, instances int, url string) ([]*process, error) {
+	var servers []*process
+	for range instances {
+		server, err := start(ctx, l.binary, "serve", "--http-addr", "127.0.0.1:0", "--database-url", url, "--log-level", "warn")
+		if err != nil {
+			return nil, errors.Join(err, stopAll(servers))
+		}
+		servers = append(servers, server)
+	}
+	return servers, nil
+}
+
+func stopAll(servers []*process) error {
+	errs := make([]error, len(servers))
+	for i, server := range servers {
+		errs[i] = server.stop()
+	}
+	return errors.Join(errs...)
+}
+
+// generator makes events that no other generator of this run makes.
+func (l *lab) generator(duplicates float64) (*loadgen.Generator, error) {
+	l.seed++
+	return loadgen.NewGenerator(loadgen.GeneratorOptions{DupRate: duplicates, Seed: l.seed, Start: time.Now()})
+}
+
+// source hands out new events with such a share of repeats, and ids as asked
+// for.
+func (l *lab) source(duplicates float64) (loadgen.Source, error) {
+	generator, err := l.generator(duplicates)
+	if err != nil {
+		return nil, err
+	}
+	return l.withIDs(generator.Source()), nil
+}
+
+// make makes n different events.
+func (l *lab) make(n int) ([]event.Event, error) {
+	generator, err := l.generator(0)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = generator.Event(int64(i))
+		if l.ids == idsRandom {
+			events[i].ID = randomID(events[i].ID)
+		}
+	}
+	return events, nil
+}
+
+func (l *lab) withIDs(source loadgen.Source) loadgen.Source {
+	if l.ids == idsRandom {
+		return randomIDs{source}
+	}
+	return source
+}
+
+// pool connects to one of the databases.
+func (l *lab) pool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(l.postgres.url + database)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	config.MaxConns = int32(connections)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return pool, nil
+}
+
+// tablePool connects to a database whose table is as a case wants it.
+func (l *lab) tablePool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
+	if database == databaseEmpty {
+		if err := l.emptyTables(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l.pool(ctx, database, connections)
+}
+
+// emptyTables makes the next case begin as all others do.
+func (l *lab) emptyTables(ctx context.Context) error {
+	return l.exec(ctx, databaseEmpty, "TRUNCATE events, audit_stats, topic_stats")
+}
+
+// exec runs one statement in one of the databases.
+func (l *lab) exec(ctx context.Context, database, statement string) error {
+	conn, err := pgx.Connect(ctx, l.postgres.url+database)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, statement); err != nil {
+		return fmt.Errorf("%s: %w", statement, err)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"hash/fnv"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// Ids that -ids can name.
+const (
+	idsOrdered = "v7" // UUID version 7, ascending, as publish makes them
+	idsRandom  = "v4" // UUID version 4: each belongs somewhere else in an index
+)
+
+// randomIDs replaces the ids of a source by random ones.
+type randomIDs struct{ loadgen.Source }
+
+// Next implements [loadgen.Source].
+func (r randomIDs) Next(ctx context.Context, batch *loadgen.Batch, n int) error {
+	err := r.Source.Next(ctx, batch, n)
+	for i := range batch.Events {
+		batch.Events[i].ID = randomID(batch.Events[i].ID)
+	}
+	return err
+}
+
+// randomID looks like a UUID version 4 and depends on the id alone, so that a
+// repeat stays one.
+func randomID(id string) string {
+	hash := fnv.New128a()
+	_, _ = hash.Write([]byte(id)) // never fails
+	var random uuid.UUID
+	hash.Sum(random[:0])
+	random[6] = random[6]&0x0f | 0x40
+	random[8] = random[8]&0x3f | 0x80
+	return random.String()
+}
+
+// again hands out the same events over and over.
+type again struct {
+	events []event.Event
+	next   atomic.Int64
+}
+
+// Next implements [loadgen.Source].
+func (a *again) Next(_ context.Context, batch *loadgen.Batch, n int) error {
+	batch.Events, batch.Marks = batch.Events[:0], batch.Marks[:0]
+	end := a.next.Add(int64(n))
+	batch.Slot = end - int64(n)
+	for slot := batch.Slot; slot < end; slot++ {
+		at := slot % int64(len(a.events))
+		batch.Events = append(batch.Events, a.events[at])
+		batch.Marks = append(batch.Marks, loadgen.Mark{Index: at})
+	}
+	return nil
+}
+
+// Total implements [loadgen.Source]: there is no end.
+func (a *again) Total() int64 { return 0 }
