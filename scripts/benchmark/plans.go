@@ -31,28 +31,20 @@ type question struct {
 // questions are the statements behind the reads, without a filter and with one
 // for topics of all kinds.
 func questions() []question {
-	page := func(name, file, topic string, more ...any) question {
-		var filter *string
-		if topic != "" {
-			filter = &topic
-		}
-		commit := int64(math.MaxInt64)
-		if file == "newer" {
-			commit = 0
-		}
-		args := append([]any{commit, math.MaxInt32, 10, filter, (*string)(nil), (*time.Time)(nil), (*time.Time)(nil)}, more...)
+	page := func(name, file string, commit int64, more ...any) question {
+		args := append([]any{commit, math.MaxInt32, 10, (*string)(nil), (*time.Time)(nil), (*time.Time)(nil)}, more...)
 		return question{name, file, args}
 	}
-	const horizon = int64(math.MaxInt64)
+	const first, horizon = int64(0), int64(math.MaxInt64)
 	return []question{
 		{"stats", "stats", nil},
 		{"topic_stats", "topic_stats", nil},
-		page("older", "older", ""),
-		page("older, a busy topic", "older", busyTopic),
-		page("older, a quiet topic", "older", quietTopic),
-		page("older, a rare topic", "older", rareTopic),
-		page("newer", "newer", "", horizon),
-		page("newer, a rare topic", "newer", rareTopic, horizon),
+		page("older", "older", horizon),
+		page("older, a busy topic", "older_of_topic", horizon, busyTopic),
+		page("older, a quiet topic", "older_of_topic", horizon, quietTopic),
+		page("older, a rare topic", "older_of_topic", horizon, rareTopic),
+		page("newer", "newer", first, horizon),
+		page("newer, a rare topic", "newer_of_topic", first, horizon, rareTopic),
 		{"event", "event", []any{busyTopic, "none"}},
 	}
 }

@@ -32,7 +32,7 @@ func settingsOf(name string) ([]string, error) {
 	case name == settingsDefault:
 		return nil, nil
 	case name == settingsCompose: // what docker-compose.yml ships
-		return []string{"shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=15min", "wal_compression=on"}, nil
+		return []string{"shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=15min"}, nil
 	case strings.Contains(name, "="):
 		return strings.Split(name, ","), nil
 	default:
