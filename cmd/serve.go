@@ -136,6 +136,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	s.server = server.New(server.Options{
 		Appender: appender, Store: events, Logger: log, Version: a.version, Now: time.Now,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
+		WriteTimeout:      answerTime(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
 	s.open.push("HTTP server", func(ctx context.Context) error {
@@ -154,11 +155,19 @@ func explainShutdown(err error, grace time.Duration) error {
 		"They were not answered, so their senders send them again.", grace)
 }
 
+// answerTime is how long an answer may take from the end of a request's head: as
+// long as reading the body, waiting for a writer and the transaction may, and
+// some more for sending it. Less, and what is committed could not be answered.
+func answerTime(c config.Config) time.Duration {
+	const wait, send = 10 * time.Second, 20 * time.Second
+	return c.HTTP.ReadTimeout + wait + c.Ingest.FlushTimeout + send
+}
+
 // limitMemory makes the garbage collector work harder when memory comes near
 // what the bounds on bodies and queue add up to; without it the heap may grow
-// to twice of what is in use. GOMEMLIMIT says otherwise.
+// to twice of what is in use. A GOMEMLIMIT counts instead of it.
 func limitMemory(c config.Config) {
-	const base = 48 << 20                          // connections, statements, the program itself
+	const base = 64 << 20                          // connections, statements, the program itself
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
 		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes))
 	}

@@ -257,18 +257,33 @@ func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, erro
 			tell(int(*result.Line)-1, &event.InvalidError{Faults: result.Errors})
 		}
 	}
+	return spread(batch, n), nil
+}
+
+// spread makes outcomes of totals: rejected are the lines that are named, and
+// as many others as are not; of the rest the first are the stored ones.
+func spread(batch api.Batch, n int) []event.Outcome {
 	outcomes := make([]event.Outcome, n)
+	for _, result := range batch.Results {
+		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) && batch.Invalid > 0 {
+			outcomes[*result.Line-1] = event.Rejected
+			batch.Invalid--
+		}
+	}
 	for i := range outcomes {
-		switch at := int64(i); {
-		case at < batch.Success:
+		switch {
+		case outcomes[i] == event.Rejected:
+		case batch.Success > 0:
 			outcomes[i] = event.Stored
-		case at < batch.Success+batch.Ignored:
+			batch.Success--
+		case batch.Ignored > 0:
 			outcomes[i] = event.Duplicate
+			batch.Ignored--
 		default:
 			outcomes[i] = event.Rejected
 		}
 	}
-	return outcomes, nil
+	return outcomes
 }
 
 func outcomeOf(status string) (event.Outcome, error) {

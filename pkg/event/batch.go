@@ -136,7 +136,7 @@ func (s *batchScan) element() error {
 	s.decoder.restart(rest)
 	raw, err := s.decoder.members.ReadValue()
 	if err != nil {
-		return s.broken(err)
+		return s.unread(rest, err)
 	}
 	text := rest[:len(raw)]
 	s.at += len(text)
@@ -150,6 +150,45 @@ func (s *batchScan) element() error {
 	}
 	s.batch.Each(decode(text))
 	return nil
+}
+
+// maxParserDepth is how deep package jsontext reads.
+const maxParserDepth = 10_000
+
+// unread deals with an element that the parser did not get through. One that is
+// only nested too deep for it is an event's fault, and not the batch's.
+func (s *batchScan) unread(rest []byte, err error) error {
+	end, depth := extent(rest)
+	if end == 0 || depth <= maxParserDepth {
+		return s.broken(err)
+	}
+	s.at += end
+	s.batch.Each(Event{}, &InvalidError{Faults: []Fault{{Field: fieldPayload, Message: errDepth.Error()}}})
+	return nil
+}
+
+// extent finds where a value that is an object or array ends, by its brackets
+// alone, and how deep it is. It answers 0 where it has no end.
+func extent(text []byte) (end, depth int) {
+	level, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			level++
+			depth = max(depth, level)
+		case c == '}' || c == ']':
+			level--
+			if level <= 0 {
+				return i + 1, depth
+			}
+		}
+	}
+	return 0, depth
 }
 
 // broken says what is wrong with the text itself, by its place in the batch.

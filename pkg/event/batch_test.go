@@ -57,7 +57,11 @@ func TestDecodeBatch(t *testing.T) {
 		"a lone surrogate":                   {"[" + text("payload", `{"a":"\ud800"}`) + "," + b + "]", []string{"!payload", "b"}},
 		"broken UTF-8":                       {"[" + text("source", "\"\xff\"") + "," + b + "]", []string{"!source", "b"}},
 		"one that is too long, among others": {"[" + a + "," + long + "," + b + "]", []string{"a", "!body", "b"}},
-		"the same event twice":               {"[" + a + "," + a + "]", []string{"a", "a"}},
+		"one nested deeper than the parser": {
+			"[" + a + "," + text("payload", `{"a":`+strings.Repeat("[", 10_001)+`"]\""`+strings.Repeat("]", 10_001)+"}") + "," + b + "]",
+			[]string{"a", "!payload", "b"},
+		},
+		"the same event twice": {"[" + a + "," + a + "]", []string{"a", "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

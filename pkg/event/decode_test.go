@@ -135,8 +135,8 @@ func TestDecodeRefuses(t *testing.T) {
 			"topic must be at most 255 bytes of UTF-8, has 256", "topic " + space, "topic must not contain control characters",
 		}},
 		{"a member twice", `{"topic":"other",` + text()[1:], []string{"topic must not be there twice"}},
-		{"a member three times is one fault each", `{"source":"a","source":"b",` + text()[1:], []string{
-			"source must not be there twice", "source must not be there twice",
+		{"a member many times is one fault", `{"source":"a","source":"b",` + text()[1:], []string{
+			"source must not be there twice",
 		}},
 
 		{"an empty text", text("topic", `""`), []string{"topic " + space}},

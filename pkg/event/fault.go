@@ -35,6 +35,14 @@ func (f *faults) add(field, message string) {
 	*f = append(*f, Fault{Field: field, Message: message})
 }
 
+// once adds a fault that is not there yet: a sender who repeats a member
+// thousands of times must not get as many faults for it.
+func (f *faults) once(field, message string) {
+	if !slices.Contains(*f, Fault{Field: field, Message: message}) {
+		f.add(field, message)
+	}
+}
+
 // err returns the faults in the order of the fields, whatever the order in which
 // they were found.
 func (f faults) err() error {

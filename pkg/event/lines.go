@@ -18,6 +18,7 @@ type LineReader struct {
 	limit  int
 	number int64
 	line   []byte
+	hold   func(bytes int) error
 }
 
 // NewLineReader reads lines of at most limit bytes.
@@ -26,14 +27,10 @@ func NewLineReader(in io.Reader, limit int) *LineReader {
 	return &LineReader{in: bufio.NewReaderSize(in, readAhead), limit: limit}
 }
 
-// Reset makes the reader begin anew with another input.
-func (r *LineReader) Reset(in io.Reader) {
-	r.in.Reset(in)
-	r.number = 0
-	if cap(r.line) > keptBytes {
-		r.line = nil
-	}
-}
+// Hold makes the reader ask before it takes more memory for a long line, and
+// tell with a negative number when it gives that back. An error is what the
+// reader then answers.
+func (r *LineReader) Hold(hold func(bytes int) error) { r.hold = hold }
 
 // Number is that of the line read last, from 1, blank lines counted.
 func (r *LineReader) Number() int64 { return r.number }
@@ -63,14 +60,18 @@ func (r *LineReader) Next() ([]byte, error) {
 // without one, together with io.EOF.
 func (r *LineReader) read() ([]byte, error) {
 	r.number++
+	r.shrink()
 	part, err := r.in.ReadSlice('\n')
 	if err == nil && len(part) <= r.limit { // the whole line, still in the buffer
 		return r.unmarked(part), nil
 	}
-	r.line = r.line[:0]
+	const end = len("\r\n") // does not count
 	long := false
 	for {
-		if long = long || len(r.line)+len(part) > r.limit; !long {
+		if long = long || len(r.line)+len(part) > r.limit+end; !long {
+			if errHold := r.grow(len(part)); errHold != nil {
+				return nil, errHold
+			}
 			r.line = append(r.line, part...)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
@@ -78,10 +79,38 @@ func (r *LineReader) read() ([]byte, error) {
 		}
 		part, err = r.in.ReadSlice('\n')
 	}
+	long = long || len(bytes.TrimRight(r.line, "\r\n")) > r.limit
 	if long && (err == nil || errors.Is(err, io.EOF)) {
 		return nil, fmt.Errorf("%w: at most %d bytes are taken", ErrLongLine, r.limit)
 	}
 	return r.unmarked(r.line), err
+}
+
+// grow makes room for n more bytes of the line.
+func (r *LineReader) grow(n int) error {
+	if len(r.line)+n <= cap(r.line) {
+		return nil
+	}
+	size := max(2*cap(r.line), len(r.line)+n)
+	if r.hold != nil {
+		if err := r.hold(size - cap(r.line)); err != nil {
+			return err
+		}
+	}
+	r.line = append(make([]byte, 0, size), r.line...)
+	return nil
+}
+
+// shrink empties the line, and gives its memory back after a long one.
+func (r *LineReader) shrink() {
+	if cap(r.line) <= keptBytes {
+		r.line = r.line[:0]
+		return
+	}
+	if r.hold != nil {
+		_ = r.hold(-cap(r.line)) // giving back is never refused
+	}
+	r.line = nil
 }
 
 // unmarked drops the byte order mark that some editors begin a file with.

@@ -54,7 +54,7 @@ func (d *Decoder) split(found *faults, data []byte) (members, error) {
 		switch {
 		case slot == nil:
 		case *slot != nil:
-			found.add(field, "must not be there twice")
+			found.once(field, "must not be there twice")
 		default:
 			*slot = value
 		}

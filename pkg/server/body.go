@@ -11,11 +11,17 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // freeBytes is how large a body may be that is not charged to the budget: that
 // of a single event, mostly, and no more than a connection costs anyway.
 const freeBytes = 4 << 10
+
+// smallPromise is how long a body may be announced to be and still have all of
+// the budget; see [budget.promise].
+const smallPromise = 256 << 10
 
 // gzipBytes is about what reading gzip takes.
 const gzipBytes = 48 << 10
@@ -23,6 +29,14 @@ const gzipBytes = 48 << 10
 // maxWindow is how far back a zstd stream may refer. Every level of zstd but
 // those that --long and --ultra ask for stays within.
 const maxWindow = 8 << 20
+
+// A body of up to onePiece bytes is taken to be one frame, and charged for the
+// window that says it needs, but for leastWindow in any case. Most packed bodies
+// are that short; all others are charged for as much as their frames may use.
+const (
+	onePiece    = 64 << 10
+	leastWindow = 256 << 10
+)
 
 // contentCoding is the one coding of a body, "" for none.
 func contentCoding(header http.Header) (string, error) {
@@ -64,13 +78,19 @@ func (s *Server) open(p *publishing, r *http.Request) (io.Reader, error) {
 		return unpack(gzip.NewReader(p.packed))
 	}
 	packed := bufio.NewReader(p.packed)
-	head, _ := packed.Peek(zstd.HeaderMaxSize) // a short one shows when it is read
+	head, err := packed.Peek(zstd.HeaderMaxSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, readError(err)
+	}
 	var first zstd.Header
 	if err := first.Decode(head); err != nil {
 		return nil, errCoding(err)
 	}
-	window := max(first.WindowSize, zstd.MinWindowSize)
-	if first.SingleSegment { // a short stream refers to any of itself
+	window := max(first.WindowSize, leastWindow)
+	switch {
+	case first.Skippable || r.ContentLength < 0 || r.ContentLength > onePiece:
+		window = max(window, maxWindow) // there may be other frames behind this one
+	case first.SingleSegment: // a short stream refers to any of itself
 		window = max(window, first.FrameContentSize)
 	}
 	if window > maxWindow {
@@ -110,8 +130,17 @@ func (u unpacked) Read(p []byte) (int, error) {
 
 // errCoding words why a compressed body can't be read.
 func errCoding(err error) error {
+	if refused, ok := errors.AsType[*requestError](err); ok {
+		return refused
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
+	}
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return &requestError{
+			status: http.StatusRequestEntityTooLarge, header: headerConnection, value: "close",
+			detail: "A later zstd frame needs a larger window than the first; compress the body as one frame.",
+		}
 	}
 	return &requestError{
 		status: http.StatusUnprocessableEntity, header: headerConnection, value: "close",
@@ -147,7 +176,7 @@ func (s *Server) readBody(p *publishing, body io.Reader, length, limit int64) er
 	most := limit + 1
 	if length >= 0 {
 		most = length + 1
-		if err := p.chargeBody(most); err != nil {
+		if err := p.chargePromise(most); err != nil {
 			return err
 		}
 	}
@@ -178,6 +207,8 @@ func readError(err error) error {
 	switch {
 	case errors.As(err, &refused):
 		return refused
+	case errors.Is(err, store.ErrOverloaded):
+		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &requestError{
 			status: http.StatusRequestTimeout, header: headerConnection, value: "close",

@@ -30,12 +30,24 @@ const (
 	lateness = 5 * time.Second
 )
 
-// reserve takes n bytes, or says how long what is there will take to drain. A
-// request that is alone may have as much as it needs.
-func (b *budget) reserve(n int64) error {
+// reserve takes n bytes for a request that has own bytes already, or says how
+// long what is there will take to drain. A request that is alone may have as
+// much as it needs.
+func (b *budget) reserve(n, own int64) error {
+	return b.take(n, own, b.limit)
+}
+
+// promise is reserve for bytes that have not come yet. A quarter of the budget
+// is not for promises: a few clients that announce much and send nothing must
+// not keep everybody out.
+func (b *budget) promise(n int64) error {
+	return b.take(n, 0, b.limit-b.limit/4)
+}
+
+func (b *budget) take(n, own, limit int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.used > 0 && b.used+n > b.limit {
+	if b.used > own && b.used+n > limit {
 		return &store.RetryError{
 			Err:   fmt.Errorf("buffer a body: %d bytes are in use: %w", b.used, store.ErrOverloaded),
 			After: b.drainTime(),

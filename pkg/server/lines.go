@@ -1,55 +1,65 @@
 package server
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Bounds of the lines that are appended together, and of how many such chunks
-// of one request are on their way to the store at once: while some wait for
-// their COMMIT, the next is read.
+// Bounds of the lines that are appended together.
 const (
-	chunkLines  = 1000
-	chunkBytes  = 1 << 20
-	chunksAhead = 4
+	chunkLines = 5000
+	chunkBytes = 1 << 20
 )
 
 // maxLineErrors is how many invalid lines an answer names.
 const maxLineErrors = 100
 
-// lineChunk is some lines on their way to the store.
+// lineChunk is some lines that are appended together.
 type lineChunk struct {
-	events   []event.Event
-	numbers  []int64 // the line of each
-	bytes    int64
-	last     int64 // all lines up to this one are in this chunk or before it
-	outcomes []event.Outcome
-	err      error
-	done     chan struct{}
+	events  []event.Event
+	numbers []int64 // the line of each
+	bytes   int64
+	last    int64 // all lines up to this one are in this chunk or before it
 }
 
-// lineStream is one request that sends events as lines. Its memory is that of
-// its chunks, however long it lasts.
+func (c *lineChunk) full() bool { return len(c.events) >= chunkLines || c.bytes >= chunkBytes }
+
+// lineStream is one request that sends events as lines. One goroutine reads
+// them into a chunk; another appends what has gathered, as a group commit does:
+// a slow sender's line is stored at once, a fast one's share a transaction. Only
+// one chunk is on its way at a time, so that lines are stored in their order and
+// the first of a key wins. Memory is that of two chunks, however long it lasts.
 type lineStream struct {
-	server    *Server
-	request   *http.Request
-	control   *http.ResponseController
-	decoder   *event.Decoder
-	lines     *event.LineReader
-	dry       []*dryReader
-	chunk     *lineChunk
-	ahead     []*lineChunk // the oldest first
+	server  *Server
+	request *http.Request
+	control *http.ResponseController
+	work    *publishing
+	lines   *event.LineReader
+	dry     []*dryReader
+
+	mu        sync.Mutex
+	changed   *sync.Cond
+	next      lineChunk // gathers
+	ended     bool      // nothing more comes
+	err       error     // what appending ended with
+	held      int64     // on the budget
 	counts    tally
 	invalid   []invalidEvent
 	committed int64
-	failed    bool
 }
 
 // publishLines takes any number of events, one a line.
@@ -58,19 +68,22 @@ func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) err
 	if err := p.charge(readAhead); err != nil {
 		return err
 	}
-	limit := s.options.MaxBodyBytes
-	plain := &dryReader{in: body, limit: limit}
-	stream := lineStream{
-		server: s, request: c.Request(), control: http.NewResponseController(c.Response()), decoder: p.decoder,
-		lines: event.NewLineReader(plain, int(s.options.MaxEventBytes)), dry: []*dryReader{plain, p.packed}, chunk: new(lineChunk),
+	plain := &dryReader{in: body, limit: s.options.MaxBodyBytes}
+	l := &lineStream{
+		server: s, request: c.Request(), control: http.NewResponseController(c.Response()), work: p,
+		lines: event.NewLineReader(plain, int(s.options.MaxEventBytes)), dry: []*dryReader{plain, p.packed},
 	}
-	err := stream.read()
-	stream.extend() // the answer has its own time, however long reading took
+	l.changed = sync.NewCond(&l.mu)
+	l.lines.Hold(l.hold)
+	defer l.release()
+	err := l.run()
+	_ = l.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)) // reading may have taken long
 	if err != nil {
-		return &partialError{err: err, committed: stream.committed}
+		c.Response().Header()[headerConnection] = s.headers.closing // or the rest of the body would be waited for
+		return &partialError{err: err, committed: l.committed}
 	}
-	p.answer = stream.appendAnswer(p.answer[:0])
-	return s.write(c, stream.counts.status(), s.headers.json, p.answer)
+	p.answer = l.appendAnswer(p.answer[:0])
+	return s.write(c, l.counts.status(), s.headers.json, p.answer)
 }
 
 // partialError is what ended a stream of lines, some of which are committed.
@@ -85,41 +98,48 @@ func (e *partialError) Error() string { return e.err.Error() }
 // Unwrap returns the reason.
 func (e *partialError) Unwrap() error { return e.err }
 
-// read takes all lines and waits until they are answered. It ends at the first
-// chunk that fails.
-func (l *lineStream) read() error {
-	err := l.readLines()
-	if err == nil {
-		err = l.flush()
+// detail tells the sender where to go on.
+func (e *partialError) detail() string {
+	if e.committed == 0 {
+		return "No line is known to be committed; send all of them again."
 	}
-	for len(l.ahead) > 0 { // after a failure too: what is under way still counts bytes
-		if failed := l.collect(); err == nil {
-			err = failed
-		}
-	}
-	l.server.budget.release(l.chunk.bytes)
-	return err
+	return "The lines up to " + strconv.FormatInt(e.committed, 10) + " are dealt with: committed, or invalid. Send those after it again."
 }
 
-func (l *lineStream) readLines() error {
+// run reads and appends until there is nothing more, or one of both fails. What
+// was read as a whole is appended whatever ended the reading.
+func (l *lineStream) run() error {
+	stop := l.server.cutOnShutdown(func() { _ = l.control.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var appending sync.WaitGroup
+	appending.Go(l.append)
+	err := func() error {
+		defer l.end() // after a panic too
+		return l.read()
+	}()
+	appending.Wait()
+	return cmp.Or(l.err, err)
+}
+
+// read takes all lines.
+func (l *lineStream) read() error {
 	for {
 		if !l.lines.Waiting() {
-			if err := l.pause(); err != nil {
-				return err
-			}
+			l.extend()
 		}
 		text, err := l.lines.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			l.chunk.last = l.lines.Number()
 			return nil
 		case errors.Is(err, event.ErrLongLine):
 			l.refuse(event.LongEvent(int(l.server.options.MaxEventBytes)))
 			continue
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.server.cut.Err() != nil:
+			return fmt.Errorf("read lines: %w", store.ErrClosed)
 		case err != nil:
 			return readError(err)
 		}
-		e, err := l.decoder.Decode(text)
+		e, err := l.work.decoder.Decode(text)
 		if err != nil {
 			l.refuse(err)
 			continue
@@ -130,126 +150,160 @@ func (l *lineStream) readLines() error {
 	}
 }
 
-// pause is for when the next line may take a while. What has come is put on its
-// way if nothing else is, as in a group commit; a fast sender fills whole chunks.
-func (l *lineStream) pause() error {
-	l.extend()
-	for len(l.ahead) > 0 {
-		select {
-		case <-l.ahead[0].done:
-			if err := l.collect(); err != nil {
-				return err
-			}
-			continue
-		default:
-		}
-		return nil
+// extend gives the client its time anew: it is for the next lines and not for
+// all of a stream.
+func (l *lineStream) extend() {
+	deadline := time.Now().Add(l.server.options.ReadTimeout) // the system's clock, whatever a test has
+	_ = l.control.SetReadDeadline(deadline)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.server.cut.Err() != nil { // or what has just ended the wait would be undone
+		_ = l.control.SetReadDeadline(time.Unix(1, 0))
 	}
-	return l.flush()
 }
 
 // refuse notes an invalid line.
 func (l *lineStream) refuse(err error) {
-	l.chunk.last = l.lines.Number()
+	l.wet()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next.last = l.lines.Number()
+	l.note(l.lines.Number(), faultsOf(err))
+}
+
+// note counts an invalid line and keeps what is wrong with the first hundred.
+func (l *lineStream) note(line int64, faults []event.Fault) {
 	l.counts.invalid++
 	if len(l.invalid) < maxLineErrors {
-		l.invalid = append(l.invalid, invalidEvent{at: l.lines.Number(), faults: faultsOf(err)})
+		l.invalid = append(l.invalid, invalidEvent{at: line, faults: faults})
 	}
 }
 
-// add puts an event into the chunk, and the chunk on its way when it is full.
+// add puts an event into the chunk, and waits while that is full.
 func (l *lineStream) add(e event.Event, size int64) error {
-	for {
-		err := l.server.budget.reserve(size)
-		if err == nil {
-			break
-		}
-		if len(l.ahead) == 0 && len(l.chunk.events) == 0 {
-			return err
-		}
-		if err := l.flush(); err != nil {
-			return err
-		}
-		if err := l.collect(); err != nil { // what is under way gives its share back
-			return err
-		}
+	l.wet()
+	if err := l.hold(int(size)); err != nil {
+		return err
 	}
-	for _, dry := range l.dry {
-		dry.wet()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.next.full() && l.err == nil {
+		l.changed.Wait()
 	}
-	l.chunk.events = append(l.chunk.events, e)
-	l.chunk.numbers = append(l.chunk.numbers, l.lines.Number())
-	l.chunk.bytes += size
-	l.chunk.last = l.lines.Number()
-	if len(l.chunk.events) >= chunkLines || l.chunk.bytes >= chunkBytes {
-		return l.flush()
+	if l.err != nil {
+		return l.err
+	}
+	l.next.events = append(l.next.events, e)
+	l.next.numbers = append(l.next.numbers, l.lines.Number())
+	l.next.bytes += size
+	l.next.last = l.lines.Number()
+	if len(l.next.events) == 1 {
+		l.changed.Signal()
 	}
 	return nil
 }
 
-// flush puts the chunk on its way to the store.
-func (l *lineStream) flush() error {
-	if len(l.chunk.events) == 0 && l.chunk.last == 0 {
-		return nil
+func (l *lineStream) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.changed.Signal()
+}
+
+// append appends chunk after chunk until there are no more.
+func (l *lineStream) append() {
+	var chunk lineChunk
+	for l.take(&chunk) {
+		outcomes, err := l.appendChunk(chunk.events)
+		l.settle(&chunk, outcomes, err)
 	}
-	if len(l.ahead) == chunksAhead {
-		if err := l.collect(); err != nil {
-			return err
+}
+
+// take exchanges the empty chunk for what has gathered. It reports false when
+// nothing more will.
+func (l *lineStream) take(chunk *lineChunk) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.next.events) == 0 && !l.ended && l.err == nil {
+		l.changed.Wait()
+	}
+	if len(l.next.events) == 0 || l.err != nil {
+		return false
+	}
+	*chunk, l.next = l.next, *chunk
+	l.changed.Signal()
+	return true
+}
+
+// appendChunk appends one chunk. A full queue is waited for: the client is held
+// by its connection meanwhile, and nothing was taken.
+func (l *lineStream) appendChunk(events []event.Event) (outcomes []event.Outcome, err error) {
+	defer func() {
+		if value := recover(); value != nil { // not in the handler's goroutine, where it would be answered
+			err = &panicError{value: value, stack: debug.Stack()}
 		}
-	}
-	chunk := l.chunk
-	chunk.done = make(chan struct{})
-	go func() {
-		defer close(chunk.done)
-		chunk.outcomes, chunk.err = l.server.append(l.request, chunk.events)
 	}()
-	l.ahead = append(l.ahead, chunk)
-	l.chunk = &lineChunk{
-		events:  make([]event.Event, 0, len(chunk.events)),
-		numbers: make([]int64, 0, len(chunk.numbers)),
-	}
-	return nil
+	err = patiently(l.request, func() error {
+		outcomes, err = l.server.append(l.request, events)
+		return err
+	})
+	return outcomes, err
 }
 
-// collect waits for the oldest chunk and counts its outcomes.
-func (l *lineStream) collect() error {
-	chunk := l.ahead[0]
-	l.ahead = l.ahead[1:]
-	<-chunk.done
-	l.server.budget.release(chunk.bytes)
-	if chunk.err != nil {
-		l.failed = true
-		return chunk.err
+// settle counts what became of a chunk and empties it.
+func (l *lineStream) settle(chunk *lineChunk, outcomes []event.Outcome, err error) {
+	_ = l.hold(-int(chunk.bytes))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err = err; err != nil {
+		_ = l.control.SetReadDeadline(time.Unix(1, 0)) // the reader may be waiting for a line
+	} else {
+		l.committed = chunk.last
 	}
-	if l.failed { // committed, but behind a gap
-		return nil
-	}
-	l.committed = max(l.committed, chunk.last)
-	for i, outcome := range chunk.outcomes {
+	for i, outcome := range outcomes {
 		l.counts.count(outcome)
-		if outcome != event.Rejected {
-			continue
-		}
-		l.counts.invalid++
-		if len(l.invalid) < maxLineErrors {
-			l.invalid = append(l.invalid, invalidEvent{
-				at: chunk.numbers[i], faults: []event.Fault{{Field: "body", Message: "is refused by the database"}},
-			})
+		if outcome == event.Rejected {
+			l.note(chunk.numbers[i], []event.Fault{{Field: "body", Message: "is refused by the database"}})
 		}
 	}
+	clear(chunk.events)
+	*chunk = lineChunk{events: chunk.events[:0], numbers: chunk.numbers[:0]}
+	l.changed.Signal()
+}
+
+// hold takes n bytes of the budget, or gives them back. What others hold is
+// waited for.
+func (l *lineStream) hold(n int) error {
+	if n < 0 {
+		l.server.budget.release(int64(-n))
+	} else if err := patiently(l.request, func() error { return l.server.budget.reserve(int64(n), l.own()) }); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held += int64(n)
 	return nil
 }
 
-// extend gives the client its time anew: it is for the next lines, or for the
-// answer, and not for all of a stream.
-func (l *lineStream) extend() {
-	now := time.Now() // deadlines are the system's, whatever clock a test has
-	_ = l.control.SetReadDeadline(now.Add(l.server.options.ReadTimeout))
-	_ = l.control.SetWriteDeadline(now.Add(l.server.options.WriteTimeout))
+// own is how much of the budget is this request's.
+func (l *lineStream) own() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held + l.work.charged
+}
+
+func (l *lineStream) release() { l.server.budget.release(l.held) }
+
+// wet notes an event, valid or not.
+func (l *lineStream) wet() {
+	for _, dry := range l.dry {
+		dry.read = 0
+	}
 }
 
 // appendAnswer appends the text of an [api.Batch] with the invalid lines only.
 func (l *lineStream) appendAnswer(dst []byte) []byte {
+	slices.SortFunc(l.invalid, func(a, b invalidEvent) int { return cmp.Compare(a.at, b.at) })
 	dst = append(appendTally(dst, l.counts), `,"results":[`...)
 	for i, line := range l.invalid {
 		if i > 0 {
@@ -263,27 +317,3 @@ func (l *lineStream) appendAnswer(dst []byte) []byte {
 	}
 	return append(dst, "}\n"...)
 }
-
-// dryReader ends a body that goes on and on without an event: blank lines, a
-// line without end, a compressed nothing. It is what bounds a stream that may
-// otherwise be as long as it likes.
-type dryReader struct {
-	in          io.Reader
-	limit, read int64
-}
-
-// Read reads, unless there was no event for too long.
-func (d *dryReader) Read(p []byte) (int, error) {
-	if d.read > d.limit {
-		return 0, &requestError{
-			status: http.StatusRequestEntityTooLarge,
-			detail: "More than " + strconv.FormatInt(d.limit, 10) + " bytes came without a valid event.",
-		}
-	}
-	n, err := d.in.Read(p)
-	d.read += int64(n)
-	return n, err
-}
-
-// wet notes an event.
-func (d *dryReader) wet() { d.read = 0 }

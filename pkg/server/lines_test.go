@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,7 +82,7 @@ func TestPublishLinesOfAnyNumber(t *testing.T) {
 	if answer.Code != 200 || !strings.HasPrefix(answer.Body.String(), fmt.Sprintf(`{"received":%d,`, n)) {
 		t.Fatalf("got %d %s", answer.Code, answer.Body)
 	}
-	if m.largest.Load() > chunkLines || m.events.Load() != n || m.atOnce.Load() != 0 || s.budget.used != 0 {
+	if m.largest.Load() > chunkLines || m.events.Load() != n || s.budget.used != 0 {
 		t.Errorf("%d events in appends of up to %d; %d bytes stay on the budget", m.events.Load(), m.largest.Load(), s.budget.used)
 	}
 }
@@ -92,10 +94,11 @@ type counter struct {
 	events  atomic.Int64
 	largest atomic.Int64
 	atOnce  atomic.Int64
+	stored  atomic.Int64
 }
 
 func (c *counter) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
-	if n := c.atOnce.Add(1); n > chunksAhead {
+	if n := c.atOnce.Add(1); n > 1 { // or the later line of a key could win
 		return nil, fmt.Errorf("%d appends at once", n)
 	}
 	defer c.atOnce.Add(-1)
@@ -109,13 +112,15 @@ func (c *counter) Append(_ context.Context, events []event.Event) ([]event.Outco
 	for i := range outcomes {
 		outcomes[i] = event.Stored
 	}
+	c.stored.Add(int64(len(events)))
 	return outcomes, nil
 }
 
 func TestPublishLinesThatFailMidwaySayWhatIsCommitted(t *testing.T) {
 	t.Parallel()
-	s := New(Options{Appender: &counter{failAt: 5000}, Store: &memory{}})
-	answer := ask(s, "POST", "/publish", badEvent+"\n"+many(9000), "Content-Type", api.TypeLines)
+	c := &counter{failAt: 5000}
+	s := New(Options{Appender: c, Store: &memory{}})
+	answer := ask(s, "POST", "/publish", badEvent+"\n"+many(30_000), "Content-Type", api.TypeLines)
 	var problem api.Problem
 	if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
 		t.Fatal(err)
@@ -123,12 +128,10 @@ func TestPublishLinesThatFailMidwaySayWhatIsCommitted(t *testing.T) {
 	if answer.Code != 503 || answer.Header().Get("Retry-After") == "" || problem.CommittedLines == nil {
 		t.Fatalf("got %d %s", answer.Code, answer.Body)
 	}
-	// Every append holds a thousand lines at most, and none beyond the first
-	// that failed is counted.
-	if n := *problem.CommittedLines; n > 5001 || s.budget.used != 0 {
-		t.Errorf("%d lines are said to be committed, %d bytes stay on the budget", n, s.budget.used)
+	if n := *problem.CommittedLines; n != c.stored.Load()+1 || n < 2 || s.budget.used != 0 {
+		t.Errorf("%d lines are said to be dealt with, %d events are stored; %d bytes stay on the budget", n, c.stored.Load(), s.budget.used)
 	}
-	if !strings.Contains(problem.Detail, "lines are committed") {
+	if !strings.HasPrefix(problem.Detail, "Store unavailable. The lines up to") {
 		t.Errorf("the detail is %q", problem.Detail)
 	}
 }
@@ -188,5 +191,151 @@ func TestPublishLinesAsTheyCome(t *testing.T) {
 	var got api.Batch
 	if err := json.NewDecoder(response.Body).Decode(&got); err != nil || got.Success != 10 || response.StatusCode != http.StatusOK {
 		t.Errorf("got %d %+v, %v", response.StatusCode, got, err)
+	}
+}
+
+// chunked writes each part as a chunk of a request's body.
+type chunked struct{ io.Writer }
+
+func (c chunked) Write(p []byte) (int, error) {
+	if _, err := fmt.Fprintf(c.Writer, "%x\r\n%s\r\n", len(p), p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// stream posts lines to s while write writes them, and returns the answer.
+func stream(t *testing.T, s *Server, write func(io.Writer)) (int, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", listen(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	go write(chunked{conn})
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent: the second line comes
+// during the first one's COMMIT, and then nothing more.
+func TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent(t *testing.T) {
+	t.Parallel()
+	m := &memory{hold: make(chan struct{})}
+	s := serverWith(m, func(o *Options) { o.ReadTimeout = 300 * time.Millisecond })
+	status, body := stream(t, s, func(w io.Writer) {
+		_, _ = io.WriteString(w, eventWith("a")+"\n")
+		_, _ = io.WriteString(w, eventWith("b")+"\n")
+		close(m.hold)
+	})
+	if stats, _ := m.Stats(t.Context()); status != http.StatusRequestTimeout || stats.Unique != 2 || !strings.Contains(body, `"committed_lines":2`) {
+		t.Errorf("got %d %s, %d stored", status, body, stats.Unique)
+	}
+}
+
+// TestShutdownEndsAStreamWithoutEnd: half of the time is for streams that end by
+// themselves; the others are told how far they came.
+func TestShutdownEndsAStreamWithoutEnd(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	s := serverWith(m)
+	ended := make(chan error, 1)
+	status, body := stream(t, s, func(w io.Writer) {
+		_, _ = io.WriteString(w, eventWith("a")+"\n")
+		pace := time.NewTicker(20 * time.Millisecond)
+		defer pace.Stop()
+		for stored := int64(0); stored == 0; { // the request has come
+			<-pace.C
+			stats, _ := m.Stats(context.Background())
+			stored = stats.Unique
+		}
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			ended <- s.Shutdown(ctx)
+		}()
+		for i := range 1000 {
+			<-pace.C
+			if _, err := io.WriteString(w, eventWith(fmt.Sprint(i))+"\n"); err != nil {
+				return
+			}
+		}
+	})
+	if stats, _ := m.Stats(t.Context()); status != http.StatusServiceUnavailable || !strings.Contains(body, fmt.Sprintf(`"committed_lines":%d}`, stats.Unique)) {
+		t.Errorf("got %d %s, %d stored", status, body, stats.Unique)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+// full is overloaded for a while.
+type full struct {
+	memory
+
+	refusals atomic.Int64
+}
+
+func (f *full) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if f.refusals.Add(-1) >= 0 {
+		return nil, store.ErrOverloaded
+	}
+	return f.memory.Append(ctx, events)
+}
+
+func TestPublishLinesWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	f := &full{}
+	f.refusals.Store(3)
+	s := New(Options{Appender: f, Store: f, Now: noon, MaxBufferedBytes: 100}) // less than a stream takes
+	answer := ask(s, "POST", "/publish", many(100), "Content-Type", api.TypeLines)
+	if answer.Code != 200 || !strings.HasPrefix(answer.Body.String(), `{"received":100,"success":100,`) {
+		t.Errorf("got %d %s", answer.Code, answer.Body)
+	}
+}
+
+// TestPublishLinesOfOneKey: the first line of a key wins, however many follow.
+func TestPublishLinesOfOneKey(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	text := goodEvent + "\n" + strings.Repeat(strings.Replace(goodEvent, "1.50", "2", 1)+"\n", 20_000)
+	answer := ask(serverWith(m), "POST", "/publish", text, "Content-Type", api.TypeLines)
+	if answer.Code != 200 || len(m.records) != 1 || m.records[0].Payload != `{"k":1.50}` {
+		t.Errorf("got %d %s, stored %+v", answer.Code, answer.Body, m.records)
+	}
+}
+
+// TestInvalidLinesCostLittle: a sender can't make an answer, or the memory for
+// it, many times as long as what it sends.
+func TestInvalidLinesCostLittle(t *testing.T) {
+	t.Parallel()
+	line := "{" + strings.TrimSuffix(strings.Repeat(`"topic":1,`, 50_000), ",") + "}\n"
+	answer := ask(serverWith(&memory{}), "POST", "/publish", strings.Repeat(line+eventWith("a")+"\n", 20), "Content-Type", api.TypeLines)
+	if answer.Code != 207 || answer.Body.Len() > 20*1000 {
+		t.Errorf("got %d and %d bytes", answer.Code, answer.Body.Len())
+	}
+}
+
+func TestManyInvalidLinesAreNoReasonToEnd(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	s := serverWith(m, func(o *Options) { o.MaxBodyBytes = 100_000 })
+	answer := ask(s, "POST", "/publish", strings.Repeat(badEvent+"\n", 5000)+goodEvent, "Content-Type", api.TypeLines)
+	if answer.Code != 207 || m.counts.Unique != 1 {
+		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 }

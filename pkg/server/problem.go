@@ -104,7 +104,10 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 	if partial := (*partialError)(nil); errors.As(err, &partial) {
 		problem.CommittedLines = &partial.committed
-		problem.Detail += " The first " + strconv.FormatInt(partial.committed, 10) + " lines are committed."
+		if status := problem.Status; status == http.StatusServiceUnavailable || status >= http.StatusInternalServerError {
+			problem.Detail = problem.Title + "." // what it says of a request as a whole is not true here
+		}
+		problem.Detail += " " + partial.detail()
 	}
 	if problem.Status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter(err))
@@ -132,16 +135,22 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Faults)
 	case errors.As(err, &routing):
 		return newProblem(routingRule(routing.Code), nil)
-	case r.Context().Err() != nil:
-		return newProblem(rule{status: statusClientGone, title: "Client closed request"}, nil)
+	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
+		return newProblem(clientGone(), nil)
 	}
 	for _, rule := range s.rules {
 		if errors.Is(err, rule.target) {
 			return newProblem(rule, rule.faults)
 		}
 	}
+	if r.Context().Err() != nil {
+		return newProblem(clientGone(), nil)
+	}
 	return newProblem(rule{status: http.StatusInternalServerError, detail: "Something went wrong in the server; its log says more."}, nil)
 }
+
+// clientGone is for the log: nobody is left to read it.
+func clientGone() rule { return rule{status: statusClientGone, title: "Client closed request"} }
 
 // routingRule words what Echo's router answers by itself.
 func routingRule(status int) rule {

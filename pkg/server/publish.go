@@ -47,7 +47,7 @@ const (
 
 // charge puts n more bytes on the budget, until the request is answered.
 func (p *publishing) charge(n int64) error {
-	if err := p.budget.reserve(n); err != nil {
+	if err := p.budget.reserve(n, p.charged); err != nil {
 		return err
 	}
 	p.charged += n
@@ -63,6 +63,19 @@ func (p *publishing) chargeBody(size int64) error {
 	if err := p.charge(size - p.room); err != nil {
 		return err
 	}
+	p.room = size
+	return nil
+}
+
+// chargePromise is chargeBody for a large body that was only announced so far.
+func (p *publishing) chargePromise(size int64) error {
+	if size <= smallPromise {
+		return p.chargeBody(size)
+	}
+	if err := p.budget.promise(size); err != nil {
+		return err
+	}
+	p.charged += size
 	p.room = size
 	return nil
 }
@@ -169,7 +182,11 @@ func (s *Server) single(p *publishing, decode func([]byte) (event.Event, error))
 	if limit := s.options.MaxEventBytes; int64(len(p.body)) > limit {
 		return event.Event{}, errTooLong(limit)
 	}
-	return decode(p.body)
+	e, err := decode(p.body)
+	if err == nil && int64(len(e.Payload)) > s.options.MaxEventBytes { // the binary mode quotes
+		return event.Event{}, errTooLong(s.options.MaxEventBytes)
+	}
+	return e, err
 }
 
 // cloudEvent decodes an event that is a CloudEvent in JSON.

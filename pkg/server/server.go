@@ -104,6 +104,8 @@ type Server struct {
 
 	probe    probe
 	draining atomic.Bool
+	cut      context.Context // ends when streams are to end
+	cutNow   context.CancelFunc
 
 	ids      requestIDs
 	rules    []rule
@@ -129,6 +131,7 @@ func New(options Options) *Server {
 		headers: headers{json: []string{typeJSON}, problem: []string{typeProblem}, closing: []string{"close"}},
 	}
 	s.started = s.options.Now()
+	s.cut, s.cutNow = context.WithCancel(context.Background())
 	s.probe = probe{ping: s.options.Store.Ping, now: s.options.Now}
 	s.budget.limit, s.budget.now = s.options.MaxBufferedBytes, s.options.Now
 	s.work.New = s.newPublishing
@@ -163,10 +166,24 @@ func (s *Server) Serve(listener net.Listener) error {
 // connection. All requests are still served.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Shutdown drains, stops accepting, and waits for the requests under way. When
+// cutOnShutdown calls end when streams of no known length have had their time at
+// a shutdown; stop gives that up.
+func (s *Server) cutOnShutdown(end func()) (stop func() bool) {
+	return context.AfterFunc(s.cut, end)
+}
+
+// Shutdown drains, stops accepting, and waits for the requests under way. After
+// half of the time that ctx gives, streams of lines are ended and told how far
+// they came. When
 // ctx ends first it cuts them off and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
+	defer s.cutNow()
+	if deadline, ok := ctx.Deadline(); ok {
+		const share = 2 // of the time is for streams that end by themselves
+		late := time.AfterFunc(time.Until(deadline)/share, s.cutNow)
+		defer late.Stop()
+	}
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("finish requests: %w", err), s.http.Close())
 	}

@@ -105,7 +105,7 @@ func (d *Decoder) finish(e event.Event) (event.Event, error) {
 // maxFaults bounds the faults that are named. There can be one for every few
 // bytes of an event, as it is the sender who names the extensions, and an answer
 // must not be many times as long as the request.
-const maxFaults = 100
+const maxFaults = 20
 
 // fault notes what is wrong with the attribute of that name.
 func (d *Decoder) fault(name, message string) {
