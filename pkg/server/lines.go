@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"os"
@@ -41,8 +42,9 @@ func (c *lineChunk) full() bool { return len(c.events) >= chunkLines || c.bytes 
 // lineStream is one request that sends events as lines. One goroutine reads
 // them into a chunk; another appends what has gathered, as a group commit does:
 // a slow sender's line is stored at once, a fast one's share a transaction. Only
-// one chunk is on its way at a time, so that lines are stored in their order and
-// the first of a key wins. Memory is that of two chunks, however long it lasts.
+// one chunk is on its way at a time, so that the first line of a key wins and
+// what is committed has no gap. Memory is that of two chunks, however long it
+// lasts.
 type lineStream struct {
 	server  *Server
 	request *http.Request
@@ -50,6 +52,7 @@ type lineStream struct {
 	work    *publishing
 	lines   *event.LineReader
 	dry     []*dryReader
+	seed    maphash.Seed
 
 	mu        sync.Mutex
 	changed   *sync.Cond
@@ -72,6 +75,7 @@ func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) err
 	l := &lineStream{
 		server: s, request: c.Request(), control: http.NewResponseController(c.Response()), work: p,
 		lines: event.NewLineReader(plain, int(s.options.MaxEventBytes)), dry: []*dryReader{plain, p.packed},
+		seed: maphash.MakeSeed(),
 	}
 	l.changed = sync.NewCond(&l.mu)
 	l.lines.Hold(l.hold)
@@ -235,9 +239,53 @@ func (l *lineStream) take(chunk *lineChunk) bool {
 	return true
 }
 
-// appendChunk appends one chunk. A full queue is waited for: the client is held
-// by its connection meanwhile, and nothing was taken.
-func (l *lineStream) appendChunk(events []event.Event) (outcomes []event.Outcome, err error) {
+// appendChunk appends one chunk, a large one in two lanes side by side. A key's
+// lane is always the same, so that its first line still wins: a single
+// transaction keeps no more than one of PostgreSQL's processes busy.
+func (l *lineStream) appendChunk(events []event.Event) ([]event.Outcome, error) {
+	if len(events) < worthLanes {
+		return l.appendLane(events)
+	}
+	var lanes [2]lane
+	for i := range events {
+		lanes[maphash.String(l.seed, events[i].ID)%2].add(i, events[i])
+	}
+	var other sync.WaitGroup
+	other.Go(func() { lanes[1].outcomes, lanes[1].err = l.appendLane(lanes[1].events) })
+	lanes[0].outcomes, lanes[0].err = l.appendLane(lanes[0].events)
+	other.Wait()
+	outcomes := make([]event.Outcome, len(events))
+	for _, lane := range lanes {
+		if lane.err != nil {
+			return nil, lane.err
+		}
+		for i, place := range lane.places {
+			outcomes[place] = lane.outcomes[i]
+		}
+	}
+	return outcomes, nil
+}
+
+// worthLanes is how many events a chunk must have for a second lane; a
+// transaction costs as much as some twenty events.
+const worthLanes = 500
+
+// lane is a part of a chunk, and where in the chunk its events are.
+type lane struct {
+	events   []event.Event
+	places   []int
+	outcomes []event.Outcome
+	err      error
+}
+
+func (l *lane) add(place int, e event.Event) {
+	l.places = append(l.places, place)
+	l.events = append(l.events, e)
+}
+
+// appendLane appends events. A full queue is waited for: the client is held by
+// its connection meanwhile, and nothing was taken.
+func (l *lineStream) appendLane(events []event.Event) (outcomes []event.Outcome, err error) {
 	defer func() {
 		if value := recover(); value != nil { // not in the handler's goroutine, where it would be answered
 			err = &panicError{value: value, stack: debug.Stack()}

@@ -98,7 +98,7 @@ type counter struct {
 }
 
 func (c *counter) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
-	if n := c.atOnce.Add(1); n > 1 { // or the later line of a key could win
+	if n := c.atOnce.Add(1); n > 2 {
 		return nil, fmt.Errorf("%d appends at once", n)
 	}
 	defer c.atOnce.Add(-1)
@@ -128,7 +128,8 @@ func TestPublishLinesThatFailMidwaySayWhatIsCommitted(t *testing.T) {
 	if answer.Code != 503 || answer.Header().Get("Retry-After") == "" || problem.CommittedLines == nil {
 		t.Fatalf("got %d %s", answer.Code, answer.Body)
 	}
-	if n := *problem.CommittedLines; n != c.stored.Load()+1 || n < 2 || s.budget.used != 0 {
+	// The other lane of the chunk that failed may have been stored.
+	if n := *problem.CommittedLines; n > c.stored.Load()+1 || n < c.stored.Load()-chunkLines || n < 2 || s.budget.used != 0 {
 		t.Errorf("%d lines are said to be dealt with, %d events are stored; %d bytes stay on the budget", n, c.stored.Load(), s.budget.used)
 	}
 	if !strings.HasPrefix(problem.Detail, "Store unavailable. The lines up to") {
