@@ -47,7 +47,7 @@ func (r *LineReader) Next() ([]byte, error) {
 		if errors.Is(err, ErrLongLine) {
 			return nil, err
 		}
-		if line := bytes.TrimSpace(text); len(line) > 0 {
+		if line := bytes.Trim(text, " \t\r\n"); len(line) > 0 { // JSON's white space, not Unicode's
 			return line, nil
 		}
 		if err != nil {

@@ -39,15 +39,16 @@ func TestLineReader(t *testing.T) {
 		text string
 		want []string
 	}{
-		"lines":                       {"a\nb\n", []string{"1: a", "2: b"}},
-		"the last without an end":     {"a\nb", []string{"1: a", "2: b"}},
-		"blank ones count":            {"\n \na\n\n", []string{"3: a"}},
-		"with CR LF":                  {"a\r\nb\r\n", []string{"1: a", "2: b"}},
-		"with a byte order mark":      {"\ufeffa\n\ufeffb\n", []string{"1: a", "2: \ufeffb"}},
-		"as long as the limit":        {"0123456789\n0123456789\r\n0123456789", []string{"1: 0123456789", "2: 0123456789", "3: 0123456789"}},
-		"a byte longer":               {"0123456789x\na\n0123456789x", []string{"1: too long", "2: a", "3: too long"}},
-		"much longer than the buffer": {strings.Repeat("x", 200_000) + "\na\n", []string{"1: too long", "2: a"}},
-		"nothing":                     {"", nil},
+		"lines":                         {"a\nb\n", []string{"1: a", "2: b"}},
+		"the last without an end":       {"a\nb", []string{"1: a", "2: b"}},
+		"blank ones count":              {"\n \na\n\n", []string{"3: a"}},
+		"other white space is no blank": {"\u00a0\n\u0085\n", []string{"1: \u00a0", "2: \u0085"}},
+		"with CR LF":                    {"a\r\nb\r\n", []string{"1: a", "2: b"}},
+		"with a byte order mark":        {"\ufeffa\n\ufeffb\n", []string{"1: a", "2: \ufeffb"}},
+		"as long as the limit":          {"0123456789\n0123456789\r\n0123456789", []string{"1: 0123456789", "2: 0123456789", "3: 0123456789"}},
+		"a byte longer":                 {"0123456789x\na\n0123456789x", []string{"1: too long", "2: a", "3: too long"}},
+		"much longer than the buffer":   {strings.Repeat("x", 200_000) + "\na\n", []string{"1: too long", "2: a"}},
+		"nothing":                       {"", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -204,7 +204,7 @@ func TestBudget(t *testing.T) {
 		{what: "makes the next one wait for the rest", reserve: 11, full: true, after: 3 * time.Second},
 		{what: "what fits is let in all the same", reserve: 10},
 		{what: "after a long silence nobody knows", release: 1, pass: time.Hour},
-		{what: "and the wait is bounded", reserve: 2, full: true, after: time.Minute},
+		{what: "and the wait is bounded", reserve: 2, full: true, after: 20 * time.Second},
 	}
 	for _, step := range steps {
 		now = now.Add(step.pass)

@@ -24,7 +24,7 @@ type budget struct {
 // Bounds of the wait that a client is told.
 const (
 	minRetry = time.Second
-	maxRetry = time.Minute
+	maxRetry = 20 * time.Second // by then whoever announced a body has sent it or was cut off
 	// lateness is how far back returned looks: bytes older than this weigh
 	// less than half.
 	lateness = 5 * time.Second

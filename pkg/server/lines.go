@@ -86,6 +86,9 @@ func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) err
 		c.Response().Header()[headerConnection] = s.headers.closing // or the rest of the body would be waited for
 		return &partialError{err: err, committed: l.committed}
 	}
+	if wantsMinimal(c.Request().Header) { // which it is in any case
+		c.Response().Header().Set("Preference-Applied", "return=minimal")
+	}
 	p.answer = l.appendAnswer(p.answer[:0])
 	return s.write(c, l.counts.status(), s.headers.json, p.answer)
 }
