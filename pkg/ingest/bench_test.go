@@ -29,7 +29,7 @@ func BenchmarkDecodeToOutcome(b *testing.B) {
 		if events[0], err = decoder.Decode(text); err != nil {
 			b.Fatal(err)
 		}
-		if _, err = a.Append(b.Context(), events); err != nil {
+		if _, err = a.Append(context.WithoutCancel(b.Context()), events); err != nil {
 			b.Fatal(err)
 		}
 	}

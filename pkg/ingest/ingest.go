@@ -117,16 +117,30 @@ func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Ou
 		a.requests.Put(r)
 		return nil, err
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		a.withdraw(r) // r is not used again: a writer may still answer it
-		return nil, ctx.Err()
+	if err := a.await(ctx, r); err != nil {
+		return nil, err
 	}
 	outcomes, err := r.outcomes, r.err
 	r.reset(nil)
 	a.requests.Put(r)
 	return outcomes, err
+}
+
+// await waits until the request is answered, or its context ends. Waiting for
+// the answer alone, as an HTTP server does that never withdraws, is cheaper.
+func (a *Appender) await(ctx context.Context, r *request) error {
+	ended := ctx.Done()
+	if ended == nil {
+		<-r.done
+		return nil
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ended:
+		a.withdraw(r) // r is not used again: a writer may still answer it
+		return ctx.Err()
+	}
 }
 
 func (a *Appender) enqueue(r *request) error {
