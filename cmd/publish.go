@@ -24,7 +24,8 @@ that find the server overloaded or away are sent again, with growing random
 waits, for --retry-for. When nobody is answered for that long, the run ends.
 
 --verify remembers every answer and proves at the end that no event was answered
-success twice and that each one answered is stored as it was sent.
+success twice and that each one answered is stored as it was sent. It doesn't go
+with --ndjson, where the server answers totals.
 
 --fail-if METRIC OPERATOR VALUE can be given several times. Metrics: p50, p90,
 p99, p99.9 and max with a duration; rate (events/s), sent, success, ignored,

@@ -124,7 +124,7 @@ func verdict(report loadgen.Report, runErr, verifyErr error) error {
 	case failure != nil:
 		return failure
 	case report.Failed > 0 || report.Invalid > 0 || report.BadLines > 0:
-		return fmt.Errorf("%s events failed, %s were refused as invalid, %s lines were no events",
+		return fmt.Errorf("not everything was taken: %s failed, %s refused as invalid, %s bad lines",
 			formatCount(report.Failed), formatCount(report.Invalid), formatCount(report.BadLines))
 	default:
 		return nil

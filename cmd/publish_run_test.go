@@ -246,7 +246,7 @@ func TestPublishWithFailuresFails(t *testing.T) {
 	opts := thousandEvents()
 	opts.verify = false
 	err := a.publish(t.Context(), target, opts)
-	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(err.Error(), "1 events failed, 1 were refused") {
+	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(err.Error(), "1 failed, 1 refused") {
 		t.Errorf("exit code %d after %v", code, err)
 	}
 	if !strings.Contains(out.String(), "first failure: teapot\n") {

@@ -25,8 +25,8 @@ also when the server goes away and comes back.
 --since and --until look at when an event was stored, and take a time in the
 forms of an event's timestamp, or how long ago: 90s, 15m, 2h, 7d.
 
-With -o json each line is an event as it was sent, digit by digit; it can be
-sent again: eventagg publish --file -`
+With -o json each line is an event, its payload digit by digit as it was sent; it
+can be sent again: eventagg publish --file -`
 
 const tailExample = `  eventagg tail --limit 100
   eventagg tail -f --topic user_login

@@ -128,10 +128,11 @@ func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) b
 	if attempt == 0 {
 		*o = outage{since: now, answered: w.counts().Answered()}
 	}
-	wait := backoff(err, attempt, w.options.Jitter())
-	if now.Add(wait).Sub(o.since) > w.options.RetryFor {
+	left := w.options.RetryFor - now.Sub(o.since)
+	if left <= 0 {
 		return false
 	}
+	wait := min(backoff(err, attempt, w.options.Jitter()), left) // the last attempt is at the very end
 	w.options.Logger.DebugContext(ctx, "append failed, trying again",
 		slog.Int("attempt", attempt+1), slog.Duration("wait", wait), slog.Any("error", err))
 	if !pause(ctx, wait) {

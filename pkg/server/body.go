@@ -152,7 +152,7 @@ func errCoding(err error) error {
 func errTooLarge(limit int64) error {
 	return &requestError{
 		status: http.StatusRequestEntityTooLarge,
-		detail: "The body is longer than the limit of " + strconv.FormatInt(limit, 10) + " bytes.",
+		detail: "The body is longer than the limit of " + strconv.FormatInt(limit, 10) + " bytes; send less at once, or one event a line as application/x-ndjson.",
 	}
 }
 
