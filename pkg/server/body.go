@@ -120,6 +120,7 @@ func unpack(reader io.Reader, err error) (io.Reader, error) {
 // unpacked tells faults of the compression from those of the connection.
 type unpacked struct{ io.Reader }
 
+// Read reads, and words what is wrong with the compression for the sender.
 func (u unpacked) Read(p []byte) (int, error) {
 	n, err := u.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
