@@ -222,3 +222,24 @@ func readError(err error) error {
 		}
 	}
 }
+
+// dryReader ends a body that goes on and on without an event: blank lines, a
+// line without end, a compressed nothing. It is what bounds a stream that may
+// otherwise be as long as it likes.
+type dryReader struct {
+	in          io.Reader
+	limit, read int64
+}
+
+// Read reads, unless there was no event for too long.
+func (d *dryReader) Read(p []byte) (int, error) {
+	if d.read > d.limit {
+		return 0, &requestError{
+			status: http.StatusRequestEntityTooLarge,
+			detail: "More than " + strconv.FormatInt(d.limit, 10) + " bytes came without an event.",
+		}
+	}
+	n, err := d.in.Read(p)
+	d.read += int64(n)
+	return n, err
+}
