@@ -25,6 +25,9 @@ also when the server goes away and comes back.
 --since and --until look at when an event was stored, and take a time in the
 forms of an event's timestamp, or how long ago: 90s, 15m, 2h, 7d.
 
+Events of one transaction follow each other as the server came to read them:
+those of an array in its order, those of concurrent requests in any.
+
 With -o json each line is an event, its payload digit by digit as it was sent; it
 can be sent again: eventagg publish --file -`
 
