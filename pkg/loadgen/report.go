@@ -9,40 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/dustin/go-humanize"
 )
-
-// Latency is how long answers took, all attempts of a request together: from
-// the planned time at a constant rate, from sending otherwise.
-type Latency struct {
-	P50, P90, P99, P999, Max time.Duration
-}
-
-func newLatency(h *hdrhistogram.Histogram) Latency {
-	at := func(percentile float64) time.Duration {
-		// The histogram answers the upper end of a bucket, which can lie above
-		// the largest value there was.
-		return time.Duration(min(h.ValueAtPercentile(percentile), h.Max())) * time.Microsecond
-	}
-	if h.TotalCount() == 0 {
-		return Latency{}
-	}
-	return Latency{P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: at(100)}
-}
-
-// MarshalJSON writes milliseconds: {"p50":1.234,"p90":…,"p99":…,"p99.9":…,"max":…}.
-func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		P50  float64 `json:"p50"`
-		P90  float64 `json:"p90"`
-		P99  float64 `json:"p99"`
-		P999 float64 `json:"p99.9"`
-		Max  float64 `json:"max"`
-	}{millis(l.P50), millis(l.P90), millis(l.P99), millis(l.P999), millis(l.Max)})
-}
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Report is what a run did.
 type Report struct {

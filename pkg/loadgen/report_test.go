@@ -120,18 +120,3 @@ func TestDurationsHaveThreeDigitsAndAUnit(t *testing.T) {
 		})
 	}
 }
-
-func TestLatencyOfNothingIsZero(t *testing.T) {
-	t.Parallel()
-	if got := newLatency(newHistogram()); got != (Latency{}) {
-		t.Errorf("latency %+v", got)
-	}
-	h := newHistogram()
-	if err := h.RecordValue(1_234_567); err != nil {
-		t.Fatal(err)
-	}
-	got := newLatency(h)
-	if off := got.P50 - 1_234_567*time.Microsecond; off < -2*time.Millisecond || off > 2*time.Millisecond || got.P50 > got.Max {
-		t.Errorf("latency %+v", got)
-	}
-}

@@ -82,16 +82,17 @@ type Runner struct {
 	options Options
 	pacer   Pacer
 	workers []*worker
+	latency *latencies
 	started atomic.Pointer[time.Time]
 }
 
 // New makes a runner. Run may be called once.
 func New(target store.Appender, source Source, o Options) *Runner {
 	o = o.withDefaults()
-	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}}
+	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}, latency: newLatencies()}
 	r.workers = make([]*worker, o.Concurrency)
 	for i := range r.workers {
-		r.workers[i] = newWorker(r)
+		r.workers[i] = &worker{Runner: r}
 	}
 	return r
 }
@@ -155,14 +156,12 @@ func (r *Runner) counts() Counts {
 // report adds the workers up; they have all returned.
 func (r *Runner) report(elapsed time.Duration) Report {
 	report := Report{Counts: r.counts(), Elapsed: elapsed}
-	latency := newHistogram()
 	for _, w := range r.workers {
-		latency.Merge(w.latency)
 		if report.FirstFailure == "" && w.failure != nil {
 			report.FirstFailure = w.failure.Error()
 		}
 	}
-	report.Latency = newLatency(latency)
+	report.Latency = r.latency.summary()
 	if elapsed > 0 {
 		report.Rate = float64(report.Answered()) / elapsed.Seconds()
 	}

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -17,17 +15,9 @@ import (
 type worker struct {
 	*Runner
 	counters counters
-	latency  *hdrhistogram.Histogram // in microseconds
-	failure  error                   // the first
+	failure  error // the first
 	batch    Batch
 	reasons  map[int]error // why events of the append under way are refused
-}
-
-func newWorker(r *Runner) *worker { return &worker{Runner: r, latency: newHistogram()} }
-
-// newHistogram holds 1 µs to an hour, to three digits.
-func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, time.Hour.Microseconds(), 3)
 }
 
 func (w *worker) run(ctx context.Context, began time.Time) error {
@@ -86,7 +76,7 @@ func (w *worker) send(ctx context.Context, batch *Batch, planned time.Time) erro
 			err = fmt.Errorf("%d outcomes for %d events: %w", len(outcomes), len(events), errAnswer)
 		}
 		if err == nil {
-			w.took(planned)
+			w.latency.record(w.options.Now().Sub(planned))
 			w.answered(outcomes, batch)
 			return nil
 		}
@@ -173,7 +163,7 @@ func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
 func (w *worker) rejected(ctx context.Context, batch *Batch, planned time.Time, reason error) error {
 	events := len(batch.Events)
 	if events == 1 {
-		w.took(planned)
+		w.latency.record(w.options.Now().Sub(planned))
 		w.counters.invalid.Add(1)
 		w.refused(batch.Lines[0], reason)
 		return nil
@@ -226,14 +216,6 @@ func (w *worker) doubt(marks []Mark) {
 // several events a target may have sent some before it was turned away.
 func nothingTaken(err error, events int) bool {
 	return events == 1 && (errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrNotReached))
-}
-
-// took records how long an answer took since it was planned, all attempts
-// together. What is beyond an hour counts as an hour.
-func (w *worker) took(planned time.Time) {
-	micros := w.options.Now().Sub(planned).Microseconds()
-	micros = min(max(micros, 1), w.latency.HighestTrackableValue())
-	_ = w.latency.RecordValue(micros) // in range, so it can't fail
 }
 
 // pause waits; false when ctx ends first.
