@@ -65,6 +65,10 @@ const (
 	// stored nor counted. Only layers that isolate a culprit from its
 	// neighbours answer it; see package ingest.
 	Rejected
+	// Queued says that a queue holds the event safely and that it will be
+	// stored, or counted as a duplicate, later. Stores never answer it; see
+	// package broker.
+	Queued
 )
 
 // String returns the outcome as one word, for logs and test failures.
@@ -76,6 +80,8 @@ func (o Outcome) String() string {
 		return "duplicate"
 	case Rejected:
 		return "rejected"
+	case Queued:
+		return "queued"
 	default:
 		return "unknown"
 	}
