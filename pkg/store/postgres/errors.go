@@ -26,7 +26,10 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case errors.Is(err, errPlace):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.As(err, &unconnected):
-		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, explainConnect(unconnected.Config, unconnected.Unwrap()))
+		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached,
+			explainConnect(unconnected.Config, unconnected.Unwrap()))
+	case pgconn.SafeToRetry(err): // the connection was dead before
+		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached, err)
 	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}

@@ -1,0 +1,151 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// GateOptions tune a Gate. The zero value of each field stands for its default.
+type GateOptions struct {
+	// Every is how often the appender's server is asked whether it is well,
+	// default 1 second, and how long it has for its answer, default 2 seconds.
+	Every    time.Duration
+	Patience time.Duration
+	// Falls and Rises are how many answers in a row close and open the gate,
+	// default 2 and 3: fewer, and one lost packet or a server that only just
+	// starts would send events to and fro.
+	Falls int
+	Rises int
+	// Logger hears of each change once, default nobody.
+	Logger *slog.Logger
+}
+
+func (o GateOptions) withDefaults() GateOptions {
+	o.Every = cmp.Or(o.Every, time.Second)
+	o.Patience = cmp.Or(o.Patience, 2*time.Second)
+	o.Falls = cmp.Or(o.Falls, 2)
+	o.Rises = cmp.Or(o.Rises, 3)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Gate stands in front of an appender and turns appends away at once while the
+// server behind is known to be away: nobody should wait out a timeout to learn
+// what is known. Make one with [NewGate] and end it with [Gate.Close].
+type Gate struct {
+	next    store.Appender
+	name    string
+	ping    func(context.Context) error
+	options GateOptions
+
+	mu   sync.Mutex
+	away error // why the gate is closed; nil while it is open
+	row  int   // how many pings in a row have said otherwise
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+var _ store.Appender = (*Gate)(nil)
+
+// NewGate makes a gate that is open and starts to watch. The name is for the
+// log; ping returns nil where an append would have a chance.
+func NewGate(name string, next store.Appender, ping func(context.Context) error, options GateOptions) *Gate {
+	ctx, stop := context.WithCancel(context.Background())
+	g := &Gate{next: next, name: name, ping: ping, options: options.withDefaults(), stop: stop}
+	g.done.Go(func() { g.watch(ctx) })
+	return g
+}
+
+// Append is the appender's own while the gate is open. A closed gate answers
+// [store.ErrUnavailable] with [store.ErrNotReached] in a [*store.RetryError].
+func (g *Gate) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if away := g.State(); away != nil {
+		err := fmt.Errorf("%s: %w: %w: %w", g.name, store.ErrUnavailable, store.ErrNotReached, away)
+		return nil, &store.RetryError{Err: err, After: g.options.Every}
+	}
+	outcomes, err := g.next.Append(ctx, events)
+	if errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
+		g.fell(err)
+	}
+	return outcomes, err
+}
+
+// State is nil while the gate is open, and otherwise the reason that closed it.
+func (g *Gate) State() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.away
+}
+
+// Close ends the watching. It does not close the appender.
+func (g *Gate) Close() {
+	g.stop()
+	g.done.Wait()
+}
+
+func (g *Gate) watch(ctx context.Context) {
+	tick := time.NewTicker(g.options.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		asking, cancel := context.WithTimeout(ctx, g.options.Patience)
+		err := g.ping(asking)
+		cancel()
+		if ctx.Err() == nil {
+			g.heard(err)
+		}
+	}
+}
+
+// heard takes a ping's answer. Only several in a row that contradict the gate's
+// state change it.
+func (g *Gate) heard(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if (err == nil) == (g.away == nil) {
+		g.row = 0
+		return
+	}
+	g.row++
+	switch {
+	case err != nil && g.row >= g.options.Falls:
+		g.change(err)
+	case err == nil && g.row >= g.options.Rises:
+		g.change(nil)
+	}
+}
+
+// fell closes the gate: an append has failed, which is more than a ping says.
+func (g *Gate) fell(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.away == nil {
+		g.change(err)
+	}
+	g.row = 0
+}
+
+// change sets the state and tells of it; the caller holds the lock.
+func (g *Gate) change(away error) {
+	g.away, g.row = away, 0
+	if away != nil {
+		g.options.Logger.Warn("away", slog.String("what", g.name), slog.Any("error", away))
+		return
+	}
+	g.options.Logger.Info("back", slog.String("what", g.name))
+}

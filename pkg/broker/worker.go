@@ -1,0 +1,269 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// WorkerOptions tune a Worker. The zero value of each field stands for its
+// default.
+type WorkerOptions struct {
+	// Wait is how long a worker waits for messages at a time, default 2
+	// seconds. It is also how long its end may take when nothing is to do.
+	Wait time.Duration
+	// Idle is how long another's message may be under way before it is taken
+	// over, default 30 seconds: longer than any append takes.
+	Idle time.Duration
+	// ClaimEvery is how often others' messages are looked at, default 5
+	// seconds; TendEvery how often what is done is forgotten, default a minute.
+	ClaimEvery time.Duration
+	TendEvery  time.Duration
+	// AppendTimeout is how long the store may take for one try, default 10
+	// seconds.
+	AppendTimeout time.Duration
+	// MaxDeliveries is how often a message may be delivered, default 5. One
+	// that comes more often has ended those who worked on it.
+	MaxDeliveries int64
+	// Ready says whether the store is there, default always. While it is not,
+	// the worker takes nothing: a message that waits must not be counted as one
+	// that is delivered in vain.
+	Ready func() bool
+	// Now is the clock, default time.Now.
+	Now func() time.Time
+	// Logger hears of failures and recoveries once each, and of every dead
+	// letter; default nobody.
+	Logger *slog.Logger
+}
+
+func (o WorkerOptions) withDefaults() WorkerOptions {
+	o.Wait = cmp.Or(o.Wait, 2*time.Second)
+	o.Idle = cmp.Or(o.Idle, 30*time.Second)
+	o.ClaimEvery = cmp.Or(o.ClaimEvery, 5*time.Second)
+	o.TendEvery = cmp.Or(o.TendEvery, time.Minute)
+	o.AppendTimeout = cmp.Or(o.AppendTimeout, 10*time.Second)
+	o.MaxDeliveries = cmp.Or(o.MaxDeliveries, 5)
+	if o.Ready == nil {
+		o.Ready = func() bool { return true }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Worker moves messages from a queue into a store.
+type Worker struct {
+	queue    Queue
+	consumer Consumer
+	into     store.Receiver
+	options  WorkerOptions
+
+	claimed time.Time // when others' messages were last looked at
+	tended  time.Time
+	failing bool // the last step failed; says what to log
+}
+
+// NewWorker makes a worker that takes messages under a name of its own.
+func NewWorker(queue Queue, name string, into store.Receiver, options WorkerOptions) *Worker {
+	return &Worker{queue: queue, consumer: queue.Consumer(name), into: into, options: options.withDefaults()}
+}
+
+// Run works until ctx ends. The append under way is finished; what else the
+// worker holds is left in the queue for others.
+func (w *Worker) Run(ctx context.Context) {
+	const least, most = 100 * time.Millisecond, 2 * time.Second
+	w.tended = w.options.Now()
+	pause := least
+	for ctx.Err() == nil {
+		err := w.step(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		w.report(err)
+		if err == nil {
+			pause = least
+			continue
+		}
+		wait(ctx, pause)
+		pause = min(2*pause, most)
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
+	defer cancel()
+	if err := w.consumer.Leave(ending); err != nil {
+		w.options.Logger.DebugContext(ctx, "consumer not forgotten", slog.Any("error", err))
+	}
+}
+
+// errNotReady says that the store is known to be away.
+var errNotReady = fmt.Errorf("worker waits: %w", store.ErrUnavailable)
+
+// step takes some messages and deals with them. After an error those that are
+// not dealt with come again.
+func (w *Worker) step(ctx context.Context) error {
+	if !w.options.Ready() {
+		return errNotReady
+	}
+	if err := w.tend(ctx); err != nil {
+		return err
+	}
+	messages, err := w.next(ctx)
+	if err != nil {
+		return err
+	}
+	return w.settle(ctx, messages)
+}
+
+// next returns messages that others have left lying, from time to time, and
+// otherwise new ones.
+func (w *Worker) next(ctx context.Context) ([]Message, error) {
+	if now := w.options.Now(); now.Sub(w.claimed) >= w.options.ClaimEvery {
+		messages, err := w.consumer.Claim(ctx, w.options.Idle)
+		if err != nil {
+			return nil, err
+		}
+		if len(messages) > 0 {
+			return messages, nil
+		}
+		w.claimed = now
+	}
+	return w.consumer.Receive(ctx, w.options.Wait)
+}
+
+// settle deals with messages: first deliveries together, and each that was
+// delivered before alone, since it may be what ended its worker.
+func (w *Worker) settle(ctx context.Context, messages []Message) error {
+	first := messages[:0:0]
+	for _, m := range messages {
+		switch {
+		case m.Broken != nil:
+			if err := w.bury(ctx, m, m.Broken.Error()); err != nil {
+				return err
+			}
+		case m.Deliveries > w.options.MaxDeliveries:
+			if err := w.giveUp(ctx, m); err != nil {
+				return err
+			}
+		case m.Deliveries > 1:
+			if err := w.receive(ctx, []Message{m}); err != nil {
+				return err
+			}
+		default:
+			first = append(first, m)
+		}
+	}
+	return w.receive(ctx, first)
+}
+
+// receive stores messages and then, after the COMMIT, removes them from the
+// queue. The other order would lose what a crash in between leaves undone; this
+// one delivers it again, which the store knows.
+func (w *Worker) receive(ctx context.Context, messages []Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	deliveries := make([]store.Delivery, len(messages))
+	for i, m := range messages {
+		deliveries[i] = m.Delivery
+	}
+	// A worker that is told to end finishes what it has begun.
+	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
+	defer cancel()
+	_, err := w.into.Receive(appending, deliveries)
+	switch {
+	case err == nil:
+		return w.consumer.Done(appending, messages)
+	case !errors.Is(err, store.ErrRejected):
+		return err
+	case len(messages) > 1:
+		for _, m := range messages {
+			if err := w.receive(ctx, []Message{m}); err != nil {
+				return err
+			}
+		}
+		return nil
+	case len(messages[0].Events) > 1:
+		return w.consumer.Split(appending, messages[0])
+	default:
+		return w.bury(ctx, messages[0], err.Error())
+	}
+}
+
+// giveUp buries a message that has been delivered too often, unless it was
+// stored and only never removed.
+func (w *Worker) giveUp(ctx context.Context, m Message) error {
+	known, err := w.into.Known(ctx, []store.DeliveryID{m.ID})
+	if err != nil {
+		return err
+	}
+	if known[0] {
+		return w.consumer.Done(ctx, []Message{m})
+	}
+	return w.bury(ctx, m, fmt.Sprintf("delivered %d times without being stored", m.Deliveries-1))
+}
+
+func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
+	if err := w.consumer.Bury(ctx, m, reason); err != nil {
+		return err
+	}
+	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
+		slog.Int("events", max(1, len(m.Events))), slog.String("reason", reason))
+	return nil
+}
+
+// forgetMargin keeps the memory of deliveries for longer than the queue has
+// them, for a queue that lost its last second and delivers again what was done.
+const forgetMargin = 10 * time.Minute
+
+// tend forgets what can't come again: deliveries that the queue is done with,
+// and consumers that are gone.
+func (w *Worker) tend(ctx context.Context) error {
+	now := w.options.Now()
+	if now.Sub(w.tended) < w.options.TendEvery {
+		return nil
+	}
+	w.tended = now
+	horizon, err := w.queue.Horizon(ctx)
+	if err != nil {
+		return err
+	}
+	if !horizon.IsZero() {
+		if _, err := w.into.Forget(ctx, horizon.Add(-forgetMargin)); err != nil {
+			return err
+		}
+	}
+	const long = 10 // times as idle as one that is taken for dead
+	return w.consumer.Prune(ctx, long*w.options.Idle)
+}
+
+// report logs that the worker fails, or works again, once each.
+func (w *Worker) report(err error) {
+	failing := err != nil
+	if w.failing == failing {
+		return
+	}
+	w.failing = failing
+	if failing {
+		w.options.Logger.Warn("worker waits; queued events stay queued", slog.Any("error", err))
+		return
+	}
+	w.options.Logger.Info("worker works again")
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
