@@ -42,13 +42,14 @@ const (
 const (
 	StatusSuccess = "success"
 	StatusIgnored = "ignored"
+	StatusQueued  = "queued"
 	StatusInvalid = "invalid" // within a batch
 )
 
 // Published answers POST /publish with one event.
 type Published struct {
 	// Status is "success" where this request stored the event, "ignored"
-	// where it was there already.
+	// where it was there already, "queued" where a queue holds it.
 	Status  string `json:"status"`
 	Message string `json:"message"`
 	Topic   string `json:"topic"`
@@ -56,12 +57,14 @@ type Published struct {
 }
 
 // Batch answers POST /publish with several events. Received is Success plus
-// Ignored.
+// Ignored plus Queued.
 type Batch struct {
 	Received int64 `json:"received"`
 	Success  int64 `json:"success"`
 	Ignored  int64 `json:"ignored"`
-	Invalid  int64 `json:"invalid"`
+	// Queued is there only where events were.
+	Queued  int64 `json:"queued,omitempty"`
+	Invalid int64 `json:"invalid"`
 	// Results has one for each event in the order sent; those of invalid
 	// events only, each with its place, where the client prefers a minimal
 	// answer or the events came as lines.
@@ -76,7 +79,7 @@ type Result struct {
 	// where Results has invalid events only.
 	Index *int64 `json:"index,omitempty"`
 	Line  *int64 `json:"line,omitempty"`
-	// Status is "success", "ignored" or "invalid".
+	// Status is "success", "ignored", "queued" or "invalid".
 	Status string        `json:"status"`
 	Errors []event.Fault `json:"errors,omitempty"`
 }
@@ -93,7 +96,8 @@ type Problem struct {
 	// Errors has every fault of an invalid event or parameter.
 	Errors []event.Fault `json:"errors,omitempty"`
 	// CommittedLines is, where reading lines ended early, how many of them
-	// from the first on are dealt with: stored, known before, or invalid.
+	// from the first on are dealt with: stored, known before, queued, or
+	// invalid.
 	CommittedLines *int64 `json:"committed_lines,omitempty"`
 }
 
@@ -104,6 +108,11 @@ type Stats struct {
 	Duplicates    int64   `json:"duplicate_dropped"`
 	Topics        int64   `json:"topics_active"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
+	// Queued counts the events that a queue holds and that none of the numbers
+	// above has; DeadLetters those that can't be stored. Both are absent
+	// without a broker, and while it can't be reached.
+	Queued      *int64 `json:"queued,omitempty"`
+	DeadLetters *int64 `json:"dead_letters,omitempty"`
 }
 
 // TopicStats is a row of GET /stats/topics.
@@ -139,7 +148,8 @@ func (e Event) Record() store.Record {
 
 // Health answers GET /healthz and GET /readyz.
 type Health struct {
-	// Status is "ok" or "unavailable".
+	// Status is "ok", "degraded" where something is missing that is not needed
+	// to take events, or "unavailable".
 	Status string `json:"status"`
 	// Checks has "ok" or a reason for every dependency, by its name.
 	Checks map[string]string `json:"checks,omitempty"`

@@ -20,7 +20,7 @@ type invalidEvent struct {
 }
 
 // tally counts what became of the events of a request.
-type tally struct{ success, ignored, invalid int64 }
+type tally struct{ success, ignored, queued, invalid int64 }
 
 // count adds an outcome. Rejected is the caller's to count.
 func (t *tally) count(outcome event.Outcome) {
@@ -29,16 +29,24 @@ func (t *tally) count(outcome event.Outcome) {
 		t.success++
 	case event.Duplicate:
 		t.ignored++
+	case event.Queued:
+		t.queued++
 	case event.Rejected:
 	}
 }
 
-// status is 200 when all are valid, none at all included; 422 when none is.
+// valid counts the events that are taken.
+func (t *tally) valid() int64 { return t.success + t.ignored + t.queued }
+
+// status is 200 when all are valid, none at all included, or 202 when some of
+// them are only queued; 422 when none is valid.
 func (t *tally) status() int {
 	switch {
+	case t.invalid == 0 && t.queued > 0:
+		return http.StatusAccepted
 	case t.invalid == 0:
 		return http.StatusOK
-	case t.success+t.ignored == 0:
+	case t.valid() == 0:
 		return http.StatusUnprocessableEntity
 	default:
 		return http.StatusMultiStatus
@@ -73,12 +81,10 @@ func (s *Server) publishBatch(c echo.Context, p *publishing, decode func([]byte)
 	if err != nil {
 		return err
 	}
-	minimal := wantsMinimal(c.Request().Header)
-	if minimal {
-		c.Response().Header().Set("Preference-Applied", "return=minimal")
-	}
+	prefer := preferencesOf(c.Request().Header)
 	var counts tally
-	p.answer, counts = appendBatch(p.answer[:0], outcomes, p.invalid, minimal)
+	p.answer, counts = appendBatch(p.answer[:0], outcomes, p.invalid, prefer.minimal)
+	prefer.tell(c.Response().Header(), counts.queued > 0)
 	return s.write(c, counts.status(), s.headers.json, p.answer)
 }
 
@@ -131,6 +137,8 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 			dst = append(dst, `{"status":"success"}`...)
 		case event.Duplicate:
 			dst = append(dst, `{"status":"ignored"}`...)
+		case event.Queued:
+			dst = append(dst, `{"status":"queued"}`...)
 		default:
 			place := ""
 			if minimal {
@@ -160,8 +168,11 @@ func appendInvalid(dst []byte, place string, at int64, faults []event.Fault) []b
 
 // appendTally appends the beginning of an [api.Batch], its counts.
 func appendTally(dst []byte, t tally) []byte {
-	dst = strconv.AppendInt(append(dst, `{"received":`...), t.success+t.ignored, 10)
+	dst = strconv.AppendInt(append(dst, `{"received":`...), t.valid(), 10)
 	dst = strconv.AppendInt(append(dst, `,"success":`...), t.success, 10)
 	dst = strconv.AppendInt(append(dst, `,"ignored":`...), t.ignored, 10)
+	if t.queued > 0 {
+		dst = strconv.AppendInt(append(dst, `,"queued":`...), t.queued, 10)
+	}
 	return strconv.AppendInt(append(dst, `,"invalid":`...), t.invalid, 10)
 }

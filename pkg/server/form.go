@@ -61,18 +61,3 @@ func isUTF8(charset string) bool {
 	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") ||
 		strings.EqualFold(charset, "us-ascii")
 }
-
-// wantsMinimal reports whether a client asks for an answer without what it can
-// tell itself, with RFC 7240's "Prefer: return=minimal".
-func wantsMinimal(header http.Header) bool {
-	for _, value := range header["Prefer"] {
-		for preference := range strings.SplitSeq(value, ",") {
-			preference, _, _ = strings.Cut(preference, ";")
-			name, choice, _ := strings.Cut(preference, "=")
-			if strings.EqualFold(strings.TrimSpace(name), "return") && strings.EqualFold(strings.Trim(strings.TrimSpace(choice), `"`), "minimal") {
-				return true
-			}
-		}
-	}
-	return false
-}

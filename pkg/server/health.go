@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -9,29 +10,54 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/broker"
 )
 
 // healthz says that the process is alive; it asks nobody.
 func (s *Server) healthz(c echo.Context) error {
-	return s.writeJSON(c, http.StatusOK, api.Health{Status: "ok", Version: s.options.Version})
+	return s.writeJSON(c, http.StatusOK, api.Health{Status: healthOK, Version: s.options.Version})
 }
 
-// readyz says whether requests are welcome, and what is missing otherwise.
+// What a health check says.
+const (
+	healthOK          = "ok"
+	healthDegraded    = "degraded"
+	healthUnavailable = "unavailable"
+)
+
+// readyz says whether requests are welcome, and what is missing otherwise. With
+// a queue either of the two can be missed: events are taken all the same, and a
+// balancer that turned them away would make an outage of it.
 func (s *Server) readyz(c echo.Context) error {
-	const ok = "ok"
-	health := api.Health{Status: ok, Checks: map[string]string{"server": ok, "store": ok}}
-	if s.draining.Load() {
+	ctx := c.Request().Context()
+	health := api.Health{Status: healthOK, Checks: map[string]string{"server": healthOK, "store": healthOK}}
+	away, ways := 0, 1
+	if s.store.check(ctx) != nil {
+		health.Checks["store"] = healthUnavailable
+		away++
+	}
+	if s.queue != nil {
+		ways++
+		health.Checks["broker"] = healthOK
+		if err := s.queue.check(ctx); err != nil {
+			health.Checks["broker"] = healthUnavailable
+			if errors.Is(err, broker.ErrWeak) {
+				health.Checks["broker"] = "not durable; see the log"
+			}
+			away++
+		}
+	}
+	if away > 0 {
+		health.Status = healthDegraded
+	}
+	draining := s.draining.Load()
+	if draining {
 		health.Checks["server"] = "draining"
 	}
-	if err := s.probe.check(c.Request().Context()); err != nil {
-		health.Checks["store"] = "unavailable"
-	}
 	status := http.StatusOK
-	for _, check := range health.Checks {
-		if check != ok {
-			health.Status, status = "unavailable", http.StatusServiceUnavailable
-			c.Response().Header().Set("Retry-After", "1")
-		}
+	if draining || away == ways {
+		health.Status, status = healthUnavailable, http.StatusServiceUnavailable
+		c.Response().Header().Set("Retry-After", "1")
 	}
 	return s.writeJSON(c, status, health)
 }

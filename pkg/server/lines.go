@@ -86,9 +86,7 @@ func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) err
 		c.Response().Header()[headerConnection] = s.headers.closing // or the rest of the body would be waited for
 		return &partialError{err: err, committed: l.committed}
 	}
-	if wantsMinimal(c.Request().Header) { // which it is in any case
-		c.Response().Header().Set("Preference-Applied", "return=minimal")
-	}
+	preferencesOf(c.Request().Header).tell(c.Response().Header(), l.counts.queued > 0) // minimal it is in any case
 	p.answer = l.appendAnswer(p.answer[:0])
 	return s.write(c, l.counts.status(), s.headers.json, p.answer)
 }
@@ -110,7 +108,7 @@ func (e *partialError) detail() string {
 	if e.committed == 0 {
 		return "No line is known to be committed; send all of them again."
 	}
-	return "The lines up to " + strconv.FormatInt(e.committed, 10) + " are dealt with: committed, or invalid. Send those after it again."
+	return "The lines up to " + strconv.FormatInt(e.committed, 10) + " are dealt with: committed, queued, or invalid. Send those after it again."
 }
 
 // run reads and appends until there is nothing more, or one of both fails. What

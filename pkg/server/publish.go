@@ -210,6 +210,10 @@ func (s *Server) publishOne(c echo.Context, p *publishing, e event.Event, err er
 		p.answer = appendPublished(p.answer[:0], api.StatusSuccess, "event stored", e)
 	case event.Duplicate:
 		p.answer = appendPublished(p.answer[:0], api.StatusIgnored, "event was stored before; this repeat is counted and dropped", e)
+	case event.Queued:
+		p.answer = appendPublished(p.answer[:0], api.StatusQueued, "event is queued safely; it will be stored, or counted as a repeat", e)
+		preferencesOf(c.Request().Header).tell(c.Response().Header(), true)
+		return s.write(c, http.StatusAccepted, s.headers.json, p.answer)
 	default:
 		return &requestError{status: http.StatusUnprocessableEntity, detail: refusedByStore}
 	}
@@ -220,11 +224,21 @@ func (s *Server) publishOne(c echo.Context, p *publishing, e event.Event, err er
 // and that the database refuses all the same.
 const refusedByStore = "The database refuses this event."
 
-// append appends events for a request. The request's context ends when the
-// client closes its half of the connection, and a client may do so and wait for
-// the answer. The appender bounds the wait.
+// append appends events for a request, in the way that it prefers. The request's
+// context ends when the client closes its half of the connection, and a client
+// may do so and wait for the answer. The appender bounds the wait.
 func (s *Server) append(r *http.Request, events []event.Event) ([]event.Outcome, error) {
-	outcomes, err := s.options.Appender.Append(context.WithoutCancel(r.Context()), events)
+	ctx, way := context.WithoutCancel(r.Context()), s.options.Appender
+	switch prefer := preferencesOf(r.Header); {
+	case prefer.wait > 0:
+		way = s.options.Direct
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, prefer.wait)
+		defer cancel()
+	case prefer.async:
+		way = s.options.Async
+	}
+	outcomes, err := way.Append(ctx, events)
 	if err == nil && len(outcomes) != len(events) {
 		return nil, errOutcomes
 	}

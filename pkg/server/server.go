@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -26,14 +27,30 @@ type Reader interface {
 	Ping(ctx context.Context) error
 }
 
+// Queue is what the server tells of a queue: all of a [broker.Queue] but its
+// messages.
+type Queue interface {
+	Ping(ctx context.Context) error
+	Size(ctx context.Context) (broker.Size, error)
+}
+
 // Options say what a Server serves and within which limits. Appender and Store
 // are required; the zero value of every other field stands for its default.
 type Options struct {
 	// Appender takes what is published, usually the group commit. It bounds
 	// how long an append takes: it hears nothing of a client that goes away.
 	Appender store.Appender
+	// Direct takes what a client wants the store's own answer for, with
+	// "Prefer: wait=SECONDS". It never answers [event.Queued]. Default
+	// Appender.
+	Direct store.Appender
+	// Async takes what may be stored later, with "Prefer: respond-async".
+	// Default Appender, which is to ignore that wish.
+	Async store.Appender
 	// Store answers everything else.
 	Store Reader
+	// Queue is what stands beside the store, nil for nothing.
+	Queue Queue
 	// Logger hears a line about each request, at debug level unless the
 	// server is at fault. Default nobody.
 	Logger *slog.Logger
@@ -84,6 +101,12 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Direct == nil {
+		o.Direct = o.Appender
+	}
+	if o.Async == nil {
+		o.Async = o.Appender
+	}
 	return o
 }
 
@@ -102,7 +125,8 @@ type Server struct {
 	http    *http.Server
 	started time.Time
 
-	probe    probe
+	store    probe
+	queue    *probe // nil without a queue
 	draining atomic.Bool
 	cut      context.Context // ends when streams are to end
 	cutNow   context.CancelFunc
@@ -132,7 +156,10 @@ func New(options Options) *Server {
 	}
 	s.started = s.options.Now()
 	s.cut, s.cutNow = context.WithCancel(context.Background())
-	s.probe = probe{ping: s.options.Store.Ping, now: s.options.Now}
+	s.store = probe{ping: s.options.Store.Ping, now: s.options.Now}
+	if s.options.Queue != nil {
+		s.queue = &probe{ping: s.options.Queue.Ping, now: s.options.Now}
+	}
 	s.budget.limit, s.budget.now = s.options.MaxBufferedBytes, s.options.Now
 	s.work.New = s.newPublishing
 	s.routes()

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/broker"
 )
 
 // stats answers the totals.
@@ -20,10 +22,26 @@ func (s *Server) stats(c echo.Context) error {
 		return err
 	}
 	const digits = 1000 // whole milliseconds
-	return s.writeJSON(c, http.StatusOK, api.Stats{
+	answer := api.Stats{
 		Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates, Topics: totals.Topics,
 		UptimeSeconds: math.Round(s.options.Now().Sub(s.started).Seconds()*digits) / digits,
-	})
+	}
+	if size, ok := s.queueSize(ctx); ok {
+		answer.Queued, answer.DeadLetters = &size.Events, &size.DeadLetters
+	}
+	return s.writeJSON(c, http.StatusOK, answer)
+}
+
+// queueSize asks the queue, where there is one. The totals of the store must
+// not wait for a queue that is away.
+func (s *Server) queueSize(ctx context.Context) (broker.Size, bool) {
+	if s.options.Queue == nil {
+		return broker.Size{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	size, err := s.options.Queue.Size(ctx)
+	return size, err == nil
 }
 
 // topicStats answers a row per topic.
