@@ -61,11 +61,27 @@ type Ingest struct {
 	FlushTimeout time.Duration
 }
 
-// Broker is the queue in front of the database. It comes with a later release.
+// Broker is the queue beside the database.
 type Broker struct {
+	// URL is redis://…, rediss://… or unix://…; empty is none.
 	URL string
 	// Ack is what an answer means: "durable" or "queued".
 	Ack string
+	// Role is which part of the work an instance does: "all", "api" for taking
+	// events, "worker" for storing what is queued.
+	Role string
+	// Workers is how many workers an instance has, each with a transaction of
+	// its own; 0 is none.
+	Workers int
+	// MaxEvents and MaxBytes bound what is queued, over all instances.
+	MaxEvents int64
+	MaxBytes  int64
+	// Prefix begins the names of all keys.
+	Prefix string
+	// Streams is over how many streams topics are spread.
+	Streams int
+	// AllowWeakDurability has a queue used that may lose what it took.
+	AllowWeakDurability bool
 }
 
 // Log is what serve writes to standard error.
@@ -105,7 +121,10 @@ func Default() Config {
 			MaxPendingBytes: 64 << 20,
 			FlushTimeout:    10 * time.Second,
 		},
-		Broker: Broker{Ack: "durable"},
+		Broker: Broker{
+			Ack: "durable", Role: "all", Workers: 1,
+			MaxEvents: 1_000_000, MaxBytes: 256 << 20, Prefix: "eventagg", Streams: 1,
+		},
 		Log:    Log{Level: "info", Format: "text"},
 		Client: Client{URL: "http://127.0.0.1:8000"},
 	}
@@ -118,6 +137,9 @@ func (c Config) Validate() error {
 		if message := leaf.check(); message != "" {
 			faults = append(faults, Fault{Key: leaf.key, Message: message})
 		}
+	}
+	if c.Broker.URL == "" && (c.Broker.Role == "api" || c.Broker.Role == "worker") {
+		faults = append(faults, Fault{Key: "broker.role", Message: "must be all where broker.url is empty: the two roles meet at the broker"})
 	}
 	return newError(faults)
 }

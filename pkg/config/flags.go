@@ -16,7 +16,10 @@ func AddFlags(flags *pflag.FlagSet, names ...string) {
 		section, _, _ := strings.Cut(leaf.key, ".")
 		for _, name := range names {
 			if name == section || name == leaf.key {
-				flags.Var(&flagValue{text: leaf.text(), kind: leaf.kind()}, leaf.flag(), leaf.help)
+				flag := flags.VarPF(&flagValue{text: leaf.text(), kind: leaf.kind()}, leaf.flag(), "", leaf.help)
+				if _, ok := leaf.target.(*bool); ok {
+					flag.NoOptDefVal = "true" // the flag alone says yes
+				}
 			}
 		}
 	}

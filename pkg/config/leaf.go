@@ -12,7 +12,7 @@ import (
 type leaf struct {
 	key  string
 	help string
-	// target is a *string, *int, *int64 or *time.Duration into a Config.
+	// target is a *string, *bool, *int, *int64 or *time.Duration into a Config.
 	target any
 	// rule says what is wrong with the target's value, or nothing.
 	rule func(value any) string
@@ -40,19 +40,28 @@ func (c *Config) leaves() []leaf {
 		{key: "ingest.max_pending", help: "most events waiting in memory; beyond: 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},
 		{key: "ingest.max_pending_bytes", help: "most bytes waiting in memory; beyond: 503", target: &c.Ingest.MaxPendingBytes, rule: upTo(1 << 36)},
 		{key: "ingest.flush_timeout", help: "time for one transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
-		{key: "broker.url", help: "queue in front of the database; not in this release, leave it empty", target: &c.Broker.URL, rule: noBroker, secret: true},
-		{key: "broker.ack", help: "what an answer means with a broker: durable or queued; without one it has no effect", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
+		{key: "broker.url", help: "queue beside the database: redis://… or rediss://… (empty: none)", target: &c.Broker.URL, rule: brokerURL, secret: true},
+		{key: "broker.ack", help: "what an answer means with a broker: durable (stored, or queued while the database can't) or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
+		{key: "broker.role", help: "with a broker: all, api (takes events) or worker (stores queued ones, takes none)", target: &c.Broker.Role, rule: oneOf("all", "api", "worker")},
+		{key: "broker.workers", help: "transactions at once for queued events; 0: none", target: &c.Broker.Workers, rule: between(0, 64)},
+		{key: "broker.max_events", help: "most events queued, over all instances; beyond: 503", target: &c.Broker.MaxEvents, rule: upTo(1 << 40)},
+		{key: "broker.max_bytes", help: "most bytes queued, over all instances; beyond: 503", target: &c.Broker.MaxBytes, rule: upTo(1 << 40)},
+		{key: "broker.prefix", help: "begins the names of all keys in Redis", target: &c.Broker.Prefix, rule: keyPrefix},
+		{key: "broker.streams", help: "over how many streams topics are spread; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
+		{key: "broker.allow_weak_durability", help: "use a Redis that may lose what it took (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
 		{key: "log.level", help: "least level to log: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
 		{key: "log.format", help: "text or json", target: &c.Log.Format, rule: oneOf("text", "json")},
 		{key: "client.url", help: "base URL of the server to talk to", target: &c.Client.URL, rule: clientURL, secret: true},
 	}
 }
 
-// flag returns the name of the setting's flag: the key with dashes. The one
-// exception is client.url, which people type all the time.
+// flag returns the name of the setting's flag: the key with dashes. The
+// exceptions are what people type all the time.
 func (l leaf) flag() string {
-	if l.key == "client.url" {
-		return "url"
+	switch l.key {
+	case "client.url", "broker.role", "broker.workers":
+		_, name, _ := strings.Cut(l.key, ".")
+		return name
 	}
 	return strings.NewReplacer(".", "-", "_", "-").Replace(l.key)
 }
@@ -69,15 +78,19 @@ func (l leaf) kind() string {
 		return "duration"
 	case *int, *int64:
 		return "number"
+	case *bool:
+		return "true|false"
 	default:
 		return "text"
 	}
 }
 
-// value returns what the leaf points to: string, int64 or time.Duration.
+// value returns what the leaf points to: string, bool, int64 or time.Duration.
 func (l leaf) value() any {
 	switch target := l.target.(type) {
 	case *string:
+		return *target
+	case *bool:
 		return *target
 	case *int:
 		return int64(*target)
@@ -125,6 +138,12 @@ func (l leaf) set(raw any) string {
 			return "must be text" + l.but(raw)
 		}
 		*target = text
+	case *bool:
+		choice, err := strconv.ParseBool(fmt.Sprint(raw))
+		if err != nil {
+			return "must be true or false" + l.but(raw)
+		}
+		*target = choice
 	case *int:
 		number, ok := wholeNumber(raw)
 		if !ok || number < math.MinInt || number > math.MaxInt {

@@ -47,6 +47,31 @@ func TestLoadTakesTheFirstSourceThatHasTheSetting(t *testing.T) {
 	}
 }
 
+func TestLoadTakesYesAndNoFromEverySource(t *testing.T) {
+	const yaml = "broker:\n  allow_weak_durability: true\n"
+	for name, test := range map[string]struct {
+		yaml, variable string
+		args           []string
+		want           bool
+	}{
+		"nothing set is no":                       {},
+		"a file says yes":                         {yaml: yaml, want: true},
+		"a quoted yes is one as well":             {yaml: "broker:\n  allow_weak_durability: 'true'\n", want: true},
+		"a variable wins over the file":           {yaml: yaml, variable: "false"},
+		"the flag alone says yes":                 {args: []string{"--broker-allow-weak-durability"}, want: true},
+		"the flag with a no wins over a variable": {variable: "true", args: []string{"--broker-allow-weak-durability=false"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			t.Setenv("EVENTAGG_BROKER_ALLOW_WEAK_DURABILITY", test.variable)
+			got, err := load(t, test.yaml, test.args...)
+			if err != nil || got.Broker.AllowWeakDurability != test.want {
+				t.Errorf("it is %t, %v, expected %t", got.Broker.AllowWeakDurability, err, test.want)
+			}
+		})
+	}
+}
+
 func TestLoadReadsTheDefaultFileOnlyWhereThereIsOne(t *testing.T) {
 	clearEnv(t)
 	t.Chdir(filepath.Dir(file(t, "log:\n  level: warn\n")))
@@ -82,7 +107,7 @@ ingest:
   writers: 0
 databse:
   url: x
-`, "--http-addr=nowhere", "--broker-url=redis://localhost")
+`, "--http-addr=nowhere", "--broker-url=localhost")
 	got := faults(t, err)
 	for key, message := range got {
 		if strings.HasSuffix(message, ".yaml") {
@@ -97,7 +122,7 @@ databse:
 		"http.prot":           "unknown",
 		"ingest.writers":      "must be between 1 and 64, is 0",
 		"http.addr":           `must be host:port such as 127.0.0.1:8000, is "nowhere"`,
-		"broker.url":          "must be empty: a broker is not supported in this release",
+		"broker.url":          "must be empty, redis://HOST:PORT, rediss://HOST:PORT or unix://PATH",
 	}
 	delete(got, "databse.url") // its message has the file's random name in the middle
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -23,6 +23,16 @@ func upTo(high int64) func(any) string {
 	}
 }
 
+// between is for counts of which there may be none.
+func between(low, high int64) func(any) string {
+	return func(value any) string {
+		if number, _ := value.(int64); number < low || number > high {
+			return fmt.Sprintf("must be between %d and %d, is %d", low, high, number)
+		}
+		return ""
+	}
+}
+
 // waitUpTo is for timeouts. Shorter ones than a millisecond are mistakes, zero
 // included: everything that waits here must give up at some time.
 func waitUpTo(high time.Duration) func(any) string {
@@ -91,12 +101,37 @@ func portFits(u *url.URL) bool {
 	return err == nil
 }
 
-func noBroker(value any) string {
-	if text, _ := value.(string); text != "" {
-		return "must be empty: a broker is not supported in this release"
+// brokerURL never shows the value, which may hold a password.
+func brokerURL(value any) string {
+	const expected = "must be empty, redis://HOST:PORT, rediss://HOST:PORT or unix://PATH"
+	text, _ := value.(string)
+	parsed, err := url.Parse(text)
+	switch {
+	case text == "":
+		return ""
+	case err != nil:
+		return expected
+	case parsed.Scheme == "unix" && parsed.Path != "":
+		return ""
+	case (parsed.Scheme != "redis" && parsed.Scheme != "rediss") || parsed.Hostname() == "" || !portFits(parsed):
+		return expected
+	default:
+		return ""
+	}
+}
+
+// keyPrefix keeps braces out: what stands in them tells Redis Cluster where a
+// key lives.
+func keyPrefix(value any) string {
+	const longest = 64
+	text, _ := value.(string)
+	if text == "" || len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
+		return fmt.Sprintf("must be 1 to %d printable ASCII characters without spaces and braces, is %q", longest, text)
 	}
 	return ""
 }
+
+func anything(any) string { return "" }
 
 func clientURL(value any) string {
 	const expected = "must be http://HOST:PORT or https://HOST:PORT"

@@ -56,8 +56,30 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		"other answers": {
 			func(c *config.Config) { c.Broker.Ack = "maybe" }, "broker.ack", `must be durable or queued, is "maybe"`,
 		},
-		"a broker": {
-			func(c *config.Config) { c.Broker.URL = "redis://:geheim@h" }, "broker.url", "not supported in this release",
+		"a broker":                      {change: func(c *config.Config) { c.Broker.URL = "redis://:geheim@h" }},
+		"a broker behind TLS":           {change: func(c *config.Config) { c.Broker.URL = "rediss://u:geheim@h:6379/2" }},
+		"a broker's socket":             {change: func(c *config.Config) { c.Broker.URL = "unix:///run/redis.sock" }},
+		"a cluster of brokers":          {change: func(c *config.Config) { c.Broker.URL = "redis://a:6379?addr=b:6379" }},
+		"a worker":                      {change: func(c *config.Config) { c.Broker.URL, c.Broker.Role = "redis://h", "worker" }},
+		"no workers":                    {change: func(c *config.Config) { c.Broker.Workers = 0 }},
+		"a broker that may lose events": {change: func(c *config.Config) { c.Broker.AllowWeakDurability = true }},
+		"another kind of broker": {
+			func(c *config.Config) { c.Broker.URL = "amqp://:geheim@h" }, "broker.url", "must be empty, redis://HOST:PORT",
+		},
+		"a broker without a host": {
+			func(c *config.Config) { c.Broker.URL = "redis://:6379" }, "broker.url", "must be empty, redis://HOST:PORT",
+		},
+		"a broker's socket without a path": {
+			func(c *config.Config) { c.Broker.URL = "unix://" }, "broker.url", "or unix://PATH",
+		},
+		"a worker without a broker": {
+			func(c *config.Config) { c.Broker.Role = "worker" }, "broker.role", "must be all where broker.url is empty",
+		},
+		"fewer than no workers": {
+			func(c *config.Config) { c.Broker.Workers = -1 }, "broker.workers", "must be between 0 and 64, is -1",
+		},
+		"braces in the keys of a broker": {
+			func(c *config.Config) { c.Broker.Prefix = "a{b}" }, "broker.prefix", "without spaces and braces",
 		},
 		"a server with a path": {change: func(c *config.Config) { c.Client.URL = "https://h/eventagg/" }},
 		"a server without a scheme": {
