@@ -15,13 +15,29 @@ func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
 	if c.Log.Format == "json" {
 		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
-			slog.String("version", a.version))
+			slog.String("broker", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version))
 		return
 	}
-	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), s.database.String(), c.Client.URL))
+	where := s.database.String() + queueLine(c.Broker)
+	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), where, c.Client.URL))
 	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
 		_, _ = fmt.Fprintln(a.errOut, "It listens on every address of this machine, and there is no login: mind who can reach it.")
 	}
+}
+
+// queueLine says where events are queued and what that means, if they are.
+func queueLine(c config.Broker) string {
+	if c.URL == "" {
+		return ""
+	}
+	meaning := "while the database can't take them"
+	switch {
+	case c.Role == "worker":
+		meaning = "by others; this instance only stores them"
+	case c.Ack == "queued":
+		meaning = "first: 202 means queued"
+	}
+	return "\n  queueing in   " + config.Redact(c.URL) + ", " + meaning
 }
 
 // startMessage is what serve greets people with. Commands are given with --url

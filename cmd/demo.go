@@ -91,6 +91,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	c := opts.config
 	c.HTTP.Addr = "127.0.0.1:0"
 	c.Database.URL = "sqlite:" + filepath.Join(folder, defaultSQLite)
+	c.Broker = config.Default().Broker
 	c.Log = config.Log{Level: "warn", Format: "text"}
 	log := newLogger(a.errOut, c.Log)
 	service, err := a.openService(ctx, serveOptions{config: c, migrate: true}, log)

@@ -86,7 +86,7 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return opened, nil
 	}
 	opened, err := postgres.Open(ctx, postgres.Options{
-		URL: d.connection(), MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers,
+		URL: d.connection(), MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c),
 	})
 	if err != nil {
 		return nil, d.explain(err)

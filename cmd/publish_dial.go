@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // httpTarget is a server as publish needs it.
@@ -20,6 +22,19 @@ func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
 		return nil, nil, err
 	}
 	return httpTarget{c}, c.Close, nil
+}
+
+// Queued is how many events wait in the server's queue.
+func (t httpTarget) Queued(ctx context.Context) (int64, error) {
+	totals, err := t.Totals(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case totals.Queued == nil: // it has answered "queued", so it has a queue
+		return 0, fmt.Errorf("read what is queued: the server's queue is away: %w", store.ErrUnavailable)
+	default:
+		return *totals.Queued, nil
+	}
 }
 
 // Newest is when the latest event arrived, by the store's clock. No event that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/client"
@@ -24,6 +25,9 @@ type publishTarget interface {
 	// Newest is when the newest event was stored, by the server's clock; the
 	// zero Time where there is none.
 	Newest(ctx context.Context) (time.Time, error)
+	// Queued is how many events the server's queue holds that are not stored
+	// yet.
+	Queued(ctx context.Context) (int64, error)
 }
 
 // runPublish sends events to the server at opts.url.
@@ -85,6 +89,11 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 
 // prove adds the proof to the report.
 func (a *app) prove(ctx context.Context, report *loadgen.Report, source *publishSource, target publishTarget, opts publishOptions, newest time.Time) error {
+	if report.Queued > 0 {
+		if err := a.awaitQueue(ctx, target, opts.send.RetryFor); err != nil {
+			return fmt.Errorf("verifying: %w", err)
+		}
+	}
 	_, _ = fmt.Fprintln(a.errOut, "verifying: asking for every event that was answered")
 	proof, err := loadgen.Verify(ctx, report.Counts, opts.send.Ledger, source.originals, target, loadgen.VerifyOptions{
 		Newest: newest, Concurrency: opts.send.Concurrency, RetryFor: opts.send.RetryFor,
@@ -94,6 +103,39 @@ func (a *app) prove(ctx context.Context, report *loadgen.Report, source *publish
 	}
 	report.Proof = &proof
 	return nil
+}
+
+// awaitQueue waits until what is queued is stored: only then can it be proved.
+// It gives up when the queue has not become shorter for as long as a request is
+// tried again.
+func (a *app) awaitQueue(ctx context.Context, target publishTarget, patience time.Duration) error {
+	const every = 200 * time.Millisecond
+	if patience <= 0 {
+		patience = loadgen.DefaultRetryFor
+	}
+	least, since := int64(math.MaxInt64), time.Now()
+	for {
+		left, err := target.Queued(ctx)
+		switch {
+		case err == nil && left == 0:
+			return nil
+		case err != nil && !store.Temporary(err):
+			return err
+		case err == nil && left < least:
+			if least == math.MaxInt64 {
+				_, _ = fmt.Fprintf(a.errOut, "waiting until %s queued events are stored\n", formatCount(left))
+			}
+			least, since = left, time.Now()
+		case time.Since(since) > patience:
+			return withHint(errors.Join(err, fmt.Errorf("%s events stay queued", formatCount(least))),
+				"Is a worker running (serve --workers), and does it reach the database?")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
 }
 
 func writeReport(out io.Writer, report loadgen.Report, format outputFormat) error {

@@ -29,6 +29,8 @@ type fakeTarget struct {
 	now     time.Time
 	// notReady are the answers of the first questions.
 	notReady []error
+	// queued are the answers of the first questions for the queue.
+	queued []int64
 	// appended is told the number of each append and may change its outcome.
 	appended func(number int, e event.Event) (event.Outcome, error)
 	appends  int
@@ -70,6 +72,15 @@ func (f *fakeTarget) Event(_ context.Context, key event.Key) (store.Record, erro
 		return record, nil
 	}
 	return store.Record{}, store.ErrNotFound
+}
+
+func (f *fakeTarget) Queued(context.Context) (int64, error) {
+	if len(f.queued) == 0 {
+		return 0, nil
+	}
+	left := f.queued[0]
+	f.queued = f.queued[1:]
+	return left, nil
 }
 
 func (f *fakeTarget) Ready(context.Context) error {
@@ -260,10 +271,12 @@ func TestReach(t *testing.T) {
 	starting := fmt.Errorf("server is not ready: %w", &client.AnswerError{Status: 503})
 	tests := map[string]struct {
 		notReady []error
-		wait     bool
-		timeout  time.Duration
-		want     string
-		took     time.Duration
+		// queued are the answers of the first questions for the queue.
+		queued  []int64
+		wait    bool
+		timeout time.Duration
+		want    string
+		took    time.Duration
 	}{
 		"a server that is ready":                 {nil, false, time.Minute, "", 0},
 		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},

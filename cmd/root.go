@@ -49,6 +49,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newTailCmd(nil),
 		a.newDemoCmd(nil),
 		a.newMigrateCmd(nil),
+		a.newDeadletterCmd(),
 		a.newVersionCmd(),
 	)
 	strictDefaults(root)

@@ -125,16 +125,13 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s.open.push("database", func(context.Context) error { return events.Close() })
-	appender := ingest.New(events, ingestOptions(c.Ingest, log))
-	s.open.push("ingest", func(ctx context.Context) error {
-		// A client that outlasts the server's grace must not cost others the
-		// time in which their events are stored.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Ingest.FlushTimeout)
-		defer cancel()
-		return appender.Close(ctx)
-	})
+	ways, err := s.openWays(ctx, c, events, log)
+	if err != nil {
+		return nil, err
+	}
 	s.server = server.New(server.Options{
-		Appender: appender, Store: events, Logger: log, Version: a.version, Now: time.Now,
+		Appender: ways.appender, Direct: ways.direct, Async: ways.async, Queue: ways.queue,
+		Store: events, Logger: log, Version: a.version, Now: time.Now,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
 		WriteTimeout:      answerTime(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
@@ -169,9 +166,16 @@ func answerTime(c config.Config) time.Duration {
 func limitMemory(c config.Config) {
 	const base = 64 << 20                          // connections, statements, the program itself
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
-		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes))
+		waiting := int64(c.Ingest.MaxPendingBytes)
+		if c.Broker.URL != "" {
+			waiting += waiting/queueShare + int64(workersOf(c))*deliveredBytes
+		}
+		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + waiting)
 	}
 }
+
+// deliveredBytes is about what a worker holds of queued events at a time.
+const deliveredBytes = 16 << 20
 
 func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
 	return ingest.Options{

@@ -65,6 +65,12 @@ func totalsTable(totals api.Stats) table {
 	t.add("stored", formatCount(totals.Unique))
 	t.add("duplicates", formatCount(totals.Duplicates), share(totals.Duplicates, totals.Received))
 	t.add("topics", formatCount(totals.Topics))
+	if totals.Queued != nil {
+		t.add("queued", formatCount(*totals.Queued))
+	}
+	if totals.DeadLetters != nil && *totals.DeadLetters > 0 {
+		t.add("dead letters", formatCount(*totals.DeadLetters), "see 'eventagg deadletter list'")
+	}
 	t.add("uptime", loadgen.FormatDuration(uptime(totals)))
 	return t
 }

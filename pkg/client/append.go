@@ -140,7 +140,7 @@ func appendArray(dst []byte, events []event.Event) []byte {
 // readOutcome reads the answer to one published event.
 func readOutcome(got answer) (event.Outcome, error) {
 	switch got.status {
-	case http.StatusOK:
+	case http.StatusOK, http.StatusAccepted:
 	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
 		return event.Rejected, nil
 	default:
@@ -170,7 +170,7 @@ const maxResultBytes = 2 << 10
 // readOutcomes reads the answer to a batch of n events.
 func readOutcomes(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
-	case http.StatusOK, http.StatusMultiStatus, http.StatusUnprocessableEntity:
+	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	case http.StatusRequestEntityTooLarge:
 		return nil, errLarge
 	default:
@@ -241,7 +241,7 @@ func scanOutcomes(body []byte, n int) []event.Outcome {
 // not which.
 func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
-	case http.StatusOK, http.StatusMultiStatus, http.StatusUnprocessableEntity:
+	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	default:
 		return nil, got.err()
 	}
@@ -249,8 +249,8 @@ func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, erro
 	if err := json.Unmarshal(got.body, &batch); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	if batch.Success+batch.Ignored+batch.Invalid != int64(n) {
-		return nil, fmt.Errorf("%w: %d results for %d lines", errAnswer, batch.Success+batch.Ignored+batch.Invalid, n)
+	if answered := batch.Success + batch.Ignored + batch.Queued + batch.Invalid; answered != int64(n) {
+		return nil, fmt.Errorf("%w: %d results for %d lines", errAnswer, answered, n)
 	}
 	for _, result := range batch.Results { // line by line, with nothing between them
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
@@ -279,6 +279,9 @@ func spread(batch api.Batch, n int) []event.Outcome {
 		case batch.Ignored > 0:
 			outcomes[i] = event.Duplicate
 			batch.Ignored--
+		case batch.Queued > 0:
+			outcomes[i] = event.Queued
+			batch.Queued--
 		default:
 			outcomes[i] = event.Rejected
 		}
@@ -292,6 +295,8 @@ func outcomeOf(status string) (event.Outcome, error) {
 		return event.Stored, nil
 	case api.StatusIgnored:
 		return event.Duplicate, nil
+	case api.StatusQueued:
+		return event.Queued, nil
 	case api.StatusInvalid:
 		return event.Rejected, nil
 	default:

@@ -46,7 +46,7 @@ func TestAppendReadsAnswers(t *testing.T) {
 		"an answer without end":               {200, `{"status":"success","m":"` + strings.Repeat("x", 100_000) + `"}`, nil, 0, store.ErrUnavailable, 0},
 		"a fault of the server":               {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(AnswerError), 0},
 		"a redirect":                          {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(AnswerError), 0},
-		"accepted but not known to be stored": {202, `{"status":"queued"}`, nil, 0, new(AnswerError), 0},
+		"accepted, and held by a queue":       {202, `{"status":"queued"}`, nil, event.Queued, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,14 +28,15 @@ func (c Counts) Answered() int64 { return c.Success + c.Ignored + c.Queued + c.I
 
 // counters are one worker's. Only it writes them; anybody may read.
 type counters struct {
-	sent, success, ignored, invalid, failed, retried atomic.Int64
-	_                                                [64]byte // keeps workers off each other's cache line
+	sent, success, ignored, queued, invalid, failed, retried atomic.Int64
+	_                                                        [64]byte // keeps workers off each other's cache line
 }
 
 func (c *counters) addTo(sum *Counts) {
 	sum.Sent += c.sent.Load()
 	sum.Success += c.success.Load()
 	sum.Ignored += c.ignored.Load()
+	sum.Queued += c.queued.Load()
 	sum.Invalid += c.invalid.Load()
 	sum.Failed += c.failed.Load()
 	sum.Retried += c.retried.Load()

@@ -7,26 +7,27 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// What a ledger knows of a key, in four bits.
+// What a ledger knows of a key, in five bits of a byte.
 const (
 	wasStored  uint32 = 1 << iota // answered success
 	wasAgain                      // answered success more than once
 	wasIgnored                    // answered ignored
 	wasDoubted                    // an append that may have stored it had no answer
+	wasQueued                     // answered queued
 
-	keyBits      = 4
+	keyBits      = 8
 	keysPerWord  = 32 / keyBits
 	wordsInPage  = 4096
 	keysPerPage  = wordsInPage * keysPerWord
 	wordMask     = 1<<keyBits - 1
-	anyAnswer    = wasStored | wasIgnored
+	anyAnswer    = wasStored | wasIgnored | wasQueued
 	firstVersion = 0
 )
 
 type page [wordsInPage]atomic.Uint32
 
-// Ledger remembers what was answered for every key of a run: half a byte each,
-// so that 20 million keys take 10 MB. It is ready to use as it is, by any
+// Ledger remembers what was answered for every key of a run: a byte each, so
+// that 20 million keys take 20 MB. It is ready to use as it is, by any
 // number of workers; they never wait for each other but when it grows.
 type Ledger struct {
 	pages atomic.Pointer[[]*page]
@@ -48,6 +49,9 @@ func (l *Ledger) answered(mark Mark, outcome event.Outcome) {
 	case event.Duplicate:
 		word, shift := l.word(mark.Index)
 		word.Or(wasIgnored << shift)
+	case event.Queued:
+		word, shift := l.word(mark.Index)
+		word.Or(wasQueued << shift)
 	case event.Rejected: // nothing was promised
 	}
 }

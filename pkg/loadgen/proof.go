@@ -33,12 +33,13 @@ type Offender struct {
 type Proof struct {
 	// Holds says that the answers are true.
 	Holds bool `json:"holds"`
-	// Keys counts the different keys that were answered success or ignored;
-	// each was asked back.
+	// Keys counts the different keys that were answered success, ignored or
+	// queued; each was asked back.
 	Keys int64 `json:"keys"`
-	// Success and Ignored are the answers of the run.
+	// Success, Ignored and Queued are the answers of the run.
 	Success int64 `json:"success"`
 	Ignored int64 `json:"ignored"`
+	Queued  int64 `json:"queued,omitempty"`
 	// StoredBefore counts the keys that were never answered success since they
 	// were stored before the run; of these, OtherContent hold other content
 	// than was sent now, as the first one committed stays.
@@ -47,13 +48,16 @@ type Proof struct {
 	// LostAnswers counts the keys that were never answered success since an
 	// append stored them and its answer got lost; it was sent again.
 	LostAnswers int64 `json:"lost_answers"`
+	// StoredQueued counts the keys that were never answered success since they
+	// were answered queued, and that are stored now.
+	StoredQueued int64 `json:"stored_queued,omitempty"`
 	// Violations counts what is wrong; the first of them are the Offenders.
 	Violations int64      `json:"violations"`
 	Offenders  []Offender `json:"offenders,omitempty"`
 }
 
 // Repeats is how many of the answers were for a key that had one already.
-func (p Proof) Repeats() int64 { return p.Success + p.Ignored - p.Keys }
+func (p Proof) Repeats() int64 { return p.Success + p.Ignored + p.Queued - p.Keys }
 
 func (p *Proof) offend(o Offender) {
 	p.Violations++
@@ -69,6 +73,7 @@ func (p *Proof) add(part Proof) {
 	p.StoredBefore += part.StoredBefore
 	p.OtherContent += part.OtherContent
 	p.LostAnswers += part.LostAnswers
+	p.StoredQueued += part.StoredQueued
 	p.Violations += part.Violations
 	p.Offenders = append(p.Offenders, part.Offenders...)
 }
@@ -97,12 +102,19 @@ func (p Proof) WriteText(out io.Writer) error {
 	if p.LostAnswers > 0 {
 		t.line("  %s keys were stored by requests whose answer got lost; sent again, they were ignored", count(p.LostAnswers))
 	}
+	if p.StoredQueued > 0 {
+		t.line("  %s keys were answered queued, and have been stored since", count(p.StoredQueued))
+	}
 	sign := "="
-	if fresh := p.Keys - p.StoredBefore - p.LostAnswers; fresh != p.Success {
+	if fresh := p.Keys - p.StoredBefore - p.LostAnswers - p.StoredQueued; fresh != p.Success {
 		sign = "≠"
 	}
 	t.line("  success: %s %s %s", count(p.Success), sign, p.sum())
-	t.line("  ignored: %s %s", count(p.Ignored), p.ignoredSum())
+	if p.Queued > 0 {
+		t.line("  ignored and queued: %s + %s, of which %s repeats", count(p.Ignored), count(p.Queued), count(p.Repeats()))
+	} else {
+		t.line("  ignored: %s %s", count(p.Ignored), p.ignoredSum())
+	}
 	for _, o := range p.Offenders {
 		t.line("  topic %q event_id %q %s", o.Topic, o.EventID, o.Problem)
 	}
@@ -120,6 +132,9 @@ func (p Proof) sum() string {
 	}
 	if p.LostAnswers > 0 {
 		sum += " − " + humanize.Comma(p.LostAnswers) + " lost answers"
+	}
+	if p.StoredQueued > 0 {
+		sum += " − " + humanize.Comma(p.StoredQueued) + " stored from the queue"
 	}
 	return sum
 }

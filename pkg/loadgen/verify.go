@@ -54,8 +54,9 @@ type VerifyOptions struct {
 // Verify proves the answers of a finished run. It asks for every key that was
 // answered, and holds four things against the store: no key was answered
 // success twice, every key is stored, with the content that was sent, and a key
-// that was never answered success was stored before the run or by an append
-// whose answer got lost. An error says that there is no proof either way.
+// that was never answered success was stored before the run, from a queue, or by
+// an append whose answer got lost. What is queued must have been stored by now.
+// An error says that there is no proof either way.
 func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored Reader, o VerifyOptions) (Proof, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
@@ -78,13 +79,13 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 	if err := group.Wait(); err != nil {
 		return Proof{}, fmt.Errorf("ask for stored events: %w", err)
 	}
-	proof := Proof{Success: run.Success, Ignored: run.Ignored}
+	proof := Proof{Success: run.Success, Ignored: run.Ignored, Queued: run.Queued}
 	for _, part := range parts {
 		proof.add(part)
 	}
 	slices.SortStableFunc(proof.Offenders, func(a, b Offender) int { return cmp.Compare(a.index, b.index) })
 	proof.Offenders = proof.Offenders[:min(len(proof.Offenders), MaxOffenders)]
-	proof.Holds = proof.Violations == 0 && proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers
+	proof.Holds = proof.Violations == 0 && proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers-proof.StoredQueued
 	return proof, nil
 }
 
@@ -145,6 +146,8 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 			part.OtherContent++
 		}
 		return problems
+	case flags&wasQueued != 0:
+		part.StoredQueued++
 	case flags&wasDoubted != 0:
 		part.LostAnswers++
 	default:

@@ -43,7 +43,7 @@ func wantProof(t *testing.T, got Proof, want Proof) {
 	want.Offenders = nil
 	if got.Holds != want.Holds || got.Keys != want.Keys || got.Success != want.Success || got.Ignored != want.Ignored ||
 		got.StoredBefore != want.StoredBefore || got.OtherContent != want.OtherContent ||
-		got.LostAnswers != want.LostAnswers || got.Violations != want.Violations {
+		got.LostAnswers != want.LostAnswers || got.StoredQueued != want.StoredQueued || got.Violations != want.Violations {
 		t.Errorf("proof\n got %+v\nwant %+v", got, want)
 	}
 }
@@ -69,6 +69,40 @@ func TestASecondRunIsProvenByWhatWasThere(t *testing.T) {
 	other := mustGenerator(t, GeneratorOptions{Count: 1000, DupRate: 0.3, Seed: 9, Source: "other"})
 	proof = verified(t, target, other, VerifyOptions{Newest: target.newest()}, nil)
 	wantProof(t, proof, Proof{Holds: true, Keys: 700, Ignored: 1000, StoredBefore: 700, OtherContent: 700})
+}
+
+func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
+	t.Parallel()
+	target, queued := newMemoryStore(), 0
+	target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
+		for i := range outcomes {
+			if queued++; queued%3 == 0 {
+				outcomes[i] = event.Queued
+			}
+		}
+		return outcomes, nil
+	}
+	g := thousand(t)
+	proof := verified(t, target, g, VerifyOptions{}, nil)
+	if !proof.Holds || proof.Queued != 333 || proof.Keys != 700 || proof.Repeats() != 300 || proof.Success != 700-proof.StoredQueued {
+		t.Errorf("proof %+v", proof)
+	}
+	lost := g.Key(123)
+	proof = verified(t, newMemoryStore(), g, VerifyOptions{}, nil)
+	if !proof.Holds {
+		t.Fatalf("proof %+v", proof)
+	}
+	target = newMemoryStore()
+	target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
+		for i := range outcomes {
+			outcomes[i] = event.Queued
+		}
+		return outcomes, nil
+	}
+	proof = verified(t, target, g, VerifyOptions{}, func() { delete(target.records, lost) })
+	if proof.Holds || proof.Violations != 1 || proof.Offenders[0].Problem != ProblemMissing {
+		t.Errorf("a queued event that was never stored is not found missing: %+v", proof)
+	}
 }
 
 func TestALyingStoreIsCaught(t *testing.T) {

@@ -134,13 +134,15 @@ func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) b
 
 // answered counts the outcomes of an append and tells the ledger.
 func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
-	var success, ignored, invalid int64
+	var success, ignored, queued, invalid int64
 	for i, outcome := range outcomes {
 		switch outcome {
 		case event.Stored:
 			success++
 		case event.Duplicate:
 			ignored++
+		case event.Queued:
+			queued++
 		default:
 			invalid++
 			w.refused(batch.Lines[i], w.reasons[i])
@@ -152,6 +154,9 @@ func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
 	w.counters.success.Add(success)
 	if ignored > 0 {
 		w.counters.ignored.Add(ignored)
+	}
+	if queued > 0 {
+		w.counters.queued.Add(queued)
 	}
 	if invalid > 0 {
 		w.counters.invalid.Add(invalid)

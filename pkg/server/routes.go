@@ -14,7 +14,9 @@ func (s *Server) routes() {
 	s.echo.HTTPErrorHandler = s.answerError
 	s.echo.Use(s.observe)
 
-	s.echo.POST(api.PathPublish, s.publish)
+	if s.options.Appender != nil {
+		s.echo.POST(api.PathPublish, s.publish)
+	}
 	s.read(api.PathStats, s.stats)
 	s.read(api.PathTopicStats, s.topicStats)
 	s.read(api.PathEvents, s.events)

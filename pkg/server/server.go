@@ -34,11 +34,12 @@ type Queue interface {
 	Size(ctx context.Context) (broker.Size, error)
 }
 
-// Options say what a Server serves and within which limits. Appender and Store
-// are required; the zero value of every other field stands for its default.
+// Options say what a Server serves and within which limits. Store is required;
+// the zero value of every other field stands for its default.
 type Options struct {
 	// Appender takes what is published, usually the group commit. It bounds
 	// how long an append takes: it hears nothing of a client that goes away.
+	// Without one the server takes no events, and only tells of them.
 	Appender store.Appender
 	// Direct takes what a client wants the store's own answer for, with
 	// "Prefer: wait=SECONDS". It never answers [event.Queued]. Default

@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/broker/redis"
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// ways are where a published event can go; see the fields of the same names in
+// [server.Options].
+type ways struct {
+	appender, direct, async store.Appender
+	queue                   server.Queue
+}
+
+// openWays opens what lies between the server and the store. Without a broker
+// that is the group commit alone. With one:
+//
+//	        ┌─▶ gate ─▶ ingest ─▶ store ◀─ workers ◀─┐
+//	server ─┤                                        │
+//	        └─▶ gate ─▶ ingest ─▶ broker ────────────┘
+//
+// broker.ack says which of the two the server prefers; it turns to the other
+// where the first has surely taken nothing.
+func (s *service) openWays(ctx context.Context, c config.Config, events store.Store, log *slog.Logger) (ways, error) {
+	if c.Broker.URL == "" {
+		direct := s.openIngest("ingest", events, c.Ingest, log)
+		return ways{appender: direct}, nil
+	}
+	queue, err := openBroker(ctx, c.Broker, log)
+	if err != nil {
+		return ways{}, err
+	}
+	s.open.push("broker", func(context.Context) error { return queue.Close() })
+	if c.Broker.Role == "worker" {
+		database := s.openGate("database", events, events.Ping, log)
+		s.openWorkers(ctx, c, queue, events, database, log)
+		return ways{queue: queue}, nil
+	}
+	direct := s.openIngest("ingest", events, c.Ingest, log)
+	database := s.openGate("database", direct, events.Ping, log)
+	s.openWorkers(ctx, c, queue, events, database, log)
+	behind := c.Ingest
+	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
+	queued := s.openGate("broker", s.openIngest("queue's ingest", queue, behind, log), queue.Ping, log)
+	w := newWays(c.Broker.Ack, database, queued, log)
+	w.direct, w.queue = direct, queue
+	return w, nil
+}
+
+// queueShare is which part of the memory for waiting events those that wait for
+// the queue may take as well.
+const queueShare = 4
+
+// newWays puts the two appenders into their order of preference.
+func newWays(ack string, database, queued store.Appender, log *slog.Logger) ways {
+	durable := broker.NewFallback(database, queued, broker.FallbackOptions{From: "database", To: "broker", Logger: log})
+	async := broker.NewFallback(queued, database, broker.FallbackOptions{From: "broker", To: "database", Logger: log})
+	w := ways{appender: durable, async: async}
+	if ack == "queued" {
+		w.appender = async
+	}
+	return w
+}
+
+func (s *service) openIngest(name string, next store.Appender, c config.Ingest, log *slog.Logger) *ingest.Appender {
+	appender := ingest.New(next, ingestOptions(c, log))
+	s.open.push(name, func(ctx context.Context) error {
+		// A client that outlasts the server's grace must not cost others the
+		// time in which their events are stored.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.FlushTimeout)
+		defer cancel()
+		return appender.Close(ctx)
+	})
+	return appender
+}
+
+func (s *service) openGate(name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *broker.Gate {
+	gate := broker.NewGate(name, next, ping, broker.GateOptions{Logger: log})
+	s.open.push(name+"'s gate", func(context.Context) error {
+		gate.Close()
+		return nil
+	})
+	return gate
+}
+
+// openWorkers starts the workers and sees to it that they end before what they
+// work with.
+func (s *service) openWorkers(ctx context.Context, c config.Config, queue broker.Queue, events store.Receiver, database *broker.Gate, log *slog.Logger) {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	name := instanceName()
+	ready := func() bool { return database.State() == nil }
+	for i := range workersOf(c) {
+		worker := broker.NewWorker(queue, name+"-"+strconv.Itoa(i+1), events, broker.WorkerOptions{
+			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
+		})
+		workers.Go(func() { worker.Run(working) })
+	}
+	s.open.push("workers", func(context.Context) error {
+		stop()
+		workers.Wait()
+		return nil
+	})
+}
+
+// workersOf is how many workers an instance has.
+func workersOf(c config.Config) int {
+	if c.Broker.URL == "" || c.Broker.Role == "api" {
+		return 0
+	}
+	return c.Broker.Workers
+}
+
+// instanceName names this process among all that share a broker, now and later.
+func instanceName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "-" + uuid.NewString()[:8]
+}
+
+// openBroker opens the queue that broker.url names.
+func openBroker(ctx context.Context, c config.Broker, log *slog.Logger) (broker.Queue, error) {
+	queue, err := redis.Open(ctx, redis.Options{
+		URL: c.URL, Prefix: c.Prefix, Streams: c.Streams, MaxEvents: c.MaxEvents, MaxBytes: c.MaxBytes,
+		AllowWeak: c.AllowWeakDurability, Logger: log,
+	})
+	if err != nil {
+		return nil, withHint(fmt.Errorf("opening the broker: %w", err), "The broker is %s; --broker-url names another.", config.Redact(c.URL))
+	}
+	return queue, nil
+}
