@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// fakeQueue is a queue as the server tells of it.
+type fakeQueue struct {
+	size broker.Size
+	err  error
+}
+
+func (q fakeQueue) Ping(context.Context) error                { return q.err }
+func (q fakeQueue) Size(context.Context) (broker.Size, error) { return q.size, q.err }
+
+// withQueue is an option: events that may wait are queued.
+func withQueue(q fakeQueue, durable bool) func(*Options) {
+	return func(o *Options) {
+		o.Queue, o.Direct = q, o.Appender
+		o.Async = &memory{outcome: event.Queued}
+		if !durable {
+			o.Appender = o.Async
+		}
+	}
+}
+
+const twoEvents = `[{"topic":"t","event_id":"1","timestamp":"2025-12-19","source":"s","payload":{}},` +
+	`{"topic":"t","event_id":"2","timestamp":"2025-12-19","source":"s","payload":{}}]`
+
+func oneEvent(id string) string {
+	return `{"topic":"t","event_id":"` + id + `","timestamp":"2025-12-19","source":"s","payload":{}}`
+}
+
+func TestQueuedEventsAreAnswered202(t *testing.T) {
+	t.Parallel()
+	queuedOne := `{"status":"queued","message":"event is queued safely; it will be stored, or counted as a repeat","topic":"t","event_id":"1"}`
+	lines := oneEvent("1") + "\n" + oneEvent("2") + "\n"
+	for name, row := range map[string]struct {
+		durable bool
+		body    string
+		headers []string
+		status  int
+		want    string
+		applied string
+	}{
+		"an event where answers mean queued": {false, oneEvent("1"), nil, 202, queuedOne, ""},
+		"an event of a client that is content with that": {
+			true, oneEvent("1"), []string{"Prefer", "respond-async"}, 202, queuedOne, "respond-async",
+		},
+		"an event where answers mean stored": {
+			true, oneEvent("1"), nil, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
+		},
+		"an event of a client that waits for the store": {
+			false, oneEvent("1"), []string{"Prefer", "wait=5"}, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
+		},
+		"waiting beats being content": {
+			false, oneEvent("1"), []string{"Prefer", "respond-async, wait=5"}, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
+		},
+		"an array": {
+			false, twoEvents, nil, 202,
+			`{"received":2,"success":0,"ignored":0,"queued":2,"invalid":0,"results":[{"status":"queued"},{"status":"queued"}]}`, "",
+		},
+		"an array with a minimal answer": {
+			false, twoEvents, []string{"Prefer", "return=minimal, respond-async"}, 202,
+			`{"received":2,"success":0,"ignored":0,"queued":2,"invalid":0,"results":[]}`, "return=minimal,respond-async",
+		},
+		"an array with an invalid event": {
+			false, `[` + oneEvent("1") + `,7]`, nil, 207,
+			`{"received":1,"success":0,"ignored":0,"queued":1,"invalid":1,"results":[{"status":"queued"},` +
+				`{"status":"invalid","errors":[{"field":"body","message":"must be a JSON object"}]}]}`, "",
+		},
+		"lines": {
+			false, lines, []string{"Content-Type", "application/x-ndjson"}, 202,
+			`{"received":2,"success":0,"ignored":0,"queued":2,"invalid":0,"results":[]}`, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serverWith(&memory{}, withQueue(fakeQueue{}, row.durable))
+			answer := ask(s, "POST", "/publish", row.body, row.headers...)
+			if answer.Code != row.status || strings.TrimSpace(answer.Body.String()) != row.want {
+				t.Errorf("got %d %s", answer.Code, answer.Body)
+			}
+			if got := strings.Join(answer.Header().Values("Preference-Applied"), ","); got != row.applied {
+				t.Errorf("preferences applied: %q", got)
+			}
+		})
+	}
+}
+
+func TestWaitingForTheStoreEndsIn503(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{hold: make(chan struct{})}
+		s := serverWith(m, withQueue(fakeQueue{}, false))
+		begin := time.Now()
+		answer := ask(s, "POST", "/publish", oneEvent("1"), "Prefer", "wait=3")
+		if took := time.Since(begin); answer.Code != 503 || took != 3*time.Second || answer.Header().Get("Retry-After") == "" {
+			t.Errorf("after %v: %d %s", took, answer.Code, answer.Body)
+		}
+	})
+}
+
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]preferences{
+		"":                                      {},
+		"return=minimal":                        {minimal: true},
+		"Return = \"minimal\"; x=y":             {minimal: true},
+		"return=representation":                 {},
+		"respond-async":                         {async: true},
+		"RESPOND-ASYNC;foo, wait=10":            {async: true, wait: 10 * time.Second},
+		"wait=\"7\"":                            {wait: 7 * time.Second},
+		"wait=3, wait=9":                        {wait: 3 * time.Second},
+		"wait=0":                                {},
+		"wait=-1":                               {},
+		"wait=soon":                             {},
+		"wait=1.5":                              {},
+		"wait=99999999999999999999":             {},
+		"wait=4000000000":                       {wait: maxWait},
+		"handling=lenient,,;, return=minimal ,": {minimal: true},
+	} {
+		if got := preferencesOf(http.Header{"Prefer": {value}}); got != want {
+			t.Errorf("%q: %+v, want %+v", value, got, want)
+		}
+	}
+	if got := preferencesOf(http.Header{"Prefer": {"wait=3", "respond-async"}}); got != (preferences{async: true, wait: 3 * time.Second}) {
+		t.Errorf("two header fields: %+v", got)
+	}
+}
+
+func TestReadinessWithAQueue(t *testing.T) {
+	t.Parallel()
+	away := fmt.Errorf("ping: %w", store.ErrUnavailable)
+	for name, row := range map[string]struct {
+		store, queue error
+		draining     bool
+		want         string
+	}{
+		"all is well":                      {nil, nil, false, `200 {"status":"ok","checks":{"broker":"ok","server":"ok","store":"ok"}}`},
+		"without its store it takes more":  {away, nil, false, `200 {"status":"degraded","checks":{"broker":"ok","server":"ok","store":"unavailable"}}`},
+		"without its queue it takes more":  {nil, away, false, `200 {"status":"degraded","checks":{"broker":"unavailable","server":"ok","store":"ok"}}`},
+		"without both it takes nothing":    {away, away, false, `503 {"status":"unavailable","checks":{"broker":"unavailable","server":"ok","store":"unavailable"}}`},
+		"a queue that could lose is named": {nil, fmt.Errorf("%w: x", broker.ErrWeak), false, `200 {"status":"degraded","checks":{"broker":"not durable; see the log","server":"ok","store":"ok"}}`},
+		"one that drains is not ready":     {nil, nil, true, `503 {"status":"unavailable","checks":{"broker":"ok","server":"draining","store":"ok"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serverWith(&memory{fail: row.store}, withQueue(fakeQueue{err: row.queue}, true))
+			if row.draining {
+				s.Drain()
+			}
+			answer := ask(s, "GET", "/readyz", "")
+			if got := fmt.Sprint(answer.Code, " ", strings.TrimSpace(answer.Body.String())); got != row.want {
+				t.Errorf("got %s\nwant %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestStatsTellWhatIsQueued(t *testing.T) {
+	t.Parallel()
+	s := serverWith(&memory{}, withQueue(fakeQueue{size: broker.Size{Events: 12, DeadLetters: 3}}, true))
+	if got := ask(s, "GET", "/stats", "").Body.String(); !strings.HasSuffix(got, `,"queued":12,"dead_letters":3}`+"\n") {
+		t.Errorf("got %s", got)
+	}
+	s = serverWith(&memory{}, withQueue(fakeQueue{err: errors.New("away")}, true))
+	if answer := ask(s, "GET", "/stats", ""); answer.Code != 200 || strings.Contains(answer.Body.String(), "queued") {
+		t.Errorf("without the queue: %d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestAServerWithoutAnAppenderTakesNoEvents(t *testing.T) {
+	t.Parallel()
+	s := serverWith(&memory{}, func(o *Options) { o.Appender = nil })
+	if answer := ask(s, "POST", "/publish", oneEvent("1")); answer.Code != 404 {
+		t.Errorf("publish: %d %s", answer.Code, answer.Body)
+	}
+	if answer := ask(s, "GET", "/stats", ""); answer.Code != 200 {
+		t.Errorf("stats: %d %s", answer.Code, answer.Body)
+	}
+}
