@@ -64,6 +64,7 @@ type EventReader interface {
 // Store is a database of events.
 type Store interface {
 	Appender
+	Receiver
 	StatsReader
 	EventReader
 	// Ping reports whether the store can be reached and written to:

@@ -32,15 +32,8 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	}
 	try := func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) }
 	if len(events) > 1 {
-		c, ok := s.columns.Get().(*columns)
-		if !ok {
-			c = new(columns)
-		}
-		defer func() {
-			c.reset()
-			s.columns.Put(c)
-		}()
-		c.fill(events)
+		c := s.takeColumns(events)
+		defer s.putColumns(c)
 		try = func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) }
 	}
 	for tries := 1; ; tries++ {
@@ -67,19 +60,39 @@ func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome,
 	return []event.Outcome{event.Duplicate}, nil
 }
 
+// takeColumns returns the events as columns, to be given back.
+func (s *Store) takeColumns(events []event.Event) *columns {
+	c, ok := s.columns.Get().(*columns)
+	if !ok {
+		c = new(columns)
+	}
+	c.fill(events)
+	return c
+}
+
+func (s *Store) putColumns(c *columns) {
+	c.reset()
+	s.columns.Put(c)
+}
+
 // errPlace says that the statement answered a place that the batch has not.
 var errPlace = errors.New("the database answered a place that is not in the batch")
 
-// appendBatch runs the statement on parameters that are encoded already, and
-// turns the places it answers into outcomes. The answer counts once it is read
-// to its end, which comes after the COMMIT.
+// appendBatch stores a batch in a transaction of its own.
 func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release()
-	statement, err := conn.Conn().Prepare(ctx, "append", s.queries.append) // pgx remembers it
+	return s.appendOn(ctx, conn.Conn(), c)
+}
+
+// appendOn runs the statement on parameters that are encoded already, and turns
+// the places it answers into outcomes. The answer counts once it is read to its
+// end: where the connection is in no transaction, that comes after the COMMIT.
+func (s *Store) appendOn(ctx context.Context, conn *pgx.Conn, c *columns) ([]event.Outcome, error) {
+	statement, err := conn.Prepare(ctx, "append", s.queries.append) // pgx remembers it
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +101,7 @@ func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, e
 		outcomes[i] = event.Duplicate
 	}
 	formats := []int16{pgx.BinaryFormatCode}
-	answer := conn.Conn().PgConn().ExecPrepared(ctx, statement.Name, c.encode(), formats, formats)
+	answer := conn.PgConn().ExecPrepared(ctx, statement.Name, c.encode(), formats, formats)
 	stray := false
 	for answer.NextRow() {
 		place := int(binary.BigEndian.Uint32(answer.Values()[0]))

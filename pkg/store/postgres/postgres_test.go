@@ -293,6 +293,13 @@ func TestRefusedDataIsRejected(t *testing.T) {
 	if _, err := s.Append(t.Context(), poison[1:]); !errors.Is(err, store.ErrRejected) {
 		t.Fatalf("alone: got %v, want rejected", err)
 	}
+	d := store.Delivery{ID: store.DeliveryID{1}, Events: poison}
+	if _, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrRejected) {
+		t.Fatalf("delivered: got %v, want rejected", err)
+	}
+	if known, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); err != nil || known[0] {
+		t.Errorf("a refused delivery is remembered: %v, %v", known, err)
+	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
 		t.Errorf("a refused append left %+v (%v)", stats, err)
 	}

@@ -44,7 +44,7 @@ func (r *readiness) ready() error {
 		return err
 	}
 	if !r.migrated {
-		return fmt.Errorf("the database has no eventagg tables yet; run `eventagg migrate`: %w", store.ErrUnavailable)
+		return fmt.Errorf("the database lacks the tables of this version; run `eventagg migrate`: %w", store.ErrUnavailable)
 	}
 	return nil
 }

@@ -90,6 +90,7 @@ type queries struct {
 	writerSession, readerSession, ready                                string
 	append, appendOne, stats, topicStats, event, older, newer, settled string
 	olderOfTopic, newerOfTopic                                         string
+	remember, known, forget                                            string
 }
 
 func loadQueries() (queries, error) {
@@ -99,6 +100,7 @@ func loadQueries() (queries, error) {
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
 		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic,
+		"remember": &q.remember, "known": &q.known, "forget": &q.forget,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")
 		if err != nil {

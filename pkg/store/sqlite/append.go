@@ -19,17 +19,22 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	if len(events) == 0 {
 		return nil, nil
 	}
-	outcomes, err := s.transact(ctx, events)
+	var outcomes []event.Outcome
+	err = s.transact(ctx, func(t *transaction) (err error) {
+		outcomes, err = t.append(events)
+		return err
+	})
 	if err != nil {
 		return nil, translate(ctx, err, attempt)
 	}
 	return outcomes, nil
 }
 
-func (s *Store) transact(ctx context.Context, events []event.Event) (_ []event.Outcome, err error) {
+// transact does some work in a transaction and commits it.
+func (s *Store) transact(ctx context.Context, work func(*transaction) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// After a commit this does nothing. Its error can only be that the
 	// connection is lost, and the transaction with it.
@@ -37,25 +42,17 @@ func (s *Store) transact(ctx context.Context, events []event.Event) (_ []event.O
 	// Watching a context costs the driver a goroutine for each statement, so
 	// the statements have none. The transaction watches the caller's: when that
 	// ends it is rolled back, and the next statement fails.
-	work := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, topics: map[string]*counts{}}
-	if work.now, err = work.clock(s.now().UnixMicro()); err != nil {
-		return nil, err
+	t := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, topics: map[string]*counts{}}
+	if t.now, err = t.clock(s.now().UnixMicro()); err != nil {
+		return err
 	}
-	outcomes := make([]event.Outcome, len(events))
-	insert := tx.StmtContext(ctx, s.append.event)
-	defer func() { _ = insert.Close() }() // the transaction has closed it already
-	for i := range events {
-		if outcomes[i], err = work.store(insert, &events[i]); err != nil {
-			return nil, err
-		}
+	if err := work(&t); err != nil {
+		return err
 	}
-	if err := work.count(); err != nil {
-		return nil, err
-	}
-	return outcomes, tx.Commit()
+	return tx.Commit()
 }
 
-// transaction is one append at work.
+// transaction is one append at work, or one receive.
 type transaction struct {
 	ctx        context.Context //nolint:containedctx // lives as long as one call of transact
 	tx         *stdsql.Tx
@@ -76,6 +73,20 @@ func (t *transaction) clock(now int64) (int64, error) {
 	var last int64
 	err := prepared.QueryRowContext(t.ctx).Scan(&last)
 	return max(now, last), err
+}
+
+// append stores events and counts them.
+func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
+	outcomes := make([]event.Outcome, len(events))
+	insert := t.tx.StmtContext(t.ctx, t.statements.event)
+	defer func() { _ = insert.Close() }() // the transaction has closed it already
+	for i := range events {
+		var err error
+		if outcomes[i], err = t.store(insert, &events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, t.count()
 }
 
 // store stores one event, unless its key is there.

@@ -8,6 +8,7 @@ import (
 // appendStatements are what [Store.Append] runs.
 type appendStatements struct {
 	lastCreated, event, countTopic, addTopic, countTotal *stdsql.Stmt
+	remember, known, forget                              *stdsql.Stmt
 }
 
 func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error) {
@@ -15,6 +16,7 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error)
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"last_created": &s.lastCreated, "append_event": &s.event,
 		"count_topic": &s.countTopic, "add_topic": &s.addTopic, "count_total": &s.countTotal,
+		"remember": &s.remember, "known": &s.known, "forget": &s.forget,
 	})
 	return s, err
 }

@@ -325,6 +325,13 @@ func TestEventThatSQLiteRefusesIsRejected(t *testing.T) {
 	if _, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("poison")}); !errors.Is(err, store.ErrRejected) {
 		t.Errorf("append: %v, want ErrRejected", err)
 	}
+	d := store.Delivery{ID: store.DeliveryID{1}, Events: []event.Event{newEvent("1"), newEvent("poison")}}
+	if _, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrRejected) {
+		t.Errorf("receive: %v, want ErrRejected", err)
+	}
+	if known, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); err != nil || known[0] {
+		t.Errorf("a refused delivery is remembered: %v, %v", known, err)
+	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats.Received != 0 {
 		t.Errorf("counted %+v (%v), want nothing of the whole batch", stats, err)
 	}

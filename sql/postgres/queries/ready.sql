@@ -5,4 +5,4 @@ SELECT
     pg_is_in_recovery(),
     current_setting('transaction_read_only')::boolean,
     current_setting('server_encoding'),
-    to_regclass('events') IS NOT NULL AND to_regclass('audit_stats') IS NOT NULL
+    to_regclass('events') IS NOT NULL AND to_regclass('deliveries') IS NOT NULL

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Receive implements [store.Receiver] with one transaction.
+func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
+	const attempt = "receive deliveries"
+	leave, err := s.enter(ctx, attempt)
+	if err != nil {
+		return store.Received{}, err
+	}
+	defer leave()
+	if len(deliveries) == 0 {
+		return store.Received{}, nil
+	}
+	var received store.Received
+	err = s.transact(ctx, func(t *transaction) (err error) {
+		received, err = t.receive(deliveries)
+		return err
+	})
+	if err != nil {
+		return store.Received{}, translate(ctx, err, attempt)
+	}
+	return received, nil
+}
+
+// receive stores the events of the deliveries that were not known.
+func (t *transaction) receive(deliveries []store.Delivery) (store.Received, error) {
+	var received store.Received
+	var events []event.Event
+	remember := t.tx.StmtContext(t.ctx, t.statements.remember)
+	defer func() { _ = remember.Close() }()
+	for _, d := range deliveries {
+		added, err := run(t.ctx, remember, d.ID[:], d.QueuedAt.UnixMicro())
+		if err != nil {
+			return received, err
+		}
+		if added == 0 {
+			received.Redelivered += int64(len(d.Events))
+			continue
+		}
+		events = append(events, d.Events...)
+	}
+	if len(events) == 0 {
+		return received, nil
+	}
+	outcomes, err := t.append(events)
+	for _, outcome := range outcomes {
+		if outcome == event.Stored {
+			received.Stored++
+		}
+	}
+	received.Duplicates = int64(len(outcomes)) - received.Stored
+	return received, err
+}
+
+// Known implements [store.Receiver].
+func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, error) {
+	const attempt = "look for deliveries"
+	leave, err := s.enter(ctx, attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	known := make([]bool, len(ids))
+	for i, id := range ids {
+		if err := s.append.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
+			return nil, translate(ctx, err, attempt)
+		}
+	}
+	return known, nil
+}
+
+// Forget implements [store.Receiver].
+func (s *Store) Forget(ctx context.Context, queuedBefore time.Time) (int64, error) {
+	const attempt = "forget deliveries"
+	leave, err := s.enter(ctx, attempt)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	forgotten, err := run(ctx, s.append.forget, queuedBefore.UnixMicro())
+	if err != nil {
+		return 0, translate(ctx, err, attempt)
+	}
+	return forgotten, nil
+}

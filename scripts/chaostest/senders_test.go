@@ -1,0 +1,158 @@
+package chaostest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// patience is how long a sender waits for an answer until it counts as lost.
+const patience = 2 * time.Second
+
+// senders send events until they are told to stop, and each until it is
+// answered.
+type senders struct {
+	ledger  *ledger
+	proxies []*proxy
+	seed    uint64
+	pause   time.Duration // after each request
+	next    atomic.Int64
+	running sync.WaitGroup
+}
+
+func (s *senders) start(ctx context.Context, count int) {
+	for i := range count {
+		s.running.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			sender := &sender{
+				senders: s, random: rand.New(rand.NewPCG(s.seed, uint64(i))),
+				http: &http.Client{Transport: transport, Timeout: patience},
+			}
+			for ctx.Err() == nil {
+				sender.send()
+				time.Sleep(s.pause)
+			}
+		})
+	}
+}
+
+type sender struct {
+	*senders
+	random *rand.Rand
+	http   *http.Client
+}
+
+// send sends one request until it is answered, each time to any instance.
+func (s *sender) send() {
+	events := s.events()
+	for {
+		s.ledger.sent(events)
+		outcomes, err := s.publish(events)
+		if err == nil {
+			s.ledger.heard(events, outcomes)
+			return
+		}
+		time.Sleep(time.Duration(s.random.Int64N(int64(200 * time.Millisecond))))
+	}
+}
+
+// events makes one event or some, of which three in ten repeat an earlier one.
+func (s *sender) events() []event.Event {
+	count := 1
+	if s.random.IntN(4) == 0 {
+		count += s.random.IntN(50)
+	}
+	events := make([]event.Event, count)
+	for i := range events {
+		number := s.next.Add(1)
+		if s.random.IntN(10) < 3 {
+			number = s.random.Int64N(number) + 1
+		}
+		events[i] = event.Event{
+			Topic: fmt.Sprintf("topic-%d", number%7), ID: fmt.Sprint(number), Timestamp: time.Unix(number, 0).UTC(),
+			Source: "chaos", Payload: fmt.Sprintf(`{"number":%d}`, number),
+		}
+	}
+	return events
+}
+
+// publish sends one request and reads its outcomes; an error is any answer that
+// promises nothing.
+func (s *sender) publish(events []event.Event) ([]event.Outcome, error) {
+	var body bytes.Buffer
+	if len(events) == 1 {
+		body.Write(events[0].AppendJSON(nil))
+	} else {
+		body.WriteByte('[')
+		for i, e := range events {
+			if i > 0 {
+				body.WriteByte(',')
+			}
+			body.Write(e.AppendJSON(nil))
+		}
+		body.WriteByte(']')
+	}
+	request, err := http.NewRequest(http.MethodPost, s.proxies[s.random.IntN(len(s.proxies))].url()+api.PathPublish, &body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", api.TypeJSON)
+	if s.random.IntN(3) == 0 {
+		request.Header.Set("Prefer", "respond-async")
+	}
+	answer, err := s.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusAccepted {
+		return nil, fmt.Errorf("answered %d: %s", answer.StatusCode, text)
+	}
+	return outcomes(text, len(events))
+}
+
+// outcomes reads an answer.
+func outcomes(text []byte, count int) ([]event.Outcome, error) {
+	var answer struct {
+		Status  string       `json:"status"`
+		Results []api.Result `json:"results"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, err
+	}
+	if count == 1 {
+		answer.Results = []api.Result{{Status: answer.Status}}
+	}
+	if len(answer.Results) != count {
+		return nil, fmt.Errorf("%d results for %d events", len(answer.Results), count)
+	}
+	found := make([]event.Outcome, count)
+	for i, result := range answer.Results {
+		switch result.Status {
+		case api.StatusSuccess:
+			found[i] = event.Stored
+		case api.StatusIgnored:
+			found[i] = event.Duplicate
+		case api.StatusQueued:
+			found[i] = event.Queued
+		default:
+			return nil, fmt.Errorf("a result of %q", result.Status)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,2 @@
+-- Whether a delivery is remembered.
+SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = ?1)
