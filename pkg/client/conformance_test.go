@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 // wire, but in cursors; those of single records are looked up in the store.
 type remote struct {
 	*client.Client
+	store.Receiver // the store's own: deliveries don't come over HTTP, workers are beside the server
 
 	path  string
 	inner *sqlite.Store
@@ -100,7 +101,7 @@ func open(t *testing.T, path string) *remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &remote{Client: c, path: path, inner: inner}
+	r := &remote{Client: c, Receiver: inner, path: path, inner: inner}
 	r.close = sync.OnceValue(func() error {
 		ctx := context.Background()
 		c.Close()
