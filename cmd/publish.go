@@ -152,7 +152,7 @@ func (o *publishOptions) complete(flags *pflag.FlagSet, failIf []string) error {
 	if o.send.RetryFor == 0 {
 		o.send.RetryFor = -1
 	}
-	return errors.Join(append(faults, o.sourceFault())...)
+	return errors.Join(append(faults, o.sourceFaults()...)...)
 }
 
 // conflicts lists values out of range and flags that don't go together.
@@ -163,6 +163,7 @@ func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
+	refuse(flags.Changed("file") && o.file == "", "--file must name a file, or be - for standard input")
 	for _, name := range []string{"count", "topics", "source", "payload-bytes"} {
 		refuse(o.file != "" && flags.Changed(name), "--%s is for made-up events; it doesn't go with --file", name)
 	}
@@ -179,15 +180,29 @@ func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
 	return faults
 }
 
-// sourceFault says what is wrong with the events that were asked for, before
-// anything is sent.
-func (o *publishOptions) sourceFault() error {
+// sourceFaults says what is wrong with the events that were asked for, before
+// anything is sent. To the generator 0 and nothing are its defaults; who writes
+// them out means something else.
+func (o *publishOptions) sourceFaults() []error {
+	var faults []error
+	if rate := o.made.DupRate; !(rate >= 0 && rate <= 1) || rate == 1 && o.file != "" { // also refuses NaN
+		faults = append(faults, fmt.Errorf("--dup-rate must be from 0 to below 1, is %v", rate))
+	}
 	if o.file != "" {
-		if !(o.made.DupRate >= 0 && o.made.DupRate < 1) {
-			return fmt.Errorf("--dup-rate must be from 0 to below 1, is %v", o.made.DupRate)
-		}
-		return nil
+		return faults
+	}
+	if n := o.made.Topics; n < 1 || n > loadgen.MaxTopics {
+		faults = append(faults, fmt.Errorf("--topics must be from 1 to %d, is %d", loadgen.MaxTopics, n))
+	}
+	if n := o.made.PayloadBytes; n < 1 || n > loadgen.MaxPayloadBytes {
+		faults = append(faults, fmt.Errorf("--payload-bytes must be from 1 to %d, is %d", loadgen.MaxPayloadBytes, n))
+	}
+	if o.made.Source == "" {
+		faults = append(faults, errors.New("--source must not be empty"))
+	}
+	if len(faults) > 0 || o.made.Count < 0 { // which the generator would tell again
+		return faults
 	}
 	_, err := loadgen.NewGenerator(o.made)
-	return err
+	return append(faults, err)
 }
