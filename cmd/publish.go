@@ -117,7 +117,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.StringVar(&o.file, "file", "", "send the events of a `path` (NDJSON) instead of made-up ones; - is standard input")
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long --wait waits")
-	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold")
+	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold, or there is none")
 	flags.StringArrayVar(failIf, "fail-if", nil, "exit 3 if this `condition` holds, such as 'p99>50ms'; repeatable")
 }
 

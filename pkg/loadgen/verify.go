@@ -55,7 +55,8 @@ type VerifyOptions struct {
 // answered, and holds four things against the store: no key was answered
 // success twice, every key is stored, with the content that was sent, and a key
 // that was never answered success was stored before the run or by an append
-// whose answer got lost. An error says that there is no proof either way.
+// whose answer got lost. A run without an answer proves nothing, so nothing
+// holds of it. An error says that there is no proof either way.
 func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored Reader, o VerifyOptions) (Proof, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
@@ -84,7 +85,7 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 	}
 	slices.SortStableFunc(proof.Offenders, func(a, b Offender) int { return cmp.Compare(a.index, b.index) })
 	proof.Offenders = proof.Offenders[:min(len(proof.Offenders), MaxOffenders)]
-	proof.Holds = proof.Violations == 0 && proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers
+	proof.Holds = !proof.Empty() && proof.Violations == 0 && proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers
 	return proof, nil
 }
 
