@@ -42,6 +42,9 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	show := &progress{out: a.errOut}
 	source, err := a.openSource(opts, func(line int64, err error) {
 		show.note(fmt.Sprintf("line %d: %v", line, err))
+		if hint := fileHint(err); hint != "" {
+			show.note(hint)
+		}
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -53,6 +54,18 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 		closeFile()
 	}
 	return source, nil
+}
+
+// fileHint says how to send a file that is in another form than lines.
+func fileHint(err error) string {
+	switch {
+	case errors.Is(err, loadgen.ErrArray):
+		return "Send the events of an array with: jq -c '.[]' FILE | eventagg publish --file -"
+	case errors.Is(err, loadgen.ErrGzip):
+		return "Send a compressed file with: gzip -dc FILE | eventagg publish --file -"
+	default:
+		return ""
+	}
 }
 
 // refuseFolder finds out before anything is sent what reading would say after
