@@ -161,6 +161,8 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case !opts.wait && client.Foreign(err):
+			return foreign(opts.url, err)
 		case !opts.wait && errors.As(err, &answered):
 			return nil
 		case !opts.wait:
