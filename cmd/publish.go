@@ -19,13 +19,20 @@ the lines of a file (NDJSON, one event a line). Each is a request of its own,
 unless --batch-size or --ndjson puts several into one.
 
 Repeats may race or overtake the event they repeat. With --rate the plan stands
-whatever the server does, and latency counts from the planned moment. Requests
-that find the server overloaded or away are sent again, with growing random
-waits, for --retry-for. When nobody is answered for that long, the run ends.
+whatever the server does, and latency counts from the planned moment. Where a
+request has several events, latency is that of the whole request; the rate is of
+events all the same.
+
+Requests that find the server overloaded or away (no connection, 408, 429, 502,
+503, 504) are sent again, with growing random waits, for --retry-for. When nobody
+is answered for that long, the run ends. Other errors are final: 413 and 422
+count as invalid, all else as failed. "queued" counts events that a broker holds
+for the server (202); a server without one queues nothing, and it is 0.
 
 --verify remembers every answer and proves at the end that no event was answered
-success twice and that each one answered is stored as it was sent. It doesn't go
-with --ndjson, where the server answers totals.
+success twice and that each one answered is stored as it was sent. Where nothing
+was answered nothing is proven. It doesn't go with --ndjson, where the server
+answers totals.
 
 --fail-if METRIC OPERATOR VALUE can be given several times. Metrics: p50, p90,
 p99, p99.9 and max with a duration; rate (events/s), sent, success, ignored,
@@ -106,7 +113,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "requests in flight at most")
 	flags.Float64Var(&o.send.Rate, "rate", 0, "events a second to plan (0: as fast as the answers come)")
 	flags.DurationVar(&o.send.Duration, "duration", 0, "begin nothing after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request; more than one are sent as an array (default with --ndjson: 1000)")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request, more than one as an array; latency is the request's (default with --ndjson: 1000)")
 	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server then answers totals")
 	flags.BoolVar(&o.gzip, "gzip", false, "compress what is sent")
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "how long a request is sent again (0: never)")
