@@ -19,13 +19,20 @@ the lines of a file (NDJSON, one event a line). Each is a request of its own,
 unless --batch-size or --ndjson puts several into one.
 
 Repeats may race or overtake the event they repeat. With --rate the plan stands
-whatever the server does, and latency counts from the planned moment. Requests
-that find the server overloaded or away are sent again, with growing random
-waits, for --retry-for. When nobody is answered for that long, the run ends.
+whatever the server does, and latency counts from the planned moment. Where a
+request has several events, latency is that of the whole request; the rate is of
+events all the same.
+
+Requests that find the server overloaded or away (no connection, 408, 429, 502,
+503, 504) are sent again, with growing random waits, for --retry-for. When nobody
+is answered for that long, the run ends. Other errors are final: 413 and 422
+count as invalid, all else as failed. "queued" counts events that a broker holds
+for the server (202); a server without one queues nothing, and it is 0.
 
 --verify remembers every answer and proves at the end that no event was answered
-success twice and that each one answered is stored as it was sent. It doesn't go
-with --ndjson, where the server answers totals.
+success twice and that each one answered is stored as it was sent. Where nothing
+was answered nothing is proven. It doesn't go with --ndjson, where the server
+answers totals.
 
 --fail-if METRIC OPERATOR VALUE can be given several times. Metrics: p50, p90,
 p99, p99.9 and max with a duration; rate (events/s), sent, success, ignored,
@@ -106,7 +113,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "requests in flight at most")
 	flags.Float64Var(&o.send.Rate, "rate", 0, "events a second to plan (0: as fast as the answers come)")
 	flags.DurationVar(&o.send.Duration, "duration", 0, "begin nothing after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request; more than one are sent as an array (default with --ndjson: 1000)")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request, more than one as an array; latency is the request's (default with --ndjson: 1000)")
 	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server then answers totals")
 	flags.BoolVar(&o.gzip, "gzip", false, "compress what is sent")
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "how long a request is sent again (0: never)")
@@ -117,7 +124,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.StringVar(&o.file, "file", "", "send the events of a `path` (NDJSON) instead of made-up ones; - is standard input")
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long --wait waits")
-	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold")
+	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold, or there is none")
 	flags.StringArrayVar(failIf, "fail-if", nil, "exit 3 if this `condition` holds, such as 'p99>50ms'; repeatable")
 }
 
@@ -152,7 +159,7 @@ func (o *publishOptions) complete(flags *pflag.FlagSet, failIf []string) error {
 	if o.send.RetryFor == 0 {
 		o.send.RetryFor = -1
 	}
-	return errors.Join(append(faults, o.sourceFault())...)
+	return errors.Join(append(faults, o.sourceFaults()...)...)
 }
 
 // conflicts lists values out of range and flags that don't go together.
@@ -163,6 +170,7 @@ func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
+	refuse(flags.Changed("file") && o.file == "", "--file must name a file, or be - for standard input")
 	for _, name := range []string{"count", "topics", "source", "payload-bytes"} {
 		refuse(o.file != "" && flags.Changed(name), "--%s is for made-up events; it doesn't go with --file", name)
 	}
@@ -179,15 +187,29 @@ func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
 	return faults
 }
 
-// sourceFault says what is wrong with the events that were asked for, before
-// anything is sent.
-func (o *publishOptions) sourceFault() error {
+// sourceFaults says what is wrong with the events that were asked for, before
+// anything is sent. To the generator 0 and nothing are its defaults; who writes
+// them out means something else.
+func (o *publishOptions) sourceFaults() []error {
+	var faults []error
+	if rate := o.made.DupRate; !(rate >= 0 && rate <= 1) || rate == 1 && o.file != "" { // also refuses NaN
+		faults = append(faults, fmt.Errorf("--dup-rate must be from 0 to below 1, is %v", rate))
+	}
 	if o.file != "" {
-		if !(o.made.DupRate >= 0 && o.made.DupRate < 1) {
-			return fmt.Errorf("--dup-rate must be from 0 to below 1, is %v", o.made.DupRate)
-		}
-		return nil
+		return faults
+	}
+	if n := o.made.Topics; n < 1 || n > loadgen.MaxTopics {
+		faults = append(faults, fmt.Errorf("--topics must be from 1 to %d, is %d", loadgen.MaxTopics, n))
+	}
+	if n := o.made.PayloadBytes; n < 1 || n > loadgen.MaxPayloadBytes {
+		faults = append(faults, fmt.Errorf("--payload-bytes must be from 1 to %d, is %d", loadgen.MaxPayloadBytes, n))
+	}
+	if o.made.Source == "" {
+		faults = append(faults, errors.New("--source must not be empty"))
+	}
+	if len(faults) > 0 || o.made.Count < 0 { // which the generator would tell again
+		return faults
 	}
 	_, err := loadgen.NewGenerator(o.made)
-	return err
+	return append(faults, err)
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
@@ -17,6 +19,9 @@ const (
 	barEvery  = 100 * time.Millisecond
 	firstLine = 500 * time.Millisecond
 	lineEvery = 2 * time.Second
+	// stalledFor is how long nothing moves before a bar, which has no room for
+	// it, gets a line with the reason.
+	stalledFor = time.Second
 )
 
 // progress shows on out how a run is getting on, from begin to end.
@@ -25,6 +30,8 @@ type progress struct {
 
 	mu    sync.Mutex
 	bar   *progressbar.ProgressBar // nil shows lines
+	done  int64                    // that the bar shows
+	still int                      // frames in which that stayed, and something was tried again
 	ended chan struct{}
 	group sync.WaitGroup
 }
@@ -84,12 +91,47 @@ func (p *progress) show(now loadgen.Progress) {
 		_, _ = fmt.Fprintln(p.out, progressLine(now))
 		return
 	}
+	p.tellStall(now)
 	if done(now) == 0 {
 		return // a bar divides by it
 	}
 	_ = p.bar.Set64(done(now)) // what can't be shown is no reason to stop
 	// It would draw the bar again; throttled, it is for the next frame.
-	p.bar.Describe(formatCount(now.Ignored) + " repeats")
+	description := formatCount(now.Ignored) + " repeats"
+	if now.Retrying != nil {
+		description = "retrying"
+	}
+	p.bar.Describe(description)
+}
+
+// tellStall writes once in each outage why nothing moves.
+func (p *progress) tellStall(now loadgen.Progress) {
+	if done(now) != p.done || now.Retrying == nil {
+		p.done, p.still = done(now), 0
+		return
+	}
+	p.still++
+	if p.still == int(stalledFor/barEvery) {
+		_ = p.bar.Clear()
+		_, _ = fmt.Fprintln(p.out, "retrying: "+shortReason(now.Retrying))
+	}
+}
+
+// shortReason is why a request is tried again, in a few words: the line says
+// already what is sent, and to whom.
+func shortReason(err error) string {
+	if lost, ok := errors.AsType[*client.LostError](err); ok {
+		return lost.Cause()
+	}
+	answered, ok := errors.AsType[*client.AnswerError](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case answered.Problem.Title != "":
+		return fmt.Sprintf("server answered %d %s", answered.Status, answered.Problem.Title)
+	default:
+		return answered.Error()
+	}
 }
 
 // note writes a line between two states of the bar.
@@ -132,6 +174,9 @@ func progressLine(now loadgen.Progress) string {
 	}
 	if left := now.Total - done(now); now.Total > 0 && rate > 0 {
 		line += fmt.Sprintf(", %s left", loadgen.FormatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	if now.Retrying != nil {
+		line += ", retrying: " + shortReason(now.Retrying)
 	}
 	return line
 }

@@ -2,13 +2,18 @@ package cmd
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/loadgen"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
@@ -43,6 +48,50 @@ func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestProgressSaysWhyItRetries(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("publish: %w", &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a server that is away":       {refused, "retrying: connection refused"},
+		"a server with too much":      {&store.RetryError{Err: &client.AnswerError{Status: 503, Problem: api.Problem{Title: "Overloaded", Detail: "More …"}}}, "retrying: server answered 503 Overloaded"},
+		"a proxy without a server":    {&client.AnswerError{Status: 502}, "retrying: server answered 502 Bad Gateway"},
+		"a target that is no server ": {store.ErrUnavailable, "retrying: store unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := loadgen.Progress{Counts: loadgen.Counts{Success: 5}, Elapsed: time.Second, Retrying: test.err}
+			if line := progressLine(now); !strings.HasSuffix(line, " success, 0 ignored, "+test.want) {
+				t.Errorf("the line is %q", line)
+			}
+			for _, success := range []int64{0, 5} { // before and after the first answer
+				if out := stalledBar(t, success, test.err); strings.Count(out, test.want+"\n") != 1 || (success > 0) != strings.Contains(out, "retrying  ") {
+					t.Errorf("after %d answers the bar is %q", success, out)
+				}
+			}
+		})
+	}
+	if out := stalledBar(t, 5, nil); strings.Contains(out, "retrying") {
+		t.Errorf("a slow server has the bar %q", out)
+	}
+}
+
+// stalledBar is what a terminal is shown of a run that doesn't move.
+func stalledBar(t *testing.T, success int64, err error) string {
+	var out bytes.Buffer
+	synctest.Test(t, func(*testing.T) {
+		show := &progress{out: &out}
+		show.begin(true, func() loadgen.Progress {
+			return loadgen.Progress{Counts: loadgen.Counts{Success: success}, Total: 10, Retrying: err}
+		})
+		<-time.After(3 * stalledFor)
+		show.end()
+	})
+	return out.String()
 }
 
 func TestALogHasALineSoonAndThenFewer(t *testing.T) {

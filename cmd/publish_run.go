@@ -43,24 +43,26 @@ func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
 // publish sends events to a target, prints the report on standard output, and
 // returns an error where the exit code is not to be 0.
 func (a *app) publish(ctx context.Context, target publishTarget, opts publishOptions) error {
-	if err := a.reach(ctx, target, opts); err != nil {
-		return err
-	}
-	var newest time.Time // before a run with new keys none of them can be there
-	if opts.verify && (opts.seeded || opts.file != "") {
-		var err error
-		if newest, err = target.Newest(ctx); err != nil {
-			return fmt.Errorf("asking for the newest event before the run: %w", err)
-		}
-	}
 	show := &progress{out: a.errOut}
 	source, err := a.openSource(opts, func(line int64, err error) {
 		show.note(fmt.Sprintf("line %d: %v", line, err))
+		if hint := fileHint(err); hint != "" {
+			show.note(hint)
+		}
 	})
 	if err != nil {
 		return err
 	}
 	defer source.close()
+	if err := a.reach(ctx, target, opts); err != nil {
+		return err
+	}
+	var newest time.Time // before a run with new keys none of them can be there
+	if opts.verify && (opts.seeded || opts.file != "") {
+		if newest, err = target.Newest(ctx); err != nil {
+			return fmt.Errorf("asking for the newest event before the run: %w", err)
+		}
+	}
 	if opts.verify {
 		opts.send.Ledger = &loadgen.Ledger{}
 	}
@@ -149,8 +151,12 @@ func writeReport(out io.Writer, report loadgen.Report, format outputFormat) erro
 // check that was asked for comes before failures, as those are in the report.
 func verdict(report loadgen.Report, runErr, verifyErr error) error {
 	var broken []error
-	if report.Proof != nil && !report.Proof.Holds {
-		broken = append(broken, fmt.Errorf("verify: the answers do not hold, %s violations", formatCount(report.Proof.Violations)))
+	switch proof := report.Proof; {
+	case proof == nil || proof.Holds:
+	case proof.Empty():
+		broken = append(broken, fmt.Errorf("verify: nothing is proven, as no event was answered; %s were sent", formatCount(report.Sent)))
+	default:
+		broken = append(broken, fmt.Errorf("verify: the answers do not hold, %s violations", formatCount(proof.Violations)))
 	}
 	for _, check := range report.Checks {
 		if check.Failed {
@@ -197,6 +203,8 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case !opts.wait && client.Foreign(err):
+			return foreign(opts.url, err)
 		case !opts.wait && errors.As(err, &answered):
 			return nil
 		case !opts.wait:

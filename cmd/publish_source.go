@@ -1,9 +1,12 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/loadgen"
@@ -30,6 +33,9 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 	in, name, closeFile := a.in, "standard input", func() {}
 	if opts.file != "-" {
 		file, err := os.Open(opts.file)
+		if err == nil {
+			err = refuseFolder(file)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("opening the events to send: %w", err)
 		}
@@ -48,6 +54,31 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 		closeFile()
 	}
 	return source, nil
+}
+
+// fileHint says how to send a file that is in another form than lines.
+func fileHint(err error) string {
+	switch {
+	case errors.Is(err, loadgen.ErrArray):
+		return "Send the events of an array with: jq -c '.[]' FILE | eventagg publish --file -"
+	case errors.Is(err, loadgen.ErrGzip):
+		return "Send a compressed file with: gzip -dc FILE | eventagg publish --file -"
+	default:
+		return ""
+	}
+}
+
+// refuseFolder finds out before anything is sent what reading would say after
+// it. It closes a folder.
+func refuseFolder(file *os.File) error {
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "read", Path: file.Name(), Err: syscall.EISDIR}
+	}
+	if err != nil {
+		_ = file.Close() // nothing was written
+	}
+	return err
 }
 
 func madeSource(opts publishOptions) (*publishSource, error) {

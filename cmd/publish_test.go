@@ -104,7 +104,12 @@ func TestPublishNamesEveryWrongArgument(t *testing.T) {
 		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "no duration"}},
 		"a timeout of no wait":           {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
 		"an argument that is no flag":    {[]string{"x"}, []string{"unexpected argument"}},
-		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "payload-bytes"}},
+		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "--payload-bytes must be from 1 to 1000000, is -5"}},
+		"events made of nothing":         {[]string{"--topics=0", "--source=", "--payload-bytes=0"}, []string{"--topics must be from 1 to 1000000, is 0", "--source must not be empty", "--payload-bytes must be from 1 to 1000000, is 0"}},
+		"shares beyond all":              {[]string{"--dup-rate=1.5", "--topics=2000000"}, []string{"--dup-rate must be from 0 to below 1, is 1.5", "--topics"}},
+		"a share that is no number":      {[]string{"--dup-rate=NaN"}, []string{"--dup-rate must be"}},
+		"a negative count":               {[]string{"--count=-1"}, []string{"--count must be at least 1"}},
+		"a file without a name":          {[]string{"--file="}, []string{"--file must name a file, or be - for standard input"}},
 		"times that run backwards":       {[]string{"--duration=-1s", "--retry-for=-1s", "--wait", "--wait-timeout=0"}, []string{"--duration", "--retry-for", "--wait-timeout"}},
 		"a source of control characters": {[]string{"--source=\x01"}, []string{"source"}},
 	}

@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/eventagg/eventagg/pkg/config"
 )
@@ -100,7 +102,29 @@ func (a *app) config(cmd *cobra.Command) (config.Config, error) {
 }
 
 func flagError(cmd *cobra.Command, err error) error {
-	return &usageError{err: err, hint: helpHint(cmd)}
+	hint := helpHint(cmd)
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		// Cobra finds names that are alike among commands only.
+		flags := &cobra.Command{}
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			flags.AddCommand(&cobra.Command{Use: flag.Name, Hidden: flag.Hidden, Run: func(*cobra.Command, []string) {}})
+		})
+		hint = suggest(flags, unknown.GetSpecifiedName(), "--") + hint
+	}
+	return &usageError{err: err, hint: hint}
+}
+
+// suggest asks whether one of a command's own commands was meant, by a name that
+// is mistyped or not written out.
+func suggest(among *cobra.Command, name, dashes string) string {
+	const typos, most = 2, 3
+	among.SuggestionsMinimumDistance = typos
+	similar := among.SuggestionsFor(name)
+	if len(similar) == 0 {
+		return ""
+	}
+	similar = similar[:min(len(similar), most)]
+	return fmt.Sprintf("Did you mean '%s%s'? ", dashes, strings.Join(similar, "' or '"+dashes))
 }
 
 func helpHint(cmd *cobra.Command) string {
@@ -108,11 +132,7 @@ func helpHint(cmd *cobra.Command) string {
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
-	hint := helpHint(cmd)
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
-		hint = fmt.Sprintf("Did you mean '%s'? %s", strings.Join(similar, "' or '"), hint)
-	}
-	return &usageError{err: fmt.Errorf("unknown command %q", name), hint: hint}
+	return &usageError{err: fmt.Errorf("unknown command %q", name), hint: suggest(cmd, name, "") + helpHint(cmd)}
 }
 
 // noArgs is for commands that take flags only.

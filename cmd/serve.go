@@ -156,8 +156,8 @@ func explainShutdown(err error, grace time.Duration) error {
 // long as reading the body, waiting for a writer and the transaction may, and
 // some more for sending it. Less, and what is committed could not be answered.
 func answerTime(c config.Config) time.Duration {
-	const wait, send = 10 * time.Second, 20 * time.Second
-	return c.HTTP.ReadTimeout + wait + c.Ingest.FlushTimeout + send
+	const send = 20 * time.Second
+	return c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout + send
 }
 
 // limitMemory makes the garbage collector work harder when memory comes near

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/ingest"
 )
 
 func TestNewDatabaseReadsTheURL(t *testing.T) {
@@ -192,4 +193,12 @@ func withoutTimes(log string) string {
 		}
 	}
 	return kept.String()
+}
+
+func TestAnswersHaveTimeForAllThatMayComeBefore(t *testing.T) {
+	t.Parallel()
+	c := config.Default()
+	if least := c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout; answerTime(c) <= least {
+		t.Errorf("an answer has %v, and reading, waiting and storing may take %v", answerTime(c), least)
+	}
 }

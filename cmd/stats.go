@@ -118,7 +118,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !store.Temporary(err):
-			return err
+			return unreachable(opts.url, err)
 		case err != nil:
 			a.tellAway(&away, err)
 			screen.forget()
@@ -161,6 +161,9 @@ func takeSample(ctx context.Context, target statsTarget, topics bool) (sample, e
 // unreachable adds to the error of a server that doesn't answer what the reader
 // can do about it.
 func unreachable(address string, err error) error {
+	if client.Foreign(err) {
+		return foreign(address, err)
+	}
 	lost := plain(err)
 	if _, ok := errors.AsType[*client.LostError](lost); !ok {
 		return err
@@ -170,6 +173,12 @@ func unreachable(address string, err error) error {
 		flag = " --http-addr " + parsed.Host
 	}
 	return withHint(lost, "Is 'eventagg serve%s' running there? Another server is chosen with --url.", flag)
+}
+
+// foreign says of an answer that it comes from some other program.
+func foreign(address string, err error) error {
+	return withHint(fmt.Errorf("%s does not look like an eventagg server: %w", config.Redact(address), err),
+		"Another address is chosen with --url (EVENTAGG_CLIENT_URL, or client.url in the configuration file).")
 }
 
 // plain leaves out of the error of a server that doesn't answer what it was to

@@ -155,7 +155,7 @@ func readOutcome(got answer) (event.Outcome, error) {
 	}
 	var published api.Published
 	if err := json.Unmarshal(got.body, &published); err != nil {
-		return 0, fmt.Errorf("%w: %w", errAnswer, err)
+		return 0, fmt.Errorf("%w: %w", errText, err)
 	}
 	return outcomeOf(published.Status)
 }
@@ -181,7 +181,7 @@ func readOutcomes(got answer, n int, tell func(int, error)) ([]event.Outcome, er
 	}
 	var batch api.Batch
 	if err := json.Unmarshal(got.body, &batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+		return nil, fmt.Errorf("%w: %w", errText, err)
 	}
 	if len(batch.Results) != n {
 		if got.status == http.StatusUnprocessableEntity {
@@ -247,7 +247,7 @@ func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, erro
 	}
 	var batch api.Batch
 	if err := json.Unmarshal(got.body, &batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+		return nil, fmt.Errorf("%w: %w", errText, err)
 	}
 	if answered := batch.Success + batch.Ignored + batch.Queued + batch.Invalid; answered != int64(n) {
 		return nil, fmt.Errorf("%w: %d results for %d lines", errAnswer, answered, n)

@@ -49,6 +49,29 @@ func (e *AnswerError) Unwrap() error { return e.means }
 // errAnswer says that an answer is not one of this interface.
 var errAnswer = errors.New("answer not understood")
 
+// errText says of such an answer that not even its form is right.
+var errText = fmt.Errorf("%w, it is not the JSON that was expected", errAnswer)
+
+// Foreign reports whether an error shows that something answered that is no
+// eventagg server: a page where JSON was expected, or a refusal of a path that
+// every such server has, without the problem that it would say it with. What a
+// proxy in front of a server answers for it, such as 502, tells nothing.
+func Foreign(err error) bool {
+	if errors.Is(err, errText) {
+		return true
+	}
+	answered, ok := errors.AsType[*AnswerError](err)
+	if !ok || answered.Problem.Type != "" {
+		return false
+	}
+	switch answered.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
+		return true
+	default:
+		return answered.Status/100 == 3 //nolint:mnd // it knows another place; this one's servers don't
+	}
+}
+
 // answer is an answer as it came.
 type answer struct {
 	status     int
@@ -118,6 +141,10 @@ func (e *LostError) Error() string {
 	}
 	return "no answer from " + e.Server + ": " + cause(e.Err)
 }
+
+// Cause is why there is no answer, without the server's name: "connection
+// refused".
+func (e *LostError) Cause() string { return cause(e.Err) }
 
 // Unwrap returns the store's errors that this one is, and what happened.
 func (e *LostError) Unwrap() []error {

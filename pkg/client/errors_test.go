@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := &LostError{Server: "http://h", Reached: row.reached, Err: row.err}
-			if err.Error() != row.want || !errors.Is(err, row.err) || !store.Temporary(err) || errors.Is(err, store.ErrNotReached) == row.reached {
+			if err.Error() != row.want || !errors.Is(err, row.err) || !store.Temporary(err) || errors.Is(err, store.ErrNotReached) == row.reached || !strings.HasSuffix(row.want, ": "+err.Cause()) {
 				t.Errorf("%v, expected %s", err, row.want)
 			}
 		})
@@ -89,6 +90,17 @@ func TestAnswerErrorNamesFaults(t *testing.T) {
 	const want = "server answered 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
 	if err.Error() != want {
 		t.Errorf("got %q", err)
+	}
+}
+
+// TestAnswersThatAreWorthAnotherTry has the codes that the README names.
+func TestAnswersThatAreWorthAnotherTry(t *testing.T) {
+	t.Parallel()
+	worth := map[int]bool{408: true, 429: true, 502: true, 503: true, 504: true}
+	for status := 300; status < 600; status++ {
+		if err := (answer{status: status}).err(); store.Temporary(err) != worth[status] {
+			t.Errorf("%v: temporary is %t", err, !worth[status])
+		}
 	}
 }
 

@@ -202,7 +202,7 @@ func (c *Client) decode(ctx context.Context, body io.Reader, into any) error {
 	case noted.err != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return c.lost(ctx, err)
 	default:
-		return fmt.Errorf("%w: %w", errAnswer, err)
+		return fmt.Errorf("%w: %w", errText, err)
 	}
 }
 

@@ -18,6 +18,7 @@ type LineReader struct {
 	limit  int
 	number int64
 	line   []byte
+	head   []byte
 	hold   func(bytes int) error
 }
 
@@ -31,6 +32,11 @@ func NewLineReader(in io.Reader, limit int) *LineReader {
 // tell with a negative number when it gives that back. An error is what the
 // reader then answers.
 func (r *LineReader) Hold(hold func(bytes int) error) { r.hold = hold }
+
+// Head is how the first line that is not blank begins: up to four bytes, also of
+// a line beyond the limit, and none before there is one. By it a text can be
+// told that is in another form than lines.
+func (r *LineReader) Head() []byte { return r.head }
 
 // Number is that of the line read last, from 1, blank lines counted.
 func (r *LineReader) Number() int64 { return r.number }
@@ -62,6 +68,9 @@ func (r *LineReader) read() ([]byte, error) {
 	r.number++
 	r.shrink()
 	part, err := r.in.ReadSlice('\n')
+	if r.head == nil {
+		r.behead(part)
+	}
 	if err == nil && len(part) <= r.limit { // the whole line, still in the buffer
 		return r.unmarked(part), nil
 	}
@@ -84,6 +93,14 @@ func (r *LineReader) read() ([]byte, error) {
 		return nil, fmt.Errorf("%w: at most %d bytes are taken", ErrLongLine, r.limit)
 	}
 	return r.unmarked(r.line), err
+}
+
+// behead keeps how the text begins, unless the part is blank.
+func (r *LineReader) behead(part []byte) {
+	const length = 4
+	if text := bytes.Trim(r.unmarked(part), " \t\r\n"); len(text) > 0 {
+		r.head = bytes.Clone(text[:min(len(text), length)])
+	}
 }
 
 // grow makes room for n more bytes of the line.

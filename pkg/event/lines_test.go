@@ -61,6 +61,34 @@ func TestLineReader(t *testing.T) {
 
 // TestLineReaderAsksForMemory: what a long line takes is asked for, and given
 // back after it.
+func TestLineReaderTellsHowATextBegins(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ text, want string }{
+		"a line":                  {"abcdef\nx", "abcd"},
+		"a short one":             {"[\n{}", "["},
+		"behind blank ones":       {"\n \r\n  ab\n", "ab"},
+		"behind a mark":           {"\ufeff[]", "[]"},
+		"a line beyond the limit": {strings.Repeat("x", 200_000), "xxxx"},
+		"nothing":                 {"\n \n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lines := event.NewLineReader(strings.NewReader(row.text), 10)
+			if got := string(lines.Head()); got != "" {
+				t.Errorf("before reading it begins with %q", got)
+			}
+			for {
+				if _, err := lines.Next(); errors.Is(err, io.EOF) {
+					break
+				}
+			}
+			if got := string(lines.Head()); got != row.want {
+				t.Errorf("%q begins with %q, want %q", row.text, got, row.want)
+			}
+		})
+	}
+}
+
 func TestLineReaderAsksForMemory(t *testing.T) {
 	t.Parallel()
 	held, most := 0, 0

@@ -13,6 +13,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
+// DefaultMaxWait is what Options.MaxWait is where it is 0.
+const DefaultMaxWait = 10 * time.Second
+
 // Options tune an Appender. The zero value of each field stands for its default.
 type Options struct {
 	// Writers is how many appends to the store may be under way at once,
@@ -30,7 +33,7 @@ type Options struct {
 	// seconds. It belongs to the batch: a caller that goes away takes nobody
 	// else's events with it.
 	FlushTimeout time.Duration
-	// MaxWait is how long events may wait for a writer, default 10 seconds:
+	// MaxWait is how long events may wait for a writer, default DefaultMaxWait:
 	// when the store hangs, callers hear of it after MaxWait + FlushTimeout at
 	// the latest, whatever their contexts allow. No timer watches it: an event
 	// would pay as much for that as for being decoded.
@@ -47,7 +50,7 @@ func (o Options) withDefaults() Options {
 	o.MaxPending = cmp.Or(o.MaxPending, 50_000)
 	o.MaxPendingBytes = cmp.Or(o.MaxPendingBytes, 64<<20)
 	o.FlushTimeout = cmp.Or(o.FlushTimeout, 10*time.Second)
-	o.MaxWait = cmp.Or(o.MaxWait, 10*time.Second)
+	o.MaxWait = cmp.Or(o.MaxWait, DefaultMaxWait)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,28 @@ type parsedLine struct {
 	end    bool
 }
 
+// What the first line of a file may show, worded to follow "it". Match them with
+// [errors.Is] in what FileOptions.Invalid is told.
+var (
+	// ErrArray says that the file begins as a JSON array does.
+	ErrArray = errors.New("looks like an array, and not like one event a line")
+	// ErrGzip says that the file begins as gzip does.
+	ErrGzip = errors.New("looks like gzip")
+)
+
+// otherForm adds to what is wrong with the first line, which begins with head,
+// that the whole file may be in another form than lines.
+func otherForm(err error, head []byte) error {
+	switch {
+	case bytes.HasPrefix(head, []byte("[")):
+		return fmt.Errorf("%w; it %w", err, ErrArray)
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
+		return fmt.Errorf("%w; it %w", err, ErrGzip)
+	default:
+		return err
+	}
+}
+
 // NewFile starts to read. Close ends that; a read that blocks at that moment
 // ends with its reader.
 func NewFile(in io.Reader, o FileOptions) (*File, error) {
@@ -95,7 +118,7 @@ const (
 // terminal or a pipe can't be interrupted and workers must be.
 func (f *File) pump(lines *event.LineReader) {
 	defer close(f.chunks)
-	for {
+	for first := true; ; {
 		var chunk []parsedLine
 		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.Waiting(); {
 			text, err := lines.Next()
@@ -106,6 +129,10 @@ func (f *File) pump(lines *event.LineReader) {
 			case !errors.Is(err, event.ErrLongLine):
 				line.end = true
 			}
+			if first && line.err != nil && !line.end {
+				line.err = otherForm(line.err, lines.Head())
+			}
+			first = false
 			chunk = append(chunk, line)
 			size += len(text)
 			if line.end {

@@ -31,7 +31,7 @@ type Offender struct {
 
 // Proof is what [Verify] found.
 type Proof struct {
-	// Holds says that the answers are true.
+	// Holds says that the answers are true; where there are none, it is false.
 	Holds bool `json:"holds"`
 	// Keys counts the different keys that were answered success, ignored or
 	// queued; each was asked back.
@@ -59,6 +59,9 @@ type Proof struct {
 // Repeats is how many of the answers were for a key that had one already.
 func (p Proof) Repeats() int64 { return p.Success + p.Ignored + p.Queued - p.Keys }
 
+// Empty reports whether nothing was answered, so that there was nothing to prove.
+func (p Proof) Empty() bool { return p.Keys == 0 && p.Success+p.Ignored == 0 }
+
 func (p *Proof) offend(o Offender) {
 	p.Violations++
 	// Keys are judged in order, so the first ones of every worker have among
@@ -81,6 +84,10 @@ func (p *Proof) add(part Proof) {
 // WriteText writes the proof for people.
 func (p Proof) WriteText(out io.Writer) error {
 	t := &text{}
+	if p.Empty() {
+		t.line("verify: no event was answered, so nothing is proven")
+		return t.writeTo(out)
+	}
 	if p.Holds {
 		t.line("verify: proven")
 	} else {

@@ -134,6 +134,9 @@ type Progress struct {
 	Total int64
 	// Elapsed is how long the run has taken.
 	Elapsed time.Duration
+	// Retrying is why an append is being tried again, that of any where there
+	// are several; nil where none is.
+	Retrying error
 }
 
 // Progress may be called at any time, by anybody.
@@ -141,6 +144,12 @@ func (r *Runner) Progress() Progress {
 	p := Progress{Counts: r.counts(), Total: r.source.Total()}
 	if began := r.started.Load(); began != nil {
 		p.Elapsed = r.options.Now().Sub(*began)
+	}
+	for _, w := range r.workers {
+		if err := w.retrying.Load(); err != nil {
+			p.Retrying = *err
+			break
+		}
 	}
 	return p
 }

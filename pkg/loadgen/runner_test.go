@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -76,6 +77,39 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		}
 		if ledger.flags(0)&wasDoubted != 0 {
 			t.Error("an event that was turned away is in doubt")
+		}
+	})
+}
+
+func TestProgressKnowsWhyAnAppendIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := newMemoryStore()
+		target.before = func(_ context.Context, number int) error {
+			if number == 2 || number == 3 {
+				return &store.RetryError{Err: store.ErrOverloaded, After: 3 * time.Second}
+			}
+			return nil
+		}
+		g := mustGenerator(t, GeneratorOptions{Count: 10})
+		r := New(target, g.Source(), Options{Concurrency: 1, Rate: 1, Jitter: noJitter}) // the second is due after 1 s
+		var group sync.WaitGroup
+		group.Go(func() {
+			if _, err := r.Run(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		for second := range 10 {
+			<-time.After(500 * time.Millisecond)
+			trying := 1 <= second && second < 7
+			if got := r.Progress().Retrying; trying != errors.Is(got, store.ErrOverloaded) || !trying && got != nil {
+				t.Errorf("after %d.5 s: %v", second, got)
+			}
+			<-time.After(500 * time.Millisecond)
+		}
+		group.Wait()
+		if got := r.Progress().Retrying; got != nil {
+			t.Errorf("in the end: %v", got)
 		}
 	})
 }

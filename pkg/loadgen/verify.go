@@ -56,7 +56,8 @@ type VerifyOptions struct {
 // success twice, every key is stored, with the content that was sent, and a key
 // that was never answered success was stored before the run, from a queue, or by
 // an append whose answer got lost. What is queued must have been stored by now.
-// An error says that there is no proof either way.
+// A run without an answer proves nothing, so nothing holds of it. An error says
+// that there is no proof either way.
 func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored Reader, o VerifyOptions) (Proof, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
@@ -85,7 +86,8 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 	}
 	slices.SortStableFunc(proof.Offenders, func(a, b Offender) int { return cmp.Compare(a.index, b.index) })
 	proof.Offenders = proof.Offenders[:min(len(proof.Offenders), MaxOffenders)]
-	proof.Holds = proof.Violations == 0 && proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers-proof.StoredQueued
+	proof.Holds = !proof.Empty() && proof.Violations == 0 &&
+		proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers-proof.StoredQueued
 	return proof, nil
 }
 

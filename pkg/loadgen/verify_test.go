@@ -366,6 +366,7 @@ func TestProofText(t *testing.T) {
   ignored: 90 = 50 repeats + 40 firsts of keys that were there
 `,
 		},
+		"a run without an answer": {Proof{}, "verify: no event was answered, so nothing is proven\n"},
 		"a broken promise": {
 			Proof{Keys: 10, Success: 11, Ignored: 1, Violations: 3, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}},
 			`verify: THE ANSWERS DO NOT HOLD

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
@@ -15,7 +16,8 @@ import (
 type worker struct {
 	*Runner
 	counters counters
-	failure  error // the first
+	failure  error                 // the first
+	retrying atomic.Pointer[error] // why the append under way is tried again; anybody may read it
 	batch    Batch
 	reasons  map[int]error // why events of the append under way are refused
 }
@@ -69,6 +71,7 @@ func (w *worker) send(ctx context.Context, batch *Batch, planned time.Time) erro
 	events := batch.Events
 	w.counters.sent.Add(int64(len(events)))
 	var outage outage
+	defer w.retrying.Store(nil)
 	for attempt := 0; ; attempt++ {
 		clear(w.reasons)
 		outcomes, err := w.target.Append(ctx, events)
@@ -125,6 +128,7 @@ func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) b
 	wait := min(backoff(err, attempt, w.options.Jitter()), left) // the last attempt is at the very end
 	w.options.Logger.DebugContext(ctx, "append failed, trying again",
 		slog.Int("attempt", attempt+1), slog.Duration("wait", wait), slog.Any("error", err))
+	w.retrying.Store(&err)
 	if !pause(ctx, wait) {
 		return false
 	}

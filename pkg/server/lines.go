@@ -128,7 +128,7 @@ func (l *lineStream) run() error {
 
 // read takes all lines.
 func (l *lineStream) read() error {
-	for {
+	for first := true; ; first = false {
 		if !l.lines.Waiting() {
 			l.extend()
 		}
@@ -137,7 +137,7 @@ func (l *lineStream) read() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, event.ErrLongLine):
-			l.refuse(event.LongEvent(int(l.server.options.MaxEventBytes)))
+			l.refuse(event.LongEvent(int(l.server.options.MaxEventBytes)), first)
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.server.cut.Err() != nil:
 			return fmt.Errorf("read lines: %w", store.ErrClosed)
@@ -146,7 +146,7 @@ func (l *lineStream) read() error {
 		}
 		e, err := l.work.decoder.Decode(text)
 		if err != nil {
-			l.refuse(err)
+			l.refuse(err, first)
 			continue
 		}
 		if err := l.add(e, int64(len(text))); err != nil {
@@ -167,9 +167,13 @@ func (l *lineStream) extend() {
 	}
 }
 
-// refuse notes an invalid line.
-func (l *lineStream) refuse(err error) {
+// refuse notes an invalid line. By the first one may be seen that these are no
+// lines at all.
+func (l *lineStream) refuse(err error, first bool) {
 	l.wet()
+	if first {
+		err = hintedLine(err, l.request.Header, l.lines.Head())
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next.last = l.lines.Number()

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -47,13 +48,16 @@ type rule struct {
 	title  string // "" for the status in words
 	detail string
 	faults []event.Fault
+	doubt  bool // what was published may be stored or not
 }
+
+// doubtful is what a publisher hears after an error that leaves that open.
+const doubtful = " Nothing is known about the request; sending it again is safe."
 
 // rules is the table from the errors that the layers below answer to HTTP. The
 // first that [errors.Is] in the error's tree counts; what is not here is 500.
 // Details are fixed texts, so that nothing internal can show in an answer.
 func rules() []rule {
-	const again = " Nothing is known about the request; sending it again is safe."
 	return []rule{
 		{target: store.ErrNotFound, status: http.StatusNotFound, detail: "There is no such event."},
 		{target: store.ErrRejected, status: http.StatusUnprocessableEntity, detail: "The database refuses this event."},
@@ -72,22 +76,27 @@ func rules() []rule {
 		{
 			target: store.ErrUnavailable, status: http.StatusServiceUnavailable,
 			kind: api.ProblemUnavailable, title: "Store unavailable",
-			detail: "The store can't be reached at the moment." + again,
+			detail: "The store can't be reached at the moment.", doubt: true,
+		},
+		{
+			target: broker.ErrWeak, status: http.StatusServiceUnavailable,
+			kind: api.ProblemUnavailable, title: "Queue not durable",
+			detail: "Neither the store nor the queue takes events safely at the moment. Nothing was taken; send it again later.",
 		},
 		{
 			target: store.ErrClosed, status: http.StatusServiceUnavailable,
 			kind: api.ProblemUnavailable, title: "Shutting down",
-			detail: "The server is shutting down." + again,
+			detail: "The server is shutting down.", doubt: true,
 		},
 		{
 			target: context.DeadlineExceeded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemUnavailable, title: "Store too slow",
-			detail: "The store didn't answer in time." + again,
+			detail: "The store didn't answer in time.", doubt: true,
 		},
 		{
 			target: context.Canceled, status: http.StatusServiceUnavailable,
 			kind: api.ProblemUnavailable, title: "Cancelled",
-			detail: "The request was cancelled." + again,
+			detail: "The request was cancelled.", doubt: true,
 		},
 	}
 }
@@ -101,6 +110,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 	header := c.Response().Header()
 	if refused := (*requestError)(nil); errors.As(err, &refused) && refused.header != "" {
 		header.Set(refused.header, refused.value)
+	}
+	if hinted := (*hintedError)(nil); errors.As(err, &hinted) {
+		problem.Detail += " The body " + hinted.hint + "."
 	}
 	if partial := (*partialError)(nil); errors.As(err, &partial) {
 		problem.CommittedLines = &partial.committed
@@ -140,6 +152,9 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 	}
 	for _, rule := range s.rules {
 		if errors.Is(err, rule.target) {
+			if rule.doubt && r.Method == http.MethodPost { // reading leaves nothing open
+				rule.detail += doubtful
+			}
 			return newProblem(rule, rule.faults)
 		}
 	}

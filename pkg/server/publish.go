@@ -147,6 +147,14 @@ func (s *Server) publish(c echo.Context) error {
 	if err := s.readBody(p, body, length, s.options.MaxBodyBytes); err != nil {
 		return err
 	}
+	if err := s.publishWhole(c, p, form); err != nil {
+		return hinted(err, form, r.Header, p.body)
+	}
+	return nil
+}
+
+// publishWhole takes the events of a body that was read to its end.
+func (s *Server) publishWhole(c echo.Context, p *publishing, form form) error {
 	switch form {
 	case formCloudEvents:
 		if !bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("[")) {
@@ -157,7 +165,9 @@ func (s *Server) publish(c echo.Context) error {
 		e, err := s.single(p, s.cloudEvent(p))
 		return s.publishOne(c, p, e, err)
 	case formBinary:
-		e, err := s.single(p, func(data []byte) (event.Event, error) { return p.cloud.Binary(r.Header, data, s.options.Now()) })
+		e, err := s.single(p, func(data []byte) (event.Event, error) {
+			return p.cloud.Binary(c.Request().Header, data, s.options.Now())
+		})
 		return s.publishOne(c, p, e, err)
 	default:
 		return s.publishJSON(c, p)

@@ -152,6 +152,22 @@ func TestPublishErrorsOfTheStore(t *testing.T) {
 	}
 }
 
+func TestOnlyAPublisherIsLeftInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, fail := range []error{store.ErrUnavailable, store.ErrClosed, errDeadline()} {
+		s := serverWith(&memory{fail: fail})
+		for target, want := range map[string]bool{
+			"POST /publish": true, "GET /stats": false, "GET /stats/topics": false, "GET /events": false, "GET /events/t/e": false,
+		} {
+			method, path, _ := strings.Cut(target, " ")
+			answer := ask(s, method, path, goodEvent)
+			if got := strings.Contains(answer.Body.String(), strings.TrimSpace(doubtful)); answer.Code != 503 || got != want {
+				t.Errorf("%s: %v: got %d %s", target, fail, answer.Code, answer.Body)
+			}
+		}
+	}
+}
+
 // exchange writes raw bytes to a server and returns its answer.
 func exchange(t *testing.T, address, request string, end bool) (int, http.Header, string) {
 	t.Helper()

@@ -62,13 +62,13 @@ func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
-	const attempt = "migrate the database"
+	const attempt = "apply the migrations"
 	done, err := provider.Up(ctx)
 	partial, failed := errors.AsType[*goose.PartialError](err)
 	switch {
 	case failed: // the steps before it stay, and the next try goes on from there
 		return len(partial.Applied), translateStep(ctx, partial.Err,
-			fmt.Sprintf("%s: step %d failed after %d applied now", attempt, partial.Failed.Source.Version, len(partial.Applied)))
+			fmt.Sprintf("step %d failed after %d applied now", partial.Failed.Source.Version, len(partial.Applied)))
 	case err != nil:
 		return len(done), translateStep(ctx, err, attempt)
 	default:

@@ -34,7 +34,7 @@ const (
 // how many steps that took. It makes the file where there is none. Several
 // processes may call it at once: each step is done by one of them.
 func Migrate(ctx context.Context, path string) (applied int, err error) {
-	const attempt = "migrate the database"
+	const attempt = "apply the migrations"
 	path, err = checkPath(path)
 	if err != nil {
 		return 0, err
@@ -107,7 +107,7 @@ func migrateFrom(ctx context.Context, db *stdsql.DB, path string, state schema) 
 // migrateUp takes the steps that are still to be taken, each in a transaction of
 // its own, and returns how many that were, also when one fails.
 func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error) {
-	const attempt = "migrate the database"
+	const attempt = "apply the migrations"
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
@@ -117,7 +117,7 @@ func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error
 	switch {
 	case failed: // the steps before it stay, and the next try goes on from there
 		return len(partial.Applied), translate(ctx, partial.Err,
-			fmt.Sprintf("%s: step %d failed after %d applied now", attempt, partial.Failed.Source.Version, len(partial.Applied)))
+			fmt.Sprintf("step %d failed after %d applied now", partial.Failed.Source.Version, len(partial.Applied)))
 	case err != nil:
 		return len(done), translate(ctx, err, attempt)
 	default:

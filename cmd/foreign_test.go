@@ -1,0 +1,65 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/client"
+)
+
+// TestAnotherProgramIsToldFromAServer runs the client commands against programs
+// that are no eventagg.
+func TestAnotherProgramIsToldFromAServer(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		status int
+		text   string
+		kind   string
+		told   bool
+	}{
+		"a page at every path":              {200, "<html>Welcome!</html>", "text/html", true},
+		"no such page":                      {404, "<html>Not found</html>", "text/html", true},
+		"a path that is in no API of its":   {404, `{"error":"no such route"}`, "application/json", true},
+		"a program that knows GET only":     {501, "Unsupported method", "text/plain", true},
+		"a place that moved":                {302, "", "text/plain", true},
+		"a proxy whose server is away":      {502, "<html>Bad gateway</html>", "text/html", false},
+		"a proxy that wants a password":     {401, "<html>Password</html>", "text/html", false},
+		"an eventagg without that path yet": {404, `{"type":"about:blank","title":"Not Found","status":404}`, "application/problem+json", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", row.kind)
+				w.WriteHeader(row.status)
+				_, _ = io.WriteString(w, row.text)
+			}))
+			defer s.Close()
+			opts := defaultPublish()
+			opts.url, opts.made.Count, opts.send.RetryFor = s.URL, 3, -1
+			for command, run := range map[string]func(context.Context, *app) error{
+				"publish": func(ctx context.Context, a *app) error { return a.runPublish(ctx, opts) },
+				"stats":   func(ctx context.Context, a *app) error { return a.runStats(ctx, statsOptions{url: s.URL}) },
+				"stats --topics": func(ctx context.Context, a *app) error {
+					return a.runStats(ctx, statsOptions{url: s.URL, topics: true})
+				},
+				"tail":    func(ctx context.Context, a *app) error { return a.runTail(ctx, tailOptions{url: s.URL, limit: 1}) },
+				"tail -f": func(ctx context.Context, a *app) error { return a.runTail(ctx, tailOptions{url: s.URL, follow: true}) },
+			} {
+				a, out, errOut := testApp()
+				err := run(t.Context(), a)
+				if code := a.finish(t.Context(), err); code != exitFailed {
+					t.Errorf("%s: exit code %d after %v", command, code, err)
+				}
+				told := strings.Contains(errOut.String(), "eventagg: "+s.URL+" does not look like an eventagg server: ") &&
+					strings.Contains(errOut.String(), "--url (EVENTAGG_CLIENT_URL")
+				if told != row.told || told != client.Foreign(err) || told && out.Len() > 0 {
+					t.Errorf("%s: wrote %s%s", command, out, errOut)
+				}
+			}
+		})
+	}
+}

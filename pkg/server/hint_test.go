@@ -1,0 +1,114 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"pgregory.net/rapid"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+func gzipped(text string) string {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return out.String()
+}
+
+func zstandard(t *testing.T, text string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
+const someCloudEvent = `{"specversion":"1.0","id":"1","type":"t","source":"/s","data":{}}`
+
+func TestARefusalHintsAtWhatWasMeant(t *testing.T) {
+	t.Parallel()
+	two := eventWith("a") + "\n" + eventWith("b") + "\n"
+	long := strings.Replace(two, `"k":1.50`, `"k":"`+strings.Repeat("x", 800)+`"`, 2)
+	for name, row := range map[string]struct {
+		body    string
+		headers []string
+		status  int
+		want    string // "" is no hint
+	}{
+		"lines as JSON":                           {two, nil, 422, hintLines},
+		"lines as JSON, longer than an event":     {long, nil, 413, hintLines},
+		"lines as JSON, the first one invalid":    {"{}\n" + two, nil, 422, hintLines},
+		"an object and something else":            {eventWith("a") + " x", nil, 422, ""},
+		"gzip as JSON":                            {gzipped(goodEvent), nil, 422, hintGzip},
+		"zstd as JSON":                            {zstandard(t, goodEvent), nil, 422, hintZstd},
+		"gzip that is gzip once more":             {gzipped(gzipped(goodEvent)), []string{"Content-Encoding", "gzip"}, 422, ""},
+		"gzip as a CloudEvent":                    {gzipped(goodEvent), []string{"Content-Type", api.TypeCloudEvent}, 422, hintGzip},
+		"gzip as data of an invalid CloudEvent":   {gzipped("{}"), []string{"Ce-Id", "1", "Ce-Specversion", "1.0", "Content-Type", api.TypeJSON}, 422, ""},
+		"a CloudEvent as JSON":                    {someCloudEvent, nil, 422, hintCloudEvent},
+		"a CloudEvent with an escape in a name":   {strings.Replace(someCloudEvent, `"id"`, `"\u0069d"`, 1), nil, 422, hintCloudEvent},
+		"a CloudEvent without its specversion":    {strings.Replace(someCloudEvent, "specversion", "version", 1), nil, 422, ""},
+		"a CloudEvent that is no JSON":            {someCloudEvent + "x", nil, 422, ""},
+		"a batch that is cut off":                 {"[" + eventWith("a"), nil, 422, ""},
+		"an event with a fault":                   {badEvent, nil, 422, ""},
+		"an event that is too long":               {strings.Replace(goodEvent, `"k":1.50`, `"k":"`+strings.Repeat("x", 2000)+`"`, 1), nil, 413, ""},
+		"nothing":                                 {"", nil, 422, ""},
+		"an array as lines":                       {"[" + eventWith("a") + "]", []string{"Content-Type", api.TypeLines}, 422, hintArray},
+		"an array over several lines":             {"\n [\n" + two + "]", []string{"Content-Type", api.TypeLines}, 207, hintArray},
+		"an array as one line that is too long":   {"[" + strings.Repeat(eventWith("a")+",", 20) + "{}]", []string{"Content-Type", api.TypeLines}, 422, hintArray},
+		"an array later among lines":              {two + "[]", []string{"Content-Type", api.TypeLines}, 207, ""},
+		"a second line that is an array":          {"{}\n[]", []string{"Content-Type", api.TypeLines}, 422, ""},
+		"gzip as lines":                           {gzipped(two), []string{"Content-Type", api.TypeLines}, 422, hintGzip},
+		"zstd as lines":                           {zstandard(t, two), []string{"Content-Type", api.TypeLines}, 422, hintZstd},
+		"lines as they should be":                 {two, []string{"Content-Type", api.TypeLines}, 200, ""},
+		"an event with a CloudEvent's attributes": {strings.Replace(goodEvent, "{", `{"specversion":"1.0","id":"1","type":"t",`, 1), nil, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serverWith(&memory{}, func(o *Options) { o.MaxEventBytes = 1000 })
+			answer := ask(s, "POST", "/publish", row.body, row.headers...)
+			if answer.Code != row.status || strings.Count(answer.Body.String(), "looks like") > 1 {
+				t.Errorf("got %d %s", answer.Code, answer.Body)
+			}
+			if row.want == "" && strings.Contains(answer.Body.String(), "looks like") || !strings.Contains(answer.Body.String(), row.want) {
+				t.Errorf("expected the hint %q in %s", row.want, answer.Body)
+			}
+		})
+	}
+}
+
+// TestAHintIsOnlyWords holds the answers to what the decoder says by itself.
+func TestAHintIsOnlyWords(t *testing.T) {
+	t.Parallel()
+	pieces := []string{goodEvent, badEvent, someCloudEvent, "\n", " ", "[", "]", "{}", "{", ",", "7", "\x1f\x8b\x08\x00", "\x28\xb5\x2f\xfd"}
+	s := serverWith(&memory{})
+	rapid.Check(t, func(t *rapid.T) {
+		body := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "pieces"), "")
+		e, err := event.Decode([]byte(body))
+		answer := ask(s, "POST", "/publish", body)
+		if err == nil {
+			if answer.Code != 200 {
+				t.Errorf("event %v is answered %d %s", e, answer.Code, answer.Body)
+			}
+			return
+		}
+		if strings.HasPrefix(strings.TrimSpace(body), "[") {
+			return // a batch, whose answer is another
+		}
+		var problem api.Problem
+		if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
+			t.Fatalf("%s: %v", answer.Body, err)
+		}
+		if diff := cmp.Diff(faultsOf(err), problem.Errors); diff != "" || answer.Code != 422 || !strings.HasPrefix(problem.Detail, "The event is invalid; see errors.") {
+			t.Errorf("%q is answered %d %s, faults (-want +got):\n%s", body, answer.Code, answer.Body, diff)
+		}
+	})
+}
