@@ -271,12 +271,10 @@ func TestReach(t *testing.T) {
 	starting := fmt.Errorf("server is not ready: %w", &client.AnswerError{Status: 503})
 	tests := map[string]struct {
 		notReady []error
-		// queued are the answers of the first questions for the queue.
-		queued  []int64
-		wait    bool
-		timeout time.Duration
-		want    string
-		took    time.Duration
+		wait     bool
+		timeout  time.Duration
+		want     string
+		took     time.Duration
 	}{
 		"a server that is ready":                 {nil, false, time.Minute, "", 0},
 		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
