@@ -31,14 +31,15 @@ func faults() []fault {
 			i := w.instances[r.IntN(len(w.instances))]
 			i.end(syscall.SIGKILL)
 			time.Sleep(between(r, 0, time.Second))
-			w.begin(i)
+			i.begin()
 		}},
 		{"rolling restart by SIGTERM", func(w *world, _ *rand.Rand) {
 			for _, i := range w.instances {
+				i.begin() // another fault may have ended it
 				if code := i.end(syscall.SIGTERM); code != 0 {
 					w.t.Errorf("SIGTERM: exit code %d", code)
 				}
-				w.begin(i)
+				i.begin()
 			}
 		}},
 		{"PostgreSQL stopped as by a crash", func(w *world, r *rand.Rand) {

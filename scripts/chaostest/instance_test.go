@@ -3,42 +3,34 @@ package chaostest
 import (
 	"bytes"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eventagg/eventagg/pkg/api"
 )
 
 // instance is one process of serve that is started again and again.
 type instance struct {
-	t      *testing.T
-	binary string
-	addr   string
-	args   []string
-	cmd    *exec.Cmd
-	log    *bytes.Buffer
-}
-
-// build makes the program for the tests of this package.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "eventagg")
-	if out, err := exec.Command("go", "build", "-o", binary, "../..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return binary
+	t    *testing.T
+	addr string
+	args []string
+	cmd  *exec.Cmd
+	over chan struct{} // closed when the process has ended
+	log  *bytes.Buffer
 }
 
 // newInstance starts an instance on a port of its own.
-func newInstance(t *testing.T, binary string, args ...string) *instance {
+func newInstance(t *testing.T, args ...string) *instance {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{t: t, binary: binary, addr: listener.Addr().String(), args: args, log: new(bytes.Buffer)}
+	i := &instance{t: t, addr: listener.Addr().String(), args: args, log: new(bytes.Buffer)}
 	_ = listener.Close()
 	t.Cleanup(func() {
 		i.end(syscall.SIGKILL)
@@ -52,13 +44,22 @@ func newInstance(t *testing.T, binary string, args ...string) *instance {
 
 func (i *instance) start() {
 	i.t.Helper()
-	i.cmd = exec.Command(i.binary, append([]string{"serve", "--http-addr", i.addr}, i.args...)...)
-	i.cmd.Env = append(os.Environ(), "EVENTAGG_LOG_LEVEL=warn")
+	program, err := os.Executable()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.cmd = exec.Command(program, append([]string{"serve", "--http-addr", i.addr}, i.args...)...)
+	i.cmd.Env = append(os.Environ(), asEventagg+"=1", "EVENTAGG_LOG_LEVEL=warn")
 	i.cmd.Dir = i.t.TempDir()
 	i.cmd.Stdout, i.cmd.Stderr = i.log, i.log
 	if err := i.cmd.Start(); err != nil {
 		i.t.Fatal(err)
 	}
+	i.over = make(chan struct{})
+	go func(cmd *exec.Cmd, over chan struct{}) {
+		defer close(over)
+		_ = cmd.Wait()
+	}(i.cmd, i.over)
 }
 
 // end signals the process and waits for its end. It returns the exit code, -1
@@ -68,21 +69,32 @@ func (i *instance) end(signal syscall.Signal) int {
 		return 0
 	}
 	_ = i.cmd.Process.Signal(signal)
-	_ = i.cmd.Wait()
+	<-i.over
 	code := i.cmd.ProcessState.ExitCode()
 	i.cmd = nil
 	return code
 }
 
-// listens waits until the instance takes connections, and starts it again where
-// it has ended, as a supervisor would: without its database it can't begin.
-func (i *instance) listens(limit time.Duration) bool {
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
-		if conn, err := net.DialTimeout("tcp", i.addr, time.Second); err == nil {
-			_ = conn.Close()
-			return true
+// begin waits until the instance answers, and starts it where it does not run or
+// has ended, as a supervisor would: without its database it can't begin.
+func (i *instance) begin() {
+	i.t.Helper()
+	asking := http.Client{Timeout: time.Second}
+	defer asking.CloseIdleConnections()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if i.cmd == nil {
+			i.start()
 		}
-		time.Sleep(50 * time.Millisecond)
+		answer, err := asking.Get("http://" + i.addr + api.PathHealthz)
+		if err == nil {
+			_ = answer.Body.Close()
+			return
+		}
+		select {
+		case <-i.over:
+			i.cmd = nil
+		default:
+		}
 	}
-	return false
+	i.t.Fatalf("%s does not start", i.addr)
 }

@@ -92,4 +92,11 @@ func (l *ledger) judge(o observed) verdict {
 	return v
 }
 
+// acknowledged is how many events were answered so far.
+func (l *ledger) acknowledged() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered
+}
+
 func abs(n int64) int64 { return max(n, -n) }

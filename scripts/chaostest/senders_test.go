@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +27,11 @@ type senders struct {
 	proxies []*proxy
 	seed    uint64
 	pause   time.Duration // after each request
+	padding int           // bytes on top of each payload
 	next    atomic.Int64
 	running sync.WaitGroup
+
+	unavailable atomic.Int64 // answers of 503
 }
 
 func (s *senders) start(ctx context.Context, count int) {
@@ -81,10 +85,20 @@ func (s *sender) events() []event.Event {
 		}
 		events[i] = event.Event{
 			Topic: fmt.Sprintf("topic-%d", number%7), ID: fmt.Sprint(number), Timestamp: time.Unix(number, 0).UTC(),
-			Source: "chaos", Payload: fmt.Sprintf(`{"number":%d}`, number),
+			Source: "chaos", Payload: fmt.Sprintf(`{"number":%d,"padding":%q}`, number, padding(number, s.padding)),
 		}
 	}
 	return events
+}
+
+// padding is text that no database can compress by much.
+func padding(number int64, bytes int) string {
+	random := rand.New(rand.NewPCG(uint64(number), 0))
+	var text strings.Builder
+	for text.Len() < bytes {
+		fmt.Fprintf(&text, "%016x", random.Uint64())
+	}
+	return text.String()
 }
 
 // publish sends one request and reads its outcomes; an error is any answer that
@@ -119,6 +133,9 @@ func (s *sender) publish(events []event.Event) ([]event.Outcome, error) {
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return nil, err
+	}
+	if answer.StatusCode == http.StatusServiceUnavailable {
+		s.unavailable.Add(1)
 	}
 	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusAccepted {
 		return nil, fmt.Errorf("answered %d: %s", answer.StatusCode, text)

@@ -1,0 +1,94 @@
+package chaostest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// smallDisk mounts a file system in memory that can grow.
+func smallDisk(t *testing.T, megabytes int) (folder string, grow func(megabytes int)) {
+	t.Helper()
+	folder = t.TempDir()
+	size := func(megabytes int) string { return fmt.Sprintf("size=%dm,mode=0777", megabytes) }
+	err := syscall.Mount("tmpfs", folder, "tmpfs", 0, size(megabytes))
+	if errors.Is(err, syscall.EPERM) {
+		t.Skip("left out: only root may make a disk that is small enough to fill")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	for dir := folder; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) { // the server's user must get there
+		if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // a test's own folders
+			t.Fatal(err)
+		}
+	}
+	return folder, func(megabytes int) {
+		if err := syscall.Mount("tmpfs", folder, "tmpfs", syscall.MS_REMOUNT, size(megabytes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A full disk refuses events and loses none; with room again, all goes on.
+func TestDiskFull(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		folder, grow := smallDisk(t, 4)
+		fill(t, "sqlite:"+filepath.Join(folder, "events.db"), func() { grow(500) })
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		folder, grow := smallDisk(t, 100)
+		t.Setenv("EVENTAGG_TEST_DIR", folder)
+		server := testdb.StartPostgres(t, testdb.PostgresOptions{Settings: map[string]string{
+			"min_wal_size": "32MB", "max_wal_size": "32MB", "wal_recycle": "off",
+		}})
+		fill(t, server.URL(), func() {
+			grow(2000)
+			server.Stop(testdb.Immediate) // without room for its log it has ended, or soon will
+			server.Start()
+		})
+	})
+}
+
+// fill sends until the disk is full, makes room, and sends on for a while.
+func fill(t *testing.T, database string, room func()) {
+	t.Helper()
+	i := newInstance(t, "--database-url", database, "--ingest-flush-timeout", "2s")
+	w := &world{t: t, instances: []*instance{i}}
+	i.begin()
+	w.senders = &senders{ledger: newLedger(), proxies: []*proxy{newProxy(t, i.addr)}, seed: *seed, padding: 4 << 10}
+	sending, stop := context.WithCancel(t.Context())
+	defer stop()
+	w.senders.start(sending, 8)
+	for deadline := time.Now().Add(2 * time.Minute); w.senders.unavailable.Load() < 20; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the disk does not become full")
+		}
+	}
+	full := w.senders.ledger.acknowledged()
+	room()
+	for deadline := time.Now().Add(time.Minute); w.senders.ledger.acknowledged() < full+2000; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("with room again, it does not go on")
+		}
+	}
+	stop()
+	w.senders.running.Wait()
+	v := w.senders.ledger.judge(w.observe())
+	t.Logf("full after %d events; verdict: %v", full, v)
+	if v != (verdict{}) {
+		t.Errorf("eventagg did not keep its word: %v", v)
+	}
+}
