@@ -23,6 +23,8 @@ import (
 type RedisOptions struct {
 	// Durable appends every command to a file and syncs it before it answers.
 	Durable bool
+	// Cluster makes it a node of a cluster, without slots yet.
+	Cluster bool
 	// Settings are put on top, as in redis.conf.
 	Settings map[string]string
 }
@@ -67,8 +69,7 @@ func newRedis(options RedisOptions) (*redis, error) {
 		return nil, err
 	}
 	if s.port, err = freePort(); err == nil {
-		// A file, since other users of the machine can read a command line.
-		s.config, err = writeFile(s.dir, "redis.conf", s.configuration(options))
+		err = s.configure(options)
 	}
 	if err == nil {
 		err = s.start()
@@ -87,11 +88,27 @@ func findRedis() (string, error) {
 	return program, nil
 }
 
-func (s *redis) configuration(options RedisOptions) string {
+func (s *redis) configure(options RedisOptions) (err error) {
+	busPort := 0
+	if options.Cluster {
+		// Redis' own choice is the port plus 10000, where outgoing connections are.
+		if busPort, err = freePort(); err != nil {
+			return err
+		}
+	}
+	// A file, since other users of the machine can read a command line.
+	s.config, err = writeFile(s.dir, "redis.conf", s.configuration(options, busPort))
+	return err
+}
+
+func (s *redis) configuration(options RedisOptions, busPort int) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "bind 127.0.0.1\nport %d\nrequirepass %s\ndir %q\nsave \"\"\n", s.port, s.password, s.dir)
 	if options.Durable {
 		text.WriteString("appendonly yes\nappendfsync always\n")
+	}
+	if options.Cluster {
+		fmt.Fprintf(&text, "cluster-enabled yes\ncluster-announce-ip 127.0.0.1\ncluster-port %d\n", busPort)
 	}
 	for name, value := range options.Settings {
 		fmt.Fprintf(&text, "%s %s\n", name, value)

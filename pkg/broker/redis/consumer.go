@@ -1,0 +1,324 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// group is the consumer group of all workers.
+const group = "eventagg"
+
+// consumer is a [broker.Consumer]. It keeps what it was given until that is
+// finished, to hand it out again without reading the history, which would make
+// each of the server's counts of deliveries one higher.
+type consumer struct {
+	queue   *Queue
+	name    string
+	decoder *event.Decoder
+	held    []broker.Message
+	// unsure marks the streams where the server may have given more than has
+	// arrived: all before the first call, and those where a reply was lost.
+	unsure []bool
+	fresh  bool // nothing was received yet: what the server has is another's of this name
+	turn   int  // which stream is read next
+}
+
+// Consumer begins to take messages under a name that nobody else uses.
+func (q *Queue) Consumer(name string) broker.Consumer {
+	c := &consumer{queue: q, name: name, decoder: event.NewDecoder(), unsure: make([]bool, len(q.streams)), fresh: true}
+	for i := range c.unsure {
+		c.unsure[i] = true
+	}
+	return c
+}
+
+// A Receive answers about so much at most.
+const (
+	receiveEvents = 4000
+	receiveBytes  = 8 << 20
+)
+
+// slice is how long one blocking read takes at most. A read that is broken off
+// could lose its reply, so the end of the caller's context is seen in between.
+const slice = 250 * time.Millisecond
+
+// Receive returns what is unfinished, or else the next messages.
+func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Message, error) {
+	const what = "receive"
+	if err := c.queue.usable(ctx, what); err != nil {
+		return nil, err
+	}
+	if err := c.queue.translate(ctx, what, c.recover(ctx)); err != nil {
+		return nil, err
+	}
+	if err := c.queue.translate(ctx, what, c.renew(ctx)); err != nil {
+		return nil, err
+	}
+	if len(c.held) > 0 {
+		return c.some(), nil
+	}
+	end := c.queue.options.Now().Add(wait)
+	for range c.queue.streams { // whatever is there, without waiting
+		if err := c.read(ctx, noBlock); err != nil || len(c.held) > 0 {
+			return c.some(), c.queue.translate(ctx, what, err)
+		}
+	}
+	for {
+		if err := c.queue.usable(ctx, what); err != nil {
+			return nil, err
+		}
+		left := end.Sub(c.queue.options.Now())
+		if left < time.Millisecond { // 0 would block for ever
+			return nil, nil
+		}
+		err := c.read(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
+		if err != nil || len(c.held) > 0 {
+			return c.some(), c.queue.translate(ctx, what, err)
+		}
+	}
+}
+
+// some are the first of the held messages, within the bounds of one Receive.
+func (c *consumer) some() []broker.Message {
+	events, bytes := 0, 0
+	for i, m := range c.held {
+		events += len(m.Events)
+		for _, e := range m.Events {
+			bytes += e.Size()
+		}
+		if i > 0 && (events > receiveEvents || bytes > receiveBytes) {
+			return slices.Clone(c.held[:i])
+		}
+	}
+	return slices.Clone(c.held)
+}
+
+const noBlock = -1
+
+// read takes from the stream whose turn it is, at most once waiting, until the
+// bounds are reached or there is no more. It begins with few: until it has seen
+// entries it does not know how large they are.
+func (c *consumer) read(ctx context.Context, block time.Duration) error {
+	const first, most, growth = 8, 256, 4
+	number := c.turn
+	c.turn = (c.turn + 1) % len(c.queue.streams)
+	events, bytes, count := 0, 0, first
+	for {
+		got, size, err := c.readSome(ctx, number, block, count)
+		if err != nil {
+			c.unsure[number] = true
+			if len(c.held) > 0 {
+				return nil
+			}
+			return err
+		}
+		c.held = append(c.held, got...)
+		for _, m := range got {
+			events += len(m.Events)
+		}
+		bytes += size
+		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes || ctx.Err() != nil {
+			return nil
+		}
+		all := len(c.held)
+		room := min((receiveEvents-events)*all/max(events, 1), (receiveBytes-bytes)*all/max(bytes, 1))
+		count, block = max(1, min(count*growth, most, room)), noBlock
+	}
+}
+
+// readSome is one XREADGROUP. It goes on when ctx ends, since the reply may have
+// messages in it that nobody else is given.
+func (c *consumer) readSome(ctx context.Context, number int, block time.Duration, count int) ([]broker.Message, int, error) {
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(block, 0)+c.queue.options.Timeout)
+	defer cancel()
+	key := c.queue.streams[number].events
+	var streams []goredis.XStream
+	err := c.queue.withGroup(reading, number, func() (err error) {
+		streams, err = c.queue.reads.XReadGroup(reading, &goredis.XReadGroupArgs{
+			Group: group, Consumer: c.name, Streams: []string{key, ">"}, Count: int64(count), Block: block,
+		}).Result()
+		return err
+	})
+	if errors.Is(err, goredis.Nil) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	var messages []broker.Message
+	size := 0
+	for _, s := range streams {
+		for _, m := range s.Messages {
+			fields := make(map[string]string, len(m.Values))
+			for name, value := range m.Values {
+				fields[name], _ = value.(string)
+			}
+			size += len(fields["e"])
+			messages = append(messages, message(c.decoder, number, m.ID, fields, 1))
+		}
+	}
+	return messages, size, nil
+}
+
+// withGroup calls again once it has made the consumer group, where that was
+// missing: the first time, and after somebody emptied the server.
+func (q *Queue) withGroup(ctx context.Context, number int, call func() error) error {
+	err := call()
+	if !noGroup(err) {
+		return err
+	}
+	err = q.commands.XGroupCreateMkStream(ctx, q.streams[number].events, group, "0").Err()
+	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		return err
+	}
+	return call()
+}
+
+// recover finds what the server has given to this consumer and it does not hold.
+func (c *consumer) recover(ctx context.Context) error {
+	for number, unsure := range c.unsure {
+		if !unsure {
+			continue
+		}
+		if err := c.recoverFrom(ctx, number); err != nil {
+			return err
+		}
+		c.unsure[number] = false
+	}
+	c.fresh = false
+	return nil
+}
+
+func (c *consumer) recoverFrom(ctx context.Context, number int) error {
+	const count = 8
+	anew := "0"
+	if c.fresh {
+		anew = "1" // by one that had the same name
+	}
+	known := make(map[string]bool, len(c.held))
+	for _, m := range c.held {
+		known[m.Ref] = true
+	}
+	for start := "-"; start != ""; {
+		var answer any
+		err := c.queue.withGroup(ctx, number, func() (err error) {
+			answer, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.recover,
+				[]string{c.queue.streams[number].events}, group, c.name, start, count, anew)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		var found []broker.Message
+		start, found = c.found(number, answer)
+		for _, m := range found {
+			if !known[m.Ref] {
+				c.held = append(c.held, m)
+			}
+		}
+	}
+	return nil
+}
+
+// found reads what the scripts recover and claim answer.
+func (c *consumer) found(number int, answer any) (next string, messages []broker.Message) {
+	list, _ := answer.([]any)
+	for i, item := range list {
+		if i == 0 {
+			next, _ = item.(string)
+			continue
+		}
+		parts, _ := item.([]any)
+		if len(parts) != 3 {
+			continue
+		}
+		id, _ := parts[0].(string)
+		deliveries, _ := parts[1].(int64)
+		messages = append(messages, message(c.decoder, number, id, fieldsOf(parts[2]), deliveries))
+	}
+	return next, messages
+}
+
+// renew keeps what is still this consumer's, as if just given to it, and lets go
+// what others have taken over.
+func (c *consumer) renew(ctx context.Context) error {
+	if len(c.held) == 0 {
+		return nil
+	}
+	ids, err := c.byStream(c.held)
+	if err != nil {
+		return err
+	}
+	mine := map[string]bool{}
+	for number, refs := range ids {
+		for chunk := range slices.Chunk(refs, chunkSize) {
+			args := []any{group, c.name}
+			for _, r := range chunk {
+				args = append(args, r.id)
+			}
+			answer, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.renew, []string{c.queue.streams[number].events}, args...)
+			if err != nil && !noGroup(err) {
+				return err
+			}
+			list, _ := answer.([]any)
+			for _, id := range list {
+				mine[fmt.Sprint(number, "/", id)] = true
+			}
+		}
+	}
+	c.held = slices.DeleteFunc(c.held, func(m broker.Message) bool {
+		r, err := c.queue.parseRef(m.Ref)
+		return err != nil || !mine[fmt.Sprint(r.stream, "/", r.id)]
+	})
+	return nil
+}
+
+// chunkSize is how many entries a script deals with at most: others wait.
+const chunkSize = 500
+
+// byStream sorts messages by the stream that they lie in.
+func (c *consumer) byStream(messages []broker.Message) (map[int][]ref, error) {
+	sorted := map[int][]ref{}
+	for _, m := range messages {
+		r, err := c.queue.parseRef(m.Ref)
+		if err != nil {
+			return nil, err
+		}
+		sorted[r.stream] = append(sorted[r.stream], r)
+	}
+	return sorted, nil
+}
+
+// Claim takes over what others were given longer ago than idle.
+func (c *consumer) Claim(ctx context.Context, idle time.Duration) ([]broker.Message, error) {
+	const what, count = "claim", 16
+	var claimed []broker.Message
+	for number := range c.queue.streams {
+		if err := c.queue.usable(ctx, what); err != nil {
+			return nil, err
+		}
+		var answer any
+		err := c.queue.withGroup(ctx, number, func() (err error) {
+			answer, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.claim,
+				[]string{c.queue.streams[number].events}, group, c.name, idle.Milliseconds(), count)
+			return err
+		})
+		if err != nil {
+			c.unsure[number] = true
+			return nil, c.queue.translate(ctx, what, err)
+		}
+		_, messages := c.found(number, answer)
+		claimed = append(claimed, messages...)
+		c.held = append(c.held, messages...)
+	}
+	return claimed, nil
+}

@@ -1,0 +1,190 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+)
+
+// verifyEvery is how long what the server said about itself is believed.
+const verifyEvery = 3 * time.Second
+
+// durability is what is known of the server's settings.
+type durability struct {
+	asking sync.Mutex // held by the one that asks
+
+	mu     sync.Mutex
+	known  bool
+	at     time.Time
+	weak   error // nil where it is durable
+	warned string
+}
+
+// weakError is [broker.ErrWeak] with the setting's name. It has nothing to
+// unwrap: the client takes off one layer of what a new connection answers.
+type weakError struct{ reason string }
+
+func (e *weakError) Error() string        { return broker.ErrWeak.Error() + ": " + e.reason }
+func (e *weakError) Is(target error) bool { return target == broker.ErrWeak }
+
+// verify is nil where the server was durable a moment ago.
+func (q *Queue) verify(ctx context.Context) error {
+	d := &q.durability
+	if known, err := d.state(q.options.Now()); known {
+		return err
+	}
+	// One asks; the others go by what was known, if anything was.
+	if !d.asking.TryLock() {
+		if known, err := d.last(); known {
+			return err
+		}
+		d.asking.Lock()
+	}
+	defer d.asking.Unlock()
+	if known, err := d.state(q.options.Now()); known {
+		return err
+	}
+	settings, err := q.settings(ctx)
+	if err != nil {
+		return err
+	}
+	return d.learn(q, ctx, settings)
+}
+
+// state is what is known, unless that is old.
+func (d *durability) state(now time.Time) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known && now.Sub(d.at) < verifyEvery, d.weak
+}
+
+func (d *durability) last() (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known, d.weak
+}
+
+// learn judges the settings of all nodes and remembers the verdict.
+func (d *durability) learn(q *Queue, ctx context.Context, nodes []map[string]string) error {
+	var weak error
+	var warning string
+	for _, settings := range nodes {
+		if w := judge(settings); w != nil && weak == nil {
+			weak = w
+		}
+		if w := memoryWarning(settings, q.options.MaxBytes/int64(len(q.streams))); warning == "" {
+			warning = w
+		}
+	}
+	if weak != nil && q.options.AllowWeak {
+		warning, weak = weak.Error(), nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if warning != "" && warning != d.warned {
+		q.options.Logger.WarnContext(ctx, "the queue's server should be set differently", slog.String("reason", warning))
+	}
+	d.known, d.at, d.weak, d.warned = true, q.options.Now(), weak, warning
+	return weak
+}
+
+// settings asks every node that holds data.
+func (q *Queue) settings(ctx context.Context) ([]map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
+	defer cancel()
+	cluster, spread := q.writes.(*goredis.ClusterClient)
+	if !spread {
+		settings, err := ask(ctx, q.writes)
+		return []map[string]string{settings}, err
+	}
+	var mu sync.Mutex
+	var nodes []map[string]string
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
+		settings, err := ask(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		nodes = append(nodes, settings)
+		return err
+	})
+	return nodes, err
+}
+
+// checkConnection refuses a new connection to a server that is not durable: it
+// may be another server than the last, or the same with other settings.
+func (q *Queue) checkConnection(ctx context.Context, conn *goredis.Conn) error {
+	if q.options.AllowWeak {
+		return nil
+	}
+	settings, err := ask(ctx, conn)
+	if err != nil {
+		return err
+	}
+	return judge(settings)
+}
+
+// processor is a client or one connection of it.
+type processor interface {
+	Process(ctx context.Context, cmd goredis.Cmder) error
+}
+
+// ask reads the settings; nil where the server does not tell them. Nothing that
+// goes wrong here was an append.
+func ask(ctx context.Context, server processor) (map[string]string, error) {
+	cmd := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
+	err := server.Process(ctx, cmd)
+	switch {
+	case err == nil:
+		return cmd.Val(), nil
+	case errors.Is(err, broker.ErrWeak):
+		return nil, err
+	case refused(err) && (strings.HasPrefix(err.Error(), "NOPERM") || strings.HasPrefix(err.Error(), "ERR")):
+		return nil, nil
+	default:
+		return nil, &callError{err: err, sent: false}
+	}
+}
+
+// judge is the [broker.ErrWeak] of a server that could lose what it has answered.
+func judge(settings map[string]string) error {
+	if settings == nil {
+		return &weakError{"the server refuses CONFIG GET, so nobody knows; allow the user +config|get"}
+	}
+	for _, want := range []struct{ name, value string }{{"appendonly", "yes"}, {"appendfsync", "always"}} {
+		if got := settings[want.name]; got != want.value {
+			return &weakError{fmt.Sprintf("%s is %s, set it to %s", want.name, orUnset(got), want.value)}
+		}
+	}
+	if limit := maxMemory(settings); limit != 0 && settings["maxmemory-policy"] != "noeviction" {
+		return &weakError{fmt.Sprintf("maxmemory-policy is %s, set it to noeviction", orUnset(settings["maxmemory-policy"]))}
+	}
+	return nil
+}
+
+func orUnset(value string) string {
+	if value == "" {
+		return "not known"
+	}
+	return value
+}
+
+func maxMemory(settings map[string]string) int64 {
+	limit, _ := strconv.ParseInt(settings["maxmemory"], 10, 64)
+	return limit
+}
+
+// memoryWarning says that memory would be full before the queue is.
+func memoryWarning(settings map[string]string, maxBytes int64) string {
+	if limit := maxMemory(settings); limit != 0 && limit < maxBytes+maxBytes/2 {
+		return fmt.Sprintf("maxmemory is %d, set it to %d at least or the queue's bound in bytes lower", limit, maxBytes+maxBytes/2)
+	}
+	return ""
+}

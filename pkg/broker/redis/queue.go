@@ -1,0 +1,232 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Queue is a [broker.Queue] on Redis Streams. Make one with [Open].
+type Queue struct {
+	options Options
+	scripts scripts
+	streams []*stream
+
+	// writes has the connections that events go through; each of them is
+	// checked when it is made. A worker that waits for messages occupies one of
+	// reads; everything else goes through commands.
+	writes, reads, commands goredis.UniversalClient
+
+	durability durability
+	next       atomic.Uint64 // which stream the next append tries first
+	closed     atomic.Bool
+}
+
+// stream is one of the streams that the queue is spread over.
+type stream struct {
+	events, size, dead string // keys
+	drain              drain
+}
+
+var _ broker.Queue = (*Queue)(nil)
+
+// Open makes a queue. A server that is away is no error, since it may come
+// later; an address that can't be read is.
+func Open(_ context.Context, options Options) (*Queue, error) {
+	options = options.withDefaults()
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	// The library writes to the standard error what its calls answer anyway.
+	logging.Disable()
+	q := &Queue{options: options, scripts: newScripts()}
+	for i := range options.Streams {
+		// The braces make a cluster keep the three keys together.
+		key := fmt.Sprintf("{%s:%d}:", options.Prefix, i)
+		q.streams = append(q.streams, &stream{events: key + "events", size: key + "size", dead: key + "dead"})
+	}
+	var err error
+	if q.writes, err = connect(options, q.checkConnection); err != nil {
+		return nil, err
+	}
+	if q.reads, err = connect(options, nil); err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
+	if q.commands, err = connect(options, nil); err != nil {
+		return nil, errors.Join(err, q.Close())
+	}
+	return q, nil
+}
+
+// Close frees everything; what is queued stays. Calls under way may fail.
+func (q *Queue) Close() error {
+	if q.closed.Swap(true) {
+		return nil
+	}
+	var errs []error
+	for _, client := range []goredis.UniversalClient{q.writes, q.reads, q.commands} {
+		if client != nil {
+			errs = append(errs, client.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// usable reports a call that comes after Close or whose context has ended.
+func (q *Queue) usable(ctx context.Context, what string) error {
+	if q.closed.Load() {
+		return q.translate(ctx, what, goredis.ErrClosed)
+	}
+	return q.translate(ctx, what, ctx.Err())
+}
+
+// Ping reports whether an append would be safe now.
+func (q *Queue) Ping(ctx context.Context) error {
+	const what = "ping"
+	if err := q.usable(ctx, what); err != nil {
+		return err
+	}
+	if err := q.verify(ctx); err != nil {
+		return q.translate(ctx, what, err)
+	}
+	// An append of nothing: a server that loads its data or has lost its
+	// cluster answers CONFIG GET and refuses this.
+	for _, s := range q.streams {
+		if _, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, 0, 0, 0, 0); err != nil {
+			return q.translate(ctx, what, err)
+		}
+	}
+	return nil
+}
+
+// Size tells how much is queued and not yet done.
+func (q *Queue) Size(ctx context.Context) (broker.Size, error) {
+	var sum broker.Size
+	for _, s := range q.streams {
+		size, err := q.sizeOf(ctx, s)
+		if err != nil {
+			return broker.Size{}, q.translate(ctx, "size", err)
+		}
+		sum.Events += size.Events
+		sum.Bytes += size.Bytes
+		sum.DeadLetters += size.DeadLetters
+	}
+	return sum, nil
+}
+
+func (q *Queue) sizeOf(ctx context.Context, s *stream) (broker.Size, error) {
+	if err := q.usable(ctx, "size"); err != nil {
+		return broker.Size{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
+	defer cancel()
+	values, err := q.commands.HMGet(ctx, s.size, "events", "bytes", "dead").Result()
+	if err != nil {
+		return broker.Size{}, err
+	}
+	counts := make([]int64, len(values))
+	for i, value := range values {
+		if text, there := value.(string); there {
+			if counts[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+				return broker.Size{}, fmt.Errorf("%w: key %s: %w", store.ErrUnavailable, s.size, err)
+			}
+		}
+	}
+	return broker.Size{Events: counts[0], Bytes: counts[1], DeadLetters: counts[2]}, nil
+}
+
+// Horizon is the earliest of the streams' own: the time of the first entry, or
+// now where there is none.
+func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
+	const what = "horizon"
+	var earliest time.Time
+	for _, s := range q.streams {
+		if err := q.usable(ctx, what); err != nil {
+			return time.Time{}, err
+		}
+		answer, err := q.eval(ctx, q.commands, q.scripts.horizon, []string{s.events})
+		if err != nil {
+			return time.Time{}, q.translate(ctx, what, err)
+		}
+		id, _ := answer.(string)
+		at, known := timeOf(id)
+		if !known {
+			return time.Time{}, nil
+		}
+		if earliest.IsZero() || at.Before(earliest) {
+			earliest = at
+		}
+	}
+	return earliest, nil
+}
+
+// timeOf is the moment that an entry's id begins with; the server makes them so.
+func timeOf(id string) (time.Time, bool) {
+	text, _, _ := strings.Cut(id, "-")
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms == 0 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
+}
+
+// drain measures how fast a stream empties, from what the server counts.
+type drain struct {
+	mu   sync.Mutex
+	at   time.Time
+	done int64
+	rate float64 // events per second
+	seen bool    // whether rate was measured
+}
+
+// What a full queue is worth waiting for: the least, the most, and where no rate
+// is known.
+const (
+	leastDrain   = time.Second
+	mostDrain    = time.Minute
+	unknownDrain = 5 * time.Second
+)
+
+// observe takes a sample. One second at least lies between two that count.
+func (d *drain) observe(now time.Time, done int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	elapsed := now.Sub(d.at)
+	switch {
+	case d.at.IsZero() || done < d.done || elapsed < 0: // the first, or the server began anew
+		d.seen = false
+	case elapsed < time.Second:
+		return
+	default:
+		rate := float64(done-d.done) / elapsed.Seconds()
+		if d.seen {
+			rate = (rate + d.rate) / 2
+		}
+		d.rate, d.seen = rate, true
+	}
+	d.at, d.done = now, done
+}
+
+// wait is how long the stream takes for so many events.
+func (d *drain) wait(backlog int64) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.seen {
+		return unknownDrain
+	}
+	if d.rate*mostDrain.Seconds() <= float64(backlog) {
+		return mostDrain
+	}
+	return max(leastDrain, time.Duration(float64(backlog)/d.rate*float64(time.Second)))
+}
