@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/eventagg/eventagg/pkg/event"
 )
@@ -78,30 +79,43 @@ func (s *Store) putColumns(c *columns) {
 // errPlace says that the statement answered a place that the batch has not.
 var errPlace = errors.New("the database answered a place that is not in the batch")
 
-// appendBatch stores a batch in a transaction of its own.
+// appendBatch stores a batch in a transaction of its own, with parameters that
+// are encoded already.
 func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release()
-	return s.appendOn(ctx, conn.Conn(), c)
-}
-
-// appendOn runs the statement on parameters that are encoded already, and turns
-// the places it answers into outcomes. The answer counts once it is read to its
-// end: where the connection is in no transaction, that comes after the COMMIT.
-func (s *Store) appendOn(ctx context.Context, conn *pgx.Conn, c *columns) ([]event.Outcome, error) {
-	statement, err := conn.Prepare(ctx, "append", s.queries.append) // pgx remembers it
+	statement, err := s.prepareAppend(ctx, conn.Conn())
 	if err != nil {
 		return nil, err
 	}
-	outcomes := make([]event.Outcome, c.count)
+	formats := binaryFormats()
+	return outcomesOf(conn.Conn().PgConn().ExecPrepared(ctx, statement, c.encode(), formats, formats), c.count)
+}
+
+// prepareAppend returns the name of the statement for batches, which pgx
+// remembers to have prepared.
+func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, error) {
+	statement, err := conn.Prepare(ctx, "append", s.queries.append)
+	if err != nil {
+		return "", err
+	}
+	return statement.Name, nil
+}
+
+// binaryFormats says that all parameters, or all columns, are in binary form.
+func binaryFormats() []int16 { return []int16{pgx.BinaryFormatCode} }
+
+// outcomesOf turns the places that the statement answers into outcomes. The
+// answer counts once it is read to its end, which comes after the COMMIT where
+// the statement is a transaction of its own.
+func outcomesOf(answer *pgconn.ResultReader, count int) ([]event.Outcome, error) {
+	outcomes := make([]event.Outcome, count)
 	for i := range outcomes {
 		outcomes[i] = event.Duplicate
 	}
-	formats := []int16{pgx.BinaryFormatCode}
-	answer := conn.PgConn().ExecPrepared(ctx, statement.Name, c.encode(), formats, formats)
 	stray := false
 	for answer.NextRow() {
 		place := int(binary.BigEndian.Uint32(answer.Values()[0]))

@@ -18,7 +18,7 @@ import (
 )
 
 // open migrates a fresh database and opens it until the test ends.
-func open(t *testing.T, options Options) *Store {
+func open(t testing.TB, options Options) *Store {
 	t.Helper()
 	if options.URL == "" {
 		options.URL = testdb.Postgres(t)

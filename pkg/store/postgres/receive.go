@@ -2,18 +2,28 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Receive implements [store.Receiver] with one transaction. Deliveries are
-// locked before keys and keys before counters, by everybody: those who append
-// have no deliveries, so no two can wait for each other. It tries again as
-// Append does, only after what was surely rolled back.
+// Receive implements [store.Receiver] with one transaction in two round trips:
+// BEGIN and the deliveries, whose answer says which events are to be stored,
+// then those events and COMMIT.
+//
+// Everybody locks in one order, so that no two wait for each other: deliveries
+// by ID, events by key, counters by topic, the total. Append begins at the
+// events. Forget holds nothing that it did not find committed, and waits for
+// nobody but another Forget, which meets the same rows in the same order.
+//
+// It tries again by itself where Append does, after what was surely rolled
+// back. Everything else is the caller's to try again: what it waits for may be
+// away for long.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
 	const attempt = "receive deliveries"
 	if err := s.enter(attempt); err != nil {
@@ -34,63 +44,70 @@ func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store
 	}
 }
 
-func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (received store.Received, err error) {
+// receive is one try.
+func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
-		return received, err
+		return store.Received{}, err
 	}
-	defer conn.Release()
-	tx, err := conn.Begin(ctx)
+	// A failed transaction is ended before its error is answered. Where that
+	// fails too the pool closes the connection, which ends it as well.
+	defer func() {
+		if conn.Conn().PgConn().TxStatus() != idle {
+			_, _ = conn.Exec(ctx, "ROLLBACK")
+		}
+		conn.Release()
+	}()
+	fresh, err := s.remember(ctx, conn.Conn(), deliveries)
 	if err != nil {
-		return received, err
+		return store.Received{}, err
 	}
-	// After a commit this does nothing. Where it fails the connection is lost,
-	// and the transaction with it.
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	fresh, err := s.remember(ctx, tx, deliveries)
+	events, redelivered := part(deliveries, fresh)
+	outcomes, err := s.appendAndCommit(ctx, conn.Conn(), events)
 	if err != nil {
-		return received, err
+		return store.Received{}, err
 	}
-	var events []event.Event
-	for i := range deliveries {
-		if fresh[i] {
-			events = append(events, deliveries[i].Events...)
-		} else {
-			received.Redelivered += int64(len(deliveries[i].Events))
+	received := store.Received{Redelivered: redelivered}
+	for _, outcome := range outcomes {
+		if outcome == event.Stored {
+			received.Stored++
 		}
 	}
-	if len(events) > 0 {
-		outcomes, err := s.appendColumns(ctx, tx.Conn(), events)
-		if err != nil {
-			return received, err
-		}
-		for _, outcome := range outcomes {
-			if outcome == event.Stored {
-				received.Stored++
-			}
-		}
-		received.Duplicates = int64(len(outcomes)) - received.Stored
-	}
-	return received, tx.Commit(ctx)
+	received.Duplicates = int64(len(outcomes)) - received.Stored
+	return received, nil
 }
 
-// remember notes the deliveries and reports which of them are new, the first of
-// equal ones.
-func (s *Store) remember(ctx context.Context, tx pgx.Tx, deliveries []store.Delivery) ([]bool, error) {
+// idle is the status of a connection that is in no transaction.
+const idle = 'I'
+
+// remember begins a transaction, notes the deliveries in it, and reports which
+// of them are new: of those with one ID, the first.
+func (s *Store) remember(ctx context.Context, conn *pgx.Conn, deliveries []store.Delivery) (fresh []bool, err error) {
 	places := make(map[store.DeliveryID]int, len(deliveries))
-	var ids [][16]byte
-	var queued []time.Time
+	ids, queued := make([][16]byte, 0, len(deliveries)), make([]time.Time, 0, len(deliveries))
 	for i, d := range deliveries {
 		if _, repeated := places[d.ID]; !repeated {
 			places[d.ID] = i
 			ids, queued = append(ids, d.ID), append(queued, d.QueuedAt)
 		}
 	}
-	rows, err := tx.Query(ctx, s.queries.remember, ids, queued)
+	var batch pgx.Batch
+	batch.Queue("BEGIN")
+	batch.Queue(s.queries.remember, ids, queued)
+	answers := conn.SendBatch(ctx, &batch)
+	defer func() {
+		if errClose := answers.Close(); err == nil {
+			err = errClose
+		}
+	}()
+	if _, err := answers.Exec(); err != nil {
+		return nil, err
+	}
+	rows, err := answers.Query()
 	if err != nil {
 		return nil, err
 	}
-	fresh := make([]bool, len(deliveries))
+	fresh = make([]bool, len(deliveries))
 	var id [16]byte
 	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
 		fresh[places[id]] = true
@@ -99,12 +116,47 @@ func (s *Store) remember(ctx context.Context, tx pgx.Tx, deliveries []store.Deli
 	return fresh, err
 }
 
-// appendColumns runs the statement of a batch on a connection, within whatever
-// transaction it has.
-func (s *Store) appendColumns(ctx context.Context, conn *pgx.Conn, events []event.Event) ([]event.Outcome, error) {
+// part returns the events of the deliveries that are new, and how many the
+// others have.
+func part(deliveries []store.Delivery, fresh []bool) (events []event.Event, redelivered int64) {
+	lists := make([][]event.Event, 0, len(deliveries))
+	for i, d := range deliveries {
+		if fresh[i] {
+			lists = append(lists, d.Events)
+		} else {
+			redelivered += int64(len(d.Events))
+		}
+	}
+	return slices.Concat(lists...), redelivered
+}
+
+// appendAndCommit stores events in the transaction that the connection is in,
+// and commits it.
+func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) (outcomes []event.Outcome, err error) {
+	if len(events) == 0 {
+		_, err := conn.Exec(ctx, "COMMIT")
+		return nil, err
+	}
 	c := s.takeColumns(events)
 	defer s.putColumns(c)
-	return s.appendOn(ctx, conn, c)
+	statement, err := s.prepareAppend(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	var batch pgconn.Batch
+	formats := binaryFormats()
+	batch.ExecPrepared(statement, c.encode(), formats, formats)
+	batch.ExecParams("COMMIT", nil, nil, nil, nil) // which the server leaves out where the statement fails
+	answers := conn.PgConn().ExecBatch(ctx, &batch)
+	err = errPlace
+	if answers.NextResult() {
+		outcomes, err = outcomesOf(answers.ResultReader(), c.count)
+	}
+	// What is wrong may only show at the end: at COMMIT, for one.
+	if errClose := answers.Close(); errClose != nil {
+		err = errClose
+	}
+	return outcomes, err
 }
 
 // Known implements [store.Receiver].
