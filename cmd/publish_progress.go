@@ -166,6 +166,9 @@ func progressLine(now loadgen.Progress) string {
 	}
 	rate := float64(done(now)) / max(now.Elapsed.Seconds(), 1e-9)
 	line += fmt.Sprintf(" events, %s, %s success, %s ignored", formatRate(rate), formatCount(now.Success), formatCount(now.Ignored))
+	if now.Queued > 0 {
+		line += fmt.Sprintf(", %s queued", formatCount(now.Queued))
+	}
 	if now.Retried > 0 {
 		line += fmt.Sprintf(", %s retried", formatCount(now.Retried))
 	}

@@ -39,6 +39,8 @@ func (b binary) Run() int { return testdb.Main(b.M) }
 //	signal NAME CODE          signals it (INT, TERM, KILL); it must end with that
 //	                          exit code. serve.log has what it wrote
 //	postgres                  makes an empty database; sets $POSTGRES to its URL
+//	redis [weak]              starts a Redis, which keeps all or may lose some;
+//	                          sets $REDIS to its URL
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -46,7 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "ask": ask, "signal": signal, "postgres": postgres,
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "ask": ask, "signal": signal, "postgres": postgres, "redis": redis,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)
@@ -90,6 +92,14 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, expected %s", code, args[0])
 	}
+}
+
+func redis(ts *testscript.TestScript, neg bool, args []string) {
+	weak := len(args) == 1 && args[0] == "weak"
+	if neg || len(args) > 0 && !weak {
+		ts.Fatalf("usage: redis [weak]")
+	}
+	ts.Setenv("REDIS", testdb.StartRedis(stateOf(ts).test, testdb.RedisOptions{Durable: !weak}).URL())
 }
 
 func postgres(ts *testscript.TestScript, neg bool, args []string) {
