@@ -132,7 +132,7 @@ func (c *consumer) read(ctx context.Context, block time.Duration) error {
 			events += len(m.Events)
 		}
 		bytes += size
-		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes || ctx.Err() != nil {
+		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes {
 			return nil
 		}
 		all := len(c.held)
