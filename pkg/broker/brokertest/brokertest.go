@@ -63,6 +63,7 @@ func cases() []testCase {
 		{"a cancelled call says so and takes nothing", cancelledCalls},
 		{"a consumer that waits notices that it should end", cancelledWait},
 		{"every call after close says that the queue is closed", useAfterClose},
+		{"close ends those who wait", closeEndsWaits},
 		{"what is queued outlives the queue's owner", reopened},
 		{"a server that is away is unavailable until it is back", outage},
 		{"nothing is lost when the server crashes under load", outageUnderLoad},

@@ -120,6 +120,29 @@ func useAfterClose(t *testing.T, open Open) {
 	}
 }
 
+func closeEndsWaits(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c := q.Consumer("one")
+	mustReceive(t, c, atOnce)
+	ended := make(chan error)
+	go func() {
+		_, err := c.Receive(context.Background(), patience)
+		ended <- err
+	}()
+	if err := q.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, store.ErrClosed) {
+			t.Errorf("a wait that close ends answers %v, want ErrClosed", err)
+		}
+	case <-time.After(patience / 2):
+		t.Error("it goes on")
+		<-ended
+	}
+}
+
 func reopened(t *testing.T, open Open) {
 	h := open(t, Options{})
 	dead := newEvents("dead", 1)

@@ -272,9 +272,9 @@ func (l *ledger) crashingConsumer(q broker.Queue, number int, stop <-chan struct
 				return err
 			}
 			// Receive gives again what was claimed.
-			received = append(claimed, slices.DeleteFunc(received, func(m broker.Message) bool {
+			received = slices.Concat(claimed, slices.DeleteFunc(received, func(m broker.Message) bool {
 				return slices.ContainsFunc(claimed, func(other broker.Message) bool { return other.Ref == m.Ref })
-			})...)
+			}))
 			var err error
 			if crashed, err = l.settle(ctx, c, random, received); err != nil {
 				return err

@@ -69,7 +69,7 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 	end := c.queue.options.Now().Add(wait)
 	for range c.queue.streams { // whatever is there, without waiting
 		if err := c.read(ctx, noBlock); err != nil || len(c.held) > 0 {
-			return c.some(), c.queue.translate(ctx, what, err)
+			return c.received(ctx, err)
 		}
 	}
 	for {
@@ -82,9 +82,18 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 		}
 		err := c.read(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
 		if err != nil || len(c.held) > 0 {
-			return c.some(), c.queue.translate(ctx, what, err)
+			return c.received(ctx, err)
 		}
 	}
+}
+
+// received answers what was read before an error, and the error only where that
+// is nothing.
+func (c *consumer) received(ctx context.Context, err error) ([]broker.Message, error) {
+	if len(c.held) > 0 {
+		return c.some(), nil
+	}
+	return nil, c.queue.translate(ctx, "receive", err)
 }
 
 // some are the first of the held messages, within the bounds of one Receive.
@@ -115,10 +124,7 @@ func (c *consumer) read(ctx context.Context, block time.Duration) error {
 	for {
 		got, size, err := c.readSome(ctx, number, block, count)
 		if err != nil {
-			c.unsure[number] = true
-			if len(c.held) > 0 {
-				return nil
-			}
+			c.unsure[number] = true // what it may have given is looked for next time
 			return err
 		}
 		c.held = append(c.held, got...)
@@ -126,7 +132,7 @@ func (c *consumer) read(ctx context.Context, block time.Duration) error {
 			events += len(m.Events)
 		}
 		bytes += size
-		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes || ctx.Err() != nil {
+		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes {
 			return nil
 		}
 		all := len(c.held)

@@ -16,7 +16,7 @@
 //
 //	d  the delivery's name, 16 random bytes
 //	n  how many events
-//	b  how many bytes they take, the length of e
+//	b  how many bytes they take in the entry
 //	e  the events in JSON, a line each, at most 500 or 1 MiB unless it is one
 //	q  when they were queued first, Unix time in ms; only after a split or retry
 //

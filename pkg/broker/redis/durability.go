@@ -33,7 +33,10 @@ type durability struct {
 // unwrap: the client takes off one layer of what a new connection answers.
 type weakError struct{ reason string }
 
-func (e *weakError) Error() string        { return broker.ErrWeak.Error() + ": " + e.reason }
+// Error has the setting and what to set.
+func (e *weakError) Error() string { return broker.ErrWeak.Error() + ": " + e.reason }
+
+// Is makes it a [broker.ErrWeak].
 func (e *weakError) Is(target error) bool { return target == broker.ErrWeak }
 
 // verify is nil where the server was durable a moment ago.
@@ -57,7 +60,7 @@ func (q *Queue) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.learn(q, ctx, settings)
+	return q.learn(ctx, settings)
 }
 
 // state is what is known, unless that is old.
@@ -74,7 +77,7 @@ func (d *durability) last() (bool, error) {
 }
 
 // learn judges the settings of all nodes and remembers the verdict.
-func (d *durability) learn(q *Queue, ctx context.Context, nodes []map[string]string) error {
+func (q *Queue) learn(ctx context.Context, nodes []map[string]string) error {
 	var weak error
 	var warning string
 	for _, settings := range nodes {
@@ -88,6 +91,7 @@ func (d *durability) learn(q *Queue, ctx context.Context, nodes []map[string]str
 	if weak != nil && q.options.AllowWeak {
 		warning, weak = weak.Error(), nil
 	}
+	d := &q.durability
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if warning != "" && warning != d.warned {

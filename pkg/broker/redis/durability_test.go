@@ -92,6 +92,25 @@ func TestSettingsThatChangeAreNoticed(t *testing.T) {
 	}
 }
 
+func TestAWeakNodeOfAClusterIsWeak(t *testing.T) {
+	t.Parallel()
+	server, address := startCluster(t)
+	now := time.Now()
+	q := open(t, Options{URL: address, Streams: 3, Now: func() time.Time { return now }})
+	roundTrip(t, q)
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no")
+	now = now.Add(2 * verifyEvery)
+	for name, q := range map[string]*Queue{"an open queue": q, "a new one": open(t, Options{URL: address})} {
+		_, err := q.Append(t.Context(), []event.Event{newEvent("a")})
+		if !errors.Is(err, broker.ErrWeak) || !strings.Contains(err.Error(), "appendonly is no, set it to yes") {
+			t.Errorf("%s: append: %v, want ErrWeak", name, err)
+		}
+		if err := q.Ping(t.Context()); !errors.Is(err, broker.ErrWeak) {
+			t.Errorf("%s: ping: %v, want ErrWeak", name, err)
+		}
+	}
+}
+
 func TestFullMemoryIsOverload(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Settings: map[string]string{"maxmemory-policy": "noeviction"}})

@@ -50,13 +50,16 @@ func Open(_ context.Context, options Options) (*Queue, error) {
 	}
 	// The library writes to the standard error what its calls answer anyway.
 	logging.Disable()
-	q := &Queue{options: options, scripts: newScripts()}
+	scripts, err := newScripts()
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{options: options, scripts: scripts}
 	for i := range options.Streams {
 		// The braces make a cluster keep the three keys together.
 		key := fmt.Sprintf("{%s:%d}:", options.Prefix, i)
 		q.streams = append(q.streams, &stream{events: key + "events", size: key + "size", dead: key + "dead"})
 	}
-	var err error
 	if q.writes, err = connect(options, q.checkConnection); err != nil {
 		return nil, err
 	}

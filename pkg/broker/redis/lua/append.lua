@@ -1,0 +1,16 @@
+-- KEYS: events, size. ARGV: most events, most bytes, events, bytes, and of each
+-- entry its d, n, b and e. Answers whether it took them, and backlog and done.
+-- HMGET comes first: a key of another type fails before anything is written.
+local size = redis.call('HMGET', KEYS[2], 'events', 'bytes', 'dead', 'dead_bytes', 'done')
+for i = 1, 5 do size[i] = tonumber(size[i] or 0) end
+if size[1] + size[3] + tonumber(ARGV[3]) > tonumber(ARGV[1]) or size[2] + size[4] + tonumber(ARGV[4]) > tonumber(ARGV[2]) then
+  return {0, size[1], size[5]}
+end
+for i = 5, #ARGV, 4 do
+  redis.call('XADD', KEYS[1], '*', 'd', ARGV[i], 'n', ARGV[i + 1], 'b', ARGV[i + 2], 'e', ARGV[i + 3])
+end
+if #ARGV > 4 then
+  redis.call('HINCRBY', KEYS[2], 'events', ARGV[3])
+  redis.call('HINCRBY', KEYS[2], 'bytes', ARGV[4])
+end
+return {1, size[1], size[5]}

@@ -1,0 +1,27 @@
+-- KEYS: events, size, dead. ARGV: group, id, n, b, q, r, k, and of each part its
+-- b and e. Without parts the entry can't be read: its text becomes the letter.
+local parts = {}
+for i = 8, #ARGV, 2 do parts[#parts + 1] = {ARGV[i], ARGV[i + 1]} end
+if #parts == 0 then
+  local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+  if entry then
+    local text
+    for i = 1, #entry[2], 2 do
+      if entry[2][i] == 'e' then text = entry[2][i + 1] end
+    end
+    text = text or table.concat(entry[2], ' ')
+    parts[1] = {#text, text}
+  end
+end
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('XDEL', KEYS[1], ARGV[2]) == 0 then return 0 end
+local bytes = 0
+for _, part in ipairs(parts) do
+  redis.call('XADD', KEYS[3], '*', 'r', ARGV[6], 'q', ARGV[5], 'k', ARGV[7], 'b', part[1], 'e', part[2])
+  bytes = bytes + part[1]
+end
+redis.call('HINCRBY', KEYS[2], 'events', 0 - ARGV[3])
+redis.call('HINCRBY', KEYS[2], 'bytes', 0 - ARGV[4])
+redis.call('HINCRBY', KEYS[2], 'dead', #parts)
+redis.call('HINCRBY', KEYS[2], 'dead_bytes', bytes)
+return #parts
