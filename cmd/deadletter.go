@@ -19,7 +19,7 @@ puts them back into the queue or removes them. It talks to the broker itself, so
 it works while no server runs.`
 
 const deadletterExample = `  eventagg deadletter list --broker-url redis://localhost
-  eventagg deadletter retry 1766145600000-0
+  eventagg deadletter retry 1766145600000-0-0
   eventagg deadletter drop --all`
 
 // deadletterOptions is what the arguments of `eventagg deadletter …` say.
