@@ -23,16 +23,29 @@ type Queue interface {
 	// nobody knows. A queue that is [ErrWeak] takes nothing, unless it was
 	// told to.
 	store.Appender
+	Observable
+	Graveyard
+	// Consumer begins to take messages under a name that nobody else uses.
+	Consumer(name string) Consumer
+	// Close frees everything; what is queued stays. Any call after it returns
+	// [store.ErrClosed]; a second Close does nothing.
+	Close() error
+}
+
+// Observable tells how a queue is.
+type Observable interface {
 	// Ping reports whether Append would be safe now: nil, [ErrWeak] or
 	// [store.ErrUnavailable].
 	Ping(ctx context.Context) error
 	// Size tells how much is queued and not yet done.
 	Size(ctx context.Context) (Size, error)
-	// Consumer begins to take messages under a name that nobody else uses.
-	Consumer(name string) Consumer
 	// Horizon is a moment by the queue's clock: whatever was queued before it
 	// is done for good. The zero time says that nothing is known.
 	Horizon(ctx context.Context) (time.Time, error)
+}
+
+// Graveyard keeps the events that could not be stored.
+type Graveyard interface {
 	// DeadLetters returns up to limit dead letters after one of them, the
 	// oldest first; an empty after is the beginning.
 	DeadLetters(ctx context.Context, after string, limit int) ([]DeadLetter, error)
@@ -40,9 +53,6 @@ type Queue interface {
 	// Both answer how many of them were there.
 	Retry(ctx context.Context, ids []string) (int64, error)
 	Drop(ctx context.Context, ids []string) (int64, error)
-	// Close frees everything; what is queued stays. Any call after it returns
-	// [store.ErrClosed]; a second Close does nothing.
-	Close() error
 }
 
 // Size is what a queue holds.
@@ -79,6 +89,17 @@ type Consumer interface {
 	// Claim takes over what others were given longer ago than idle and have
 	// not finished: they are dead or stuck.
 	Claim(ctx context.Context, idle time.Duration) ([]Message, error)
+	Settler
+	// Leave ends the consumer. Whatever it has not finished is left for others
+	// to claim; its name is forgotten where there is nothing.
+	Leave(ctx context.Context) error
+	// Prune forgets consumers that have been silent for longer than idle and
+	// hold nothing.
+	Prune(ctx context.Context, idle time.Duration) error
+}
+
+// Settler hears what became of messages.
+type Settler interface {
 	// Done removes messages whose events are committed.
 	Done(ctx context.Context, messages []Message) error
 	// Split puts a message of several events back as one message for each, so
@@ -86,12 +107,6 @@ type Consumer interface {
 	Split(ctx context.Context, message Message) error
 	// Bury turns the events of a message into dead letters.
 	Bury(ctx context.Context, message Message, reason string) error
-	// Leave ends the consumer. Whatever it has not finished is left for others
-	// to claim; its name is forgotten where there is nothing.
-	Leave(ctx context.Context) error
-	// Prune forgets consumers that have been silent for longer than idle and
-	// hold nothing.
-	Prune(ctx context.Context, idle time.Duration) error
 }
 
 // DeadLetter is an event that could not be stored.

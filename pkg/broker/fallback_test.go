@@ -101,12 +101,12 @@ func TestFallbackTellsEachTurnOnce(t *testing.T) {
 			send()
 			first.err = nil
 			send()
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		if lines.lines() != 1 {
 			t.Errorf("the log has\n%s", &lines.text)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		send()
 		send()
 		if lines.lines() != 2 {

@@ -150,9 +150,9 @@ func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
 				}
 				g := broker.NewGate("database", &server{}, ping, broker.GateOptions{})
 				defer g.Close()
-				time.Sleep(time.Second / 2)
+				pass(time.Second / 2)
 				for i, want := range test.closed {
-					time.Sleep(time.Second)
+					pass(time.Second)
 					if got := g.State() != nil; got != want {
 						t.Errorf("after ping %d it is closed: %t", i+1, got)
 					}
@@ -168,7 +168,7 @@ func TestGateTakesAServerThatHangsForAway(t *testing.T) {
 		s := &server{illSlow: true}
 		g := broker.NewGate("database", s, s.ping, broker.GateOptions{})
 		defer g.Close()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if g.State() == nil {
 			t.Error("it is open")
 		}
@@ -186,9 +186,9 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 			for range 100 {
 				_, _ = g.Append(t.Context(), nil)
 			}
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			s.set(nil)
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}
 		if lines.lines() != 4 {
 			t.Errorf("the log has\n%s", &lines.text)

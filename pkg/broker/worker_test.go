@@ -168,9 +168,9 @@ func TestWorkerEmptiesTheQueue(t *testing.T) {
 			b.enqueue(someEvents(fmt.Sprint(i), 50)...)
 		}
 		end := b.work("a")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		b.enqueue(someEvents("later", 10)...)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		end()
 		b.checkSize(0, 0)
 		if got := b.store.received(b.t); got != 1010 {
@@ -187,10 +187,10 @@ func TestWorkerWaitsForItsStore(t *testing.T) {
 		b.store.set(away())
 		b.enqueue(someEvents("a", 5)...)
 		end := b.work("a")
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		b.checkSize(5, 0)
 		b.store.set(nil)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		b.checkSize(0, 0)
 		end()
 		if got := b.store.received(b.t); got != 5 {
@@ -211,14 +211,14 @@ func TestAnOutageMakesNoDeadLetters(t *testing.T) {
 		ready := false
 		for i := range 20 {
 			end := b.work(fmt.Sprint(i), func(o *broker.WorkerOptions) { o.Ready = func() bool { return ready } })
-			time.Sleep(time.Hour)
+			pass(time.Hour)
 			end()
 		}
 		b.checkSize(5, 0)
 		ready = true
 		b.store.set(nil)
 		end := b.work("last")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		end()
 		b.checkSize(0, 0)
 	})
@@ -231,9 +231,9 @@ func TestWorkerTakesOverFromTheDead(t *testing.T) {
 			b.t.Fatal(messages, err)
 		}
 		end := b.work("alive")
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		b.checkSize(5, 0)
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		b.checkSize(0, 0)
 		end()
 	})
@@ -260,7 +260,7 @@ func TestACrashBetweenCommitAndRemovalCountsOnce(t *testing.T) {
 			b.t.Fatalf("received %d events", got)
 		}
 		end := b.work("next")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		end()
 		b.checkSize(0, 0)
 		if got := b.store.received(b.t); got != 5 {
@@ -276,7 +276,7 @@ func TestOneEventThatCantBeStoredIsBuriedAlone(t *testing.T) {
 		b.enqueue(someEvents("bad", 9)...)
 		b.enqueue(someEvents("fine", 4)...)
 		end := b.work("a")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		end()
 		b.checkSize(0, 1)
 		if got := b.store.received(b.t); got != 19 {
@@ -292,6 +292,7 @@ func TestOneEventThatCantBeStoredIsBuriedAlone(t *testing.T) {
 // A message whose workers end before they are done with it is given up, unless
 // it was stored in truth.
 func TestAMessageThatEndsItsWorkersIsGivenUp(t *testing.T) {
+	t.Parallel()
 	for name, stored := range map[string]bool{"one that is not stored": false, "one that is": true} {
 		t.Run(name, func(t *testing.T) {
 			onBench(t, func(b *bench) {
@@ -309,7 +310,7 @@ func TestAMessageThatEndsItsWorkersIsGivenUp(t *testing.T) {
 					}
 				}
 				end := b.work("next")
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				end()
 				if stored {
 					b.checkSize(0, 0)
@@ -332,7 +333,7 @@ func TestARedeliveryIsTriedAlone(t *testing.T) {
 			b.t.Fatal(err)
 		}
 		end := b.work("next")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		end()
 		b.checkSize(0, 0)
 		if !slices.Equal(b.store.calls, []int{1, 1, 1, 1}) {
@@ -346,7 +347,7 @@ func TestWorkerForgetsWhatCantComeAgain(t *testing.T) {
 		end := b.work("a")
 		for i := range 30 {
 			b.enqueue(someEvents(fmt.Sprint(i), 2)...)
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		end()
 		if b.store.forgotten < 15 || b.store.forgotten > 25 {
@@ -360,10 +361,10 @@ func TestWorkerOutlivesItsQueue(t *testing.T) {
 		end := b.work("a")
 		b.enqueue(someEvents("a", 3)...)
 		b.queue.Fail(away())
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		b.queue.Fail(nil)
 		b.enqueue(someEvents("b", 3)...)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		end()
 		b.checkSize(0, 0)
 		if got := b.store.received(b.t); got != 6 {

@@ -76,7 +76,8 @@ func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
 	target, queued := newMemoryStore(), 0
 	target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
 		for i := range outcomes {
-			if queued++; queued%3 == 0 {
+			queued++
+			if queued%3 == 0 {
 				outcomes[i] = event.Queued
 			}
 		}

@@ -92,10 +92,10 @@ func (s *sender) events() []event.Event {
 }
 
 // padding is text that no database can compress by much.
-func padding(number int64, bytes int) string {
+func padding(number int64, size int) string {
 	random := rand.New(rand.NewPCG(uint64(number), 0))
 	var text strings.Builder
-	for text.Len() < bytes {
+	for text.Len() < size {
 		fmt.Fprintf(&text, "%016x", random.Uint64())
 	}
 	return text.String()
