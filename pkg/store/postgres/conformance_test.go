@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/storetest"
 )
@@ -18,6 +19,11 @@ func TestConformance(t *testing.T) {
 			return open(t, Options{URL: urlOf(t, s)})
 		},
 		Outage: outage,
+		Refuse: func(*testing.T, store.Store) event.Event {
+			refused := someEvents("refused", 1)[0]
+			refused.Payload = "{"
+			return refused
+		},
 	})
 }
 

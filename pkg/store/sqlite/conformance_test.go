@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/storetest"
 )
@@ -29,7 +30,22 @@ func TestConformance(t *testing.T) {
 			path := pathOf(t, s)
 			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
 		},
+		Refuse: refusePoison,
 	})
+}
+
+// refusePoison makes a store refuse an event, which it returns.
+func refusePoison(t *testing.T, s store.Store) event.Event {
+	t.Helper()
+	file, ok := s.(*Store)
+	if !ok {
+		t.Fatalf("the store is a %T", s)
+	}
+	if _, err := file.writer.ExecContext(t.Context(),
+		"CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.event_id = 'poison' BEGIN SELECT raise(ABORT, 'refused'); END"); err != nil {
+		t.Fatal(err)
+	}
+	return newEvent("poison")
 }
 
 func pathOf(t *testing.T, s store.Store) string {

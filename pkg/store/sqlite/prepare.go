@@ -5,10 +5,10 @@ import (
 	stdsql "database/sql"
 )
 
-// appendStatements are what [Store.Append] runs.
+// appendStatements are what the writer runs.
 type appendStatements struct {
 	lastCreated, event, countTopic, addTopic, countTotal *stdsql.Stmt
-	remember, known, forget                              *stdsql.Stmt
+	remember, forget                                     *stdsql.Stmt
 }
 
 func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error) {
@@ -16,21 +16,21 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error)
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"last_created": &s.lastCreated, "append_event": &s.event,
 		"count_topic": &s.countTopic, "add_topic": &s.addTopic, "count_total": &s.countTotal,
-		"remember": &s.remember, "known": &s.known, "forget": &s.forget,
+		"remember": &s.remember, "forget": &s.forget,
 	})
 	return s, err
 }
 
 // readStatements are what the readers run.
 type readStatements struct {
-	stats, topicStats, event, lastID         *stdsql.Stmt
+	stats, topicStats, event, lastID, known  *stdsql.Stmt
 	older, olderOfTopic, newer, newerOfTopic *stdsql.Stmt
 }
 
 func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	var s readStatements
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
-		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID,
+		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID, "known": &s.known,
 		"older": &s.older, "older_of_topic": &s.olderOfTopic, "newer": &s.newer, "newer_of_topic": &s.newerOfTopic,
 	})
 	return s, err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
@@ -32,32 +33,38 @@ func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store
 
 // receive stores the events of the deliveries that were not known.
 func (t *transaction) receive(deliveries []store.Delivery) (store.Received, error) {
-	var received store.Received
-	var events []event.Event
 	remember := t.tx.StmtContext(t.ctx, t.statements.remember)
 	defer func() { _ = remember.Close() }()
+	var (
+		lists    [][]event.Event
+		received store.Received
+	)
 	for _, d := range deliveries {
 		added, err := run(t.ctx, remember, d.ID[:], d.QueuedAt.UnixMicro())
-		if err != nil {
-			return received, err
-		}
-		if added == 0 {
+		switch {
+		case err != nil:
+			return store.Received{}, err
+		case added == 0:
 			received.Redelivered += int64(len(d.Events))
-			continue
+		default:
+			lists = append(lists, d.Events)
 		}
-		events = append(events, d.Events...)
 	}
+	events := slices.Concat(lists...)
 	if len(events) == 0 {
 		return received, nil
 	}
 	outcomes, err := t.append(events)
+	if err != nil {
+		return store.Received{}, err
+	}
 	for _, outcome := range outcomes {
 		if outcome == event.Stored {
 			received.Stored++
 		}
 	}
 	received.Duplicates = int64(len(outcomes)) - received.Stored
-	return received, err
+	return received, nil
 }
 
 // Known implements [store.Receiver].
@@ -70,7 +77,7 @@ func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, erro
 	defer leave()
 	known := make([]bool, len(ids))
 	for i, id := range ids {
-		if err := s.append.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
+		if err := s.read.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
 			return nil, translate(ctx, err, attempt)
 		}
 	}

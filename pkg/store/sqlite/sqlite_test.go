@@ -318,19 +318,9 @@ func TestFullDiskIsUnavailableAndNothingIsHalfDone(t *testing.T) {
 func TestEventThatSQLiteRefusesIsRejected(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	if _, err := s.writer.ExecContext(t.Context(),
-		"CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.event_id = 'poison' BEGIN SELECT raise(ABORT, 'refused'); END"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("poison")}); !errors.Is(err, store.ErrRejected) {
+	poison := refusePoison(t, s)
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1"), poison}); !errors.Is(err, store.ErrRejected) {
 		t.Errorf("append: %v, want ErrRejected", err)
-	}
-	d := store.Delivery{ID: store.DeliveryID{1}, Events: []event.Event{newEvent("1"), newEvent("poison")}}
-	if _, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrRejected) {
-		t.Errorf("receive: %v, want ErrRejected", err)
-	}
-	if known, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); err != nil || known[0] {
-		t.Errorf("a refused delivery is remembered: %v, %v", known, err)
 	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats.Received != 0 {
 		t.Errorf("counted %+v (%v), want nothing of the whole batch", stats, err)
@@ -353,6 +343,10 @@ func TestAppendWhoseCommitFailsIsNotAnswered(t *testing.T) {
 	outcomes, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("poison")})
 	if !errors.Is(err, store.ErrRejected) || outcomes != nil {
 		t.Errorf("append: %v, %v, want ErrRejected", outcomes, err)
+	}
+	d := store.Delivery{ID: store.DeliveryID{1}, Events: []event.Event{newEvent("1"), newEvent("poison")}}
+	if received, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrRejected) || received != (store.Received{}) {
+		t.Errorf("receive: %+v, %v, want ErrRejected", received, err)
 	}
 	if outcomes, err = s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil || outcomes[0] != event.Stored {
 		t.Errorf("append of its neighbour: %v, %v, want it stored only now", outcomes, err)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -101,115 +101,35 @@ func forgotten(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-// Several workers get the same deliveries at once, while others append the same
-// keys: nothing may wait for ever, and each delivery counts once.
-func receiversCollide(t *testing.T, h Harness) {
+func manyDeliveries(t *testing.T, h Harness) {
 	s := h.Open(t)
-	const count, each = 40, 25
+	const count = 1000
 	deliveries := make([]store.Delivery, count)
-	var all []event.Event
 	for i := range deliveries {
-		deliveries[i] = newDelivery(i, newEvents(fmt.Sprint("topic-", i%5), each)...)
-		all = append(all, deliveries[i].Events...)
+		deliveries[i] = newDelivery(i, newEvent("t", fmt.Sprint(i)))
 	}
-	var mu sync.Mutex
-	var sum store.Received
-	var group sync.WaitGroup
-	for _, order := range [][]store.Delivery{deliveries, reversed(deliveries), deliveries, reversed(deliveries)} {
-		group.Go(func() {
-			for part := range slices.Chunk(order, 7) {
-				received, err := s.Receive(context.Background(), part)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				sum.Stored += received.Stored
-				sum.Duplicates += received.Duplicates
-				sum.Redelivered += received.Redelivered
-				mu.Unlock()
-			}
-		})
-	}
-	var stored int64
-	for _, events := range [][]event.Event{all, reversed(all)} {
-		group.Go(func() {
-			for part := range slices.Chunk(events, 90) {
-				outcomes, err := s.Append(context.Background(), part)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				for _, outcome := range outcomes {
-					if outcome == event.Stored {
-						stored++
-					}
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	group.Wait()
-	if sum.Stored+stored != 5*each || sum.Stored+sum.Duplicates != count*each || sum.Redelivered != 3*count*each {
-		t.Errorf("received %+v, and %d appended", sum, stored)
-	}
-	if stats := checkExact(t, s); stats.Received != 3*count*each {
-		t.Errorf("the counters say %+v", stats)
-	}
-}
-
-// Deliveries in any order and as often as it comes give the counters of a model
-// that takes each once.
-func deliveriesFollowModel(t *testing.T, h Harness) {
-	s := h.Open(t)
-	round := 0
-	rapid.Check(t, func(t *rapid.T) {
-		round++
-		topic, before := fmt.Sprint("round-", round), mustStats(t, s)
-		pool := make([]store.Delivery, rapid.IntRange(1, 6).Draw(t, "deliveries"))
-		for i := range pool {
-			ids := rapid.SliceOfN(rapid.IntRange(0, 9), 0, 8).Draw(t, "events")
-			pool[i] = newDelivery(round*100 + i)
-			for _, id := range ids {
-				pool[i].Events = append(pool[i].Events, newEvent(topic, fmt.Sprint(id)))
-			}
-		}
-		seen, keys, received := map[int]bool{}, map[string]bool{}, int64(0)
-		for range rapid.IntRange(1, 5).Draw(t, "calls") {
-			var call []store.Delivery
-			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(pool)-1), 1, 6).Draw(t, "call") {
-				call = append(call, pool[i])
-				if seen[i] {
-					continue
-				}
-				seen[i] = true
-				for _, e := range pool[i].Events {
-					keys[e.ID] = true
-					received++
-				}
-			}
-			mustReceive(t, s, call...)
-		}
-		after := mustStats(t, s)
-		if after.Received-before.Received != received || after.Unique-before.Unique != int64(len(keys)) {
-			t.Errorf("%d received and %d unique more, want %d and %d",
-				after.Received-before.Received, after.Unique-before.Unique, received, len(keys))
-		}
-	})
+	checkReceived(t, mustReceive(t, s, deliveries[:count/2]...), store.Received{Stored: count / 2})
+	checkReceived(t, mustReceive(t, s, reversed(deliveries)...), store.Received{Stored: count / 2, Redelivered: count / 2})
+	checkKnown(t, s, true, deliveries...)
 	checkExact(t, s)
 }
 
-func deliveriesCancelled(t *testing.T, h Harness) {
+func refusedDelivery(t *testing.T, h Harness) {
 	s := h.Open(t)
-	d := newDelivery(1, newEvents("t", 100)...)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Receive(ctx, []store.Delivery{d}); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	good, known := newDelivery(1, newEvents("good", 3)...), newDelivery(2, newEvents("known", 3)...)
+	bad := newDelivery(3, newEvent("good", "beside it"), h.Refuse(t, s))
+	mustReceive(t, s, known)
+	before := checkExact(t, s)
+	for range 2 {
+		if received, err := s.Receive(t.Context(), []store.Delivery{good, known, bad}); !errors.Is(err, store.ErrRejected) || received != (store.Received{}) {
+			t.Errorf("receive: %+v, %v, want nothing and ErrRejected", received, err)
+		}
+		checkKnown(t, s, false, good, bad)
+		if after := checkExact(t, s); after != before {
+			t.Errorf("the counters went from %+v to %+v", before, after)
+		}
 	}
-	checkKnown(t, s, false, d)
-	checkReceived(t, mustReceive(t, s, d), store.Received{Stored: 100})
+	checkReceived(t, mustReceive(t, s, good, known), store.Received{Stored: 3, Redelivered: 3})
 	checkExact(t, s)
 }
 
@@ -220,41 +140,87 @@ func deliveriesSurviveRestart(t *testing.T, h Harness) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrClosed) {
-		t.Errorf("receive after close: %v", err)
-	}
-	if _, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); !errors.Is(err, store.ErrClosed) {
-		t.Errorf("known after close: %v", err)
-	}
-	if _, err := s.Forget(t.Context(), queuedAt()); !errors.Is(err, store.ErrClosed) {
-		t.Errorf("forget after close: %v", err)
-	}
 	s = h.Reopen(t, s)
 	checkReceived(t, mustReceive(t, s, d), store.Received{Redelivered: 1})
 	checkExact(t, s)
 }
 
-// deliveriesInAnOutage repeats a delivery until it is received, as a worker
-// does, while the database comes and goes.
-func deliveriesInAnOutage(t *testing.T, h Harness) {
-	s := h.Open(t)
-	down, up := h.Outage(t, s)
-	down()
-	d := newDelivery(1, newEvent("t", "1"), newEvent("t", "1"))
-	if _, err := s.Receive(t.Context(), []store.Delivery{d}); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("receive without a database: %v", err)
+// deliveryModel is a receiver as simple as can be, on top of a model.
+type deliveryModel struct {
+	*model
+
+	queued map[store.DeliveryID]time.Time
+}
+
+func (m *deliveryModel) receive(deliveries []store.Delivery) (sum store.Received) {
+	for _, d := range deliveries {
+		if _, known := m.queued[d.ID]; known {
+			sum.Redelivered += int64(len(d.Events))
+			continue
+		}
+		m.queued[d.ID] = d.QueuedAt
+		for _, outcome := range m.append(d.Events) {
+			if outcome == event.Stored {
+				sum.Stored++
+			} else {
+				sum.Duplicates++
+			}
+		}
 	}
-	up()
-	var received store.Received
-	eventually(t, "the delivery is received", func() bool {
-		var err error
-		received, err = s.Receive(t.Context(), []store.Delivery{d})
-		return err == nil
-	})
-	checkReceived(t, received, store.Received{Stored: 1, Duplicates: 1})
-	eventually(t, "readers are back", func() bool {
-		_, err := s.Stats(t.Context())
-		return err == nil
+	return sum
+}
+
+func (m *deliveryModel) forget(before time.Time) int64 {
+	had := len(m.queued)
+	maps.DeleteFunc(m.queued, func(_ store.DeliveryID, queued time.Time) bool { return queued.Before(before) })
+	return int64(had - len(m.queued))
+}
+
+func mustForget(t rapid.TB, s store.Receiver, before time.Time) int64 {
+	t.Helper()
+	count, err := s.Forget(context.Background(), before)
+	if err != nil {
+		t.Fatalf("forget: %v", err)
+	}
+	return count
+}
+
+// deliveriesFollowModel takes one store through many short histories of queues
+// and senders. Counters and memory are compared after every step.
+func deliveriesFollowModel(t *testing.T, h Harness) {
+	s := h.Open(t)
+	history := 0
+	rapid.Check(t, func(t *rapid.T) {
+		history++
+		mustForget(t, s, queuedAt().AddDate(1, 0, 0)) // those of the history before
+		prefix, before := fmt.Sprintf("history %d/", history), mustStats(t, s)
+		m := &deliveryModel{newModel(), map[store.DeliveryID]time.Time{}}
+		batches := rapid.SliceOfN(smallEvents(prefix), 0, 8)
+		pool := make([]store.Delivery, rapid.IntRange(1, 6).Draw(t, "deliveries"))
+		for i := range pool {
+			pool[i] = newDelivery(i, batches.Draw(t, "events")...)
+			pool[i].QueuedAt = queuedAt().Add(time.Duration(i) * time.Second)
+		}
+		for range rapid.IntRange(1, 6).Draw(t, "steps") {
+			switch rapid.SampledFrom([]string{"receive", "receive", "receive", "append", "forget"}).Draw(t, "step") {
+			case "receive":
+				call := rapid.SliceOfN(rapid.SampledFrom(pool), 1, 6).Draw(t, "call")
+				checkReceived(t, mustReceive(t, s, call...), m.receive(call))
+			case "append":
+				batch := batches.Draw(t, "batch")
+				checkOutcomes(t, mustAppend(t, s, batch...), m.append(batch)...)
+			case "forget":
+				limit := rapid.SampledFrom(pool).Draw(t, "limit").QueuedAt
+				if got, want := mustForget(t, s, limit), m.forget(limit); got != want {
+					t.Errorf("forgot %d deliveries, want %d", got, want)
+				}
+			}
+			compareStats(t, s, m.model, before, prefix)
+			for _, d := range pool {
+				_, want := m.queued[d.ID]
+				checkKnown(t, s, want, d)
+			}
+		}
 	})
 	checkExact(t, s)
 }

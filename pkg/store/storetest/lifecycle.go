@@ -21,17 +21,29 @@ type call struct {
 	run  func(ctx context.Context, s store.Store) error
 }
 
+// probed is the topic of the events of calls.
+const probed = "known"
+
 // calls has every method of a store that takes a context.
 func calls() []call {
 	return []call{
 		{"Append", func(ctx context.Context, s store.Store) error {
-			_, err := s.Append(ctx, newEvents("known", 3))
+			_, err := s.Append(ctx, newEvents(probed, 3))
 			return err
 		}},
+		{"Receive", func(ctx context.Context, s store.Store) error {
+			_, err := s.Receive(ctx, []store.Delivery{newDelivery(-1, newEvents(probed, 3)...)})
+			return err
+		}},
+		{"Known", func(ctx context.Context, s store.Store) error {
+			_, err := s.Known(ctx, []store.DeliveryID{newDelivery(-1).ID})
+			return err
+		}},
+		{"Forget", func(ctx context.Context, s store.Store) error { _, err := s.Forget(ctx, queuedAt()); return err }},
 		{"Stats", func(ctx context.Context, s store.Store) error { _, err := s.Stats(ctx); return err }},
 		{"TopicStats", func(ctx context.Context, s store.Store) error { _, err := s.TopicStats(ctx); return err }},
 		{"Event", func(ctx context.Context, s store.Store) error {
-			_, err := s.Event(ctx, event.Key{Topic: "known", ID: "000000"})
+			_, err := s.Event(ctx, event.Key{Topic: probed, ID: "000000"})
 			return err
 		}},
 		{"Older", func(ctx context.Context, s store.Store) error {
@@ -153,6 +165,9 @@ func useAfterClose(t *testing.T, h Harness) {
 	}
 	if _, err := s.Append(t.Context(), nil); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("an empty append after close: %v, want ErrClosed", err)
+	}
+	if _, err := s.Receive(t.Context(), nil); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("a receive of nothing after close: %v, want ErrClosed", err)
 	}
 }
 

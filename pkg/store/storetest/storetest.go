@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -12,12 +13,14 @@ type Harness struct {
 	// Open returns an empty store that shares its data with no other test. The
 	// harness closes it when the test ends; the test may have closed it before.
 	Open func(t *testing.T) store.Store
-	// Reopen opens the data of a store that was closed, as the next start of
-	// the program does.
+	// Reopen opens the data of a store once more: of one that was closed, as the
+	// next start of the program does, or of one at work, as another instance.
 	Reopen func(t *testing.T, s store.Store) store.Store
 	// Outage returns two functions: one that makes the database under a store
 	// unreachable, and one that brings it back. The store itself stays open.
 	Outage func(t *testing.T, s store.Store) (down, up func())
+	// Refuse returns an event that the database under a store refuses.
+	Refuse func(t *testing.T, s store.Store) event.Event
 	// Except has the reason why a case is left out, by the case's name.
 	Except map[string]string
 }
@@ -58,11 +61,14 @@ func cases() []testCase {
 		{"a delivery counts once however often it comes", redelivered},
 		{"deliveries that are known are left out of a call", someRedelivered},
 		{"what is forgotten is only what was queued before", forgotten},
+		{"a thousand deliveries fit into one call", manyDeliveries},
+		{"deliveries follow a simple model step by step", deliveriesFollowModel},
+		{"a delivery that is refused leaves nothing, nor do those beside it", refusedDelivery},
 		{"receivers of the same deliveries count each once", receiversCollide},
-		{"deliveries follow a simple model", deliveriesFollowModel},
-		{"a cancelled receive remembers nothing", deliveriesCancelled},
+		{"counters are consistent while deliveries are received", statsWhileReceiving},
+		{"receives cancelled midway count each delivery once", receivesCancelledMidway},
 		{"deliveries are remembered after a restart", deliveriesSurviveRestart},
-		{"a delivery waits for a database that is away", deliveriesInAnOutage},
+		{"an outage under load counts each delivery once", receiveThroughOutage},
 		{"a store that is there answers a ping", pingAnswers},
 		{"every call after close says that the store is closed", useAfterClose},
 		{"close waits for the appends under way", closeWaits},

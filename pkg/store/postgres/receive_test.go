@@ -1,0 +1,191 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// TestReceiveKeepsTheGuarantee looks at the transaction of a receive from within,
+// on a database whose defaults would break exactly-once.
+func TestReceiveKeepsTheGuarantee(t *testing.T) {
+	t.Parallel()
+	address := testdb.Postgres(t)
+	setup := open(t, Options{URL: address})
+	_, err := setup.writers.Exec(t.Context(), `
+		CREATE TABLE seen (place text, committing text, isolation text);
+		CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO seen VALUES (TG_TABLE_NAME, current_setting('synchronous_commit'), current_setting('transaction_isolation'));
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER look AFTER INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION look();
+		CREATE TRIGGER look AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION look();
+		DO $$ BEGIN
+			EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
+			EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+		END $$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{URL: address})
+	d := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("e", 1)}
+	if _, err := s.Receive(t.Context(), []store.Delivery{d}); err != nil {
+		t.Fatal(err)
+	}
+	var safe, all int
+	err = s.readers.QueryRow(t.Context(), `
+		SELECT count(*) FILTER (WHERE committing = 'on' AND isolation = 'read committed'), count(*) FROM seen`).Scan(&safe, &all)
+	if err != nil || safe != 2 || all != 2 {
+		t.Errorf("%d of %d rows were written under the guarantee (%v), want both of 2", safe, all, err)
+	}
+}
+
+// TestReceiveSurvivesADeadlock has a rival that takes keys in the order that
+// nobody of ours does. The database ends the receive; the rollback takes the
+// memory of the delivery with it, and the next try finds it new.
+func TestReceiveSurvivesADeadlock(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{Writers: 1})
+	ctx := t.Context()
+	rival, err := pgx.Connect(ctx, urlOf(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rival.Close(context.WithoutCancel(ctx)) }()
+	const insert = `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload) VALUES (1, 't', $1, now(), 's', '{}')`
+	tx, err := rival.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The one whose patience ends first is the one that is ended.
+	if _, err := tx.Exec(ctx, "SET LOCAL deadlock_timeout = '1min'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(ctx, insert, "e-2"); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	var received store.Received
+	go func() {
+		d := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("e", 4)}
+		var err error
+		received, err = s.Receive(context.WithoutCancel(ctx), []store.Delivery{d})
+		answered <- err
+	}()
+	waitForLock(t, s)
+	if _, err := tx.Exec(ctx, insert, "e-1"); err != nil {
+		t.Fatalf("the rival was ended: %v", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-answered; err != nil || received != (store.Received{Stored: 2, Duplicates: 2}) {
+		t.Errorf("received %+v, %v, want 2 stored beside the rival's 2", received, err)
+	}
+	if stats, err := s.Stats(ctx); err != nil || stats.Received != 4 || stats.Duplicates != 2 {
+		t.Errorf("counted %+v, %v, want only the try that was committed", stats, err)
+	}
+}
+
+// waitForLock waits until somebody in the store's database waits for a lock.
+func waitForLock(t *testing.T, s *Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for waiting := 0; waiting == 0; {
+		err := s.readers.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			t.Fatalf("nobody waits for a lock: %v", err)
+		}
+	}
+}
+
+// TestForgetDoesNotWaitForReceivers forgets while a receive is in the middle of
+// its transaction, and holds up nobody who receives what it forgets.
+func TestForgetDoesNotWaitForReceivers(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{Writers: 3})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("done", 1)}
+	if _, err := s.Receive(ctx, []store.Delivery{done}); err != nil {
+		t.Fatal(err)
+	}
+	rival, err := s.writers.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rival.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := rival.Exec(ctx, s.queries.remember, [][16]byte{{1}, {2}}, []time.Time{{}, {}}); err != nil {
+		t.Fatal(err)
+	}
+	if count, err := s.Forget(ctx, time.Unix(0, 0)); err != nil || count != 1 {
+		t.Errorf("forgot %d, %v, want the one that is committed", count, err)
+	}
+	if err := rival.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	known, err := s.Known(ctx, []store.DeliveryID{{1}, {2}})
+	if err != nil || known[0] || !known[1] {
+		t.Errorf("known %v, %v, want only what was remembered since", known, err)
+	}
+	received, err := s.Receive(ctx, []store.Delivery{done})
+	if err != nil || received != (store.Received{Duplicates: 1}) {
+		t.Errorf("received %+v, %v, want what was forgotten to be new", received, err)
+	}
+	if outcomes, err := s.Append(ctx, done.Events); err != nil || outcomes[0] != event.Duplicate {
+		t.Errorf("append: %v, %v", outcomes, err)
+	}
+}
+
+// TestReceiversAndAppendersLockInOneOrder has the same deliveries received and
+// appended in opposite orders. The database does not look for deadlocks here: it
+// would break them, and the next try hide them.
+func TestReceiversAndAppendersLockInOneOrder(t *testing.T) {
+	t.Parallel()
+	address := testdb.Postgres(t)
+	execAt(t, address, `DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''1h''', current_database());
+	END $$`)
+	s := open(t, Options{URL: address, Writers: 6})
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	group, ctx := errgroup.WithContext(patience)
+	for worker := range 6 {
+		group.Go(func() error {
+			for round := range 25 {
+				deliveries := make([]store.Delivery, 40)
+				for i := range deliveries {
+					deliveries[i].ID = store.DeliveryID{byte(round), byte(i)}
+					deliveries[i].Events = someEvents(fmt.Sprint(round, i), 2)
+				}
+				if worker%2 == 1 {
+					slices.Reverse(deliveries)
+				}
+				var err error
+				if worker < 4 {
+					_, err = s.Receive(ctx, deliveries)
+				} else {
+					_, err = s.Append(ctx, slices.Concat(deliveries[0].Events, deliveries[39].Events, deliveries[20].Events))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Errorf("they wait for each other: %v", err)
+	}
+}
