@@ -105,7 +105,7 @@ type service struct {
 // own work is done.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
 	c := opts.config
-	s := &service{database: newDatabase(c.Database.URL)}
+	s := &service{database: newDatabase(c.Database)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))

@@ -45,6 +45,9 @@ type Database struct {
 	// MaxConns bounds PostgreSQL's connections for reading. The writers come
 	// on top.
 	MaxConns int
+	// Pooler is what stands between serve and PostgreSQL: "none", or
+	// "transaction" for PgBouncer and its like with pool_mode=transaction.
+	Pooler string
 }
 
 // Ingest is the group commit in front of the database.
@@ -97,7 +100,7 @@ func Default() Config {
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
-		Database: Database{MaxConns: 8},
+		Database: Database{MaxConns: 8, Pooler: "none"},
 		Ingest: Ingest{
 			Writers:         2,
 			MaxBatch:        1000,

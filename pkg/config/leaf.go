@@ -35,6 +35,7 @@ func (c *Config) leaves() []leaf {
 		{key: "http.shutdown_timeout", help: "time for finishing accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
 		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
 		{key: "database.max_conns", help: "PostgreSQL connections for reading; writers come on top", target: &c.Database.MaxConns, rule: upTo(1000)},
+		{key: "database.pooler", help: "what the URL leads to: none (PostgreSQL itself) or transaction (PgBouncer in transaction mode)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
 		{key: "ingest.writers", help: "transactions at once (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},
 		{key: "ingest.max_batch", help: "most events in one transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
 		{key: "ingest.max_pending", help: "most events waiting in memory; beyond: 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},

@@ -52,6 +52,10 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		"a timeout of nothing": {
 			func(c *config.Config) { c.Ingest.FlushTimeout = 0 }, "ingest.flush_timeout", "must be between 1ms and 1h0m0s, is 0s",
 		},
+		"a pooler in transaction mode": {change: func(c *config.Config) { c.Database.Pooler = "transaction" }},
+		"a pooler in session mode, which needs nothing": {
+			func(c *config.Config) { c.Database.Pooler = "session" }, "database.pooler", `must be none or transaction, is "session"`,
+		},
 		"queued answers": {change: func(c *config.Config) { c.Broker.Ack = "queued" }},
 		"other answers": {
 			func(c *config.Config) { c.Broker.Ack = "maybe" }, "broker.ack", `must be durable or queued, is "maybe"`,

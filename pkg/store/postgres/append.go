@@ -57,14 +57,21 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 // appendOne stores a single event.
 func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome, error) {
 	var stored bool
+	if s.pooled {
+		return s.appendOnePooled(ctx, e)
+	}
 	err := s.writers.QueryRow(ctx, s.queries.appendOne, e.Topic, e.ID, e.Timestamp, e.Source, e.Payload).Scan(&stored)
 	if err != nil {
 		return nil, err
 	}
+	return outcomeOfOne(stored), nil
+}
+
+func outcomeOfOne(stored bool) []event.Outcome {
 	if stored {
-		return []event.Outcome{event.Stored}, nil
+		return []event.Outcome{event.Stored}
 	}
-	return []event.Outcome{event.Duplicate}, nil
+	return []event.Outcome{event.Duplicate}
 }
 
 // errPlace says that the statement answered a place that the batch has not.
@@ -79,29 +86,59 @@ func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, e
 		return nil, err
 	}
 	defer conn.Release()
-	statement, err := conn.Conn().Prepare(ctx, "append", s.queries.append) // pgx remembers it
-	if err != nil {
+	places := newPlaces(c.count)
+	if s.pooled {
+		err = s.inTransaction(ctx, conn.Conn(), s.queries.append, c.encode(), binaryFormat(), places.read)
+	} else {
+		err = s.appendPrepared(ctx, conn.Conn(), c, places)
+	}
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	outcomes := make([]event.Outcome, c.count)
-	for i := range outcomes {
-		outcomes[i] = event.Duplicate
-	}
-	formats := []int16{pgx.BinaryFormatCode}
-	answer := conn.Conn().PgConn().ExecPrepared(ctx, statement.Name, c.encode(), formats, formats)
-	stray := false
-	for answer.NextRow() {
-		place := int(binary.BigEndian.Uint32(answer.Values()[0]))
-		if stray = place < 1 || place > len(outcomes); stray {
-			break
-		}
-		outcomes[place-1] = event.Stored
-	}
-	if _, err := answer.Close(); err != nil {
-		return nil, err
-	}
-	if stray {
+	case places.stray:
 		return nil, errPlace
+	default:
+		return places.outcomes, nil
 	}
-	return outcomes, nil
+}
+
+// binaryFormat is the form of all parameters or columns.
+func binaryFormat() []int16 { return []int16{pgx.BinaryFormatCode} }
+
+// appendPrepared runs append.sql, which the connection keeps prepared.
+func (s *Store) appendPrepared(ctx context.Context, conn *pgx.Conn, c *columns, places *places) error {
+	statement, err := conn.Prepare(ctx, "append", s.queries.append) // pgx remembers it
+	if err != nil {
+		return err
+	}
+	answer := conn.PgConn().ExecPrepared(ctx, statement.Name, c.encode(), binaryFormat(), binaryFormat())
+	for answer.NextRow() {
+		places.read(answer.Values())
+	}
+	_, err = answer.Close()
+	return err
+}
+
+// places turns the answer of append.sql into outcomes.
+type places struct {
+	outcomes []event.Outcome
+	stray    bool // a place was answered that the batch has not
+}
+
+func newPlaces(count int) *places {
+	p := &places{outcomes: make([]event.Outcome, count)}
+	for i := range p.outcomes {
+		p.outcomes[i] = event.Duplicate
+	}
+	return p
+}
+
+// read takes a row of the answer.
+func (p *places) read(row [][]byte) {
+	place := int(binary.BigEndian.Uint32(row[0]))
+	if place < 1 || place > len(p.outcomes) {
+		p.stray = true
+		return
+	}
+	p.outcomes[place-1] = event.Stored
 }
