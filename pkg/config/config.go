@@ -36,6 +36,9 @@ type HTTP struct {
 	// ShutdownTimeout is how long accepted requests may take after the signal.
 	// Storing what they brought has Ingest.FlushTimeout on top.
 	ShutdownTimeout time.Duration
+	// DrainDelay is how long requests are still accepted after the signal, while
+	// GET /readyz sends load balancers elsewhere.
+	DrainDelay time.Duration
 }
 
 // Database is where events are stored.

@@ -33,6 +33,7 @@ func (c *Config) leaves() []leaf {
 		{key: "http.read_timeout", help: "time a client has for a whole request, or for the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.idle_timeout", help: "how long an unused connection stays open", target: &c.HTTP.IdleTimeout, rule: waitUpTo(24 * time.Hour)},
 		{key: "http.shutdown_timeout", help: "time for finishing accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
+		{key: "http.drain_delay", help: "time after SIGTERM in which a load balancer can see that /readyz answers 503, before the port closes", target: &c.HTTP.DrainDelay, rule: delayUpTo(time.Hour)},
 		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
 		{key: "database.max_conns", help: "PostgreSQL connections for reading; writers come on top", target: &c.Database.MaxConns, rule: upTo(1000)},
 		{key: "database.pooler", help: "what the URL leads to: none (PostgreSQL itself) or transaction (PgBouncer in transaction mode)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
