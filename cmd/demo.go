@@ -105,7 +105,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	served := make(chan error, 1)
-	go func() { served <- service.run(serving, log) }()
+	go func() { served <- service.run(serving, 0, log) }()
 	err = a.show(ctx, url, opts)
 	if err == nil && opts.keep {
 		a.announce(service, c, log)

@@ -44,13 +44,13 @@ serve does it by itself unless told --migrate=false. Several may run at once.`,
 			return runF(cmd.Context(), opts)
 		},
 	}
-	config.AddFlags(cmd.Flags(), "database.url")
+	config.AddFlags(cmd.Flags(), "database.url", "database.pooler")
 	opts.format.addFlag(cmd)
 	return cmd
 }
 
 func (a *app) runMigrate(ctx context.Context, opts migrateOptions) error {
-	db := newDatabase(opts.config.Database.URL)
+	db := newDatabase(opts.config.Database)
 	applied, err := db.migrate(ctx)
 	if err != nil {
 		return fmt.Errorf("migrating: %w", err)

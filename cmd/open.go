@@ -22,23 +22,25 @@ type database struct {
 	path string
 	// url is PostgreSQL's, as given, with its password.
 	url string
+	// pooled says that the URL leads to a pooler in transaction mode.
+	pooled bool
 }
 
 // connectTimeout is how many seconds a connection to PostgreSQL may take. An
 // address where nothing answers is found out soon rather than in minutes.
 const connectTimeout = "10"
 
-// newDatabase reads a database.url that has been validated.
-func newDatabase(text string) database {
-	path, isSQLite := strings.CutPrefix(text, "sqlite:")
+// newDatabase reads a section that has been validated.
+func newDatabase(c config.Database) database {
+	path, isSQLite := strings.CutPrefix(c.URL, "sqlite:")
 	switch {
-	case text == "":
+	case c.URL == "":
 		return database{path: defaultSQLite}
 	case isSQLite:
 		// Two or three slashes, as in URLs, are common before a path.
 		return database{path: strings.TrimPrefix(path, "//")}
 	default:
-		return database{url: text}
+		return database{url: c.URL, pooled: c.Pooler == "transaction"}
 	}
 }
 
@@ -72,7 +74,7 @@ func (d database) migrate(ctx context.Context) (int, error) {
 		applied, err := sqlite.Migrate(ctx, d.path)
 		return applied, d.explain(err)
 	}
-	applied, err := postgres.Migrate(ctx, d.connection())
+	applied, err := postgres.Migrate(ctx, postgres.Options{URL: d.connection(), Pooled: d.pooled})
 	return applied, d.explain(err)
 }
 
@@ -86,7 +88,7 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return opened, nil
 	}
 	opened, err := postgres.Open(ctx, postgres.Options{
-		URL: d.connection(), MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c),
+		URL: d.connection(), MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c), Pooled: d.pooled,
 	})
 	if err != nil {
 		return nil, d.explain(err)

@@ -23,8 +23,9 @@ listens on 127.0.0.1:8000 and stores in eventagg.db, an embedded SQLite database
 in the current folder.
 
 SIGTERM and Ctrl-C end it in good order: it is no longer ready, finishes every
-request it has accepted, and exits with 0. A second signal ends it at once, with
-143 or 130; what was answered with success is stored even then.`
+request it has accepted, and exits with 0. Behind a load balancer it should go on
+accepting for some seconds meanwhile: --http-drain-delay 3s. A second signal ends
+it at once, with 143 or 130; what was answered with success is stored even then.`
 
 const serveExample = `  eventagg serve
   eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db
@@ -75,7 +76,7 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 		return err
 	}
 	a.announce(service, opts.config, log)
-	err = service.run(ctx, log)
+	err = service.run(ctx, opts.config.HTTP.DrainDelay, log)
 	log.InfoContext(ctx, "stopping", slog.String("grace", opts.config.HTTP.ShutdownTimeout.String()))
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.config.HTTP.ShutdownTimeout)
 	defer cancel()
@@ -105,7 +106,7 @@ type service struct {
 // own work is done.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
 	c := opts.config
-	s := &service{database: newDatabase(c.Database.URL)}
+	s := &service{database: newDatabase(c.Database)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))
@@ -184,16 +185,24 @@ func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
 	}
 }
 
-// run serves until ctx ends, which is no error, or the server fails.
-func (s *service) run(ctx context.Context, log *slog.Logger) error {
+// run serves until ctx ends, which is no error, or the server fails. When ctx has
+// ended it is no longer ready, and serves on for the delay: a load balancer that
+// asks for readiness once a second sends requests until it has heard.
+func (s *service) run(ctx context.Context, delay time.Duration, log *slog.Logger) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(s.listener) }()
+	const byItself = "serving ended by itself: %w"
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serving ended by itself: %w", err)
+		return fmt.Errorf(byItself, err)
 	case <-ctx.Done():
-		s.server.Drain()
-		log.InfoContext(ctx, "no longer ready", slog.String("cause", context.Cause(ctx).Error()))
+	}
+	s.server.Drain()
+	log.InfoContext(ctx, "no longer ready", slog.String("cause", context.Cause(ctx).Error()), slog.String("delay", delay.String()))
+	select {
+	case err := <-failed:
+		return fmt.Errorf(byItself, err)
+	case <-time.After(delay):
 		return nil
 	}
 }

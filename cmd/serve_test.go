@@ -30,7 +30,7 @@ func TestNewDatabaseReadsTheURL(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDatabase(test.url)
+			d := newDatabase(config.Database{URL: test.url})
 			if d.path != test.path || d.connection() != test.connection || d.String() != test.shown {
 				t.Errorf("path %q, connection %q, shown %q; expected %+v", d.path, d.connection(), d, test)
 			}

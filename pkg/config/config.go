@@ -36,6 +36,9 @@ type HTTP struct {
 	// ShutdownTimeout is how long accepted requests may take after the signal.
 	// Storing what they brought has Ingest.FlushTimeout on top.
 	ShutdownTimeout time.Duration
+	// DrainDelay is how long requests are still accepted after the signal, while
+	// GET /readyz sends load balancers elsewhere.
+	DrainDelay time.Duration
 }
 
 // Database is where events are stored.
@@ -45,6 +48,9 @@ type Database struct {
 	// MaxConns bounds PostgreSQL's connections for reading. The writers come
 	// on top.
 	MaxConns int
+	// Pooler is what stands between serve and PostgreSQL: "none", or
+	// "transaction" for PgBouncer and its like with pool_mode=transaction.
+	Pooler string
 }
 
 // Ingest is the group commit in front of the database.
@@ -113,7 +119,7 @@ func Default() Config {
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
-		Database: Database{MaxConns: 8},
+		Database: Database{MaxConns: 8, Pooler: "none"},
 		Ingest: Ingest{
 			Writers:         2,
 			MaxBatch:        1000,

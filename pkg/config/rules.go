@@ -45,6 +45,16 @@ func waitUpTo(high time.Duration) func(any) string {
 	}
 }
 
+// delayUpTo is for pauses, of which there may be none.
+func delayUpTo(high time.Duration) func(any) string {
+	return func(value any) string {
+		if duration, _ := value.(time.Duration); duration < 0 || duration > high {
+			return fmt.Sprintf("must be between 0s and %s, is %s", high, duration)
+		}
+		return ""
+	}
+}
+
 func oneOf(allowed ...string) func(any) string {
 	return func(value any) string {
 		if text, _ := value.(string); !slices.Contains(allowed, text) {

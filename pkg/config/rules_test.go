@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
 )
@@ -51,6 +52,14 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		},
 		"a timeout of nothing": {
 			func(c *config.Config) { c.Ingest.FlushTimeout = 0 }, "ingest.flush_timeout", "must be between 1ms and 1h0m0s, is 0s",
+		},
+		"a pooler in transaction mode": {change: func(c *config.Config) { c.Database.Pooler = "transaction" }},
+		"a pooler in session mode, which needs nothing": {
+			func(c *config.Config) { c.Database.Pooler = "session" }, "database.pooler", `must be none or transaction, is "session"`,
+		},
+		"a delay": {change: func(c *config.Config) { c.HTTP.DrainDelay = 3 * time.Second }},
+		"a delay before the signal": {
+			func(c *config.Config) { c.HTTP.DrainDelay = -time.Second }, "http.drain_delay", "must be between 0s and 1h0m0s, is -1s",
 		},
 		"queued answers": {change: func(c *config.Config) { c.Broker.Ack = "queued" }},
 		"other answers": {

@@ -1,5 +1,5 @@
-// Package testdb gives tests real servers: private, throw-away PostgreSQL and
-// Redis processes on the loopback interface. Only tests import it.
+// Package testdb gives tests real servers: private, throw-away PostgreSQL,
+// PgBouncer and Redis processes on the loopback interface. Only tests import it.
 //
 // A package that uses it has one line of TestMain:
 //
@@ -7,7 +7,8 @@
 //
 // and then asks for what it needs: [Postgres] for an empty database on a server
 // that all tests of the binary share, [StartPostgres] for a server of its own
-// that the test may stop, kill and freeze, [Redis] and [StartRedis] likewise.
+// that the test may stop, kill and freeze, [Redis] and [StartRedis] likewise, and
+// [StartPgBouncer] for a pooler in front of a database.
 //
 // Where the servers' programs are missing, a test that asks is skipped and says
 // so. With EVENTAGG_TEST_SERVERS=required, which scripts/test sets, it fails

@@ -97,25 +97,29 @@ func (s *shared) end() error {
 }
 
 // Announce makes up for go test showing nothing of a package that passes: where
-// PostgreSQL or Redis is missing it writes one line to the standard error of the
+// PostgreSQL, PgBouncer or Redis is missing it writes one line to the standard error of the
 // go command that runs the test binary, saying what is left out and how to run it.
 // It does nothing where that is not possible, which is anywhere but on Linux and
 // when that is redirected to a file. One package calls it, in TestMain, so that
 // the line is there once.
 func Announce() {
 	_, postgres := findPostgres()
+	_, pgBouncer := findPgBouncer()
 	_, redis := findRedis()
-	if line := announcement(postgres, redis); line != "" && os.Getenv(envServers) != "required" {
+	if line := announcement(postgres, pgBouncer, redis); line != "" && os.Getenv(envServers) != "required" {
 		tellParent(line)
 	}
 }
 
 // announcement says what is left out where the servers' programs were looked for
 // with these errors; nothing where both are there.
-func announcement(postgres, redis error) string {
+func announcement(postgres, pgBouncer, redis error) string {
 	var missing []string
 	if errors.Is(postgres, errMissing) {
 		missing = append(missing, "PostgreSQL")
+	}
+	if errors.Is(pgBouncer, errMissing) {
+		missing = append(missing, "PgBouncer")
 	}
 	if errors.Is(redis, errMissing) {
 		missing = append(missing, "Redis")

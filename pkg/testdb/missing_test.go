@@ -55,17 +55,18 @@ func TestAnnouncementNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	missing, broken := fmt.Errorf("initdb: %w", errMissing), errors.New("broken")
 	for _, test := range []struct {
-		name            string
-		postgres, redis error
-		want            string
+		name                       string
+		postgres, pgBouncer, redis error
+		want                       string
 	}{
-		{"nothing is missing", nil, nil, ""},
-		{"what is broken is no server that is missing", broken, broken, ""},
-		{"PostgreSQL alone", missing, nil, "need PostgreSQL are left out"},
-		{"Redis alone", nil, missing, "need Redis are left out"},
-		{"both", missing, missing, "need PostgreSQL or Redis are left out"},
+		{"nothing is missing", nil, nil, nil, ""},
+		{"what is broken is no server that is missing", broken, broken, broken, ""},
+		{"PostgreSQL alone", missing, nil, nil, "need PostgreSQL are left out"},
+		{"PgBouncer alone", nil, missing, nil, "need PgBouncer are left out"},
+		{"Redis alone", nil, nil, missing, "need Redis are left out"},
+		{"all", missing, missing, missing, "need PostgreSQL or PgBouncer or Redis are left out"},
 	} {
-		if got := announcement(test.postgres, test.redis); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := announcement(test.postgres, test.pgBouncer, test.redis); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}

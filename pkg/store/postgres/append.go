@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/eventagg/eventagg/pkg/event"
 )
@@ -51,14 +50,21 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 // appendOne stores a single event.
 func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome, error) {
 	var stored bool
+	if s.pooled {
+		return s.appendOnePooled(ctx, e)
+	}
 	err := s.writers.QueryRow(ctx, s.queries.appendOne, e.Topic, e.ID, e.Timestamp, e.Source, e.Payload).Scan(&stored)
 	if err != nil {
 		return nil, err
 	}
+	return outcomeOfOne(stored), nil
+}
+
+func outcomeOfOne(stored bool) []event.Outcome {
 	if stored {
-		return []event.Outcome{event.Stored}, nil
+		return []event.Outcome{event.Stored}
 	}
-	return []event.Outcome{event.Duplicate}, nil
+	return []event.Outcome{event.Duplicate}
 }
 
 // takeColumns returns the events as columns, to be given back.
@@ -87,16 +93,41 @@ func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, e
 		return nil, err
 	}
 	defer conn.Release()
-	statement, err := s.prepareAppend(ctx, conn.Conn())
-	if err != nil {
-		return nil, err
+	places := newPlaces(c.count)
+	if s.pooled {
+		err = s.inTransaction(ctx, conn.Conn(), s.queries.append, c.encode(), binaryFormat(), places.read)
+	} else {
+		err = s.appendPrepared(ctx, conn.Conn(), c, places)
 	}
-	formats := binaryFormats()
-	return outcomesOf(conn.Conn().PgConn().ExecPrepared(ctx, statement, c.encode(), formats, formats), c.count)
+	switch {
+	case err != nil:
+		return nil, err
+	case places.stray:
+		return nil, errPlace
+	default:
+		return places.outcomes, nil
+	}
 }
 
-// prepareAppend returns the name of the statement for batches, which pgx
-// remembers to have prepared.
+// binaryFormat is the form of all parameters or columns.
+func binaryFormat() []int16 { return []int16{pgx.BinaryFormatCode} }
+
+// appendPrepared runs append.sql, which the connection keeps prepared.
+func (s *Store) appendPrepared(ctx context.Context, conn *pgx.Conn, c *columns, places *places) error {
+	statement, err := s.prepareAppend(ctx, conn)
+	if err != nil {
+		return err
+	}
+	answer := conn.PgConn().ExecPrepared(ctx, statement, c.encode(), binaryFormat(), binaryFormat())
+	for answer.NextRow() {
+		places.read(answer.Values())
+	}
+	_, err = answer.Close()
+	return err
+}
+
+// prepareAppend returns the name of append.sql, which pgx remembers to have
+// prepared.
 func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, error) {
 	statement, err := conn.Prepare(ctx, "append", s.queries.append)
 	if err != nil {
@@ -105,30 +136,26 @@ func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, erro
 	return statement.Name, nil
 }
 
-// binaryFormats says that all parameters, or all columns, are in binary form.
-func binaryFormats() []int16 { return []int16{pgx.BinaryFormatCode} }
+// places turns the answer of append.sql into outcomes.
+type places struct {
+	outcomes []event.Outcome
+	stray    bool // a place was answered that the batch has not
+}
 
-// outcomesOf turns the places that the statement answers into outcomes. The
-// answer counts once it is read to its end, which comes after the COMMIT where
-// the statement is a transaction of its own.
-func outcomesOf(answer *pgconn.ResultReader, count int) ([]event.Outcome, error) {
-	outcomes := make([]event.Outcome, count)
-	for i := range outcomes {
-		outcomes[i] = event.Duplicate
+func newPlaces(count int) *places {
+	p := &places{outcomes: make([]event.Outcome, count)}
+	for i := range p.outcomes {
+		p.outcomes[i] = event.Duplicate
 	}
-	stray := false
-	for answer.NextRow() {
-		place := int(binary.BigEndian.Uint32(answer.Values()[0]))
-		if stray = place < 1 || place > len(outcomes); stray {
-			break
-		}
-		outcomes[place-1] = event.Stored
+	return p
+}
+
+// read takes a row of the answer.
+func (p *places) read(row [][]byte) {
+	place := int(binary.BigEndian.Uint32(row[0]))
+	if place < 1 || place > len(p.outcomes) {
+		p.stray = true
+		return
 	}
-	if _, err := answer.Close(); err != nil {
-		return nil, err
-	}
-	if stray {
-		return nil, errPlace
-	}
-	return outcomes, nil
+	p.outcomes[place-1] = event.Stored
 }

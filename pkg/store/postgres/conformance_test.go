@@ -19,12 +19,15 @@ func TestConformance(t *testing.T) {
 			return open(t, Options{URL: urlOf(t, s)})
 		},
 		Outage: outage,
-		Refuse: func(*testing.T, store.Store) event.Event {
-			refused := someEvents("refused", 1)[0]
-			refused.Payload = "{"
-			return refused
-		},
+		Refuse: refusedEvent,
 	})
+}
+
+// refusedEvent is what validation would never let through.
+func refusedEvent(*testing.T, store.Store) event.Event {
+	refused := someEvents("refused", 1)[0]
+	refused.Payload = "{"
+	return refused
 }
 
 // urlOf is the address of the database that a store works on.

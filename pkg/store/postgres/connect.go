@@ -15,16 +15,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// openPool makes a pool whose connections begin with a statement of ours.
-func openPool(ctx context.Context, address string, size int, session string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(address)
+// openPool makes a pool whose connections begin with a statement of ours, unless
+// they lead to a pooler.
+func openPool(ctx context.Context, options Options, size int, session string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(options.URL)
 	if err != nil {
-		return nil, unreadable(address, err)
+		return nil, unreadable(options.URL, err)
 	}
 	config.MaxConns = int32(min(size, 10_000))
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, session)
-		return err
+	if options.Pooled {
+		withoutSession(config.ConnConfig)
+	} else {
+		config.AfterConnect = beginWith(session)
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
@@ -37,6 +39,23 @@ func openPool(ctx context.Context, address string, size int, session string) (*p
 		return nil, translate(ctx, err, "connect to the database")
 	}
 	return pool, nil
+}
+
+// beginWith makes a statement the first of every connection.
+func beginWith(session string) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, session)
+		return err
+	}
+}
+
+// withoutSession makes a connection rely on nothing that a server keeps from one
+// transaction to the next: no statement is prepared under a name. What a
+// statement's parameters are is asked once and remembered here, so that each
+// later call is one round trip, to whichever server the pooler picks.
+func withoutSession(config *pgx.ConnConfig) {
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	config.StatementCacheCapacity = 0
 }
 
 // errURL says what a database URL looks like.

@@ -9,6 +9,11 @@
 // so that readers can tell what is settled: everything below the oldest
 // transaction still running ([Store.Newer]).
 //
+// Behind a pooler in transaction mode (Options.Pooled) there is no session to
+// set up: each append is a transaction that names its isolation level and what
+// its COMMIT waits for, sent in one piece, and every lock is one of a
+// transaction.
+//
 // Writers and readers have pools of their own: a dashboard that asks too much
 // never keeps an event waiting for a connection.
 package postgres

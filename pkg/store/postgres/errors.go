@@ -33,6 +33,10 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
+	if refused.Code == "26000" || refused.Code == "42P05" { // a prepared statement is not there, or there already
+		return fmt.Errorf("%s: statements that were prepared get lost, as they do behind a pooler in transaction mode; "+
+			"set database.pooler to transaction: %w: %w", attempted, store.ErrUnavailable, err)
+	}
 	switch class(refused) {
 	case "22", "23", "54": // data exception, integrity constraint, program limit
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +45,17 @@ func TestTranslate(t *testing.T) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+// TestLostStatementsNameThePooler: whoever forgot the setting is told it.
+func TestLostStatementsNameThePooler(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"26000", "42P05"} {
+		err := translate(t.Context(), state(code), "try")
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "set database.pooler to transaction") {
+			t.Errorf("%s: got %v", code, err)
+		}
 	}
 }
 

@@ -19,20 +19,25 @@ import (
 
 // Migrate brings the tables of a database up to this version and returns how
 // many steps that took. Any number of instances may call it at once: one works
-// under an advisory lock, the others wait for it and find nothing to do.
-func Migrate(ctx context.Context, url string) (applied int, err error) {
-	config, err := pgx.ParseConfig(url)
+// under an advisory lock, the others wait for it and find nothing to do. Of the
+// options only URL and Pooled matter. A pooler must have two connections for it:
+// one holds the lock.
+func Migrate(ctx context.Context, options Options) (applied int, err error) {
+	config, err := pgx.ParseConfig(options.URL)
 	if err != nil {
-		return 0, unreadable(url, err)
+		return 0, unreadable(options.URL, err)
 	}
 	queries, err := loadQueries()
 	if err != nil {
 		return 0, err
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, queries.writerSession)
-		return err
-	}))
+	var setUp []stdlib.OptionOpenDB
+	if options.Pooled {
+		withoutSession(config)
+	} else {
+		setUp = append(setUp, stdlib.OptionAfterConnect(beginWith(queries.writerSession)))
+	}
+	db := stdlib.OpenDB(*config, setUp...)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var found readiness
 	if err := db.QueryRowContext(ctx, queries.ready).Scan(found.columns()...); err != nil {
@@ -45,7 +50,11 @@ func Migrate(ctx context.Context, url string) (applied int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
-	if applied, err = migrateUp(ctx, db, migrations); err != nil {
+	up := migrateUp
+	if options.Pooled {
+		up = migrateUpPooled
+	}
+	if applied, err = up(ctx, db, migrations); err != nil {
 		return applied, err
 	}
 	return applied, renumber(ctx, db)
@@ -58,7 +67,12 @@ func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error
 	if err != nil {
 		return 0, fmt.Errorf("make the migration lock: %w", err)
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
+	return takeSteps(ctx, db, migrations, goose.WithSessionLocker(locker))
+}
+
+// takeSteps is migrateUp without a lock but what the options bring.
+func takeSteps(ctx context.Context, db *stdsql.DB, migrations fs.FS, options ...goose.ProviderOption) (int, error) {
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, options...)
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}

@@ -50,7 +50,7 @@ func TestMigrateWithoutTheRightSaysWhichIsMissing(t *testing.T) {
 	owner := testdb.Postgres(t)
 	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
 	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-	_, err := Migrate(t.Context(), changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") }))
+	_, err := Migrate(t.Context(), Options{URL: changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") })})
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "GRANT it CREATE") {
 		t.Errorf("got %v, want the right that is missing", err)
 	}

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -23,7 +22,7 @@ func open(t testing.TB, options Options) *Store {
 	if options.URL == "" {
 		options.URL = testdb.Postgres(t)
 	}
-	if _, err := Migrate(t.Context(), options.URL); err != nil {
+	if _, err := Migrate(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}
 	s, err := Open(t.Context(), options)
@@ -55,6 +54,7 @@ func TestEveryStatementPrepares(t *testing.T) {
 		"event": s.queries.event, "older": s.queries.older, "newer": s.queries.newer,
 		"settled": s.queries.settled, "ready": s.queries.ready,
 		"remember": s.queries.remember, "known": s.queries.known, "forget": s.queries.forget,
+		"writer_begin": s.queries.writerBegin, "writer_transaction": s.queries.writerTransaction,
 		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
 	} {
 		err := s.writers.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
@@ -78,7 +78,7 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 	for i := range applied {
 		instances.Go(func() {
 			var err error
-			if applied[i], err = Migrate(t.Context(), address); err != nil {
+			if applied[i], err = Migrate(t.Context(), Options{URL: address}); err != nil {
 				t.Errorf("instance %d: %v", i, err)
 			}
 		})
@@ -88,7 +88,7 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 	for _, n := range applied {
 		total += n
 	}
-	if again, err := Migrate(t.Context(), address); err != nil || again != 0 {
+	if again, err := Migrate(t.Context(), Options{URL: address}); err != nil || again != 0 {
 		t.Errorf("migrating once more applied %d steps, %v", again, err)
 	}
 	if total == 0 {
@@ -128,7 +128,7 @@ func TestOpenFaults(t *testing.T) {
 				_ = s.Close()
 				t.Fatal("it opened")
 			}
-			_, errMigrate := Migrate(t.Context(), test.url)
+			_, errMigrate := Migrate(t.Context(), Options{URL: test.url})
 			if !strings.Contains(err.Error(), test.want) || errMigrate != nil && !strings.Contains(errMigrate.Error(), test.want) {
 				t.Errorf("open: %v, migrate: %v, want %q in both", err, errMigrate, test.want)
 			}
@@ -253,53 +253,22 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 	}
 }
 
-// TestShardsFollowConcurrency proves that counters have as many rows as there
-// were writers at once, not as many as there were instances.
-func TestShardsFollowConcurrency(t *testing.T) {
-	t.Parallel()
-	address := testdb.Postgres(t)
-	for i := range 10 {
-		s := open(t, Options{URL: address, Writers: 2})
-		var writers sync.WaitGroup
-		for w := range 2 {
-			writers.Go(func() {
-				for n := range 5 {
-					if _, err := s.Append(context.Background(), someEvents(fmt.Sprint(i, w, n), 2)); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		writers.Wait()
-		_ = s.Close()
-	}
-	s := open(t, Options{URL: address})
-	var shards, received int
-	if err := s.readers.QueryRow(t.Context(), `SELECT count(*), sum(received) FROM audit_stats`).Scan(&shards, &received); err != nil {
-		t.Fatal(err)
-	}
-	// A connection's lock may outlive its answer by a moment, so that one more
-	// shard than writers can come into use.
-	if shards > 3 || received != 200 {
-		t.Errorf("10 instances of 2 writers use %d shards for %d events, want at most 3 for 200", shards, received)
-	}
-}
-
 // TestRefusedDataIsRejected appends what validation would never let through.
 func TestRefusedDataIsRejected(t *testing.T) {
 	t.Parallel()
-	s := open(t, Options{})
-	poison := someEvents("poison", 2)
-	poison[1].Payload = "{"
-	if _, err := s.Append(t.Context(), poison); !errors.Is(err, store.ErrRejected) {
-		t.Fatalf("got %v, want rejected", err)
-	}
-	if _, err := s.Append(t.Context(), poison[1:]); !errors.Is(err, store.ErrRejected) {
-		t.Fatalf("alone: got %v, want rejected", err)
-	}
-	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
-		t.Errorf("a refused append left %+v (%v)", stats, err)
-	}
+	bothWays(t, func(t *testing.T, s *Store) {
+		poison := someEvents("poison", 2)
+		poison[1].Payload = "{"
+		if _, err := s.Append(t.Context(), poison); !errors.Is(err, store.ErrRejected) {
+			t.Fatalf("got %v, want rejected", err)
+		}
+		if _, err := s.Append(t.Context(), poison[1:]); !errors.Is(err, store.ErrRejected) {
+			t.Fatalf("alone: got %v, want rejected", err)
+		}
+		if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+			t.Errorf("a refused append left %+v (%v)", stats, err)
+		}
+	})
 }
 
 // TestRestoredDumpKeepsItsOrder gives rows transaction IDs from the future, as a
@@ -317,7 +286,7 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	if _, err := s.writers.Exec(ctx, `UPDATE events SET xid = (xid::text::bigint + 1000000000)::text::xid8`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Migrate(ctx, address); err != nil {
+	if _, err := Migrate(ctx, Options{URL: address}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Append(ctx, someEvents("new", 1)); err != nil {
@@ -340,27 +309,28 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 // answered: no outcome may be believed before the COMMIT is.
 func TestFailedCommitIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	s := open(t, Options{})
-	_, err := s.writers.Exec(t.Context(), `
-		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$;
-		CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
-			FOR EACH ROW EXECUTE FUNCTION refuse()`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range []int{1, 2} {
-		if outcomes, err := s.Append(t.Context(), someEvents("late", n)); err == nil {
-			t.Errorf("%d events whose COMMIT failed were answered %v", n, outcomes)
+	bothWays(t, func(t *testing.T, s *Store) {
+		_, err := s.writers.Exec(t.Context(), `
+			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$;
+			CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
+				FOR EACH ROW EXECUTE FUNCTION refuse()`)
+		if err != nil {
+			t.Fatal(err)
 		}
-		d := store.Delivery{ID: store.DeliveryID{byte(n)}, Events: someEvents("late", n)}
-		if received, err := s.Receive(t.Context(), []store.Delivery{d}); err == nil || received != (store.Received{}) {
-			t.Errorf("%d events whose COMMIT failed were received: %+v, %v", n, received, err)
+		for _, n := range []int{1, 2} {
+			if outcomes, err := s.Append(t.Context(), someEvents("late", n)); err == nil {
+				t.Errorf("%d events whose COMMIT failed were answered %v", n, outcomes)
+			}
+			d := store.Delivery{ID: store.DeliveryID{byte(n)}, Events: someEvents("late", n)}
+			if received, err := s.Receive(t.Context(), []store.Delivery{d}); err == nil || received != (store.Received{}) {
+				t.Errorf("%d events whose COMMIT failed were received: %+v, %v", n, received, err)
+			}
+			if known, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); err != nil || known[0] {
+				t.Errorf("a delivery whose COMMIT failed is remembered: %v, %v", known, err)
+			}
 		}
-		if known, err := s.Known(t.Context(), []store.DeliveryID{d.ID}); err != nil || known[0] {
-			t.Errorf("a delivery whose COMMIT failed is remembered: %v, %v", known, err)
+		if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+			t.Errorf("failed commits left %+v (%v)", stats, err)
 		}
-	}
-	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
-		t.Errorf("failed commits left %+v (%v)", stats, err)
-	}
+	})
 }

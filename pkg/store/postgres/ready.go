@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -86,7 +88,16 @@ func (s *Store) pingWriter(ctx context.Context) error {
 	}
 	defer conn.Release()
 	var found readiness
-	if err := conn.QueryRow(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
+	ask := conn.QueryRow
+	if s.pooled { // which names its needs with each transaction
+		tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.queries.writerBegin})
+		if err != nil {
+			return translate(ctx, err, attempt)
+		}
+		defer func() { _ = tx.Rollback(ctx) }()
+		ask = tx.QueryRow
+	}
+	if err := ask(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
 		return translate(ctx, err, attempt)
 	}
 	return found.ready()

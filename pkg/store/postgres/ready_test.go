@@ -87,7 +87,7 @@ func TestSQLASCIIKeepsEveryText(t *testing.T) {
 	quoted := pgx.Identifier{name}.Sanitize()
 	execAt(t, own, "CREATE DATABASE "+quoted+" ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
 	t.Cleanup(func() { execAt(t, own, "DROP DATABASE "+quoted+" WITH (FORCE)") })
-	if _, err := Migrate(t.Context(), ascii); err != nil {
+	if _, err := Migrate(t.Context(), Options{URL: ascii}); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, Options{URL: ascii})
@@ -120,7 +120,7 @@ func TestOtherEncodingIsRefused(t *testing.T) {
 	quoted := pgx.Identifier{name}.Sanitize()
 	execAt(t, own, "CREATE DATABASE "+quoted+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
 	t.Cleanup(func() { execAt(t, own, "DROP DATABASE "+quoted+" WITH (FORCE)") })
-	_, errMigrate := Migrate(t.Context(), latin)
+	_, errMigrate := Migrate(t.Context(), Options{URL: latin})
 	_, errOpen := Open(t.Context(), Options{URL: latin})
 	for name, err := range map[string]error{"migrate": errMigrate, "open": errOpen} {
 		if err == nil || !strings.Contains(err.Error(), "has the encoding LATIN1") {

@@ -92,7 +92,13 @@ func (s *Store) remember(ctx context.Context, conn *pgx.Conn, deliveries []store
 		}
 	}
 	var batch pgx.Batch
-	batch.Queue("BEGIN")
+	begin := []string{"BEGIN"}
+	if s.pooled { // the session is anybody's, so the transaction says itself what it rests on
+		begin = []string{s.queries.writerBegin, s.queries.writerTransaction}
+	}
+	for _, statement := range begin {
+		batch.Queue(statement)
+	}
 	batch.Queue(s.queries.remember, ids, queued)
 	answers := conn.SendBatch(ctx, &batch)
 	defer func() {
@@ -100,8 +106,10 @@ func (s *Store) remember(ctx context.Context, conn *pgx.Conn, deliveries []store
 			err = errClose
 		}
 	}()
-	if _, err := answers.Exec(); err != nil {
-		return nil, err
+	for range begin {
+		if _, err := answers.Exec(); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := answers.Query()
 	if err != nil {
@@ -132,31 +140,39 @@ func part(deliveries []store.Delivery, fresh []bool) (events []event.Event, rede
 
 // appendAndCommit stores events in the transaction that the connection is in,
 // and commits it.
-func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) (outcomes []event.Outcome, err error) {
+func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) ([]event.Outcome, error) {
 	if len(events) == 0 {
 		_, err := conn.Exec(ctx, "COMMIT")
 		return nil, err
 	}
 	c := s.takeColumns(events)
 	defer s.putColumns(c)
-	statement, err := s.prepareAppend(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
 	var batch pgconn.Batch
-	formats := binaryFormats()
-	batch.ExecPrepared(statement, c.encode(), formats, formats)
+	if s.pooled {
+		batch.ExecParams(s.queries.append, c.encode(), nil, binaryFormat(), binaryFormat())
+	} else {
+		statement, err := s.prepareAppend(ctx, conn)
+		if err != nil {
+			return nil, err
+		}
+		batch.ExecPrepared(statement, c.encode(), binaryFormat(), binaryFormat())
+	}
 	batch.ExecParams("COMMIT", nil, nil, nil, nil) // which the server leaves out where the statement fails
 	answers := conn.PgConn().ExecBatch(ctx, &batch)
-	err = errPlace
+	places := newPlaces(c.count)
 	if answers.NextResult() {
-		outcomes, err = outcomesOf(answers.ResultReader(), c.count)
+		for answer := answers.ResultReader(); answer.NextRow(); {
+			places.read(answer.Values())
+		}
 	}
-	// What is wrong may only show at the end: at COMMIT, for one.
-	if errClose := answers.Close(); errClose != nil {
-		err = errClose
+	// What is wrong shows at the end, be it of the statement or of the COMMIT.
+	if err := answers.Close(); err != nil {
+		return nil, err
 	}
-	return outcomes, err
+	if places.stray {
+		return nil, errPlace
+	}
+	return places.outcomes, nil
 }
 
 // Known implements [store.Receiver].

@@ -22,6 +22,12 @@ type Options struct {
 	Writers int
 	// MaxConns is how many connections read, on top of the writers, default 8.
 	MaxConns int
+	// Pooled says that URL leads to a pooler that lends a connection for one
+	// transaction, such as PgBouncer with pool_mode=transaction. Nothing is then
+	// kept in a session: each transaction names what it needs, and statements
+	// are sent in full each time. It is right without a pooler as well, and
+	// slower; without it, a pooler of that kind breaks the store.
+	Pooled bool
 }
 
 // Store is a [store.Store] on PostgreSQL. Make one with [Open].
@@ -30,6 +36,7 @@ type Store struct {
 	readers *pgxpool.Pool
 	queries queries
 	columns sync.Pool
+	pooled  bool
 
 	life   sync.RWMutex // held for reading by calls under way
 	closed bool
@@ -41,15 +48,15 @@ var _ store.Store = (*Store)(nil)
 // than waits, when the database can't be reached ([store.ErrUnavailable]) or
 // lacks the tables.
 func Open(ctx context.Context, options Options) (*Store, error) {
-	s := new(Store)
+	s := &Store{pooled: options.Pooled}
 	var err error
 	if s.queries, err = loadQueries(); err != nil {
 		return nil, err
 	}
-	if s.writers, err = openPool(ctx, options.URL, cmp.Or(options.Writers, 2), s.queries.writerSession); err != nil {
+	if s.writers, err = openPool(ctx, options, cmp.Or(options.Writers, 2), s.queries.writerSession); err != nil {
 		return nil, err
 	}
-	if s.readers, err = openPool(ctx, options.URL, cmp.Or(options.MaxConns, 8), s.queries.readerSession); err != nil {
+	if s.readers, err = openPool(ctx, options, cmp.Or(options.MaxConns, 8), s.queries.readerSession); err != nil {
 		s.writers.Close()
 		return nil, err
 	}
@@ -88,6 +95,7 @@ func (s *Store) enter(attempt string) error {
 // queries are the statements of sql/postgres/queries, by use.
 type queries struct {
 	writerSession, readerSession, ready                                string
+	writerBegin, writerTransaction                                     string
 	append, appendOne, stats, topicStats, event, older, newer, settled string
 	olderOfTopic, newerOfTopic                                         string
 	remember, known, forget                                            string
@@ -97,6 +105,7 @@ func loadQueries() (queries, error) {
 	var q queries
 	for name, text := range map[string]*string{
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
+		"writer_begin": &q.writerBegin, "writer_transaction": &q.writerTransaction,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
 		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic,

@@ -1,0 +1,58 @@
+package cmd_test
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestDrainDelayServesOnWhileNotReady sends SIGTERM and then requests on new
+// connections, as a load balancer does that has not heard yet.
+func TestDrainDelayServesOnWhileNotReady(t *testing.T) {
+	const delay = 2 * time.Second
+	t.Setenv("EVENTAGG_HTTP_DRAIN_DELAY", delay.String())
+	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "e.db"))
+	s.serve()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	status := func(method, path, body string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.addr+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatalf("before the delay was over: %v", err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	ready := func() int { return status(http.MethodGet, "/readyz", "") }
+	if got := ready(); got != http.StatusOK {
+		t.Fatalf("ready: %d", got)
+	}
+	asked := time.Now()
+	if err := s.server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for asks := 0; ready() == http.StatusOK; asks++ { // until the signal has arrived; asking fails when the port closes
+		if asks > 10_000 {
+			t.Fatal("it stays ready")
+		}
+	}
+	const one = `{"topic":"t","event_id":"1","timestamp":"2025-12-19","source":"s","payload":{}}`
+	if got := status(http.MethodPost, "/publish", one); got != http.StatusOK {
+		t.Errorf("a publish during the delay was answered %d", got)
+	}
+	<-s.drained
+	if err := s.server.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	s.server = nil
+	if took := time.Since(asked); took < delay {
+		t.Errorf("it served on for %v, want %v", took, delay)
+	}
+}

@@ -1,0 +1,148 @@
+package config_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/yaml"
+
+	"github.com/eventagg/eventagg/pkg/config"
+)
+
+// manifests are the files of config/kubernetes, read with Kubernetes' own types:
+// a member that it doesn't know, or of another type, fails the test.
+type manifests struct {
+	deployment appsv1.Deployment
+	service    corev1.Service
+	configMap  corev1.ConfigMap
+	secret     corev1.Secret
+	budget     policyv1.PodDisruptionBudget
+}
+
+func readManifests(t *testing.T) manifests {
+	t.Helper()
+	const folder = "../../config/kubernetes/"
+	var m manifests
+	targets := map[string]any{
+		"deployment.yaml": &m.deployment, "service.yaml": &m.service, "configmap.yaml": &m.configMap,
+		"secret.example.yaml": &m.secret, "poddisruptionbudget.yaml": &m.budget,
+	}
+	files, err := filepath.Glob(folder + "*")
+	if err != nil || len(files) != len(targets) {
+		t.Fatalf("files %v (%v), expected %d", files, err, len(targets))
+	}
+	for name, target := range targets {
+		data, err := os.ReadFile(folder + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte("\n---")) {
+			t.Errorf("%s has several documents, of which one would be checked", name)
+		}
+		if err := yaml.UnmarshalStrict(data, target); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	return m
+}
+
+func TestManifestsHaveTheirKinds(t *testing.T) {
+	t.Parallel()
+	m := readManifests(t)
+	got := []metav1.TypeMeta{m.deployment.TypeMeta, m.service.TypeMeta, m.configMap.TypeMeta, m.secret.TypeMeta, m.budget.TypeMeta}
+	want := []metav1.TypeMeta{
+		{Kind: "Deployment", APIVersion: "apps/v1"}, {Kind: "Service", APIVersion: "v1"}, {Kind: "ConfigMap", APIVersion: "v1"},
+		{Kind: "Secret", APIVersion: "v1"}, {Kind: "PodDisruptionBudget", APIVersion: "policy/v1"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+}
+
+// What the manifests set is loaded as serve would load it: every variable is
+// one of a setting, and has a value that it takes.
+func TestManifestsSetWhatThereIs(t *testing.T) {
+	clearEnv(t)
+	m := readManifests(t)
+	known := map[string]bool{}
+	for _, setting := range config.Settings() {
+		known[setting.Variable] = true
+	}
+	for _, data := range []map[string]string{m.configMap.Data, m.secret.StringData} {
+		for name, value := range data {
+			if !known[name] {
+				t.Errorf("%s is no setting's variable", name)
+			}
+			t.Setenv(name, value)
+		}
+	}
+	c, err := config.Load(config.Source{})
+	if err != nil {
+		t.Fatalf("serve would refuse: %v", err)
+	}
+	pod := m.deployment.Spec.Template.Spec
+	needed := c.HTTP.DrainDelay + c.HTTP.ShutdownTimeout + c.Ingest.FlushTimeout
+	if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace <= needed {
+		t.Errorf("a pod is killed after %v, and may need %v to end in good order", grace, needed)
+	}
+	container := pod.Containers[0]
+	// An instance is left alone when two probes have failed, and what is on its
+	// way then must still find the port open.
+	if seen := time.Duration(2*container.ReadinessProbe.PeriodSeconds) * time.Second; c.HTTP.DrainDelay <= seen {
+		t.Errorf("the port closes after %v, when probes may not have seen it for %v", c.HTTP.DrainDelay, seen)
+	}
+	if !strings.HasSuffix(c.HTTP.Addr, ":8000") || container.Ports[0].ContainerPort != 8000 {
+		t.Errorf("serve listens on %s, and the pod's port is %d", c.HTTP.Addr, container.Ports[0].ContainerPort)
+	}
+}
+
+func TestManifestsFitTogether(t *testing.T) {
+	t.Parallel()
+	m := readManifests(t)
+	pod := m.deployment.Spec.Template
+	for name, selector := range map[string]*metav1.LabelSelector{
+		"deployment": m.deployment.Spec.Selector, "disruption budget": m.budget.Spec.Selector,
+		"service": {MatchLabels: m.service.Spec.Selector}, "spread": pod.Spec.TopologySpreadConstraints[0].LabelSelector,
+	} {
+		parsed, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil || parsed.Empty() || !parsed.Matches(labels.Set(pod.Labels)) {
+			t.Errorf("the %s selects %v (%v), the pods have %v", name, parsed, err, pod.Labels)
+		}
+	}
+	container := pod.Spec.Containers[0]
+	from := []string{container.EnvFrom[0].ConfigMapRef.Name, container.EnvFrom[1].SecretRef.Name}
+	if diff := cmp.Diff([]string{m.configMap.Name, m.secret.Name}, from); diff != "" {
+		t.Errorf("variables come from (-want +got):\n%s", diff)
+	}
+	for probe, path := range map[*corev1.Probe]string{
+		container.StartupProbe: "/healthz", container.LivenessProbe: "/healthz", container.ReadinessProbe: "/readyz",
+	} {
+		if probe.HTTPGet.Path != path || probe.HTTPGet.Port.String() != container.Ports[0].Name {
+			t.Errorf("a probe asks %v, want %s", probe.HTTPGet, path)
+		}
+	}
+	if port := m.service.Spec.Ports[0].TargetPort.String(); port != container.Ports[0].Name {
+		t.Errorf("the service leads to the port %s, want %s", port, container.Ports[0].Name)
+	}
+	// A Service called eventagg would set EVENTAGG_… in pods that have the links.
+	if strings.HasPrefix(m.service.Name, "eventagg") || *pod.Spec.EnableServiceLinks {
+		t.Errorf("the service %s sets variables of ours, with links %t", m.service.Name, *pod.Spec.EnableServiceLinks)
+	}
+	secured := container.SecurityContext
+	if !*pod.Spec.SecurityContext.RunAsNonRoot || !*secured.ReadOnlyRootFilesystem || *secured.AllowPrivilegeEscalation {
+		t.Errorf("the pod is less confined than it can be: %v, %v", pod.Spec.SecurityContext, secured)
+	}
+	if m.budget.Spec.MaxUnavailable.IntValue() >= int(*m.deployment.Spec.Replicas) {
+		t.Errorf("%v of %d instances may be away at once", m.budget.Spec.MaxUnavailable, *m.deployment.Spec.Replicas)
+	}
+}

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// TestShardsFollowConcurrency proves that counters have as many rows as there
+// were writers at once, not as many as there were instances.
+func TestShardsFollowConcurrency(t *testing.T) {
+	t.Parallel()
+	address := testdb.Postgres(t)
+	for i := range 10 {
+		s := open(t, Options{URL: address, Writers: 2})
+		var writers sync.WaitGroup
+		for w := range 2 {
+			writers.Go(func() {
+				for n := range 5 {
+					if _, err := s.Append(context.Background(), someEvents(fmt.Sprint(i, w, n), 2)); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		writers.Wait()
+		_ = s.Close()
+	}
+	s := open(t, Options{URL: address})
+	var shards, received int
+	if err := s.readers.QueryRow(t.Context(), `SELECT count(*), sum(received) FROM audit_stats`).Scan(&shards, &received); err != nil {
+		t.Fatal(err)
+	}
+	// A connection's lock may outlive its answer by a moment, so that one more
+	// shard than writers can come into use.
+	if shards > 3 || received != 200 {
+		t.Errorf("10 instances of 2 writers use %d shards for %d events, want at most 3 for 200", shards, received)
+	}
+}
+
+// TestShardsDoNotGrowWithRestarts starts and ends an instance as often as one
+// that crashes all the time. What each has counted stays counted.
+func TestShardsDoNotGrowWithRestarts(t *testing.T) {
+	t.Parallel()
+	const restarts = 200
+	address := testdb.Postgres(t)
+	if _, err := Migrate(t.Context(), Options{URL: address}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range restarts {
+		s, err := Open(t.Context(), Options{URL: address, Writers: 1, MaxConns: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Append(t.Context(), someEvents(fmt.Sprint("restart", i%150), 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, Options{URL: address})
+	for _, table := range []string{"audit_stats", "topic_stats"} {
+		var shards, received, duplicates int
+		row := s.readers.QueryRow(t.Context(), "SELECT count(*), sum(received), sum(duplicates) FROM "+table)
+		if err := row.Scan(&shards, &received, &duplicates); err != nil {
+			t.Fatal(err)
+		}
+		// A lock may outlive the answer by a moment, so one more can come into use.
+		if shards > 2 || received != restarts || duplicates != 50 {
+			t.Errorf("%s: %d restarts left %d shards with %d received and %d duplicates, want at most 2 with %d and 50",
+				table, restarts, shards, received, duplicates, restarts)
+		}
+	}
+}
