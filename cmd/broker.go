@@ -45,16 +45,16 @@ func (s *service) openWays(ctx context.Context, c config.Config, events store.St
 	}
 	s.open.push("broker", func(context.Context) error { return queue.Close() })
 	if c.Broker.Role == "worker" {
-		database := s.openGate("database", events, events.Ping, log)
+		database := s.openGate(ctx, "database", events, events.Ping, log)
 		s.openWorkers(ctx, c, queue, events, database, log)
 		return ways{queue: queue}, nil
 	}
 	direct := s.openIngest("ingest", events, c.Ingest, log)
-	database := s.openGate("database", direct, events.Ping, log)
+	database := s.openGate(ctx, "database", direct, events.Ping, log)
 	s.openWorkers(ctx, c, queue, events, database, log)
 	behind := c.Ingest
 	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
-	queued := s.openGate("broker", s.openIngest("queue's ingest", queue, behind, log), queue.Ping, log)
+	queued := s.openGate(ctx, "broker", s.openIngest("queue's ingest", queue, behind, log), queue.Ping, log)
 	w := newWays(c.Broker.Ack, database, queued, log)
 	w.direct, w.queue = direct, queue
 	return w, nil
@@ -87,8 +87,8 @@ func (s *service) openIngest(name string, next store.Appender, c config.Ingest, 
 	return appender
 }
 
-func (s *service) openGate(name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *broker.Gate {
-	gate := broker.NewGate(name, next, ping, broker.GateOptions{Logger: log})
+func (s *service) openGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *broker.Gate {
+	gate := broker.NewGate(ctx, name, next, ping, broker.GateOptions{Logger: log})
 	s.open.push(name+"'s gate", func(context.Context) error {
 		gate.Close()
 		return nil

@@ -58,10 +58,11 @@ type Gate struct {
 
 var _ store.Appender = (*Gate)(nil)
 
-// NewGate makes a gate that is open and starts to watch. The name is for the
-// log; ping returns nil where an append would have a chance.
-func NewGate(name string, next store.Appender, ping func(context.Context) error, options GateOptions) *Gate {
-	ctx, stop := context.WithCancel(context.Background())
+// NewGate makes a gate that is open and starts to watch, until Close: ctx is not
+// waited for. The name is for the log; ping returns nil where an append would
+// have a chance.
+func NewGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, options GateOptions) *Gate {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gate{next: next, name: name, ping: ping, options: options.withDefaults(), stop: stop}
 	g.done.Go(func() { g.watch(ctx) })
 	return g

@@ -88,7 +88,7 @@ func TestGateClosesAtOnceWhenAnAppendFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &server{ill: away()}, &log{}
-		g := broker.NewGate("database", s, s.ping, broker.GateOptions{Logger: lines.logger()})
+		g := broker.NewGate(t.Context(), "database", s, s.ping, broker.GateOptions{Logger: lines.logger()})
 		defer g.Close()
 		if _, err := g.Append(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
 			t.Errorf("the failed append itself: %v", err)
@@ -116,7 +116,7 @@ func TestGateStaysOpenForWhatIsNoOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &server{ill: err}
-			g := broker.NewGate("database", s, func(context.Context) error { return nil }, broker.GateOptions{})
+			g := broker.NewGate(t.Context(), "database", s, func(context.Context) error { return nil }, broker.GateOptions{})
 			defer g.Close()
 			if _, got := g.Append(t.Context(), nil); !errors.Is(got, err) || g.State() != nil {
 				t.Errorf("%v, state %v", got, g.State())
@@ -148,7 +148,7 @@ func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
 					}
 					return nil
 				}
-				g := broker.NewGate("database", &server{}, ping, broker.GateOptions{})
+				g := broker.NewGate(t.Context(), "database", &server{}, ping, broker.GateOptions{})
 				defer g.Close()
 				pass(time.Second / 2)
 				for i, want := range test.closed {
@@ -166,7 +166,7 @@ func TestGateTakesAServerThatHangsForAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{illSlow: true}
-		g := broker.NewGate("database", s, s.ping, broker.GateOptions{})
+		g := broker.NewGate(t.Context(), "database", s, s.ping, broker.GateOptions{})
 		defer g.Close()
 		pass(10 * time.Second)
 		if g.State() == nil {
@@ -179,7 +179,7 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &server{}, &log{}
-		g := broker.NewGate("database", s, s.ping, broker.GateOptions{Logger: lines.logger()})
+		g := broker.NewGate(t.Context(), "database", s, s.ping, broker.GateOptions{Logger: lines.logger()})
 		defer g.Close()
 		for range 2 {
 			s.set(away())
