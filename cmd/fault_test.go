@@ -61,10 +61,10 @@ func newStage(t *testing.T, database string) *stage {
 	return s
 }
 
-// serve starts the server and waits until it listens.
-func (s *stage) serve() {
+// serve starts the server, with further arguments, and waits until it listens.
+func (s *stage) serve(args ...string) {
 	s.t.Helper()
-	s.server = exec.Command("eventagg", "serve", "--http-addr", s.addr, "--database-url", s.database)
+	s.server = exec.Command("eventagg", append([]string{"serve", "--http-addr", s.addr, "--database-url", s.database}, args...)...)
 	s.server.Dir = s.t.TempDir()
 	stderr, err := s.server.StderrPipe()
 	if err != nil {

@@ -48,7 +48,7 @@ type tailOptions struct {
 
 // tailTarget is a server as tail needs it.
 type tailTarget interface {
-	Last(ctx context.Context, filter store.Filter, last int) ([]store.Record, error)
+	Last(ctx context.Context, filter store.Filter, last int, fn func([]store.Record) error) error
 	Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error
 }
 
@@ -166,11 +166,8 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 		}
 		return unreachable(opts.url, err)
 	}
-	records, err := target.Last(ctx, opts.filter, opts.limit)
-	if err != nil {
-		return unreachable(opts.url, err)
-	}
-	return printer.print(records...)
+	err := target.Last(ctx, opts.filter, opts.limit, func(records []store.Record) error { return printer.print(records...) })
+	return unreachable(opts.url, err)
 }
 
 // terminalWidth is how many columns a terminal has, and 0 where there is none.

@@ -88,8 +88,11 @@ type stored struct {
 	err     error
 }
 
-func (s stored) Last(_ context.Context, _ store.Filter, last int) ([]store.Record, error) {
-	return s.records[max(0, len(s.records)-last):], s.err
+func (s stored) Last(_ context.Context, _ store.Filter, last int, fn func([]store.Record) error) error {
+	if s.err != nil {
+		return s.err
+	}
+	return fn(s.records[max(0, len(s.records)-last):])
 }
 
 func (s stored) Follow(_ context.Context, _ store.Filter, _ int, _ time.Duration, fn func(store.Record) error) error {

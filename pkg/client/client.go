@@ -63,6 +63,7 @@ type Client struct {
 	base    *url.URL
 	http    *http.Client
 	wire    *wire
+	held    int // bytes of a walk
 }
 
 var (
@@ -88,6 +89,7 @@ func New(options Options) (*Client, error) {
 		DisableCompression:  true,
 	}
 	return &Client{
+		held:    heldBytes,
 		options: options,
 		base:    base,
 		http: &http.Client{

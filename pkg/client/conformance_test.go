@@ -171,13 +171,13 @@ func (r *remote) page(ctx context.Context, query client.EventsQuery) (client.Pag
 	return page, nil
 }
 
-func (r *remote) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, error) {
+func (r *remote) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
 	query := client.EventsQuery{Filter: filter, Limit: limit}
 	if !before.IsZero() {
 		query.Cursor = api.Cursor{Position: before}.String()
 	}
 	page, err := r.page(ctx, query)
-	return page.Records, err
+	return page.Records, page.Next != "", err
 }
 
 func (r *remote) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
@@ -262,7 +262,7 @@ func TestFollowBesideAppends(t *testing.T) {
 	if err := <-done; !errors.Is(err, enough) {
 		t.Fatal(err)
 	}
-	stored, err := r.Older(t.Context(), store.Filter{Topic: "t"}, store.Position{}, 1000)
+	stored, _, err := r.Older(t.Context(), store.Filter{Topic: "t"}, store.Position{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,9 +325,13 @@ func TestCancelledAppendsKeepTheCountersExact(t *testing.T) {
 	if totals.Unique != 0 || totals.Duplicates != 0 || len(topics) != 3 {
 		t.Errorf("the totals differ from the sum of the topics by %+v", totals)
 	}
-	records, err := r.Last(t.Context(), store.Filter{}, 1000)
-	if err != nil || len(records) != rounds {
-		t.Errorf("%d events are stored, want %d: %v", len(records), rounds, err)
+	shown := 0
+	err = r.Last(t.Context(), store.Filter{}, 1000, func(records []store.Record) error {
+		shown += len(records)
+		return nil
+	})
+	if err != nil || shown != rounds {
+		t.Errorf("%d events are stored, want %d: %v", shown, rounds, err)
 	}
 }
 

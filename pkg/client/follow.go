@@ -10,8 +10,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// followPage is how many events Follow reads at once. Large payloads must fit
-// into an answer together.
+// followPage is how many events Follow and Last read at once.
 const followPage = 100
 
 // Follow calls fn with the last so many events that match, oldest first, and
@@ -25,60 +24,51 @@ const followPage = 100
 // error at once. One that comes back with other data, and so doesn't know how far
 // it was followed, is [store.ErrPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
-	records, cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last)
+	each := func(records []store.Record) error {
+		for _, record := range records {
+			if err := fn(record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last, each)
 	if err != nil {
 		return err
 	}
 	if cursor == "" {
 		return errNoNewer
 	}
-	for {
-		for _, record := range records {
-			if err := fn(record); err != nil {
-				return err
-			}
-		}
-		if len(records) < followPage {
+	for filled := false; ; {
+		if !filled {
 			if err := wait(ctx, interval); err != nil {
 				return err
 			}
 		}
+		var records []store.Record
 		if records, cursor, err = c.newer(ctx, filter, cursor); err != nil {
+			return err
+		}
+		filled = full(records)
+		if err := each(records); err != nil {
 			return err
 		}
 	}
 }
 
-// Last returns the last so many events that match, oldest first, with
-// everything that is stored by now: what an append has been answered shows at
-// once. It walks as many pages as that takes and holds all events in memory.
-func (c *Client) Last(ctx context.Context, filter store.Filter, last int) ([]store.Record, error) {
-	if last < 1 {
-		return nil, ctx.Err()
-	}
-	records, _, err := c.last(ctx, EventsQuery{Filter: filter}, last)
-	return records, err
+// full reports whether a page ends because it is full, so that more may be
+// there already.
+func full(page []store.Record) bool {
+	return len(page) >= followPage || sizeOf(page) >= store.PageBytes
 }
 
-// last walks from the page that a query begins with, and returns the cursor of
-// that page's newer events.
-func (c *Client) last(ctx context.Context, query EventsQuery, last int) ([]store.Record, string, error) {
-	query.Limit = min(max(last, 1), followPage)
-	page, err := c.Events(ctx, query)
-	if err != nil {
-		return nil, "", err
+// sizeOf is how many bytes records take.
+func sizeOf(records []store.Record) int {
+	size := 0
+	for i := range records {
+		size += records[i].Size()
 	}
-	newer, records := page.Prev, page.Records
-	for len(records) < last && page.Next != "" {
-		query = EventsQuery{Filter: query.Filter, Limit: min(last-len(records), followPage), Cursor: page.Next}
-		if page, err = c.Events(ctx, query); err != nil {
-			return nil, "", err
-		}
-		records = append(records, page.Records...)
-	}
-	records = records[:min(max(last, 0), len(records))]
-	slices.Reverse(records)
-	return records, newer, nil
+	return size
 }
 
 // newer returns the next events after a cursor, oldest first, and the cursor

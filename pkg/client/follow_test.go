@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/api"
@@ -28,6 +29,11 @@ type feed struct {
 	mu     sync.Mutex
 	stored int
 	asked  int
+	// payload is that of every event; where it is large, pages are short.
+	payload string
+	// late says in which request the event of a number appears, if not in the
+	// first after add.
+	late map[int]int
 	// fail says how the request of that number ends, counted from 1: 0 well,
 	// -1 lost, otherwise with that status.
 	fail func(request int) int
@@ -60,26 +66,59 @@ func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 	limit, _ := strconv.Atoi(query.Get("limit"))
 	kind, number, _ := strings.Cut(query.Get("cursor"), "-")
 	at, _ := strconv.Atoi(number)
-	first, last := at+1, min(at+limit, f.stored)
-	if kind != "newer" {
-		last = f.stored
+	var page []api.Event
+	last := at
+	if kind == "newer" {
+		var shown []int
+		if shown, _ = f.page(at+1, 1, limit); len(shown) > 0 {
+			last = shown[len(shown)-1]
+		}
+		slices.Reverse(shown)
+		page = f.events(shown)
+	} else {
+		from := f.stored
 		if kind == "older" {
-			last = at - 1
+			from = at - 1
 		}
-		first = max(1, last-limit+1)
-		if first > 1 {
-			answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, first))
+		shown, more := f.page(from, -1, limit)
+		if more {
+			answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, shown[len(shown)-1]))
 		}
+		page, last = f.events(shown), from
 	}
 	if kind == "newer" || query.Get("settled") == "true" {
-		answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, max(last, at)))
-	}
-	page := []api.Event{}
-	for i := last; i >= first; i-- {
-		page = append(page, api.Event{Topic: "t", EventID: strconv.Itoa(i), Payload: json.RawMessage("{}")})
+		answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, last))
 	}
 	err := json.NewEncoder(answer).Encode(page)
 	return answer.Result(), err
+}
+
+// page is what a store answers from a number on, in steps of 1 or -1.
+func (f *feed) page(from, step, limit int) (shown []int, more bool) {
+	size := 0
+	for i := from; i >= 1 && i <= f.stored; i += step {
+		if f.late[i] > f.asked {
+			continue
+		}
+		if len(shown) == limit || size >= store.PageBytes {
+			return shown, true
+		}
+		shown = append(shown, i)
+		size += f.event(i).Record().Size()
+	}
+	return shown, false
+}
+
+func (f *feed) event(i int) api.Event {
+	return api.Event{Topic: "t", EventID: strconv.Itoa(i), Payload: json.RawMessage(cmp.Or(f.payload, "{}"))}
+}
+
+func (f *feed) events(numbers []int) []api.Event {
+	events := []api.Event{}
+	for _, i := range numbers {
+		events = append(events, f.event(i))
+	}
+	return events
 }
 
 // follower is a client of f.
@@ -125,29 +164,95 @@ func TestLast(t *testing.T) {
 		{0, 10, 1, 1}, {5, 10, 1, 1}, {50, 10, 41, 1}, {50, 0, 51, 1}, {50, -1, 51, 1}, {250, 250, 1, 3}, {250, 101, 150, 2}, {99, 1000, 1, 1}, {3000, 2500, 501, 25},
 	} {
 		f := &feed{stored: row.stored}
-		records, cursor, err := f.follower().last(t.Context(), EventsQuery{Settled: true}, row.last)
+		var got []int
+		cursor, err := f.follower().last(t.Context(), EventsQuery{Settled: true}, row.last, note(&got))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []int
-		for _, r := range records {
-			id, _ := strconv.Atoi(r.ID)
-			got = append(got, id)
-		}
-		if diff := cmp.Diff(span(row.from, row.stored), got); diff != "" || cursor != fmt.Sprintf("newer-%d", row.stored) || f.asked != row.pages {
+		if diff := gocmp.Diff(span(row.from, row.stored), got); diff != "" || cursor != fmt.Sprintf("newer-%d", row.stored) || f.asked != row.pages {
 			t.Errorf("last %d of %d: cursor %s, %d pages\n%s", row.last, row.stored, cursor, f.asked, diff)
 		}
+	}
+}
+
+// note is a function for Last that notes the IDs.
+func note(got *[]int) func([]store.Record) error {
+	return func(records []store.Record) error {
+		for _, r := range records {
+			id, err := strconv.Atoi(r.ID)
+			if err != nil {
+				return err
+			}
+			*got = append(*got, id)
+		}
+		return nil
 	}
 }
 
 func TestLastShowsEverythingAndOfNothingAsksNobody(t *testing.T) {
 	t.Parallel()
 	f := &feed{stored: 7}
-	if got, err := f.follower().Last(t.Context(), store.Filter{}, 0); err != nil || len(got) != 0 || f.asked != 0 {
+	var got []int
+	if err := f.follower().Last(t.Context(), store.Filter{}, 0, note(&got)); err != nil || len(got) != 0 || f.asked != 0 {
 		t.Errorf("%d records after %d requests, %v", len(got), f.asked, err)
 	}
-	if got, err := f.follower().Last(t.Context(), store.Filter{}, 3); err != nil || len(got) != 3 || got[2].ID != "7" {
+	if err := f.follower().Last(t.Context(), store.Filter{}, 3, note(&got)); err != nil || !slices.Equal(got, span(5, 7)) {
 		t.Errorf("got %v, %v", got, err)
+	}
+	if err := f.follower().Last(t.Context(), store.Filter{}, 3, func([]store.Record) error { return errEnough }); !errors.Is(err, errEnough) {
+		t.Errorf("the error of the caller's function became %v", err)
+	}
+}
+
+// large is a payload of some size.
+func large(size int) string { return `{"x":"` + strings.Repeat("x", size) + `"}` }
+
+// TestLastOfMuchIsNotHeldInMemory walks over twice of what is kept. One event
+// appears between the two readings of its page, as that of a transaction does
+// that took long, and may push the last event of that page into the next.
+func TestLastOfMuchIsNotHeldInMemory(t *testing.T) {
+	t.Parallel()
+	const stored, size, late = 6 * followPage, 1000, 250
+	f := &feed{stored: stored, payload: large(size), late: map[int]int{late: 7}}
+	c := f.follower()
+	c.held = followPage * size
+	var got []int
+	most := 0
+	err := c.Last(t.Context(), store.Filter{}, stored, func(records []store.Record) error {
+		most = max(most, sizeOf(records))
+		return note(&got)(records)
+	})
+	if err != nil || !slices.Equal(got, span(1, stored)) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if most > 3*c.held || f.asked < 7 {
+		t.Errorf("%d bytes were held at once, after %d requests", most, f.asked)
+	}
+}
+
+func TestFollowGoesOnAtOnceAfterAFullPage(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]string{"of small events": "", "of large ones": large(1 << 20)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				count := 9
+				if payload == "" {
+					count = 2*followPage + 1
+				}
+				f := &feed{payload: payload}
+				go func() {
+					<-time.NewTimer(time.Second / 2).C
+					f.add(count)
+				}()
+				begin := time.Now()
+				var got []int
+				err := f.follower().Follow(t.Context(), store.Filter{}, 0, time.Second, until(count, &got))
+				if took := time.Since(begin); !errors.Is(err, errEnough) || !slices.Equal(got, span(1, count)) || took != time.Second {
+					t.Errorf("%v after %v: got %v", err, took, got)
+				}
+			})
+		})
 	}
 }
 
@@ -210,7 +315,7 @@ func TestFollowReportsAnOutageOnce(t *testing.T) {
 		if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, until(2, &got)); !errors.Is(err, errEnough) {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"true", "false"}, heard); diff != "" {
+		if diff := gocmp.Diff([]string{"true", "false"}, heard); diff != "" {
 			t.Error(diff)
 		}
 		// 8 attempts fail: 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds, half of the half on top.

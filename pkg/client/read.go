@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// maxReadBytes bounds what is read of one answer; a page of 1,000 events
-	// of a usual size has a few MiB.
+	// maxReadBytes bounds what is read of one answer. A page has little more
+	// than [store.PageBytes], but a server may be set to take larger events.
 	maxReadBytes = 512 << 20
 	// maxProblemBytes bounds what is read of an error's answer.
 	maxProblemBytes = 64 << 10
@@ -30,7 +30,7 @@ type EventsQuery struct {
 	store.Filter
 
 	// Limit is how many events a page has at most, 1 to 1,000; 0 leaves it
-	// to the server.
+	// to the server. A page of large events has fewer: see [store.PageBytes].
 	Limit int
 	// Cursor is where to go on: [Page.Next] or [Page.Prev] of an earlier one.
 	Cursor string

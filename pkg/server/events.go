@@ -46,8 +46,8 @@ func (s *Server) events(c echo.Context) error {
 	return s.writeRecords(c, found.records)
 }
 
-// readPage reads what a query asks for. A page of older events asks for one
-// more than it shows, to know whether a next page has any.
+// readPage reads what a query asks for. The store ends a page of large events
+// before the limit, so that its length says nothing of what lies behind it.
 func (s *Server) readPage(ctx context.Context, query eventsQuery) (page, error) {
 	if query.cursor.Newer {
 		return s.readNewer(ctx, query)
@@ -65,15 +65,14 @@ func (s *Server) readPage(ctx context.Context, query eventsQuery) (page, error) 
 			return found, nil
 		}
 	}
-	records, err := s.options.Store.Older(ctx, query.filter, before, query.limit+1)
-	if err != nil {
+	var more bool
+	var err error
+	if found.records, more, err = s.options.Store.Older(ctx, query.filter, before, query.limit); err != nil {
 		return page{}, err
 	}
-	if len(records) > query.limit {
-		records = records[:query.limit]
-		found.next = &api.Cursor{Position: records[query.limit-1].Position}
+	if more {
+		found.next = &api.Cursor{Position: found.records[len(found.records)-1].Position}
 	}
-	found.records = records
 	return found, nil
 }
 
@@ -91,8 +90,8 @@ func (s *Server) readNewer(ctx context.Context, query eventsQuery) (page, error)
 // writeBytes is how much of a list is gathered before it is sent.
 const writeBytes = 32 << 10
 
-// writeRecords sends records as an array. A page may be of any size, so its
-// text never stands in memory as a whole.
+// writeRecords sends records as an array. A page may have [store.PageBytes], so
+// its text never stands in memory as a whole.
 func (s *Server) writeRecords(c echo.Context, records []store.Record) error {
 	buffer := make([]byte, 0, writeBytes)
 	buffer = append(buffer, '[')

@@ -158,13 +158,15 @@ func TestWalkAlongNextShowsEachEventOnceAndEnds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := new(memory).fill(rapid.IntRange(0, 40).Draw(t, "events"))
-		limit := rapid.IntRange(1, 15).Draw(t, "limit")
+		asked := rapid.IntRange(1, 15).Draw(t, "limit")
 		filter := rapid.SampledFrom([]string{"", "&topic=t1", "&source=s2&since=2025-12-19T12:00:05Z"}).Draw(t, "filter")
 		all := collect(t, ask(serverWith(m), "GET", "/events?limit=1000"+filter, ""))
+		m.short = rapid.IntRange(0, 20).Draw(t, "short")
+		limit := m.atMost(asked)
 		s := serverWith(m)
 		var walked []string
 		pages := 0
-		for target := fmt.Sprintf("/events?limit=%d%s", limit, filter); target != ""; pages++ {
+		for target := fmt.Sprintf("/events?limit=%d%s", asked, filter); target != ""; pages++ {
 			answer := ask(s, "GET", target, "")
 			walked = append(walked, collect(t, answer)...)
 			target = link(answer, "next")
@@ -212,6 +214,20 @@ func TestFollowingAlongPrev(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"e11"}, ids(t, ask(s, "GET", link(newer, "prev"), ""))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFollowingLargeEventsAlongPrev(t *testing.T) {
+	t.Parallel()
+	m := &memory{short: 2}
+	s := serverWith(m)
+	answer := ask(s, "GET", "/events?settled=true&limit=10", "")
+	m.fill(5)
+	for _, want := range [][]string{{"e2", "e1"}, {"e4", "e3"}, {"e5"}, {}} {
+		answer = ask(s, "GET", link(answer, "prev"), "")
+		if diff := cmp.Diff(want, ids(t, answer)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }
 

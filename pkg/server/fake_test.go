@@ -35,6 +35,9 @@ type memory struct {
 	topics  map[string]*store.TopicStats
 	pings   int
 
+	// short is how many events an answer has at most, whatever the limit, where
+	// not 0: as if all were large.
+	short int
 	// fail is the error of every call, where not nil.
 	fail error
 	// outcome is what Append answers instead of doing anything, where not 0.
@@ -135,17 +138,24 @@ func matches(r store.Record, f store.Filter) bool {
 		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))
 }
 
-func (m *memory) Older(_ context.Context, f store.Filter, before store.Position, limit int) ([]store.Record, error) {
+func (m *memory) Older(_ context.Context, f store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []store.Record
 	for _, r := range slices.Backward(m.records) {
-		if len(found) < limit && matches(r, f) && (before.IsZero() || r.Position.Compare(before) < 0) {
-			found = append(found, r)
+		if !matches(r, f) || !before.IsZero() && r.Position.Compare(before) >= 0 {
+			continue
 		}
+		if len(found) == m.atMost(limit) {
+			return found, true, m.fail
+		}
+		found = append(found, r)
 	}
-	return found, m.fail
+	return found, false, m.fail
 }
+
+// atMost is how many events an answer has at most.
+func (m *memory) atMost(limit int) int { return min(limit, cmp.Or(m.short, limit)) }
 
 func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	m.mu.Lock()
@@ -155,7 +165,7 @@ func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, 
 	}
 	var found []store.Record
 	for _, r := range m.records {
-		if len(found) < limit && matches(r, f) && r.Position.Compare(after) > 0 {
+		if len(found) < m.atMost(limit) && matches(r, f) && r.Position.Compare(after) > 0 {
 			found = append(found, r)
 			after = r.Position
 		}

@@ -36,19 +36,27 @@ type StatsReader interface {
 	TopicStats(ctx context.Context) ([]TopicStats, error)
 }
 
+// PageBytes bounds what one answer of [EventReader] holds in memory, whatever
+// the events are: reading ends with the event whose [event.Event.Size] brings
+// the sum of the answer's to PageBytes.
+const PageBytes = 8 << 20
+
 // EventReader reads stored events.
 type EventReader interface {
 	// Event returns the event with that key, or [ErrNotFound].
 	Event(ctx context.Context, key event.Key) (Record, error)
 	// Older returns up to limit events that match and lie before a position,
-	// newest first. The zero Position stands for the newest event there is:
-	// what has been appended is seen at once. A walk that passes on the
-	// position of the last record of each answer sees no event twice and
-	// misses none that was stored when it began.
-	Older(ctx context.Context, filter Filter, before Position, limit int) ([]Record, error)
+	// newest first, and whether there are more before those. The zero Position
+	// stands for the newest event there is: what has been appended is seen at
+	// once. A walk that passes on the position of the last record of each
+	// answer sees no event twice and misses none that was stored when it began.
+	// An answer has fewer than limit events where they come to PageBytes, and
+	// at the end; one with more behind it is never empty.
+	Older(ctx context.Context, filter Filter, before Position, limit int) (records []Record, more bool, err error)
 	// Newer returns up to limit settled events that match and lie after a
-	// position, oldest first, and the position to go on from. A follower that
-	// passes it on sees each event once, and all followers see one order.
+	// position, oldest first, and the position to go on from. It ends early
+	// where they come to PageBytes, as Older does. A follower that passes the
+	// position on sees each event once, and all followers see one order.
 	// The answer is empty, without an error, while there is nothing new. A
 	// position that lies beyond everything the store has given out comes from
 	// other data, as from before a backup was restored: [ErrPosition], since

@@ -191,7 +191,7 @@ func TestFollowerWaitsForSlowTransactions(t *testing.T) {
 	if err != nil || len(records) != 0 {
 		t.Fatalf("while a transaction runs that came first: %d events, %v", len(records), err)
 	}
-	if seen, err := s.Older(ctx, store.Filter{}, store.Position{}, 10); err != nil || len(seen) != 3 {
+	if seen, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 10); err != nil || len(seen) != 3 {
 		t.Fatalf("a reader who does not follow sees %d events, %v; want the 3 committed", len(seen), err)
 	}
 	if err := slow.Commit(ctx); err != nil {
@@ -232,7 +232,7 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		newest, err := s.Older(ctx, store.Filter{}, store.Position{}, 1)
+		newest, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +292,7 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	if _, err := s.Append(ctx, someEvents("new", 1)); err != nil {
 		t.Fatal(err)
 	}
-	records, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
+	records, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,15 +70,15 @@ func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) 
 }
 
 // Older implements [store.EventReader].
-func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, error) {
+func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
 	if before.IsZero() {
 		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
 	}
-	query, arguments := s.queries.older, []any{before.Commit, before.Seq, limit, text(filter.Source), moment(filter.Since), moment(filter.Until)}
+	query, arguments := s.queries.older, []any{before.Commit, before.Seq, nil, text(filter.Source), moment(filter.Since), moment(filter.Until)}
 	if filter.Topic != "" {
 		query, arguments = s.queries.olderOfTopic, append(arguments, filter.Topic)
 	}
-	return s.records(ctx, "read older events", query, arguments...)
+	return s.records(ctx, "read older events", query, arguments, limit)
 }
 
 // Newer implements [store.EventReader]. It reads the horizon first and the
@@ -93,16 +93,16 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
 	}
 	query, arguments := s.queries.newer,
-		[]any{after.Commit, after.Seq, limit, text(filter.Source), moment(filter.Since), moment(filter.Until), settled.Commit}
+		[]any{after.Commit, after.Seq, nil, text(filter.Source), moment(filter.Since), moment(filter.Until), settled.Commit}
 	if filter.Topic != "" {
 		query, arguments = s.queries.newerOfTopic, append(arguments, filter.Topic)
 	}
-	records, err := s.records(ctx, attempt, query, arguments...)
+	records, more, err := s.records(ctx, attempt, query, arguments, limit)
 	switch {
 	case err != nil:
 		return nil, after, err
-	case len(records) == limit:
-		return records, records[limit-1].Position, nil
+	case more:
+		return records, records[len(records)-1].Position, nil
 	case settled.Compare(after) > 0: // skip what the filter left out
 		return records, settled, nil
 	default:
@@ -130,22 +130,6 @@ func (s *Store) horizon(ctx context.Context) (settled, newest store.Position, er
 	settled.Commit++
 	newest.Commit++
 	return settled, newest, nil
-}
-
-func (s *Store) records(ctx context.Context, attempt, query string, arguments ...any) ([]store.Record, error) {
-	if err := s.enter(attempt); err != nil {
-		return nil, err
-	}
-	defer s.life.RUnlock()
-	rows, err := s.readers.Query(ctx, query, arguments...)
-	if err != nil {
-		return nil, translate(ctx, err, attempt)
-	}
-	records, err := pgx.CollectRows(rows, scanRecord)
-	if err != nil {
-		return nil, translate(ctx, err, attempt)
-	}
-	return records, nil
 }
 
 // scanRecord reads the columns that every query for events selects.

@@ -60,11 +60,11 @@ func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) 
 }
 
 // Older implements [store.EventReader].
-func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, error) {
+func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) (records []store.Record, more bool, err error) {
 	const attempt = "read older events"
 	leave, err := s.enter(ctx, attempt)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer leave()
 	end := int64(math.MaxInt64)
@@ -98,12 +98,12 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	if filter.Topic != "" {
 		query = s.read.newerOfTopic
 	}
-	records, err := s.records(ctx, attempt, query, filter, firstAfter(after), last+1, limit)
+	records, more, err := s.records(ctx, attempt, query, filter, firstAfter(after), last+1, limit)
 	if err != nil {
 		return nil, after, err
 	}
-	if len(records) == limit {
-		return records, records[limit-1].Position, nil
+	if more {
+		return records, records[len(records)-1].Position, nil
 	}
 	if horizon := position(last); horizon.Compare(after) > 0 { // skip what the filter left out
 		after = horizon
@@ -135,8 +135,9 @@ func (s *Store) lastID(ctx context.Context, attempt string) (int64, error) {
 	return last, nil
 }
 
-// records reads up to limit events with ids from first up to, not including, end.
-func (s *Store) records(ctx context.Context, attempt string, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) ([]store.Record, error) {
+// records reads events with ids from first up to, not including, end: up to
+// limit or [store.PageBytes] of them, and whether there are more.
+func (s *Store) records(ctx context.Context, attempt string, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) ([]store.Record, bool, error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !filter.Since.IsZero() {
 		since = ceilMicros(filter.Since)
@@ -144,16 +145,38 @@ func (s *Store) records(ctx context.Context, attempt string, query *stdsql.Stmt,
 	if !filter.Until.IsZero() {
 		until = ceilMicros(filter.Until)
 	}
-	arguments := []any{first, end, limit, filter.Source, since, until}
+	arguments := []any{first, end, limit + 1, filter.Source, since, until}
 	if filter.Topic != "" {
 		arguments = append(arguments, filter.Topic)
 	}
 	rows, err := query.QueryContext(ctx, arguments...)
-	records, err := collect(rows, err, scanRecord)
+	records, more, err := collectPage(rows, err, limit)
 	if err != nil {
-		return nil, translate(ctx, err, attempt)
+		return nil, false, translate(ctx, err, attempt)
 	}
-	return records, nil
+	return records, more, nil
+}
+
+// collectPage reads the rows of an answer until a page is full, and whether
+// another row is left. SQLite makes the rows one by one, so those that are left
+// cost nothing.
+func collectPage(rows *stdsql.Rows, err error, limit int) (records []store.Record, more bool, failed error) {
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { failed = errors.Join(failed, rows.Close()) }()
+	for size := 0; rows.Next(); {
+		if len(records) == limit || size >= store.PageBytes {
+			return records, true, nil
+		}
+		record, err := scanRecord(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		size += record.Size()
+		records = append(records, record)
+	}
+	return records, false, rows.Err()
 }
 
 // ceilMicros is the first whole microsecond since 1970 that is not before t.

@@ -99,7 +99,7 @@ func TestClockThatIsSetBackDoesNotReverseTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	records, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 10)
+	records, _, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestBoundsBetweenMicroseconds(t *testing.T) {
 		{store.Filter{Until: created.Add(1)}, 1},
 		{store.Filter{Until: created.Add(-1)}, 0},
 	} {
-		records, err := s.Older(t.Context(), test.filter, store.Position{}, 10)
+		records, _, err := s.Older(t.Context(), test.filter, store.Position{}, 10)
 		if err != nil || len(records) != test.want {
 			t.Errorf("%+v finds %d events (%v), want %d", test.filter, len(records), err, test.want)
 		}

@@ -74,16 +74,32 @@ func mustEvent(t rapid.TB, s store.EventReader, key event.Key) store.Record {
 	return record
 }
 
-func mustOlder(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, limit int) []store.Record {
+func mustOlder(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, limit int) (records []store.Record, more bool) {
 	t.Helper()
-	records, err := s.Older(context.Background(), f, before, limit)
+	records, more, err := s.Older(context.Background(), f, before, limit)
 	if err != nil {
 		t.Fatalf("events before %v: %v", before, err)
 	}
+	checkPage(t, records, limit)
+	if more && len(records) == 0 {
+		t.Fatalf("there are more events before %v, and none of them is shown", before)
+	}
+	return records, more
+}
+
+// checkPage holds an answer to its bounds.
+func checkPage(t rapid.TB, records []store.Record, limit int) {
+	t.Helper()
 	if len(records) > limit {
 		t.Fatalf("%d events for a limit of %d", len(records), limit)
 	}
-	return records
+	size := 0
+	for i, record := range records {
+		if size >= store.PageBytes {
+			t.Fatalf("the first %d of %d events have %d bytes, which is enough for an answer", i, len(records), size)
+		}
+		size += record.Size()
+	}
 }
 
 func mustNewer(t rapid.TB, s store.EventReader, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position) {
@@ -92,9 +108,7 @@ func mustNewer(t rapid.TB, s store.EventReader, f store.Filter, after store.Posi
 	if err != nil {
 		t.Fatalf("events after %v: %v", after, err)
 	}
-	if len(records) > limit {
-		t.Fatalf("%d events for a limit of %d", len(records), limit)
-	}
+	checkPage(t, records, limit)
 	return records, next
 }
 
@@ -107,20 +121,25 @@ func mustSettled(t rapid.TB, s store.EventReader) store.Position {
 	return position
 }
 
-// walk reads everything before a position, page by page, newest first.
+// walk reads everything before a position, page by page, newest first. It goes
+// on for as long as an answer says that there is more, and then there must be.
 func walk(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, page int) []store.Record {
 	t.Helper()
 	var all []store.Record
 	for {
-		records := mustOlder(t, s, f, before, page)
-		if len(records) == 0 {
+		records, more := mustOlder(t, s, f, before, page)
+		if len(records) == 0 && len(all) > 0 {
+			t.Fatalf("more events were to come before %v, and there is none", before)
+		}
+		all = append(all, records...)
+		if !more {
 			return all
 		}
 		last := records[len(records)-1].Position
 		if !before.IsZero() && last.Compare(before) >= 0 {
 			t.Fatalf("a walk to older events goes from %v to %v", before, last)
 		}
-		all, before = append(all, records...), last
+		before = last
 	}
 }
 

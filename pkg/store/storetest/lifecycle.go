@@ -47,7 +47,7 @@ func calls() []call {
 			return err
 		}},
 		{"Older", func(ctx context.Context, s store.Store) error {
-			_, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
+			_, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
 			return err
 		}},
 		{"Newer", func(ctx context.Context, s store.Store) error {

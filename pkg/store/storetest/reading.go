@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,11 +31,39 @@ func walkOlder(t *testing.T, h Harness) {
 		checkRecords(t, reversed(records), stored)
 		checkAscending(t, reversed(records))
 	}
-	newest := mustOlder(t, s, store.Filter{}, store.Position{}, 3)
+	newest, _ := mustOlder(t, s, store.Filter{}, store.Position{}, 3)
 	checkRecords(t, reversed(newest), stored[len(stored)-3:])
 	again := mustEvent(t, s, newest[0].Key())
 	if again != newest[0] {
 		t.Errorf("read by key it is %+v, read in order %+v", again, newest[0])
+	}
+}
+
+// largeWalks reads events of which a page at the limit would have many times
+// PageBytes, between small ones, so that nobody can tell the size of the next
+// events by those before. checkPage bounds every page.
+func largeWalks(t *testing.T, h Harness) {
+	s := h.Open(t)
+	var stored []event.Event
+	add := func(topic string, count, size int) {
+		events := newEvents(topic, count)
+		for i := range events {
+			events[i].ID = fmt.Sprintf("%d bytes/%s", size, events[i].ID)
+			events[i].Payload = `{"x":"` + strings.Repeat("x", size) + `"}`
+		}
+		for part := range slices.Chunk(events, 10) {
+			mustAppend(t, s, part...)
+		}
+		stored = append(stored, events...)
+	}
+	add("small", 150, 10)
+	add("large", 40, 512<<10)
+	add("small", 50, 100)
+	add("large", 10, 100<<10)
+	for f, page := range map[store.Filter]int{{}: 1000, {Topic: "large"}: 30, {Topic: "small", Source: "storetest"}: 60} {
+		want := slices.DeleteFunc(slices.Clone(stored), func(e event.Event) bool { return f.Topic != "" && f.Topic != e.Topic })
+		checkRecords(t, reversed(walk(t, s, f, store.Position{}, page)), want)
+		checkRecords(t, follow(t, s, f, store.Position{}, page, len(want)), want)
 	}
 }
 

@@ -49,6 +49,7 @@ func cases() []testCase {
 		{"appends that overlap in opposite orders store each key once", oppositeOrders},
 		{"counters are consistent while appends run", statsUnderLoad},
 		{"a walk to older events shows each once", walkOlder},
+		{"walks over large events have short pages and miss nothing", largeWalks},
 		{"a walk shows no event twice while appends run", walkUnderLoad},
 		{"filters and limits narrow what is read", filters},
 		{"newer events come oldest first and go on from a position", walkNewer},
