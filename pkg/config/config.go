@@ -84,7 +84,7 @@ type Broker struct {
 	MaxBytes  int64
 	// Prefix begins the names of all keys.
 	Prefix string
-	// Streams is over how many streams topics are spread.
+	// Streams is over how many streams appends take turns.
 	Streams int
 	// AllowWeakDurability has a queue used that may lose what it took.
 	AllowWeakDurability bool

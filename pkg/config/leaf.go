@@ -49,7 +49,7 @@ func (c *Config) leaves() []leaf {
 		{key: "broker.max_events", help: "most events queued, over all instances; beyond: 503", target: &c.Broker.MaxEvents, rule: upTo(1 << 40)},
 		{key: "broker.max_bytes", help: "most bytes queued, over all instances; beyond: 503", target: &c.Broker.MaxBytes, rule: upTo(1 << 40)},
 		{key: "broker.prefix", help: "begins the names of all keys in Redis", target: &c.Broker.Prefix, rule: keyPrefix},
-		{key: "broker.streams", help: "over how many streams topics are spread; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
+		{key: "broker.streams", help: "over how many streams appends take turns; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
 		{key: "broker.allow_weak_durability", help: "use a Redis that may lose what it took (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
 		{key: "log.level", help: "least level to log: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
 		{key: "log.format", help: "text or json", target: &c.Log.Format, rule: oneOf("text", "json")},

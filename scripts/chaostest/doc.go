@@ -1,6 +1,6 @@
 // Package chaostest breaks a running eventagg in every way it can think of, and
 // then holds it to its word. scripts/chaos runs it for as long as you like;
-// scripts/test for half a minute.
+// scripts/test for some seconds.
 //
 // Three instances with workers, on one PostgreSQL and one Redis, are fed through
 // proxies by senders that repeat what they are unsure of. Meanwhile faults come
