@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,7 +37,7 @@ type ways struct {
 // where the first has surely taken nothing.
 func (s *service) openWays(ctx context.Context, c config.Config, events store.Store, log *slog.Logger) (ways, error) {
 	if c.Broker.URL == "" {
-		direct := s.openIngest("ingest", events, c.Ingest, log)
+		direct := s.openIngest("ingest", events, c.Ingest, 0, log)
 		return ways{appender: direct}, nil
 	}
 	queue, err := openBroker(ctx, c.Broker, log)
@@ -49,12 +50,12 @@ func (s *service) openWays(ctx context.Context, c config.Config, events store.St
 		s.openWorkers(ctx, c, queue, events, database, log)
 		return ways{queue: queue}, nil
 	}
-	direct := s.openIngest("ingest", events, c.Ingest, log)
+	direct := s.openIngest("ingest", events, c.Ingest, spillAfter, log)
 	database := s.openGate(ctx, "database", direct, events.Ping, log)
 	s.openWorkers(ctx, c, queue, events, database, log)
 	behind := c.Ingest
 	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
-	queued := s.openGate(ctx, "broker", s.openIngest("queue's ingest", queue, behind, log), queue.Ping, log)
+	queued := s.openGate(ctx, "broker", s.openIngest("queue's ingest", queue, behind, 0, log), queue.Ping, log)
 	w := newWays(c.Broker.Ack, database, queued, log)
 	w.direct, w.queue = direct, queue
 	return w, nil
@@ -75,8 +76,14 @@ func newWays(ack string, database, queued store.Appender, log *slog.Logger) ways
 	return w
 }
 
-func (s *service) openIngest(name string, next store.Appender, c config.Ingest, log *slog.Logger) *ingest.Appender {
-	appender := ingest.New(next, ingestOptions(c, log))
+// spillAfter is how long an event may have to wait for the database until it
+// is better off in the queue, which answers in milliseconds.
+const spillAfter = time.Second
+
+func (s *service) openIngest(name string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
+	options := ingestOptions(c, log)
+	options.MaxDelay = maxDelay
+	appender := ingest.New(next, options)
 	s.open.push(name, func(ctx context.Context) error {
 		// A client that outlasts the server's grace must not cost others the
 		// time in which their events are stored.

@@ -29,6 +29,11 @@ type Options struct {
 	// answered, default 50,000 events and 64 MiB.
 	MaxPending      int
 	MaxPendingBytes int
+	// MaxDelay is how long new events may have to wait, as far as the rate of
+	// late tells; beyond, they are overload like those beyond MaxPending.
+	// Default 0, which is no bound: waiting is better than being turned away,
+	// unless something else would take them.
+	MaxDelay time.Duration
 	// FlushTimeout is how long one append to the store may take, default 10
 	// seconds. It belongs to the batch: a caller that goes away takes nobody
 	// else's events with it.
@@ -153,7 +158,7 @@ func (a *Appender) enqueue(r *request) error {
 		return fmt.Errorf("queue events: %w", store.ErrClosed)
 	}
 	now := a.options.Now()
-	if !a.queue.push(r, now) {
+	if a.slow() || !a.queue.push(r, now) {
 		return &store.RetryError{
 			Err:   fmt.Errorf("queue events: %d are waiting: %w", a.queue.events, store.ErrOverloaded),
 			After: a.meter.drainTime(a.queue.events, a.options.Writers),
@@ -165,6 +170,12 @@ func (a *Appender) enqueue(r *request) error {
 		a.watch()
 	}
 	return nil
+}
+
+// slow reports whether events that come now would wait for longer than they
+// may; the caller holds the lock.
+func (a *Appender) slow() bool {
+	return a.options.MaxDelay > 0 && a.meter.expected(a.queue.events, a.options.Writers) > a.options.MaxDelay
 }
 
 // watch sees to it that what waits for a batch under way does not wait for a

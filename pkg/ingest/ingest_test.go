@@ -237,6 +237,32 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 	})
 }
 
+// TestWhatWouldWaitTooLongIsTurnedAway has a store that takes 10 events in 100
+// ms, and callers whom something else would serve within the second.
+func TestWhatWouldWaitTooLongIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := start(t, &slowStore{delay: 100 * time.Millisecond}, Options{Writers: 1, MaxBatch: 10, MaxDelay: time.Second})
+		for i := range 10 { // by which the rate is known
+			if _, err := a.Append(t.Context(), events(10, fmt.Sprint("warm", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, errs := appendAll(t, a, events(300, "e"))
+		turned := 0
+		for _, err := range errs {
+			if errors.Is(err, store.ErrOverloaded) {
+				turned++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if taken := len(errs) - turned; taken < 90 || taken > 120 {
+			t.Errorf("%d of 300 events were taken, want those of about a second", taken)
+		}
+	})
+}
+
 func TestFailureReachesEveryCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

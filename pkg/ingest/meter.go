@@ -29,12 +29,18 @@ func (m *meter) observe(events int, took time.Duration) {
 	m.seconds = m.seconds*meterMemory + took.Seconds()
 }
 
-// drainTime is how long that many writers need for a backlog, within bounds.
+// drainTime is what a client is told to wait while that many writers drain a
+// backlog: within bounds.
 func (m *meter) drainTime(backlog, writers int) time.Duration {
+	return max(m.expected(backlog, writers), minDrainTime)
+}
+
+// expected is how long that many writers need for a backlog, maxDrainTime at
+// most; nothing while nothing is measured yet.
+func (m *meter) expected(backlog, writers int) time.Duration {
 	rate := m.events / m.seconds * float64(writers)
-	if math.IsNaN(rate) || rate <= 0 { // nothing measured yet
-		return minDrainTime
+	if math.IsNaN(rate) || rate <= 0 {
+		return 0
 	}
-	seconds := float64(backlog) / rate
-	return time.Duration(min(max(seconds, minDrainTime.Seconds()), maxDrainTime.Seconds()) * float64(time.Second))
+	return time.Duration(min(float64(backlog)/rate, maxDrainTime.Seconds()) * float64(time.Second))
 }
