@@ -91,7 +91,7 @@ func TestManifestsSetWhatThereIs(t *testing.T) {
 		t.Fatalf("serve would refuse: %v", err)
 	}
 	pod := m.deployment.Spec.Template.Spec
-	needed := c.HTTP.DrainDelay + c.HTTP.ShutdownTimeout + c.Ingest.FlushTimeout
+	needed := c.HTTP.DrainDelay + c.HTTP.ShutdownTimeout + 4*c.Ingest.FlushTimeout // with a broker, and where everything hangs
 	if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace <= needed {
 		t.Errorf("a pod is killed after %v, and may need %v to end in good order", grace, needed)
 	}
