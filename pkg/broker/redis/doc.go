@@ -51,7 +51,8 @@
 // dead letters take room, since memory that nobody bounds ends the server. How
 // long to wait is the backlog by the rate that done grows at.
 //
-// Safe is appendonly yes with appendfsync always: the server answers after
+// Safe is appendonly yes with appendfsync always, and no-appendfsync-on-rewrite
+// no, which would suspend that: the server answers after
 // fsync, and writes a script's commands as one MULTI, which it replays whole or
 // not at all (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 // Each connection that events go through is checked as it is made, since behind

@@ -143,7 +143,7 @@ type processor interface {
 // ask reads the settings; nil where the server does not tell them. Nothing that
 // goes wrong here was an append.
 func ask(ctx context.Context, server processor) (map[string]string, error) {
-	cmd := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
+	cmd := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
 	err := server.Process(ctx, cmd)
 	switch {
 	case err == nil:
@@ -166,6 +166,10 @@ func judge(settings map[string]string) error {
 		if got := settings[want.name]; got != want.value {
 			return &weakError{fmt.Sprintf("%s is %s, set it to %s", want.name, orUnset(got), want.value)}
 		}
+	}
+	// It turns "always" into nothing at all while the server rewrites its file.
+	if settings["no-appendfsync-on-rewrite"] == "yes" {
+		return &weakError{"no-appendfsync-on-rewrite is yes, set it to no"}
 	}
 	if limit := maxMemory(settings); limit != 0 && settings["maxmemory-policy"] != "noeviction" {
 		return &weakError{fmt.Sprintf("maxmemory-policy is %s, set it to noeviction", orUnset(settings["maxmemory-policy"]))}

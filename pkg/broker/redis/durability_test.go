@@ -25,6 +25,8 @@ func TestWeakSettingsAreNamed(t *testing.T) {
 		{"no append-only file", map[string]string{"appendonly": "no", "appendfsync": "always"}, "appendonly is no, set it to yes"},
 		{"synced once a second", map[string]string{"appendonly": "yes", "appendfsync": "everysec"}, "appendfsync is everysec, set it to always"},
 		{"never synced", map[string]string{"appendonly": "yes", "appendfsync": "no"}, "appendfsync is no, set it to always"},
+		{"not synced while the file is rewritten", map[string]string{"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "yes"},
+			"no-appendfsync-on-rewrite is yes, set it to no"},
 		{"evicts when full", map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory": "1gb", "maxmemory-policy": "allkeys-lru"},
 			"maxmemory-policy is allkeys-lru, set it to noeviction"},
 		{"evicts what expires", map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory": "1gb", "maxmemory-policy": "volatile-ttl"},
