@@ -111,9 +111,19 @@ func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.O
 	}
 	right, err := a.isolate(ctx, events[middle:])
 	if err != nil {
-		return nil, err
+		return nil, halfDone(err)
 	}
 	return append(slices.Clip(left), right...), nil
+}
+
+// halfDone is the error of the second half of a batch whose first half may be
+// stored. Of the batch as a whole it must not say that nothing was taken, or a
+// caller takes all of it elsewhere and half of it is counted twice.
+func halfDone(err error) error {
+	if errors.Is(err, store.ErrNotReached) || errors.Is(err, store.ErrOverloaded) {
+		return fmt.Errorf("append events after others: %w: %s", store.ErrUnavailable, err.Error())
+	}
+	return err
 }
 
 // report logs that the store fails, or works again, once each.

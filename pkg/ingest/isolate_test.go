@@ -1,0 +1,55 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// goneAfter is a slowStore that can't be reached any more after some appends.
+type goneAfter struct {
+	slowStore
+	left int
+	err  error
+}
+
+func (s *goneAfter) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if s.left--; s.left < 0 {
+		return nil, s.err
+	}
+	return s.slowStore.Append(ctx, events)
+}
+
+// TestHalfABatchIsNotNothing splits a batch for an event that is refused. What
+// fails afterwards must not claim that nothing of the batch was stored.
+func TestHalfABatchIsNotNothing(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		err  error
+	}{
+		{"the store can't be reached any more", fmt.Errorf("gone: %w: %w", store.ErrUnavailable, store.ErrNotReached)},
+		{"the store takes no more", &store.RetryError{Err: store.ErrOverloaded, After: time.Second}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				next := &goneAfter{slowStore: slowStore{poison: "e3"}, left: 2, err: test.err} // all of it, and the first half
+				a := start(t, next, Options{Writers: 1})
+				_, err := a.Append(t.Context(), events(4, "e"))
+				if len(next.seen) != 2 {
+					t.Fatalf("%d events are stored, want the first half", len(next.seen))
+				}
+				if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) || errors.Is(err, store.ErrOverloaded) {
+					t.Errorf("the answer is %v, want one that leaves open what is stored", err)
+				}
+			})
+		})
+	}
+}
