@@ -143,6 +143,9 @@ func (w *Worker) next(ctx context.Context) ([]Message, error) {
 func (w *Worker) settle(ctx context.Context, messages []Message) error {
 	first := messages[:0:0]
 	for _, m := range messages {
+		if err := ctx.Err(); err != nil { // each may take as long as an append
+			return err
+		}
 		switch {
 		case m.Broken != nil:
 			if err := w.bury(ctx, m, m.Broken.Error()); err != nil {
@@ -185,6 +188,9 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 		return err
 	case len(messages) > 1:
 		for _, m := range messages {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := w.receive(ctx, []Message{m}); err != nil {
 				return err
 			}
@@ -200,7 +206,9 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 // giveUp buries a message that has been delivered too often, unless it was
 // stored and only never removed.
 func (w *Worker) giveUp(ctx context.Context, m Message) error {
-	known, err := w.into.Known(ctx, []store.DeliveryID{m.ID})
+	asking, cancel := context.WithTimeout(ctx, w.options.AppendTimeout)
+	defer cancel()
+	known, err := w.into.Known(asking, []store.DeliveryID{m.ID})
 	if err != nil {
 		return err
 	}
@@ -236,7 +244,10 @@ func (w *Worker) tend(ctx context.Context) error {
 		return err
 	}
 	if !horizon.IsZero() {
-		if _, err := w.into.Forget(ctx, horizon.Add(-forgetMargin)); err != nil {
+		// What a worker holds is claimed by others after this time.
+		forgetting, cancel := context.WithTimeout(ctx, w.options.Idle)
+		defer cancel()
+		if _, err := w.into.Forget(forgetting, horizon.Add(-forgetMargin)); err != nil {
 			return err
 		}
 	}
