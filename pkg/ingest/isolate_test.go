@@ -20,7 +20,8 @@ type goneAfter struct {
 }
 
 func (s *goneAfter) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	if s.left--; s.left < 0 {
+	s.left--
+	if s.left < 0 {
 		return nil, s.err
 	}
 	return s.slowStore.Append(ctx, events)
