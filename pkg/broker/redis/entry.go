@@ -92,6 +92,7 @@ func message(decoder *event.Decoder, number int, id string, fields map[string]st
 	// An entry that somebody else wrote has no counts, and was not counted.
 	r.events, _ = strconv.ParseInt(fields["n"], 10, 64)
 	r.bytes, _ = strconv.ParseInt(fields["b"], 10, 64)
+	r.events, r.bytes = max(r.events, 0), max(r.bytes, 0)
 	m := broker.Message{Ref: r.String(), Deliveries: deliveries}
 	m.QueuedAt, _ = timeOf(id)
 	if m.Broken = checkID(fields["d"]); m.Broken == nil {

@@ -22,6 +22,12 @@ for _, part in ipairs(parts) do
 end
 redis.call('HINCRBY', KEYS[2], 'events', 0 - ARGV[3])
 redis.call('HINCRBY', KEYS[2], 'bytes', 0 - ARGV[4])
+-- Nothing queued is nothing to count, whatever entries made by hand say of themselves.
+if redis.call('XLEN', KEYS[1]) == 0 then
+  local left = redis.call('HMGET', KEYS[2], 'events', 'bytes')
+  redis.call('HINCRBY', KEYS[2], 'events', 0 - (left[1] or 0))
+  redis.call('HINCRBY', KEYS[2], 'bytes', 0 - (left[2] or 0))
+end
 redis.call('HINCRBY', KEYS[2], 'dead', #parts)
 redis.call('HINCRBY', KEYS[2], 'dead_bytes', bytes)
 return #parts
