@@ -196,10 +196,20 @@ func moveDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOpt
 		}
 		return moved, err
 	}
+	size, err := queue.Size(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// What is put back and dies again comes behind all others, and is a dead
+	// letter once more: without an end there would be none.
 	var total int64
 	last := ""
-	for {
-		letters, err := queue.DeadLetters(ctx, last, deadPage)
+	for seen := int64(0); ; {
+		limit := min(deadPage, size.DeadLetters-seen)
+		if limit <= 0 {
+			return total, nil
+		}
+		letters, err := queue.DeadLetters(ctx, last, int(limit))
 		if err != nil || len(letters) == 0 {
 			return total, err
 		}
@@ -212,6 +222,7 @@ func moveDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOpt
 			return total, err
 		}
 		total += moved
-		last = ids[len(ids)-1] // what is put back and dies again comes after it
+		seen += int64(len(ids))
+		last = ids[len(ids)-1]
 	}
 }
