@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/feed"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/server"
 )
@@ -121,18 +122,19 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 			return nil, fmt.Errorf("migrating the database: %w", err)
 		}
 	}
-	events, err := s.database.open(ctx, c, log)
+	opened, err := s.database.open(ctx, c, log)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	s.open.push("database", func(context.Context) error { return events.Close() })
+	s.open.push("database", func(context.Context) error { return opened.Close() })
+	events, committed := feed.Announce(opened)
 	ways, err := s.openWays(ctx, c, events, log)
 	if err != nil {
 		return nil, err
 	}
 	s.server = server.New(server.Options{
 		Appender: ways.appender, Direct: ways.direct, Async: ways.async, Queue: ways.queue,
-		Store: events, Logger: log, Version: a.version, Now: time.Now,
+		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
 		WriteTimeout:      answerTime(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
@@ -165,7 +167,7 @@ func answerTime(c config.Config) time.Duration {
 // what the bounds on bodies and queue add up to; without it the heap may grow
 // to twice of what is in use. A GOMEMLIMIT counts instead of it.
 func limitMemory(c config.Config) {
-	const base = 64 << 20                          // connections, statements, the program itself
+	const base = 80 << 20                          // event streams, connections, statements, the program itself
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
 		waiting := int64(c.Ingest.MaxPendingBytes)
 		if c.Broker.URL != "" {

@@ -13,6 +13,8 @@ const (
 	PathPublish    = "/publish"
 	PathStats      = "/stats"
 	PathTopicStats = "/stats/topics"
+	PathSeries     = "/stats/series"
+	PathStream     = "/events/stream"
 	PathEvents     = "/events" // and /events/{topic}/{event_id}, both escaped
 	PathHealthz    = "/healthz"
 	PathReadyz     = "/readyz"
@@ -26,6 +28,7 @@ const (
 	TypeCloudEvent  = "application/cloudevents+json"
 	TypeCloudEvents = "application/cloudevents-batch+json"
 	TypeProblem     = "application/problem+json"
+	TypeStream      = "text/event-stream"
 )
 
 // What Problem.Type may be. Two of the named ones tell apart what a client waits
@@ -122,6 +125,24 @@ type TopicStats struct {
 	Duplicates int64     `json:"duplicate_dropped"`
 	FirstSeen  time.Time `json:"first_seen"`
 	LastSeen   time.Time `json:"last_seen"`
+}
+
+// Series answers GET /stats/series: the totals of the whole store over the last
+// 15 minutes at most, as far as this instance saw them.
+type Series struct {
+	// IntervalSeconds is how far two points lie apart, about, while the store
+	// answers.
+	IntervalSeconds float64 `json:"interval_seconds"`
+	// Points begin with the oldest.
+	Points []Point `json:"points"`
+}
+
+// Point is the totals at one moment. Received is always Unique plus Duplicates.
+type Point struct {
+	Time       time.Time `json:"time"`
+	Received   int64     `json:"received"`
+	Unique     int64     `json:"unique_processed"`
+	Duplicates int64     `json:"duplicate_dropped"`
 }
 
 // Event is a stored event as GET /events shows it. Times are in UTC.

@@ -28,6 +28,8 @@ type HTTP struct {
 	MaxBatchEvents int
 	// MaxBufferedBytes bounds the bodies of all requests in memory.
 	MaxBufferedBytes int64
+	// MaxFollowers bounds the event streams.
+	MaxFollowers int
 	// ReadHeaderTimeout, ReadTimeout and IdleTimeout cut off slow or silent
 	// connections.
 	ReadHeaderTimeout time.Duration
@@ -114,6 +116,7 @@ func Default() Config {
 			MaxEventBytes:     1 << 20,
 			MaxBatchEvents:    10_000,
 			MaxBufferedBytes:  32 << 20,
+			MaxFollowers:      1000,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       20 * time.Second, // below ShutdownTimeout, so that a slow upload cannot outlast a shutdown
 			IdleTimeout:       2 * time.Minute,

@@ -29,6 +29,7 @@ func (c *Config) leaves() []leaf {
 		{key: "http.max_event_bytes", help: "largest event, in bytes", target: &c.HTTP.MaxEventBytes, rule: upTo(64 << 20)},
 		{key: "http.max_batch_events", help: "most events in one array", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
 		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests together, in bytes; beyond: 503", target: &c.HTTP.MaxBufferedBytes, rule: upTo(1 << 36)},
+		{key: "http.max_followers", help: "event streams that may be open at once; beyond: 503", target: &c.HTTP.MaxFollowers, rule: upTo(100_000)},
 		{key: "http.read_header_timeout", help: "time a client has for the head of a request", target: &c.HTTP.ReadHeaderTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.read_timeout", help: "time a client has for a whole request, or for the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.idle_timeout", help: "how long an unused connection stays open", target: &c.HTTP.IdleTimeout, rule: waitUpTo(24 * time.Hour)},

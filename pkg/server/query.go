@@ -33,14 +33,10 @@ type eventsQuery struct {
 // that is not known is wrong too: a misspelt filter that is ignored would show
 // other events than were asked for.
 func parseEventsQuery(raw string) (eventsQuery, error) {
-	values, err := url.ParseQuery(raw)
+	p, err := newParams(raw)
 	if err != nil {
-		return eventsQuery{}, &requestError{
-			status: http.StatusBadRequest,
-			detail: "The query string is broken: an incomplete % escape, or a semicolon between parameters.",
-		}
+		return eventsQuery{}, err
 	}
-	p := params{values: values}
 	query := eventsQuery{limit: defaultLimit}
 	p.checkNames("topic", "source", "since", "until", "limit", "cursor", "settled")
 	p.read("topic", func(text string) error { query.filter.Topic = text; return nil })
@@ -51,15 +47,10 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 	p.read("cursor", func(text string) (err error) { query.cursor, err = parseCursor(text); return err })
 	p.read("settled", func(text string) (err error) { query.settled, err = parseSettled(text); return err })
 	p.checkFilter(query.filter)
-	if query.settled && values.Has("cursor") {
+	if query.settled && p.values.Has("cursor") {
 		p.add("settled", "can't be combined with cursor")
 	}
-	if len(p.faults) > 0 {
-		return eventsQuery{}, &requestError{
-			status: http.StatusUnprocessableEntity, detail: "The query has invalid parameters; see errors.", faults: p.faults,
-		}
-	}
-	return query, nil
+	return query, p.fault()
 }
 
 // link is one link of the Link header (RFC 8288): the same query at another
@@ -84,6 +75,27 @@ func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 type params struct {
 	values url.Values
 	faults []event.Fault
+}
+
+func newParams(raw string) (params, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return params{}, &requestError{
+			status: http.StatusBadRequest,
+			detail: "The query string is broken: an incomplete % escape, or a semicolon between parameters.",
+		}
+	}
+	return params{values: values}, nil
+}
+
+// fault is the answer to all that is wrong, nil where nothing is.
+func (p *params) fault() error {
+	if len(p.faults) == 0 {
+		return nil
+	}
+	return &requestError{
+		status: http.StatusUnprocessableEntity, detail: "The query has invalid parameters; see errors.", faults: p.faults,
+	}
 }
 
 func (p *params) add(name, message string) {

@@ -19,7 +19,9 @@ func (s *Server) routes() {
 	}
 	s.read(api.PathStats, s.stats)
 	s.read(api.PathTopicStats, s.topicStats)
+	s.read(api.PathSeries, s.statsSeries)
 	s.read(api.PathEvents, s.events)
+	s.read(api.PathStream, s.stream)
 	s.read(api.PathEvents+"/:topic/:event_id", s.event)
 	s.read(api.PathHealthz, s.healthz)
 	s.read(api.PathReadyz, s.readyz)

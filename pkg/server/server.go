@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/feed"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	Store Reader
 	// Queue is what stands beside the store, nil for nothing.
 	Queue Queue
+	// Committed is [feed.Options].Committed of the event streams.
+	Committed <-chan struct{}
 	// Logger hears a line about each request, at debug level unless the
 	// server is at fault. Default nobody.
 	Logger *slog.Logger
@@ -62,6 +65,8 @@ type Options struct {
 	MaxEventBytes int64
 	// MaxBatchEvents is how many events an array may have, default 10,000.
 	MaxBatchEvents int
+	// MaxFollowers is how many event streams may be open, default 1,000.
+	MaxFollowers int
 	// MaxBufferedBytes is how much memory the bodies of all requests may take
 	// together, default 32 MiB.
 	MaxBufferedBytes int64
@@ -129,8 +134,13 @@ type Server struct {
 	store    probe
 	queue    *probe // nil without a queue
 	draining atomic.Bool
-	cut      context.Context // ends when streams are to end
+	cut      context.Context // ends when streams of lines are to end
 	cutNow   context.CancelFunc
+
+	feed       *feed.Feed
+	streaming  context.Context // ends when event streams are to end
+	endStreams context.CancelFunc
+	series     series
 
 	ids      requestIDs
 	rules    []rule
@@ -157,6 +167,11 @@ func New(options Options) *Server {
 	}
 	s.started = s.options.Now()
 	s.cut, s.cutNow = context.WithCancel(context.Background())
+	s.streaming, s.endStreams = context.WithCancel(context.Background())
+	s.feed = feed.New(s.options.Store, feed.Options{
+		Encode: appendMessage, Committed: s.options.Committed, MaxFollowers: s.options.MaxFollowers, Logger: s.options.Logger,
+	})
+	s.series = series{read: s.options.Store.Stats, now: s.options.Now}
 	s.store = probe{ping: s.options.Store.Ping, now: s.options.Now}
 	if s.options.Queue != nil {
 		s.queue = &probe{ping: s.options.Queue.Ping, now: s.options.Now}
@@ -182,7 +197,11 @@ func New(options Options) *Server {
 func (s *Server) Handler() http.Handler { return s.echo }
 
 // Serve answers on listener until [Server.Shutdown], and then returns nil.
+// Meanwhile it keeps the series of the totals.
 func (s *Server) Serve(listener net.Listener) error {
+	ctx, stop := context.WithCancel(s.cut)
+	defer stop()
+	go s.series.run(ctx)
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
@@ -191,8 +210,12 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // Drain makes GET /readyz answer 503 from now on, so that load balancers look
 // elsewhere, and asks each client with its next answer to close its
-// connection. All requests are still served.
-func (s *Server) Drain() { s.draining.Store(true) }
+// connection. Event streams end, to be resumed elsewhere. All other requests are
+// still served.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.endStreams()
+}
 
 // cutOnShutdown calls end when streams of no known length have had their time at
 // a shutdown; stop gives that up.

@@ -92,6 +92,9 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	if after.Compare(newest) > 0 {
 		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
 	}
+	if settled.Compare(after) <= 0 { // as most often where followers ask again and again
+		return nil, after, nil
+	}
 	query, arguments := s.queries.newer,
 		[]any{after.Commit, after.Seq, nil, text(filter.Source), moment(filter.Since), moment(filter.Until), settled.Commit}
 	if filter.Topic != "" {

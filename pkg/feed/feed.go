@@ -1,0 +1,189 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Options say what a Feed gives out and within which limits. Encode is required;
+// the zero value of every other field stands for its default.
+type Options struct {
+	// Encode appends the text in which followers get an event.
+	Encode func(dst []byte, record store.Record) []byte
+	// Committed is received from after events were committed by this process,
+	// and may have one value for many commits; see [Announce]. Without it new
+	// events are found by Poll alone.
+	Committed <-chan struct{}
+	// RecentBytes bounds the texts that are kept for followers at the end,
+	// default 8 MiB.
+	RecentBytes int
+	// MaxFollowers is how many may follow at once, default 1,000.
+	MaxFollowers int
+	// Poll is how often the store is asked for what other processes have
+	// committed, while anybody follows; default 50 ms.
+	Poll time.Duration
+	// Logger hears of the store failing and recovering, default nobody.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.RecentBytes = cmp.Or(o.RecentBytes, 8<<20)
+	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
+	o.Poll = cmp.Or(o.Poll, 50*time.Millisecond)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// The share of one processor that followers get while the process stores
+// events, in microseconds a second. On two cores it is a sixteenth of both.
+const shareMicros = 125_000
+
+// What a follower's work costs, in microseconds: measured on the loopback of a
+// 2-core machine, and near enough for a share.
+const (
+	microsPerWrite  = 12
+	bytesPerMicro   = 2000
+	microsPerRecord = 8 // of a page of its own: query, row and text
+)
+
+// catchingUp is how many followers may read pages of their own at once. More
+// would take the connections from everybody else who reads.
+const catchingUp = 2
+
+// Feed hands out the events of one store. Make one with [New]; it has nothing to
+// close once all its followers have left.
+type Feed struct {
+	reader  store.EventReader
+	options Options
+
+	mu        sync.Mutex
+	current   *tail // what new followers share; nil while nobody follows
+	followers int
+
+	reading chan struct{} // holds a value for each page being read
+	share   *rate.Limiter
+	began   time.Time
+	stored  atomic.Int64 // how long after began this process committed last, in nanoseconds
+	buffers sync.Pool    // of *[]byte
+}
+
+// New returns a feed of reader's events.
+func New(reader store.EventReader, options Options) *Feed {
+	f := &Feed{
+		reader: reader, options: options.withDefaults(),
+		reading: make(chan struct{}, catchingUp), share: rate.NewLimiter(shareMicros, shareMicros), began: time.Now(),
+	}
+	f.buffers.New = func() any { return new(make([]byte, 0, chunkBytes)) }
+	return f
+}
+
+// Followers is how many follow now.
+func (f *Feed) Followers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.followers
+}
+
+// Start returns the position from which a follower gets first the last so many
+// settled events that match, and then every later one.
+func (f *Feed) Start(ctx context.Context, filter store.Filter, last int) (store.Position, error) {
+	settled, err := f.reader.Settled(ctx)
+	if err != nil || last == 0 || settled.IsZero() {
+		return settled, err
+	}
+	start := settled
+	for last > 0 {
+		records, more, err := f.reader.Older(ctx, filter, start, last)
+		if err != nil {
+			return store.Position{}, err
+		}
+		if len(records) > 0 {
+			start = records[len(records)-1].Position
+		}
+		if last -= len(records); !more {
+			break
+		}
+	}
+	if start != settled {
+		start.Seq-- // a follower gets what lies after its position
+	}
+	return start, nil
+}
+
+// Join begins to follow the events that match and lie after a position. The
+// first page is read here, so that errors of the store come at once: among them
+// [store.ErrPosition], and [store.ErrOverloaded] where MaxFollowers are there.
+// The caller must leave again.
+func (f *Feed) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
+	t, err := f.enter() //nolint:contextcheck // the tail ends with its last follower, not with its first
+	if err != nil {
+		return nil, err
+	}
+	follower := &Follower{feed: f, tail: t, filter: filter, position: after}
+	if err := follower.readPage(ctx); err != nil {
+		follower.Leave()
+		return nil, err
+	}
+	return follower, nil
+}
+
+func (f *Feed) enter() (*tail, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.followers >= f.options.MaxFollowers {
+		return nil, &store.RetryError{
+			Err:   fmt.Errorf("follow events: %d followers: %w", f.followers, store.ErrOverloaded),
+			After: retryFull,
+		}
+	}
+	if f.current == nil || f.current.failed() != nil {
+		f.current = f.startTail()
+	}
+	f.followers++
+	f.current.users++
+	return f.current, nil
+}
+
+// retryFull is when a follower that finds no place should ask again.
+const retryFull = 10 * time.Second
+
+func (f *Feed) leave(t *tail) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.followers--
+	t.users--
+	if t.users > 0 {
+		return
+	}
+	t.stop()
+	if f.current == t {
+		f.current = nil
+	}
+}
+
+// pay makes a follower wait for its part of the share, while there is storing
+// to be spared.
+func (f *Feed) pay(ctx context.Context, micros int) error {
+	const quiet = time.Second
+	if stored := f.stored.Load(); stored == 0 || time.Since(f.began)-time.Duration(stored) > quiet {
+		return nil
+	}
+	return f.share.WaitN(ctx, min(micros, shareMicros))
+}
+
+// matches reports whether a filter lets an event through, as the store would.
+func matches(filter store.Filter, topic, source string, created time.Time) bool {
+	return (filter.Topic == "" || filter.Topic == topic) && (filter.Source == "" || filter.Source == source) &&
+		(filter.Since.IsZero() || !created.Before(filter.Since)) && (filter.Until.IsZero() || created.Before(filter.Until))
+}

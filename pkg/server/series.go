@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// The series has a point a second over a quarter of an hour.
+const (
+	seriesInterval = time.Second
+	seriesSpan     = 15 * time.Minute
+	// seriesEffort is how many times as long as reading the totals takes the
+	// next reading waits, so that many topics don't make it a load.
+	seriesEffort = 20
+)
+
+// series keeps the totals of the last minutes. They are the store's, so each
+// instance has those of all: nothing has to be put together from several.
+type series struct {
+	read func(context.Context) (store.Stats, error)
+	now  func() time.Time
+
+	mu     sync.Mutex
+	points []api.Point
+}
+
+// run takes a point every second until ctx ends.
+func (s *series) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		begin := time.Now()
+		s.take(ctx)
+		timer.Reset(max(seriesInterval-time.Since(begin), seriesEffort*time.Since(begin)))
+	}
+}
+
+// take adds a point, unless the store is away: then there is none.
+func (s *series) take(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	totals, err := s.read(ctx)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.points = append(s.points, api.Point{
+		Time: s.now().UTC().Truncate(time.Millisecond), Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates,
+	})
+	for s.now().Sub(s.points[0].Time) > seriesSpan {
+		s.points = s.points[1:]
+	}
+}
+
+// last is when the newest point was taken.
+func (s *series) last() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.points) == 0 {
+		return time.Time{}
+	}
+	return s.points[len(s.points)-1].Time
+}
+
+// all returns the points, oldest first.
+func (s *series) all() []api.Point {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]api.Point{}, s.points...)
+}
+
+// statsSeries answers the totals over time. Where nobody takes points, as in a
+// handler without [Server.Serve], asking takes one.
+func (s *Server) statsSeries(c echo.Context) error {
+	if s.options.Now().Sub(s.series.last()) > 2*seriesInterval {
+		s.series.take(c.Request().Context())
+	}
+	return s.writeJSON(c, http.StatusOK, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: s.series.all()})
+}

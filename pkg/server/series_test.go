@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+func TestSeriesHasAPointASecondOverTheLastMinutes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := int64(0)
+		s := series{now: time.Now, read: func(context.Context) (store.Stats, error) {
+			asked++
+			if asked%10 == 0 {
+				return store.Stats{}, errors.New("away")
+			}
+			return store.Stats{Received: 3 * asked, Unique: 2 * asked, Duplicates: asked}, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		s.run(ctx)
+		points := s.all()
+		if asked < 3595 || len(points) < 805 || len(points) > 811 { // nine tenths of 900
+			t.Fatalf("%d points after %d questions", len(points), asked)
+		}
+		for i, p := range points {
+			if p.Received != p.Unique+p.Duplicates || i > 0 && !p.Time.After(points[i-1].Time) {
+				t.Errorf("point %d is %+v", i, p)
+			}
+		}
+		if first := points[0].Time; time.Since(first) > seriesSpan+seriesInterval {
+			t.Errorf("the first point is of %v", first)
+		}
+	})
+}
+
+func TestTotalsThatTakeLongAreReadLessOften(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		s := series{now: time.Now, read: func(context.Context) (store.Stats, error) {
+			asked++
+			<-time.After(500 * time.Millisecond)
+			return store.Stats{}, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s.run(ctx)
+		if asked > 6 {
+			t.Errorf("asked %d times in a minute, for half a second each", asked)
+		}
+	})
+}
+
+func TestSeriesIsAnsweredAlsoWhereNobodyTakesPoints(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		fail error
+		want int
+	}{
+		{"one point is taken for who asks", nil, 1},
+		{"none where the store is away: an empty list", store.ErrUnavailable, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			m := (&memory{}).fill(5)
+			m.fail = row.fail
+			answer := ask(serverWith(m), http.MethodGet, "/stats/series", "")
+			var got api.Series
+			if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusOK || got.Points == nil || len(got.Points) != row.want {
+				t.Fatalf("answered %d %s, %v", answer.Code, answer.Body, err)
+			}
+			if row.want > 0 && (got.Points[0].Unique != 5 || got.IntervalSeconds != 1 || !got.Points[0].Time.Equal(noon())) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
