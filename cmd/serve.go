@@ -192,7 +192,7 @@ func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
 // asks for readiness once a second sends requests until it has heard.
 func (s *service) run(ctx context.Context, delay time.Duration, log *slog.Logger) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.server.Serve(s.listener) }()
+	go func() { failed <- s.server.Serve(s.listener) }() //nolint:contextcheck // it ends with Shutdown, which finishes what was begun
 	const byItself = "serving ended by itself: %w"
 	select {
 	case err := <-failed:

@@ -24,9 +24,9 @@ const (
 	streamWriteTimeout = 30 * time.Second
 )
 
-// streamOpening tells browsers how many milliseconds to wait before they come
+// streamRetry tells browsers how many milliseconds to wait before they come
 // again.
-const streamOpening = "retry: 1000\n\n"
+const streamRetry = "retry: 1000\n"
 
 // stream answers server-sent events (the WHATWG's HTML standard, section 9.2):
 // each stored event once, from where the client wants to begin or left off.
@@ -41,7 +41,7 @@ func (s *Server) stream(c echo.Context) error {
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(s.streaming, cancel)()
-	follower, err := s.join(ctx, query)
+	follower, start, err := s.join(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (s *Server) stream(c echo.Context) error {
 		c.Response().WriteHeader(http.StatusOK)
 		return nil
 	}
-	err = follow(ctx, http.NewResponseController(c.Response()), c.Response(), follower)
+	err = follow(ctx, http.NewResponseController(c.Response()), c.Response(), follower, start)
 	if ctx.Err() != nil || errors.Is(err, store.ErrPosition) { // a client that comes again hears of the latter
 		return nil
 	}
@@ -62,22 +62,23 @@ func (s *Server) stream(c echo.Context) error {
 }
 
 // join finds where the client begins, and begins there.
-func (s *Server) join(ctx context.Context, query streamQuery) (*feed.Follower, error) {
+func (s *Server) join(ctx context.Context, query streamQuery) (*feed.Follower, store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	var err error
 	start := query.cursor.Position
 	if !query.resumes {
-		var err error
 		if start, err = s.feed.Start(ctx, query.filter, query.limit); err != nil {
-			return nil, err
+			return nil, store.Position{}, err
 		}
 	}
-	return s.feed.Join(ctx, query.filter, start)
+	follower, err := s.feed.Join(ctx, query.filter, start)
+	return follower, start, err
 }
 
 // follow writes events as they come, and a comment every so often, until ctx
 // ends or the client no longer reads.
-func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *feed.Follower) error {
+func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *feed.Follower, start store.Position) error {
 	// The server's timeouts are for requests that end.
 	if err := errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
@@ -89,7 +90,9 @@ func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseW
 		}
 		return conn.Flush()
 	}
-	if err := send([]byte(streamOpening)); err != nil {
+	// With the place where it begins, a client that is cut off before its first
+	// event misses none.
+	if err := send(appendPlace([]byte(streamRetry), start)); err != nil {
 		return err
 	}
 	comment := time.Now().Add(commentEvery)
@@ -106,7 +109,7 @@ func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseW
 		if time.Now().Before(comment) {
 			continue
 		}
-		if err := send(appendComment(nil, follower.Position())); err != nil {
+		if err := send(appendPlace([]byte(": still here\n"), follower.Position())); err != nil {
 			return err
 		}
 		comment = time.Now().Add(commentEvery)
@@ -131,11 +134,11 @@ func appendMessage(dst []byte, record store.Record) []byte {
 	return append(dst, '\n', '\n')
 }
 
-// appendComment appends a comment, and beside it how far the client has come,
-// which it would not know where a filter left out the latest events. A message
-// without data is none, but its ID counts.
-func appendComment(dst []byte, at store.Position) []byte {
-	dst = append(dst, ": still here\nid: "...)
+// appendPlace ends a comment or a field with how far the client has come, which
+// it would not know where a filter left out the latest events. A message without
+// data is none, but its ID counts.
+func appendPlace(dst []byte, at store.Position) []byte {
+	dst = append(dst, "id: "...)
 	dst = append(dst, api.Cursor{Newer: true, Position: at}.String()...)
 	return append(dst, '\n', '\n')
 }

@@ -128,6 +128,18 @@ func TestStreamIsResumedBehindTheLastEvent(t *testing.T) {
 	if got, _ := s.take(1); !slices.Equal(got, []string{"e3"}) {
 		t.Errorf("got %v behind the second", got)
 	}
+	m := (&memory{}).fill(3)
+	address = listen(t, serverWith(m))
+	s = openStream(t, address, "")
+	for id := false; !id && s.lines.Scan(); { // before any event
+		id = strings.HasPrefix(s.lines.Text(), "id: ")
+	}
+	s.close()
+	m.fill(4)
+	s = openStream(t, address, "", "Last-Event-ID", strings.TrimPrefix(s.lines.Text(), "id: "))
+	if got, _ := s.take(1); !slices.Equal(got, []string{"e4"}) {
+		t.Errorf("got %v, cut off before the first event", got)
+	}
 }
 
 func TestStreamRefusesWhatItCanNotFollow(t *testing.T) {

@@ -1,0 +1,229 @@
+package cmd_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// The events of TestFollowersSeeEveryEventOnceInOneOrder; the variable gives
+// another number than the one that keeps the suite short.
+const (
+	streamEvents   = 20_000
+	streamVariable = "EVENTAGG_TEST_STREAM_EVENTS"
+)
+
+func streamCount(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(streamVariable)
+	if text == "" {
+		return streamEvents
+	}
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", streamVariable, err)
+	}
+	return count
+}
+
+// TestFollowersSeeEveryEventOnceInOneOrder stores through two instances at once
+// and follows both, one follower hopping from one to the other five times a
+// second.
+func TestFollowersSeeEveryEventOnceInOneOrder(t *testing.T) {
+	t.Parallel()
+	count := streamCount(t)
+	database := testdb.Postgres(t)
+	stages := []*stage{newStage(t, database), newStage(t, database)}
+	for _, s := range stages {
+		s.serve()
+	}
+	followers := []*follower{
+		{at: stages[:1]}, {at: stages[1:]}, {at: stages[1:], query: "?limit=1000"}, {at: stages, hop: 200 * time.Millisecond},
+	}
+	for _, f := range followers {
+		f.want = make(chan int, 1)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	following, ready := errgroup.Group{}, make(chan struct{}, len(followers))
+	for _, f := range followers {
+		following.Go(func() error { return f.run(ctx, count, ready) })
+	}
+	for range followers {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			t.Fatal(following.Wait())
+		}
+	}
+	var publishing errgroup.Group
+	for i, s := range stages {
+		half := strconv.Itoa(count / len(stages) * 10 / 7) // of which seven tenths are distinct
+		publishing.Go(func() error {
+			return publishQuietly(ctx, s, "--count", half, "--batch-size", []string{"1", "20"}[i], "--dup-rate", "0.3")
+		})
+	}
+	if err := publishing.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	stats, ok := stages[0].stats()
+	if !ok || stats.Unique < int64(count)-2 || stats.Unique > int64(count)+2 {
+		t.Fatalf("%d events are stored, want about %d", stats.Unique, count)
+	}
+	for _, f := range followers {
+		f.enough(int(stats.Unique))
+	}
+	if err := following.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range followers {
+		once := slices.Compact(slices.Sorted(slices.Values(f.seen)))
+		if len(once) != int(stats.Unique) || len(f.seen) != len(once) || !slices.Equal(f.seen, followers[0].seen) {
+			t.Errorf("follower %d saw %d events, %d different ones, of %d, in the order of the first: %t",
+				i, len(f.seen), len(once), stats.Unique, slices.Equal(f.seen, followers[0].seen))
+		}
+	}
+	t.Logf("%d events, %d connections of the hopping follower", stats.Unique, followers[3].connections)
+}
+
+func publishQuietly(ctx context.Context, s *stage, args ...string) error {
+	said, err := exec.CommandContext(ctx, "eventagg", append([]string{"publish", "--url", "http://" + s.addr}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("publish: %w: %s", err, said)
+	}
+	return nil
+}
+
+// follower reads event streams and notes the keys.
+type follower struct {
+	at    []*stage // to follow in turn
+	hop   time.Duration
+	query string
+
+	want        chan int // has a value when all are stored
+	seen        []string
+	last        string
+	connections int
+}
+
+// enough says how many events there are.
+func (f *follower) enough(n int) { f.want <- n }
+
+// run follows until it has as many events as enough says; it tells on ready when
+// it first follows.
+func (f *follower) run(ctx context.Context, count int, ready chan<- struct{}) error {
+	f.seen = make([]string, 0, count)
+	told := func() {
+		if f.connections == 1 {
+			ready <- struct{}{}
+		}
+	}
+	for want := -1; want < 0 || len(f.seen) < want; {
+		if err := f.follow(ctx, want, told); err != nil {
+			return err
+		}
+		if want < 0 {
+			select {
+			case want = <-f.want:
+			default:
+			}
+		}
+	}
+	return nil
+}
+
+// follow reads one connection for as long as it hops, or a moment.
+func (f *follower) follow(ctx context.Context, want int, connected func()) error {
+	stay := f.hop
+	if stay == 0 {
+		stay = 5 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, stay)
+	defer cancel()
+	at := f.at[f.connections%len(f.at)]
+	f.connections++
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.addr+"/events/stream"+f.query, http.NoBody)
+	if err != nil {
+		return err
+	}
+	if f.last != "" {
+		request.Header.Set("Last-Event-ID", f.last)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return orHop(ctx, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("follow: %s", response.Status)
+	}
+	connected()
+	id, lines := "", bufio.NewReaderSize(response.Body, 1<<20)
+	for want < 0 || len(f.seen) < want {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return orHop(ctx, err)
+		}
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch name {
+		case "id":
+			id = value
+		case "data":
+			var e struct {
+				Topic string `json:"topic"`
+				ID    string `json:"event_id"`
+			}
+			if err := json.Unmarshal([]byte(value), &e); err != nil {
+				return err
+			}
+			f.seen = append(f.seen, e.Topic+" "+e.ID)
+			f.last = id
+		case "": // the end of a message: its ID counts, also without data
+			if id != "" {
+				f.last = id
+			}
+		}
+	}
+	return nil
+}
+
+// orHop is err, unless it is time to leave.
+func orHop(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+func TestTerminatedServerEndsItsStreams(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
+	s.serve()
+	f, ready, ended := &follower{at: []*stage{s}}, make(chan struct{}, 1), make(chan error, 1)
+	go func() { ended <- f.follow(t.Context(), -1, func() { ready <- struct{}{} }) }()
+	<-ready
+	begin := time.Now()
+	if code := s.end(syscall.SIGTERM); code != 0 || time.Since(begin) > 4*time.Second {
+		t.Errorf("exited with %d after %v", code, time.Since(begin))
+	}
+	if err := <-ended; !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the stream ended with %v, not as a whole answer", err)
+	}
+}
