@@ -71,7 +71,7 @@ func singles() []benchCase {
 		benchCase{
 			name: "single/open-loop", figure: figureP99, after: []string{"single/128"},
 			references: []reference{{Case: "one-insert/1", Kind: p99ToP50}, {Case: "insert/1", Kind: p99ToP50}},
-			setUp:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, quarterOf: "single/128"}.setUp,
+			setUp:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: "single/128", part: 0.25}.setUp,
 		},
 	)
 }
@@ -108,11 +108,22 @@ func bulks() []benchCase {
 	}
 }
 
-// others are two instances, and SQLite.
+// others are two instances, followers, and SQLite.
 func others() []benchCase {
 	return []benchCase{
 		rateCase("two-instances/array/1000", load{target: onPostgres(2), connections: 8, batch: bulkBatch}, "array/1000/0%"),
 		rateCase("two-instances/single/128", load{target: onPostgres(2), connections: 128, duplicates: someDuplicates}, "single/128"),
+		{
+			name: "followers/500", figure: figureRate, references: toRates("single/128"),
+			setUp: followed{load: load{target: onPostgres(1), connections: 128, duplicates: someDuplicates}, followers: 500}.setUp,
+		},
+		{
+			name: "followers/latency", figure: figureP99, after: []string{"single/128"}, references: []reference{{Case: "single/128", Kind: p99ToP50}},
+			setUp: followed{
+				load:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: "single/128", part: 0.5},
+				followers: 4, latency: true,
+			}.setUp,
+		},
 		rateCase("sqlite/array/1000", load{target: onSQLite, connections: 8, batch: bulkBatch}, "array/1000/0%"),
 		rateCase("sqlite/single/32", load{target: onSQLite, connections: 32, duplicates: someDuplicates}, "single/32"),
 	}

@@ -18,9 +18,10 @@ type load struct {
 	connections int
 	batch       int     // events an append; 0 is 1
 	duplicates  float64 // share of repeats; 1: all were stored before
-	// quarterOf makes it an open loop, at a quarter of the rate that another
-	// case has reached by then.
-	quarterOf string
+	// partOf makes it an open loop, at a part of the rate that another case has
+	// reached by then.
+	partOf string
+	part   float64
 }
 
 // storedBefore is how many events are sent over and over where all are
@@ -31,12 +32,12 @@ const storedBefore = 100_000
 func (c load) setUp(ctx context.Context, l *lab) (trial, error) {
 	c.batch = max(c.batch, 1)
 	t := &loadTrial{load: c, lab: l}
-	if c.quarterOf != "" {
-		reached, ok := l.results.find(c.quarterOf)
+	if c.partOf != "" {
+		reached, ok := l.results.find(c.partOf)
 		if !ok || len(reached.Runs) == 0 {
-			return nil, fmt.Errorf("%s has no rate yet", c.quarterOf)
+			return nil, fmt.Errorf("%s has no rate yet", c.partOf)
 		}
-		t.rate = reached.median(figureRate) / 4
+		t.rate = reached.median(figureRate) * c.part
 	}
 	var err error
 	if t.rig, err = c.target(ctx, l, c.connections); err != nil {
