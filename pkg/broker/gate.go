@@ -24,6 +24,11 @@ type GateOptions struct {
 	// starts would send events to and fro.
 	Falls int
 	Rises int
+	// MostRises bounds how many answers open a gate that falls again and again:
+	// its server is well whenever it is asked and ill whenever it has to work,
+	// as one is whose disk is full. Each fall that comes soon after the gate
+	// opened doubles Rises, up to this; default 60.
+	MostRises int
 	// Logger hears of each change once, default nobody.
 	Logger *slog.Logger
 }
@@ -33,6 +38,7 @@ func (o GateOptions) withDefaults() GateOptions {
 	o.Patience = cmp.Or(o.Patience, 2*time.Second)
 	o.Falls = cmp.Or(o.Falls, 2)
 	o.Rises = cmp.Or(o.Rises, 3)
+	o.MostRises = cmp.Or(o.MostRises, 60)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -51,6 +57,9 @@ type Gate struct {
 	mu   sync.Mutex
 	away error // why the gate is closed; nil while it is open
 	row  int   // how many pings in a row have said otherwise
+	well int   // how many pings have been well since the gate opened
+	// rises is how many pings open the gate the next time.
+	rises int
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -64,6 +73,7 @@ var _ store.Appender = (*Gate)(nil)
 func NewGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, options GateOptions) *Gate {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g := &Gate{next: next, name: name, ping: ping, options: options.withDefaults(), stop: stop}
+	g.rises, g.well = g.options.Rises, steady
 	g.done.Go(func() { g.watch(ctx) })
 	return g
 }
@@ -120,13 +130,14 @@ func (g *Gate) heard(err error) {
 	defer g.mu.Unlock()
 	if (err == nil) == (g.away == nil) {
 		g.row = 0
+		g.well++ // read where the gate is open
 		return
 	}
 	g.row++
 	switch {
 	case err != nil && g.row >= g.options.Falls:
 		g.change(err)
-	case err == nil && g.row >= g.options.Rises:
+	case err == nil && g.row >= g.rises:
 		g.change(nil)
 	}
 }
@@ -141,12 +152,21 @@ func (g *Gate) fell(err error) {
 	g.row = 0
 }
 
+// steady is how many pings a gate must have been open for to count as well.
+const steady = 10
+
 // change sets the state and tells of it; the caller holds the lock.
 func (g *Gate) change(away error) {
 	g.away, g.row = away, 0
-	if away != nil {
-		g.options.Logger.Warn("away", slog.String("what", g.name), slog.Any("error", away))
+	if away == nil {
+		g.well = 0
+		g.options.Logger.Info("back", slog.String("what", g.name))
 		return
 	}
-	g.options.Logger.Info("back", slog.String("what", g.name))
+	if g.well < steady {
+		g.rises = min(2*g.rises, g.options.MostRises)
+	} else {
+		g.rises = g.options.Rises
+	}
+	g.options.Logger.Warn("away", slog.String("what", g.name), slog.Any("error", away))
 }

@@ -195,3 +195,37 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestGateRestsFromAServerThatOnlyLooksWell: pings are answered, appends fail, as
+// they do where a disk is full.
+func TestGateRestsFromAServerThatOnlyLooksWell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, well := &server{ill: away()}, func(context.Context) error { return nil }
+		g := broker.NewGate(t.Context(), "database", s, well, broker.GateOptions{})
+		defer g.Close()
+		send := func(d time.Duration) (appends int) {
+			before, _ := s.asked()
+			for range int(d / (100 * time.Millisecond)) {
+				_, _ = g.Append(t.Context(), nil)
+				pass(100 * time.Millisecond)
+			}
+			after, _ := s.asked()
+			return after - before
+		}
+		if got := send(10 * time.Minute); got > 15 || got < 10 {
+			t.Errorf("%d appends were tried in vain in ten minutes", got)
+		}
+		s.set(nil)
+		if got := send(70 * time.Second); got < 80 || g.State() != nil {
+			t.Errorf("%d appends went through in the 70 seconds after the disk had room", got)
+		}
+		s.set(away()) // a short outage, much later, is one like any other
+		send(time.Second)
+		s.set(nil)
+		send(5 * time.Second)
+		if g.State() != nil {
+			t.Error("it is still closed")
+		}
+	})
+}

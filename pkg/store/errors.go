@@ -11,9 +11,9 @@ var (
 	// ErrUnavailable says that the store can't be reached or can't work now.
 	// It may pass: wait and append again.
 	ErrUnavailable = errors.New("store unavailable")
-	// ErrNotReached says, beside ErrUnavailable, that nothing was sent: of this
-	// append nothing can be stored.
-	ErrNotReached = errors.New("not reached")
+	// ErrNotReached says, beside ErrUnavailable, that of this append nothing is
+	// stored or will be: it was not sent, or the database took all of it back.
+	ErrNotReached = errors.New("nothing stored")
 	// ErrOverloaded says that more is waiting than the bounds allow. Nothing
 	// was taken. It is worth waiting for [RetryAfter].
 	ErrOverloaded = errors.New("overloaded")

@@ -43,9 +43,21 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case "42": // a table or column that is not there, a right that is missing
 		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate` and check the role's rights: %w: %w",
 			attempted, store.ErrUnavailable, err)
-	default: // 08 connection, 25 read-only, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system, XX internal
+	}
+	switch { // 08 connection, 25 read-only, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system, XX internal
+	case undone(refused): // a full disk, say
+		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached, err)
+	default:
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
+}
+
+// undone reports whether an error proves that the transaction was rolled back.
+// An ERROR ends the statement and with it the transaction; the server goes on.
+// FATAL and PANIC end the session, at whatever moment (section 20.8 of
+// PostgreSQL's manual).
+func undone(err *pgconn.PgError) bool {
+	return err.SeverityUnlocalized == "ERROR" && err.Code != "40003"
 }
 
 // rolledBack reports whether an error proves that nothing was committed and a

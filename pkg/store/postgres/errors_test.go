@@ -48,6 +48,33 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
+// TestErrorsThatEndTheTransactionAlone has which errors leave certainly nothing
+// behind, so that the events may go another way.
+func TestErrorsThatEndTheTransactionAlone(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name           string
+		severity, code string
+		want           bool
+	}{
+		{"a full disk", "ERROR", "53100", true},
+		{"a read-only transaction", "ERROR", "25006", true},
+		{"a statement that was cancelled", "ERROR", "57014", true},
+		{"a session that was ended", "FATAL", "57P01", false},
+		{"a server that broke down", "PANIC", "53100", false},
+		{"an unknown completion", "ERROR", "40003", false},
+		{"a severity that the server did not tell", "", "53100", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			err := translate(t.Context(), &pgconn.PgError{SeverityUnlocalized: row.severity, Code: row.code}, "try")
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) != row.want {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // TestLostStatementsNameThePooler: whoever forgot the setting is told it.
 func TestLostStatementsNameThePooler(t *testing.T) {
 	t.Parallel()
