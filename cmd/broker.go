@@ -82,7 +82,7 @@ const spillAfter = time.Second
 
 func (s *service) openIngest(name string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
 	options := ingestOptions(c, log)
-	options.MaxDelay = maxDelay
+	options.MaxDelay, options.Tracer = maxDelay, s.tracer
 	appender := ingest.New(next, options)
 	s.open.push(name, func(ctx context.Context) error {
 		// A client that outlasts the server's grace must not cost others the

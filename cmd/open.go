@@ -68,6 +68,14 @@ func (d database) String() string {
 	return config.Redact(d.url) + " (PostgreSQL)"
 }
 
+// system is what OpenTelemetry's semantic conventions call the database.
+func (d database) system() string {
+	if d.path != "" {
+		return "sqlite"
+	}
+	return "postgresql"
+}
+
 // migrate brings the tables up to date and returns how many steps that took.
 func (d database) migrate(ctx context.Context) (int, error) {
 	if d.path != "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/feed"
@@ -93,6 +94,7 @@ type service struct {
 	listener net.Listener
 	server   *server.Server
 	database database
+	tracer   trace.Tracer // nil for none
 	open     stack
 }
 
@@ -127,14 +129,20 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s.open.push("database", func(context.Context) error { return opened.Close() })
-	events, committed := feed.Announce(opened)
+	traces, err := s.openTracing(ctx, a.version, log)
+	if err != nil {
+		return nil, err
+	}
+	s.tracer = traces.Tracer()
+	events, committed := feed.Announce(traces.Store(opened, s.database.system()))
 	ways, err := s.openWays(ctx, c, events, log)
 	if err != nil {
 		return nil, err
 	}
 	s.server = server.New(server.Options{
 		Appender: ways.appender, Direct: ways.direct, Async: ways.async, Queue: ways.queue,
-		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
+		Tracer: s.tracer,
+		Store:  events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
 		WriteTimeout:      answerTime(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,

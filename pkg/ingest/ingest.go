@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -47,6 +49,8 @@ type Options struct {
 	Now func() time.Time
 	// Logger hears of the store failing and recovering, default nobody.
 	Logger *slog.Logger
+	// Tracer makes a span of each append to the store, nil for none.
+	Tracer trace.Tracer
 }
 
 func (o Options) withDefaults() Options {
@@ -121,6 +125,9 @@ func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Ou
 	}
 	r := a.requests.Get().(*request)
 	r.reset(events)
+	if a.options.Tracer != nil {
+		r.span = trace.SpanContextFromContext(ctx)
+	}
 	if err := a.enqueue(r); err != nil {
 		a.requests.Put(r)
 		return nil, err

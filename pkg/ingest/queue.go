@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
@@ -14,6 +16,7 @@ type request struct {
 	bytes    int
 	place    place
 	since    time.Time // when it came into the queue
+	span     trace.SpanContext
 	outcomes []event.Outcome
 	err      error
 	done     chan struct{} // holds one token, so that answering never blocks

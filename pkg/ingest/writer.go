@@ -46,7 +46,7 @@ func (a *Appender) flush(b *batch) {
 	var outcomes []event.Outcome
 	var err error
 	if len(b.events) > 0 {
-		outcomes, err = a.append(b.events)
+		outcomes, err = a.append(b)
 		a.report(err)
 	}
 	took := a.options.Now().Sub(start)
@@ -72,13 +72,15 @@ func (a *Appender) late() error {
 
 // append is the store's Append under the batch's own context, apart from every
 // caller's: it ends by the flush timeout or when Close gives up.
-func (a *Appender) append(events []event.Event) ([]event.Outcome, error) {
+func (a *Appender) append(b *batch) (outcomes []event.Outcome, err error) {
 	if a.stop.Err() != nil {
 		return nil, fmt.Errorf("append events: %w", store.ErrClosed)
 	}
 	ctx, cancel := context.WithTimeout(a.stop, a.options.FlushTimeout)
 	defer cancel()
-	outcomes, err := a.isolate(ctx, events)
+	ctx, end := a.trace(ctx, b)
+	defer func() { end(err) }()
+	outcomes, err = a.isolate(ctx, b.events)
 	switch {
 	case err == nil:
 		return outcomes, nil

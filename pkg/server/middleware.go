@@ -29,6 +29,9 @@ const (
 // more. It breaks the connection instead: what the client has must not look like
 // a whole answer, which a return would make of it.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	if s.options.Tracer != nil {
+		next = s.traced(next)
+	}
 	return func(c echo.Context) error {
 		begin := s.options.Now()
 		header := c.Response().Header()

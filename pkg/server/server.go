@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/feed"
@@ -55,6 +56,8 @@ type Options struct {
 	Queue Queue
 	// Committed is [feed.Options].Committed of the event streams.
 	Committed <-chan struct{}
+	// Tracer makes a span of each request, nil for none.
+	Tracer trace.Tracer
 	// Logger hears a line about each request, at debug level unless the
 	// server is at fault. Default nobody.
 	Logger *slog.Logger
