@@ -19,6 +19,7 @@ const (
 	PathHealthz    = "/healthz"
 	PathReadyz     = "/readyz"
 	PathHealth     = "/health"
+	PathMetrics    = "/metrics"
 )
 
 // Media types.

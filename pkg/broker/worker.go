@@ -39,6 +39,10 @@ type WorkerOptions struct {
 	// Logger hears of failures and recoveries once each, and of every dead
 	// letter; default nobody.
 	Logger *slog.Logger
+	// OnReceived hears what became of events that were moved into the store,
+	// OnBuried of how many events became dead letters; nil is nobody.
+	OnReceived func(store.Received)
+	OnBuried   func(events int)
 }
 
 func (o WorkerOptions) withDefaults() WorkerOptions {
@@ -50,6 +54,12 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	o.MaxDeliveries = cmp.Or(o.MaxDeliveries, 5)
 	if o.Ready == nil {
 		o.Ready = func() bool { return true }
+	}
+	if o.OnReceived == nil {
+		o.OnReceived = func(store.Received) {}
+	}
+	if o.OnBuried == nil {
+		o.OnBuried = func(int) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -180,9 +190,10 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 	// A worker that is told to end finishes what it has begun.
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
 	defer cancel()
-	_, err := w.into.Receive(appending, deliveries)
+	received, err := w.into.Receive(appending, deliveries)
 	switch {
 	case err == nil:
+		w.options.OnReceived(received)
 		return w.consumer.Done(appending, messages)
 	case !errors.Is(err, store.ErrRejected):
 		return err
@@ -222,8 +233,10 @@ func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
 	if err := w.consumer.Bury(ctx, m, reason); err != nil {
 		return err
 	}
+	events := max(1, len(m.Events))
+	w.options.OnBuried(events)
 	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
-		slog.Int("events", max(1, len(m.Events))), slog.String("reason", reason))
+		slog.Int("events", events), slog.String("reason", reason))
 	return nil
 }
 

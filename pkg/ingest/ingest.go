@@ -51,6 +51,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Tracer makes a span of each append to the store, nil for none.
 	Tracer trace.Tracer
+	// OnFlush hears of each append to the store before its callers do: of how
+	// many events, how long it took, and its error. Writers call it at the
+	// same time; nil is nobody.
+	OnFlush func(events int, took time.Duration, err error)
 }
 
 func (o Options) withDefaults() Options {
@@ -156,6 +160,14 @@ func (a *Appender) await(ctx context.Context, r *request) error {
 		a.withdraw(r) // r is not used again: a writer may still answer it
 		return ctx.Err()
 	}
+}
+
+// Pending is how much is accepted and not yet answered, what is under way to the
+// store included: what MaxPending and MaxPendingBytes bound.
+func (a *Appender) Pending() (events, bytes int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queue.events, a.queue.bytes
 }
 
 func (a *Appender) enqueue(r *request) error {

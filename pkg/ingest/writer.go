@@ -58,6 +58,9 @@ func (a *Appender) flush(b *batch) {
 	a.queue.release(b)
 	a.mu.Unlock()
 
+	if a.options.OnFlush != nil && len(b.events) > 0 {
+		a.options.OnFlush(len(b.events), took, err)
+	}
 	b.answer(outcomes, err)
 	b.reset()
 }

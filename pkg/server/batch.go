@@ -19,10 +19,11 @@ type invalidEvent struct {
 	faults []event.Fault
 }
 
-// tally counts what became of the events of a request.
-type tally struct{ success, ignored, queued, invalid int64 }
+// tally counts what became of the events of a request. Those that the database
+// rejected are invalid, too.
+type tally struct{ success, ignored, queued, invalid, rejected int64 }
 
-// count adds an outcome. Rejected is the caller's to count.
+// count adds an outcome.
 func (t *tally) count(outcome event.Outcome) {
 	switch outcome {
 	case event.Stored:
@@ -32,6 +33,16 @@ func (t *tally) count(outcome event.Outcome) {
 	case event.Queued:
 		t.queued++
 	case event.Rejected:
+		t.invalid++
+		t.rejected++
+	}
+}
+
+// since is what came on top of an earlier count.
+func (t *tally) since(before tally) tally {
+	return tally{
+		success: t.success - before.success, ignored: t.ignored - before.ignored, queued: t.queued - before.queued,
+		invalid: t.invalid - before.invalid, rejected: t.rejected - before.rejected,
 	}
 }
 
@@ -85,6 +96,7 @@ func (s *Server) publishBatch(c echo.Context, p *publishing, decode func([]byte)
 	var counts tally
 	p.answer, counts = appendBatch(p.answer[:0], outcomes, p.invalid, prefer.minimal)
 	prefer.tell(c.Response().Header(), counts.queued > 0)
+	s.count(counts)
 	return s.write(c, counts.status(), s.headers.json, p.answer)
 }
 
@@ -103,9 +115,6 @@ func appendBatch(dst []byte, outcomes []event.Outcome, invalid []invalidEvent, m
 	counts := tally{invalid: int64(len(invalid))}
 	for _, outcome := range outcomes {
 		counts.count(outcome)
-		if outcome == event.Rejected {
-			counts.invalid++
-		}
 	}
 	dst = appendTally(dst, counts)
 	dst = append(dst, `,"results":[`...)

@@ -68,6 +68,7 @@ type lineStream struct {
 // publishLines takes any number of events, one a line.
 func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) error {
 	const readAhead = 64 << 10
+	markStream(c)
 	if err := p.charge(readAhead); err != nil {
 		return err
 	}
@@ -177,12 +178,13 @@ func (l *lineStream) refuse(err error, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next.last = l.lines.Number()
+	l.counts.invalid++
+	l.server.count(tally{invalid: 1})
 	l.note(l.lines.Number(), faultsOf(err))
 }
 
-// note counts an invalid line and keeps what is wrong with the first hundred.
+// note keeps what is wrong with an invalid line, for the first hundred.
 func (l *lineStream) note(line int64, faults []event.Fault) {
-	l.counts.invalid++
 	if len(l.invalid) < maxLineErrors {
 		l.invalid = append(l.invalid, invalidEvent{at: line, faults: faults})
 	}
@@ -313,12 +315,14 @@ func (l *lineStream) settle(chunk *lineChunk, outcomes []event.Outcome, err erro
 	} else {
 		l.committed = chunk.last
 	}
+	before := l.counts
 	for i, outcome := range outcomes {
 		l.counts.count(outcome)
 		if outcome == event.Rejected {
 			l.note(chunk.numbers[i], []event.Fault{{Field: "body", Message: "is refused by the database"}})
 		}
 	}
+	l.server.count(l.counts.since(before))
 	clear(chunk.events)
 	*chunk = lineChunk{events: chunk.events[:0], numbers: chunk.numbers[:0]}
 	l.changed.Signal()

@@ -46,6 +46,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			s.answerError(err, c)
 		}
 		s.logRequest(c, id, begin, err)
+		s.told(c, begin)
 		if broken {
 			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to say it; it logs nothing of this one
 		}
@@ -85,13 +86,9 @@ func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err erro
 	if !s.options.Logger.Enabled(ctx, level) {
 		return
 	}
-	route := c.Path()
-	if status == http.StatusNotFound && route == "" {
-		route = "unknown"
-	}
 	attrs := []slog.Attr{
 		slog.String("method", c.Request().Method),
-		slog.String("route", route),
+		slog.String("route", routeOf(c)),
 		slog.Int("status", status),
 		slog.Duration("duration", s.options.Now().Sub(begin)),
 		slog.Int64("bytes", c.Response().Size),

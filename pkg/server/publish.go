@@ -207,6 +207,7 @@ func (s *Server) cloudEvent(p *publishing) func([]byte) (event.Event, error) {
 // publishOne stores and answers one event.
 func (s *Server) publishOne(c echo.Context, p *publishing, e event.Event, err error) error {
 	if err != nil {
+		s.count(tally{invalid: 1})
 		return err
 	}
 	p.dropBody()
@@ -215,6 +216,7 @@ func (s *Server) publishOne(c echo.Context, p *publishing, e event.Event, err er
 	if err != nil {
 		return err
 	}
+	s.countOne(outcomes[0])
 	switch outcomes[0] {
 	case event.Stored:
 		p.answer = appendPublished(p.answer[:0], api.StatusSuccess, "event stored", e)

@@ -26,6 +26,9 @@ func (s *Server) routes() {
 	s.read(api.PathHealthz, s.healthz)
 	s.read(api.PathReadyz, s.readyz)
 	s.read(api.PathHealth, s.readyz)
+	if s.options.Metrics != nil {
+		s.read(api.PathMetrics, s.metrics)
+	}
 }
 
 // read adds a route for GET, and for HEAD: net/http leaves the body out.

@@ -61,6 +61,13 @@ type Options struct {
 	// Logger hears a line about each request, at debug level unless the
 	// server is at fault. Default nobody.
 	Logger *slog.Logger
+	// Metrics answers GET /metrics, nil for 404.
+	Metrics http.Handler
+	// OnRequest hears of every request that was answered, OnEvents of events
+	// whose fate is known, before their sender does. Both are called by many
+	// goroutines at once; nil is nobody.
+	OnRequest func(Request)
+	OnEvents  func(Outcomes)
 
 	// MaxBodyBytes is how long any request body may be, default 16 MiB.
 	MaxBodyBytes int64
