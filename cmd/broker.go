@@ -24,6 +24,8 @@ import (
 type ways struct {
 	appender, direct, async store.Appender
 	queue                   server.Queue
+	// gates are the states of the gates, by what lies behind them.
+	gates map[string]func() error
 }
 
 // openWays opens what lies between the server and the store. Without a broker
@@ -37,7 +39,7 @@ type ways struct {
 // where the first has surely taken nothing.
 func (s *service) openWays(ctx context.Context, c config.Config, events store.Store, log *slog.Logger) (ways, error) {
 	if c.Broker.URL == "" {
-		direct := s.openIngest("ingest", events, c.Ingest, 0, log)
+		direct := s.openIngest("database", events, c.Ingest, 0, log)
 		return ways{appender: direct}, nil
 	}
 	queue, err := openBroker(ctx, c.Broker, log)
@@ -48,16 +50,17 @@ func (s *service) openWays(ctx context.Context, c config.Config, events store.St
 	if c.Broker.Role == "worker" {
 		database := s.openGate(ctx, "database", events, events.Ping, log)
 		s.openWorkers(ctx, c, queue, events, database, log)
-		return ways{queue: queue}, nil
+		return ways{queue: queue, gates: map[string]func() error{"database": database.State}}, nil
 	}
-	direct := s.openIngest("ingest", events, c.Ingest, spillAfter, log)
+	direct := s.openIngest("database", events, c.Ingest, spillAfter, log)
 	database := s.openGate(ctx, "database", direct, events.Ping, log)
 	s.openWorkers(ctx, c, queue, events, database, log)
 	behind := c.Ingest
 	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
-	queued := s.openGate(ctx, "broker", s.openIngest("queue's ingest", queue, behind, 0, log), queue.Ping, log)
+	queued := s.openGate(ctx, "broker", s.openIngest("broker", queue, behind, 0, log), queue.Ping, log)
 	w := newWays(c.Broker.Ack, database, queued, log)
 	w.direct, w.queue = direct, queue
+	w.gates = map[string]func() error{"database": database.State, "broker": queued.State}
 	return w, nil
 }
 
@@ -80,11 +83,13 @@ func newWays(ack string, database, queued store.Appender, log *slog.Logger) ways
 // is better off in the queue, which answers in milliseconds.
 const spillAfter = time.Second
 
-func (s *service) openIngest(name string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
+// openIngest opens the group commit on the way to a database or broker.
+func (s *service) openIngest(way string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
 	options := ingestOptions(c, log)
-	options.MaxDelay, options.Tracer = maxDelay, s.tracer
+	options.MaxDelay, options.Tracer, options.OnFlush = maxDelay, s.tracer, s.metrics.Flushes(way)
 	appender := ingest.New(next, options)
-	s.open.push(name, func(ctx context.Context) error {
+	s.metrics.WatchPending(way, appender.Pending)
+	s.open.push(way+"'s ingest", func(ctx context.Context) error {
 		// A client that outlasts the server's grace must not cost others the
 		// time in which their events are stored.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.FlushTimeout)
@@ -113,6 +118,7 @@ func (s *service) openWorkers(ctx context.Context, c config.Config, queue broker
 	for i := range workersOf(c) {
 		worker := broker.NewWorker(queue, name+"-"+strconv.Itoa(i+1), events, broker.WorkerOptions{
 			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
+			OnReceived: s.metrics.Received, OnBuried: s.metrics.Buried,
 		})
 		workers.Go(func() { worker.Run(working) })
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/feed"
 	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/server"
 )
 
@@ -95,6 +96,7 @@ type service struct {
 	server   *server.Server
 	database database
 	tracer   trace.Tracer // nil for none
+	metrics  *metrics.Metrics
 	open     stack
 }
 
@@ -109,7 +111,7 @@ type service struct {
 // own work is done.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
 	c := opts.config
-	s := &service{database: newDatabase(c.Database)}
+	s := &service{database: newDatabase(c.Database), metrics: metrics.New(metrics.Options{Version: a.version})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))
@@ -119,6 +121,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, err
 	}
 	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
+	summarize := s.openSummary(ctx, log)
 	if opts.migrate {
 		if _, err = s.database.migrate(ctx); err != nil {
 			return nil, fmt.Errorf("migrating the database: %w", err)
@@ -141,8 +144,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.server = server.New(server.Options{
 		Appender: ways.appender, Direct: ways.direct, Async: ways.async, Queue: ways.queue,
-		Tracer: s.tracer,
-		Store:  events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
+		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
+		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
 		WriteTimeout:      answerTime(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
@@ -150,6 +153,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	s.open.push("HTTP server", func(ctx context.Context) error {
 		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
 	})
+	s.watch(opened, ways)
+	summarize(ways.queue)
 	return s, nil
 }
 

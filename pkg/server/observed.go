@@ -82,6 +82,9 @@ func (s *Server) metrics(c echo.Context) error {
 	return nil
 }
 
+// Followers counts the event streams that are open.
+func (s *Server) Followers() int { return s.feed.Followers() }
+
 // CheckStore reports what GET /readyz says of the store: nil where it is well.
 // Callers share its answers, each of which counts for a second.
 func (s *Server) CheckStore(ctx context.Context) error { return s.store.check(ctx) }

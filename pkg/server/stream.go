@@ -46,6 +46,7 @@ func (s *Server) stream(c echo.Context) error {
 		return err
 	}
 	defer follower.Leave()
+	markStream(c)
 	header := c.Response().Header()
 	header["Content-Type"] = []string{api.TypeStream}
 	header["Cache-Control"] = []string{"no-store"}

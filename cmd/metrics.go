@@ -1,0 +1,65 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/eventagg/eventagg/pkg/metrics"
+	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/store/postgres"
+)
+
+// onRequest is [server.Options].OnRequest.
+func (s *service) onRequest(r server.Request) {
+	s.metrics.Request(r.Route, r.Method, r.Code, r.Took, r.Stream)
+}
+
+// onEvents is [server.Options].OnEvents.
+func (s *service) onEvents(o server.Outcomes) {
+	s.metrics.Answered(o.Stored, o.Duplicate, o.Queued, o.Invalid, o.Rejected)
+}
+
+// watch has the metrics ask what is open at each scrape.
+func (s *service) watch(events store.Store, ways ways) {
+	s.metrics.WatchStore(s.server.CheckStore)
+	s.metrics.WatchTopics(events.TopicStats)
+	s.metrics.WatchFollowers(s.server.Followers)
+	if ways.queue != nil {
+		s.metrics.WatchBroker(s.server.CheckQueue, ways.queue.Size)
+		s.metrics.WatchGates(ways.gates)
+	}
+	if opened, ok := events.(*postgres.Store); ok {
+		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(opened) })
+	}
+}
+
+// poolsOf is how a store uses its connections.
+func poolsOf(opened *postgres.Store) []metrics.Pool {
+	var pools []metrics.Pool
+	for _, p := range opened.Pools() {
+		pools = append(pools, metrics.Pool(p))
+	}
+	return pools
+}
+
+// openSummary prepares the summary in the log, which the returned function
+// starts. It is closed after all that events go through, so that its last line
+// has the last of them.
+func (s *service) openSummary(ctx context.Context, log *slog.Logger) (start func(queue server.Queue)) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var done sync.WaitGroup
+	s.open.push("summary", func(context.Context) error {
+		stop()
+		done.Wait()
+		return nil
+	})
+	return func(queue server.Queue) {
+		options := metrics.SummaryOptions{Logger: log}
+		if queue != nil {
+			options.Queue = queue.Size
+		}
+		done.Go(func() { s.metrics.Summarize(running, options) })
+	}
+}
