@@ -1,0 +1,40 @@
+package broker_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// TestWorkerTellsWhatBecameOfEvents counts good events, one that can't be
+// stored, and a delivery that was stored before.
+func TestWorkerTellsWhatBecameOfEvents(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.store.poison = "bad-0"
+		b.enqueue(someEvents("crash", 5)...)
+		ctx, cancel := context.WithTimeout(b.t.Context(), time.Millisecond)
+		defer cancel()
+		broker.NewWorker(deaf{b.queue}, "crashes", b.store, broker.WorkerOptions{}).Run(ctx)
+		b.enqueue(someEvents("good", 7)...)
+		b.enqueue(someEvents("bad", 3)...)
+		var got store.Received
+		buried := 0
+		end := b.work("a", func(o *broker.WorkerOptions) {
+			o.OnReceived = func(r store.Received) {
+				got.Stored += r.Stored
+				got.Duplicates += r.Duplicates
+				got.Redelivered += r.Redelivered
+			}
+			o.OnBuried = func(events int) { buried += events }
+		})
+		pass(time.Minute)
+		end()
+		b.checkSize(0, 1)
+		if want := (store.Received{Stored: 9, Redelivered: 5}); got != want || buried != 1 {
+			b.t.Errorf("told of %+v and %d dead letters, want %+v and 1", got, buried, want)
+		}
+	})
+}
