@@ -8,7 +8,8 @@
 // and then asks for what it needs: [Postgres] for an empty database on a server
 // that all tests of the binary share, [StartPostgres] for a server of its own
 // that the test may stop, kill and freeze, [Redis] and [StartRedis] likewise, and
-// [StartPgBouncer] for a pooler in front of a database.
+// [StartPgBouncer] for a pooler in front of a database. [Promtool] checks what is
+// written for Prometheus.
 //
 // Where the servers' programs are missing, a test that asks is skipped and says
 // so. With EVENTAGG_TEST_SERVERS=required, which scripts/test sets, it fails

@@ -97,7 +97,7 @@ func (s *shared) end() error {
 }
 
 // Announce makes up for go test showing nothing of a package that passes: where
-// PostgreSQL, PgBouncer or Redis is missing it writes one line to the standard error of the
+// a program is missing it writes one line to the standard error of the
 // go command that runs the test binary, saying what is left out and how to run it.
 // It does nothing where that is not possible, which is anywhere but on Linux and
 // when that is redirected to a file. One package calls it, in TestMain, so that
@@ -106,23 +106,26 @@ func Announce() {
 	_, postgres := findPostgres()
 	_, pgBouncer := findPgBouncer()
 	_, redis := findRedis()
-	if line := announcement(postgres, pgBouncer, redis); line != "" && os.Getenv(envServers) != "required" {
+	_, promtool := findPromtool()
+	looked := []lookedFor{{"PostgreSQL", postgres}, {"PgBouncer", pgBouncer}, {"Redis", redis}, {"promtool", promtool}}
+	if line := announcement(looked); line != "" && os.Getenv(envServers) != "required" {
 		tellParent(line)
 	}
 }
 
-// announcement says what is left out where the servers' programs were looked for
-// with these errors; nothing where both are there.
-func announcement(postgres, pgBouncer, redis error) string {
+// lookedFor is a program that was looked for, with this error.
+type lookedFor struct {
+	name string
+	err  error
+}
+
+// announcement says what is left out; nothing where no program is missing.
+func announcement(looked []lookedFor) string {
 	var missing []string
-	if errors.Is(postgres, errMissing) {
-		missing = append(missing, "PostgreSQL")
-	}
-	if errors.Is(pgBouncer, errMissing) {
-		missing = append(missing, "PgBouncer")
-	}
-	if errors.Is(redis, errMissing) {
-		missing = append(missing, "Redis")
+	for _, program := range looked {
+		if errors.Is(program.err, errMissing) {
+			missing = append(missing, program.name)
+		}
 	}
 	if len(missing) == 0 {
 		return ""

@@ -55,18 +55,16 @@ func TestAnnouncementNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	missing, broken := fmt.Errorf("initdb: %w", errMissing), errors.New("broken")
 	for _, test := range []struct {
-		name                       string
-		postgres, pgBouncer, redis error
-		want                       string
+		name   string
+		looked []lookedFor
+		want   string
 	}{
-		{"nothing is missing", nil, nil, nil, ""},
-		{"what is broken is no server that is missing", broken, broken, broken, ""},
-		{"PostgreSQL alone", missing, nil, nil, "need PostgreSQL are left out"},
-		{"PgBouncer alone", nil, missing, nil, "need PgBouncer are left out"},
-		{"Redis alone", nil, nil, missing, "need Redis are left out"},
-		{"all", missing, missing, missing, "need PostgreSQL or PgBouncer or Redis are left out"},
+		{"nothing is missing", []lookedFor{{"PostgreSQL", nil}, {"Redis", nil}}, ""},
+		{"what is broken is no server that is missing", []lookedFor{{"PostgreSQL", broken}, {"Redis", broken}}, ""},
+		{"one of several", []lookedFor{{"PostgreSQL", nil}, {"PgBouncer", missing}, {"Redis", nil}}, "need PgBouncer are left out"},
+		{"all", []lookedFor{{"PostgreSQL", missing}, {"Redis", missing}, {"promtool", missing}}, "need PostgreSQL or Redis or promtool are left out"},
 	} {
-		if got := announcement(test.postgres, test.pgBouncer, test.redis); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
+		if got := announcement(test.looked); !strings.Contains(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}

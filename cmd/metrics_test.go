@@ -1,0 +1,299 @@
+package cmd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// scraped is an answer of GET /metrics: each series with its value, and of each
+// metric its kind and the names of its labels.
+type scraped struct {
+	series map[string]float64
+	kinds  map[string]string
+	labels map[string]map[string]bool
+}
+
+func (s *stage) scrape() scraped {
+	s.t.Helper()
+	answer, err := http.Get("http://" + s.addr + api.PathMetrics)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("status %d, %v: %s", answer.StatusCode, err, text)
+	}
+	got := scraped{series: map[string]float64{}, kinds: map[string]string{}, labels: map[string]map[string]bool{}}
+	label := regexp.MustCompile(`([a-z_]+)="`)
+	for line := range strings.Lines(string(text)) {
+		if kind, found := strings.CutPrefix(strings.TrimSpace(line), "# TYPE "); found {
+			name, kind, _ := strings.Cut(kind, " ")
+			got.kinds[name], got.labels[name] = kind, map[string]bool{}
+			continue
+		}
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64)
+		if err != nil {
+			s.t.Fatalf("%q: %v", line, err)
+		}
+		got.series[line[:at]] = value
+		name, _, _ := strings.Cut(line[:at], "{")
+		for _, match := range label.FindAllStringSubmatch(line[:at], -1) {
+			if match[1] != "le" {
+				got.labels[got.family(name)][match[1]] = true
+			}
+		}
+	}
+	return got
+}
+
+// family is the metric that a series' name is of: a histogram has three.
+func (s scraped) family(name string) string {
+	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+		if family, found := strings.CutSuffix(name, suffix); found && s.kinds[family] == "histogram" {
+			return family
+		}
+	}
+	return name
+}
+
+// fill publishes that many events, 30 % of them repeats.
+func (s *stage) fill(count string) {
+	s.t.Helper()
+	publisher := exec.CommandContext(s.t.Context(), "eventagg", "publish", "--url", "http://"+s.addr, "--count", count, "--dup-rate", "0.3")
+	if output, err := publisher.CombinedOutput(); err != nil {
+		s.t.Fatalf("publish: %v\n%s", err, output)
+	}
+}
+
+func (s *stage) post(kind, body string) {
+	s.t.Helper()
+	answer, err := http.Post("http://"+s.addr+api.PathPublish, kind, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+}
+
+// TestMetricsAreThoseOfStats publishes in each way, and compares what is counted
+// in the process with what is counted in the database.
+func TestMetricsAreThoseOfStats(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
+	s.serve()
+	s.fill("2000")
+	const fresh = `{"topic":"%s","event_id":"%d","timestamp":"2025-12-19","source":"s","payload":{}}`
+	hostile := fmt.Sprintf(fresh, `\"} 1 # <b>\\`, 1)
+	s.post(api.TypeJSON, hostile)
+	s.post(api.TypeJSON, hostile)
+	s.post(api.TypeJSON, "["+hostile+`,{},`+fmt.Sprintf(fresh, "other", 2)+"]")
+	s.post(api.TypeLines, hostile+"\nno event\n"+fmt.Sprintf(fresh, "t", 3))
+	s.post(api.TypeJSON, "no event")
+
+	answer, err := http.Get("http://" + s.addr + api.PathStats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var stats api.Stats
+	if err := json.NewDecoder(answer.Body).Decode(&stats); err != nil {
+		t.Fatal(err)
+	}
+	if stats.Received != 2000+6 || stats.Unique != 1400+3 {
+		t.Fatalf("%+v", stats)
+	}
+	got := s.scrape()
+	var stored, duplicate float64
+	for series, value := range got.series {
+		switch {
+		case strings.HasPrefix(series, `eventagg_topic_events_total{outcome="stored"`):
+			stored += value
+		case strings.HasPrefix(series, `eventagg_topic_events_total{outcome="duplicate"`):
+			duplicate += value
+		}
+	}
+	for what, pair := range map[string][2]float64{
+		"stored, by topic":     {stored, float64(stats.Unique)},
+		"duplicate, by topic":  {duplicate, float64(stats.Duplicates)},
+		"stored":               {got.series[`eventagg_events_total{outcome="stored"}`], float64(stats.Unique)},
+		"duplicate":            {got.series[`eventagg_events_total{outcome="duplicate"}`], float64(stats.Duplicates)},
+		"invalid":              {got.series[`eventagg_events_total{outcome="invalid"}`], 3},
+		"appended in batches":  {got.series[`eventagg_ingest_batch_events_sum{ingest="database"}`], float64(stats.Received)},
+		"of the topic other":   {got.series[`eventagg_topic_events_total{outcome="stored",topic="other"}`], 1},
+		"of a hostile topic":   {got.series[`eventagg_topic_events_total{outcome="duplicate",topic="\"} 1 # <b>\\"}`], 3},
+		"the database":         {got.series[`eventagg_store_up`], 1},
+		"pending":              {got.series[`eventagg_ingest_pending_events{ingest="database"}`], 0},
+		"version":              {got.series[`eventagg_build_info{goversion="`+runtime.Version()+`",version="1.2.3-test"}`], 1},
+		"requests of no event": {got.series[`eventagg_http_requests_total{code="422",method="POST",route="/publish"}`], 1},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	s.end(syscall.SIGTERM)
+	summed := 0
+	for _, match := range regexp.MustCompile(`level=INFO msg=traffic received=(\d+) unique=\d+ duplicate=\d+ invalid=\d+ rate=[\d.]+ pending=\d+\n`).FindAllStringSubmatch(s.log.String(), -1) {
+		n, _ := strconv.Atoi(match[1])
+		summed += n
+	}
+	if summed != 2000+6 {
+		t.Errorf("the log sums up %d events:\n%s", summed, s.log)
+	}
+}
+
+// metricName finds the names of metrics in an expression.
+func metricName() *regexp.Regexp {
+	return regexp.MustCompile(`\b(?:eventagg|go|process|promhttp)_[a-z0-9_]+\b`)
+}
+
+// TestMetricsAreDocumentedAndShown scrapes a server that has everything, and
+// compares it with the README, the alerts and the dashboard.
+func TestMetricsAreDocumentedAndShown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, testdb.Postgres(t))
+	s.serve("--broker-url", testdb.StartRedis(t, testdb.RedisOptions{Durable: true}).URL())
+	s.fill("100")
+	got := s.scrape()
+	table := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(eventagg_[a-z_]+)` \\|").FindAllStringSubmatch(readme(t), -1) {
+		table[row[1]] = true
+	}
+	for name, kind := range got.kinds {
+		if !strings.HasPrefix(name, "eventagg_") {
+			continue
+		}
+		labels := "none"
+		if len(got.labels[name]) > 0 {
+			labels = "`" + strings.Join(slices.Sorted(maps.Keys(got.labels[name])), "`, `") + "`"
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s | ", name, kind, labels); !strings.Contains(readme(t), row) {
+			t.Errorf("the README lacks the row %s", row)
+		}
+		delete(table, name)
+	}
+	if len(table) > 0 {
+		t.Errorf("the README has metrics that a scrape has not: %v", slices.Collect(maps.Keys(table)))
+	}
+	for _, file := range []string{"alerts.yaml", "grafana.json"} {
+		expressions := expressionsOf(t, file)
+		if len(expressions) < 9 {
+			t.Errorf("%s has only %d expressions", file, len(expressions))
+		}
+		for _, expression := range expressions {
+			for _, name := range metricName().FindAllString(expression, -1) {
+				if _, found := got.kinds[got.family(name)]; !found {
+					t.Errorf("%s asks for %s, which a scrape has not: %s", file, name, expression)
+				}
+			}
+		}
+	}
+}
+
+// expressionsOf reads every expression of PromQL in a file of config.
+func expressionsOf(t *testing.T, file string) []string {
+	t.Helper()
+	data, err := os.ReadFile("../config/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root any
+	if err := yaml.Unmarshal(data, &root); err != nil { // of which JSON is a part
+		t.Fatal(err)
+	}
+	var found []string
+	var walk func(node any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for key, value := range node {
+				if text, ok := value.(string); ok && key == "expr" {
+					found = append(found, text)
+				}
+				walk(value)
+			}
+		case []any:
+			for _, value := range node {
+				walk(value)
+			}
+		}
+	}
+	walk(root)
+	return found
+}
+
+// TestAlertsAndDashboardAreGoodPromQL asks promtool: of the alerts also whether
+// each fires when it should and not otherwise.
+func TestAlertsAndDashboardAreGoodPromQL(t *testing.T) {
+	t.Parallel()
+	testdb.Promtool(t, "check", "rules", "../config/alerts.yaml")
+	testdb.Promtool(t, "test", "rules", "testdata/alerts.yaml")
+	var rules strings.Builder
+	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$job", "j", "$instance", "i")
+	for i, expression := range expressionsOf(t, "grafana.json") {
+		fmt.Fprintf(&rules, "  - {record: panel_%d, expr: %q}\n", i, variables.Replace(expression))
+	}
+	path := filepath.Join(t.TempDir(), "dashboard.yaml")
+	if err := os.WriteFile(path, []byte(rules.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testdb.Promtool(t, "check", "rules", path)
+}
+
+// TestEveryAlertSaysWhatToDo holds each alert to a summary, a description long
+// enough to act by, and a test.
+func TestEveryAlertSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../config/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := os.ReadFile("testdata/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alerts struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Labels      map[string]string
+				Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(data, &alerts); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range alerts.Groups[0].Rules {
+		const sentences = 200
+		if rule.Annotations["summary"] == "" || len(rule.Annotations["description"]) < sentences || rule.Labels["severity"] == "" {
+			t.Errorf("%s does not say what to do", rule.Alert)
+		}
+		fires := regexp.MustCompile(`(?s)alertname="` + rule.Alert + `"|alertname: ` + rule.Alert + `\s+exp_alerts:\s+- `)
+		if !fires.Match(tests) {
+			t.Errorf("no test sees %s fire", rule.Alert)
+		}
+	}
+}
