@@ -37,9 +37,10 @@ func (s *service) watch(events store.Store, ways ways) {
 
 // poolsOf is how a store uses its connections.
 func poolsOf(opened *postgres.Store) []metrics.Pool {
-	var pools []metrics.Pool
-	for _, p := range opened.Pools() {
-		pools = append(pools, metrics.Pool(p))
+	stats := opened.Pools()
+	pools := make([]metrics.Pool, len(stats))
+	for i, stat := range stats {
+		pools[i] = metrics.Pool(stat)
 	}
 	return pools
 }

@@ -24,6 +24,9 @@ func plain(w *bytes.Buffer) *slog.Logger {
 	}}))
 }
 
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of a bubble
+
 func TestSummary(t *testing.T) {
 	t.Parallel()
 	size := func(context.Context) (broker.Size, error) { return broker.Size{Events: 7}, nil }
@@ -33,42 +36,42 @@ func TestSummary(t *testing.T) {
 		run   func(m *metrics.Metrics)
 		want  []string
 	}{
-		"nothing comes, nothing is said": {nil, func(*metrics.Metrics) { time.Sleep(time.Hour) }, nil},
+		"nothing comes, nothing is said": {nil, func(*metrics.Metrics) { pass(time.Hour) }, nil},
 		"a line has its own interval only": {nil, func(m *metrics.Metrics) {
 			m.Answered(140, 60, 0, 2, 1)
-			time.Sleep(15 * time.Second)
+			pass(15 * time.Second)
 			m.Answered(10, 0, 0, 0, 0)
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}, []string{
 			"received=200 unique=140 duplicate=60 invalid=3 rate=20 pending=5",
 			"received=10 unique=10 duplicate=0 invalid=0 rate=1 pending=5",
 		}},
 		"silence in between has no line": {nil, func(m *metrics.Metrics) {
 			m.Answered(1, 0, 0, 0, 0)
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			m.Answered(0, 1, 0, 0, 0)
-			time.Sleep(11 * time.Second)
+			pass(11 * time.Second)
 		}, []string{
 			"received=1 unique=1 duplicate=0 invalid=0 rate=0.1 pending=5",
 			"received=1 unique=0 duplicate=1 invalid=0 rate=0.1 pending=5",
 		}},
 		"only invalid ones are worth a line": {nil, func(m *metrics.Metrics) {
 			m.Answered(0, 0, 0, 4, 0)
-			time.Sleep(11 * time.Second)
+			pass(11 * time.Second)
 		}, []string{"received=0 unique=0 duplicate=0 invalid=4 rate=0 pending=5"}},
 		"the end comes before its time": {nil, func(m *metrics.Metrics) {
-			time.Sleep(12 * time.Second)
+			pass(12 * time.Second)
 			m.Answered(30, 0, 0, 0, 0)
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}, []string{"received=30 unique=30 duplicate=0 invalid=0 rate=10 pending=5"}},
 		"a queue is told of": {size, func(m *metrics.Metrics) {
 			m.Answered(10, 0, 90, 0, 0)
 			m.Received(store.Received{Stored: 50, Duplicates: 33, Redelivered: 12})
-			time.Sleep(11 * time.Second)
+			pass(11 * time.Second)
 		}, []string{"received=100 unique=60 duplicate=33 invalid=0 rate=10 pending=5 to_queue=90 from_queue=83 queued=7"}},
 		"a queue that is away is not made up": {gone, func(m *metrics.Metrics) {
 			m.Answered(10, 0, 0, 0, 0)
-			time.Sleep(11 * time.Second)
+			pass(11 * time.Second)
 		}, []string{"received=10 unique=10 duplicate=0 invalid=0 rate=1 pending=5 to_queue=0 from_queue=0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
