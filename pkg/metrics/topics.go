@@ -78,10 +78,10 @@ func (c counts) add(unique, duplicates int64) counts {
 }
 
 // ranking turns the totals of all topics into those of a bounded number of
-// labels. They are counters, so none may ever go down: Prometheus would take
-// that for a new start and count all of it again. When a topic rises into the
-// named ones, what it had stays in "other", which is exact until then and as a
-// rate always.
+// labels. They are counters: one that goes down is a new start for Prometheus,
+// which counts all of it again, and one that jumps is a burst. So when two topics
+// change places, what they had stays where it was counted. "other" is exact until
+// then, and its rate always.
 type ranking struct {
 	named map[string]counts // the last answer's
 	sum   counts            // of all topics, then
