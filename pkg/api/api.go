@@ -20,6 +20,8 @@ const (
 	PathReadyz     = "/readyz"
 	PathHealth     = "/health"
 	PathMetrics    = "/metrics"
+	PathOpenAPI    = "/openapi.json"
+	PathDocs       = "/docs"
 )
 
 // Media types.
@@ -54,8 +56,10 @@ const (
 type Published struct {
 	// Status is "success" where this request stored the event, "ignored"
 	// where it was there already, "queued" where a queue holds it.
-	Status  string `json:"status"`
+	Status string `json:"status"`
+	// Message says the same in words.
 	Message string `json:"message"`
+	// Topic and EventID are the event's key.
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
 }
@@ -63,11 +67,16 @@ type Published struct {
 // Batch answers POST /publish with several events. Received is Success plus
 // Ignored plus Queued.
 type Batch struct {
+	// Received counts the events that were taken.
 	Received int64 `json:"received"`
-	Success  int64 `json:"success"`
-	Ignored  int64 `json:"ignored"`
-	// Queued is there only where events were.
-	Queued  int64 `json:"queued,omitempty"`
+	// Success counts those that this request stored, Ignored those that were
+	// there already or came earlier in the same batch.
+	Success int64 `json:"success"`
+	Ignored int64 `json:"ignored"`
+	// Queued counts those that a queue holds; it is there only where events
+	// were queued.
+	Queued int64 `json:"queued,omitempty"`
+	// Invalid counts the events that were not taken.
 	Invalid int64 `json:"invalid"`
 	// Results has one for each event in the order sent; those of invalid
 	// events only, each with its place, where the client prefers a minimal
@@ -84,7 +93,8 @@ type Result struct {
 	Index *int64 `json:"index,omitempty"`
 	Line  *int64 `json:"line,omitempty"`
 	// Status is "success", "ignored", "queued" or "invalid".
-	Status string        `json:"status"`
+	Status string `json:"status"`
+	// Errors has every fault of an invalid event, and is absent for others.
 	Errors []event.Fault `json:"errors,omitempty"`
 }
 
@@ -92,9 +102,11 @@ type Result struct {
 type Problem struct {
 	// Type identifies the kind of problem; "about:blank" says that Title and
 	// Status are all there is to know of it.
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
+	Type string `json:"type"`
+	// Title is the kind of problem in words.
+	Title string `json:"title"`
+	// Status is that of the answer, for who sees only the body.
+	Status int `json:"status"`
 	// Detail tells the reader what is wrong with this request.
 	Detail string `json:"detail,omitempty"`
 	// Errors has every fault of an invalid event or parameter.
@@ -107,10 +119,16 @@ type Problem struct {
 
 // Stats answers GET /stats. Received is always Unique plus Duplicates.
 type Stats struct {
-	Received      int64   `json:"received"`
-	Unique        int64   `json:"unique_processed"`
-	Duplicates    int64   `json:"duplicate_dropped"`
-	Topics        int64   `json:"topics_active"`
+	// Received counts the events that were stored or recognised, in the whole
+	// store and not by this instance alone; so do the next three.
+	Received int64 `json:"received"`
+	// Unique is the number of stored events.
+	Unique int64 `json:"unique_processed"`
+	// Duplicates counts the repeats of stored events.
+	Duplicates int64 `json:"duplicate_dropped"`
+	// Topics is the number of topics that have an event.
+	Topics int64 `json:"topics_active"`
+	// UptimeSeconds is how long this instance has been running.
 	UptimeSeconds float64 `json:"uptime_seconds"`
 	// Queued counts the events that a queue holds and that none of the numbers
 	// above has; DeadLetters those that can't be stored. Both are absent
@@ -121,11 +139,16 @@ type Stats struct {
 
 // TopicStats is a row of GET /stats/topics.
 type TopicStats struct {
-	Topic      string    `json:"topic"`
-	Unique     int64     `json:"unique_processed"`
-	Duplicates int64     `json:"duplicate_dropped"`
-	FirstSeen  time.Time `json:"first_seen"`
-	LastSeen   time.Time `json:"last_seen"`
+	// Topic is what the row is about.
+	Topic string `json:"topic"`
+	// Unique is the number of its stored events, Duplicates that of their
+	// repeats.
+	Unique     int64 `json:"unique_processed"`
+	Duplicates int64 `json:"duplicate_dropped"`
+	// FirstSeen and LastSeen are when its first and its latest event arrived,
+	// repeats included, in UTC.
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 }
 
 // Series answers GET /stats/series: the totals of the whole store over the last
@@ -140,20 +163,27 @@ type Series struct {
 
 // Point is the totals at one moment. Received is always Unique plus Duplicates.
 type Point struct {
-	Time       time.Time `json:"time"`
-	Received   int64     `json:"received"`
-	Unique     int64     `json:"unique_processed"`
-	Duplicates int64     `json:"duplicate_dropped"`
+	// Time is the moment, in UTC.
+	Time time.Time `json:"time"`
+	// Received, Unique and Duplicates are as in [Stats].
+	Received   int64 `json:"received"`
+	Unique     int64 `json:"unique_processed"`
+	Duplicates int64 `json:"duplicate_dropped"`
 }
 
 // Event is a stored event as GET /events shows it. Times are in UTC.
 type Event struct {
-	Topic     string          `json:"topic"`
-	EventID   string          `json:"event_id"`
-	Timestamp time.Time       `json:"timestamp"`
-	Source    string          `json:"source"`
-	Payload   json.RawMessage `json:"payload"`
-	CreatedAt time.Time       `json:"created_at"`
+	// Topic and EventID are the event's key.
+	Topic   string `json:"topic"`
+	EventID string `json:"event_id"`
+	// Timestamp is when it happened, as its sender says.
+	Timestamp time.Time `json:"timestamp"`
+	// Source is who sent it.
+	Source string `json:"source"`
+	// Payload is a JSON object, digit by digit as it was stored.
+	Payload json.RawMessage `json:"payload"`
+	// CreatedAt is when it was stored.
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // Record is the stored event that is shown. The position is not on the wire; it

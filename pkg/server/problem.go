@@ -48,7 +48,8 @@ type rule struct {
 	title  string // "" for the status in words
 	detail string
 	faults []event.Fault
-	doubt  bool // what was published may be stored or not
+	doubt  bool   // what was published may be stored or not
+	read   string // what a reader is told instead of detail, where not ""
 }
 
 // doubtful is what a publisher hears after an error that leaves that open.
@@ -72,6 +73,7 @@ func rules() []rule {
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
 			detail: "More events are waiting than the limits allow. Nothing was taken; send it again later.",
+			read:   "More streams of events are open than the limits allow. Try again later.",
 		},
 		{
 			target: store.ErrUnavailable, status: http.StatusServiceUnavailable,
@@ -152,8 +154,11 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 	}
 	for _, rule := range s.rules {
 		if errors.Is(err, rule.target) {
-			if rule.doubt && r.Method == http.MethodPost { // reading leaves nothing open
+			switch published := r.Method == http.MethodPost; {
+			case published && rule.doubt: // reading leaves nothing open
 				rule.detail += doubtful
+			case !published && rule.read != "":
+				rule.detail = rule.read
 			}
 			return newProblem(rule, rule.faults)
 		}
@@ -171,7 +176,7 @@ func clientGone() rule { return rule{status: statusClientGone, title: "Client cl
 func routingRule(status int) rule {
 	switch status {
 	case http.StatusNotFound:
-		return rule{status: status, detail: "There is nothing at this path; see /publish, /stats, /stats/topics, /events and /readyz."}
+		return rule{status: status, detail: "There is nothing at this path; see /docs, or /openapi.json, for those that there are."}
 	case http.StatusMethodNotAllowed:
 		return rule{status: status, detail: "This path does not take this method; the Allow header has those it takes."}
 	default:
