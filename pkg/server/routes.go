@@ -29,6 +29,9 @@ func (s *Server) routes() {
 	if s.options.Metrics != nil {
 		s.read(api.PathMetrics, s.metrics)
 	}
+	s.read(api.PathOpenAPI, s.openapi)
+	s.read(api.PathDocs, s.docs)
+	s.read(api.PathDocs+"/:file", s.docsFile)
 }
 
 // read adds a route for GET, and for HEAD: net/http leaves the body out.

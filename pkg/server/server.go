@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/feed"
+	"github.com/eventagg/eventagg/pkg/server/openapi"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -158,6 +159,7 @@ type Server struct {
 	headers  headers
 	budget   budget
 	work     sync.Pool // of *publishing
+	document func() ([]byte, error)
 }
 
 // headers are the values of header fields that many answers share, so that the
@@ -188,6 +190,7 @@ func New(options Options) *Server {
 	}
 	s.budget.limit, s.budget.now = s.options.MaxBufferedBytes, s.options.Now
 	s.work.New = s.newPublishing
+	s.document = sync.OnceValues(openapi.JSON)
 	s.routes()
 	s.http = &http.Server{
 		Handler:           s.echo,

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/labstack/echo/v4"
+	swagger "github.com/swaggest/swgui/v5/static"
+)
+
+//go:embed docs
+var docsFiles embed.FS
+
+// docsPolicy keeps the page of the documentation to what this server sends.
+// Swagger UI has small pictures and some styles inline.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// openapi answers the description of this interface.
+func (s *Server) openapi(c echo.Context) error {
+	text, err := s.document()
+	if err != nil {
+		return err
+	}
+	return s.writeFile(c, typeJSON, text)
+}
+
+// docs answers the page that shows it.
+func (s *Server) docs(c echo.Context) error {
+	page, err := docsFiles.ReadFile("docs/docs.html")
+	if err != nil {
+		return err
+	}
+	header := c.Response().Header()
+	header.Set("Content-Security-Policy", docsPolicy)
+	header.Set("Referrer-Policy", "no-referrer")
+	return s.writeFile(c, "text/html; charset=utf-8", page)
+}
+
+// docsFile answers a part of that page.
+func (s *Server) docsFile(c echo.Context) error {
+	const typeScript = "text/javascript; charset=utf-8"
+	switch name := c.Param("file"); name {
+	case "docs.js":
+		text, err := docsFiles.ReadFile("docs/docs.js")
+		if err != nil {
+			return err
+		}
+		return s.writeFile(c, typeScript, text)
+	case "swagger-ui-bundle.js":
+		return s.writePacked(c, typeScript, name)
+	case "swagger-ui.css":
+		return s.writePacked(c, "text/css; charset=utf-8", name)
+	default:
+		return echo.ErrNotFound
+	}
+}
+
+// writePacked sends a file of Swagger UI, which is compressed already.
+func (s *Server) writePacked(c echo.Context, contentType, name string) error {
+	body, err := swagger.FS.ReadFile(name + ".gz")
+	if err != nil {
+		return err
+	}
+	header := c.Response().Header()
+	header.Set("Vary", "Accept-Encoding")
+	if takesGzip(c.Request().Header) {
+		header.Set("Content-Encoding", "gzip")
+		return s.writeFile(c, contentType, body)
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body, err = io.ReadAll(plain); err != nil {
+		return err
+	}
+	return s.writeFile(c, contentType, body)
+}
+
+// takesGzip reports whether a client reads gzip.
+func takesGzip(header http.Header) bool {
+	for _, value := range header["Accept-Encoding"] {
+		for coding := range strings.SplitSeq(value, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				return strings.Trim(weight, " \tqQ=0.") != "" || strings.TrimSpace(weight) == ""
+			}
+		}
+	}
+	return false
+}
+
+// writeFile sends content that stays the same as long as the program does. A
+// browser asks each time whether it is still what it has, so that a new version
+// shows at once.
+func (s *Server) writeFile(c echo.Context, contentType string, content []byte) error {
+	sum := sha256.Sum256(content)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	header := c.Response().Header()
+	header.Set("ETag", tag)
+	header.Set("Cache-Control", "no-cache")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if strings.Contains(c.Request().Header.Get("If-None-Match"), tag) {
+		header.Del("Content-Encoding")
+		c.Response().WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return s.write(c, http.StatusOK, []string{contentType}, content)
+}
