@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/server/openapi/openapitest"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
 	"github.com/eventagg/eventagg/pkg/store/storetest"
@@ -83,6 +85,9 @@ func rename(t *testing.T, from, to string) {
 	}
 }
 
+// contract is the OpenAPI document that the server's answers are held to.
+var contract = sync.OnceValues(openapitest.New)
+
 // open starts everything between a client and the database file.
 func open(t *testing.T, path string) *remote {
 	t.Helper()
@@ -96,8 +101,13 @@ func open(t *testing.T, path string) *remote {
 	if err != nil {
 		t.Fatal(err)
 	}
+	documented, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: documented.Handler(served.Handler()), ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
-	go func() { done <- served.Serve(listener) }()
+	go func() { done <- web.Serve(listener) }()
 	c, err := client.New(client.Options{URL: "http://" + listener.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +116,15 @@ func open(t *testing.T, path string) *remote {
 	r.close = sync.OnceValue(func() error {
 		ctx := context.Background()
 		c.Close()
-		return errors.Join(served.Shutdown(ctx), <-done, appender.Close(ctx), inner.Close())
+		served.Drain()
+		err := errors.Join(web.Shutdown(ctx), served.Shutdown(ctx), appender.Close(ctx), inner.Close())
+		if ended := <-done; !errors.Is(ended, http.ErrServerClosed) {
+			err = errors.Join(err, ended)
+		}
+		for _, fault := range documented.Faults() {
+			err = errors.Join(err, fmt.Errorf("not as the OpenAPI document says: %s", fault))
+		}
+		return err
 	})
 	t.Cleanup(func() {
 		if err := r.close(); err != nil {

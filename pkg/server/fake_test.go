@@ -18,10 +18,25 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/server/openapi/openapitest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// contract is the OpenAPI document that every answer of these tests is held to.
+var contract = mustContract()
+
+func mustContract() *openapitest.Contract {
+	c, err := openapitest.New()
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// unbuilt are the paths that the document describes ahead of their handlers.
+var unbuilt = []string{"/", "/metrics"}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(contract.Around(m, true, unbuilt...)) }
 
 // noon is what the clock of these tests starts at.
 func noon() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }
@@ -218,7 +233,7 @@ func ask(s *Server, method, target, body string, headers ...string) *httptest.Re
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	answer := httptest.NewRecorder()
-	s.Handler().ServeHTTP(answer, request)
+	contract.Handler(s.Handler()).ServeHTTP(answer, request)
 	return answer
 }
 
@@ -230,6 +245,7 @@ func listen(t *testing.T, s *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.http.Handler = contract.Handler(s.http.Handler)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(listener) }()
 	t.Cleanup(func() {

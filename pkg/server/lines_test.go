@@ -150,7 +150,7 @@ func TestPublishLinesWithoutEventsEndAtTheLimit(t *testing.T) {
 			request := httptest.NewRequest(http.MethodPost, "/publish", body)
 			request.Header.Set("Content-Type", api.TypeLines)
 			answer := httptest.NewRecorder()
-			s.Handler().ServeHTTP(answer, request)
+			contract.Handler(s.Handler()).ServeHTTP(answer, request)
 			if answer.Code != http.StatusRequestEntityTooLarge {
 				t.Errorf("got %d %s", answer.Code, answer.Body)
 			}

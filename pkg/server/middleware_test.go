@@ -97,7 +97,7 @@ func TestReaderThatGoesAwayIsNoFault(t *testing.T) {
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	answer := httptest.NewRecorder()
-	s.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(gone, "GET", "/stats", nil))
+	contract.Handler(s.Handler()).ServeHTTP(answer, httptest.NewRequestWithContext(gone, "GET", "/stats", nil))
 	if answer.Code != statusClientGone || !strings.Contains(log.String(), "level=DEBUG msg=request method=GET route=/stats status=499") {
 		t.Errorf("status %d, log %s", answer.Code, &log)
 	}

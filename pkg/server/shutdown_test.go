@@ -22,6 +22,7 @@ func TestShutdownAnswersWhatWasAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
+	s.http.Handler = contract.Handler(s.http.Handler)
 	go func() { served <- s.Serve(listener) }()
 	address := "http://" + listener.Addr().String()
 	client := newHTTP(t)

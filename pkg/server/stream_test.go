@@ -254,7 +254,7 @@ func TestSilentStreamsHaveComments(t *testing.T) {
 		client, ended := &wire{header: http.Header{}}, make(chan struct{})
 		go func() {
 			defer close(ended)
-			s.Handler().ServeHTTP(client, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream?topic=none", nil))
+			contract.Handler(s.Handler()).ServeHTTP(client, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream?topic=none", nil))
 		}()
 		<-time.After(14 * time.Second)
 		m.fill(4) // that the filter leaves out

@@ -1,0 +1,123 @@
+package openapitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Operations are the methods and paths of the document, "GET /stats".
+func (c *Contract) Operations() []string {
+	var operations []string
+	for path := range at(c.document, "paths") {
+		for method := range at(c.document, "paths", path) {
+			operations = append(operations, strings.ToUpper(method)+" "+path)
+		}
+	}
+	slices.Sort(operations)
+	return operations
+}
+
+// Request is an example of a request's body.
+type Request struct {
+	Path, MediaType, Name string
+	Body                  string
+}
+
+// Requests are the examples of bodies of POST requests.
+func (c *Contract) Requests() ([]Request, error) {
+	var requests []Request
+	for path := range at(c.document, "paths") {
+		for mediaType, described := range members(c.document, "paths", path, "post", "requestBody", "content") {
+			for name, example := range members(described, "examples") {
+				value := example["value"]
+				body, ok := value.(string)
+				if !ok {
+					text, err := json.Marshal(value)
+					if err != nil {
+						return nil, err
+					}
+					body = string(text)
+				}
+				requests = append(requests, Request{path, mediaType, name, body})
+			}
+		}
+	}
+	return requests, nil
+}
+
+// Messages are the requests that the descriptions have as blocks of HTTP.
+func (c *Contract) Messages() []string {
+	var messages []string
+	block := regexp.MustCompile("(?s)```http\n(.*?)\n```")
+	for path := range at(c.document, "paths") {
+		for _, operation := range members(c.document, "paths", path) {
+			description, _ := operation["description"].(string)
+			for _, found := range block.FindAllStringSubmatch(description, -1) {
+				messages = append(messages, found[1])
+			}
+		}
+	}
+	return messages
+}
+
+// Example is the example with a name among the answers of a status to a POST or
+// GET.
+func (c *Contract) Example(path string, status int, name string) (string, error) {
+	for _, operation := range members(c.document, "paths", path) {
+		_, response := c.resolve("", at(operation, "responses", fmt.Sprint(status)))
+		for _, described := range members(response, "content") {
+			if found := at(described, "examples", name); found != nil {
+				text, err := json.Marshal(found["value"])
+				return string(text), err
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no example %s of status %d", path, name, status)
+}
+
+// Schemas are the names of the components that are schemas.
+func (c *Contract) Schemas() []string {
+	return slices.Sorted(maps.Keys(at(c.document, "components", "schemas")))
+}
+
+// Property is a member of an object: its type, and whether it is always there.
+type Property struct {
+	Type, Format string
+	Items        string // of an array, the schema's name
+	Required     bool
+	Described    bool
+}
+
+// Properties are those of a schema, by name.
+func (c *Contract) Properties(schema string) map[string]Property {
+	properties := map[string]Property{}
+	required, _ := at(c.document, "components", "schemas", schema)["required"].([]any)
+	for name, member := range members(c.document, "components", "schemas", schema, "properties") {
+		_, node := c.resolve("", member)
+		text := func(node object, name string) string { value, _ := node[name].(string); return value }
+		properties[name] = Property{
+			Type: text(node, "type"), Format: text(node, "format"), Required: slices.Contains(required, any(name)),
+			Items:     strings.TrimPrefix(text(at(node, "items"), "$ref"), "#/components/schemas/"),
+			Described: text(node, "description") != "",
+		}
+	}
+	return properties
+}
+
+// Fits reports why a JSON text is not as a schema says, or nil.
+func (c *Contract) Fits(schema, text string) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.validate(pointer("components", "schemas", schema), value)
+}
