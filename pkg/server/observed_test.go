@@ -162,7 +162,10 @@ func TestAFollowedStreamIsNoLatency(t *testing.T) {
 func TestMetricsAreServed(t *testing.T) {
 	t.Parallel()
 	metrics := func(o *Options) {
-		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
+		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+			_, _ = w.Write([]byte("up 1\n"))
+		})
 	}
 	for name, row := range map[string]struct {
 		options []func(*Options)
