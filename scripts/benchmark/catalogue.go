@@ -7,6 +7,9 @@ import (
 	"slices"
 )
 
+// busySingles is the case that others are compared with or follow in rate.
+const busySingles = "single/128"
+
 // share of events that repeat an earlier one, where a case has some.
 const someDuplicates = 0.3
 
@@ -69,9 +72,9 @@ func singles() []benchCase {
 		rateCase("nothing/128", load{target: toNothing, connections: 128}),
 		rateCase("insert/1", load{target: byInsert, connections: 1, duplicates: someDuplicates}),
 		benchCase{
-			name: "single/open-loop", figure: figureP99, after: []string{"single/128"},
+			name: "single/open-loop", figure: figureP99, after: []string{busySingles},
 			references: []reference{{Case: "one-insert/1", Kind: p99ToP50}, {Case: "insert/1", Kind: p99ToP50}},
-			setUp:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: "single/128", part: 0.25}.setUp,
+			setUp:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: busySingles, part: 0.25}.setUp,
 		},
 	)
 }
@@ -112,15 +115,15 @@ func bulks() []benchCase {
 func others() []benchCase {
 	return []benchCase{
 		rateCase("two-instances/array/1000", load{target: onPostgres(2), connections: 8, batch: bulkBatch}, "array/1000/0%"),
-		rateCase("two-instances/single/128", load{target: onPostgres(2), connections: 128, duplicates: someDuplicates}, "single/128"),
+		rateCase("two-instances/single/128", load{target: onPostgres(2), connections: 128, duplicates: someDuplicates}, busySingles),
 		{
-			name: "followers/500", figure: figureRate, references: toRates("single/128"),
+			name: "followers/500", figure: figureRate, references: toRates(busySingles),
 			setUp: followed{load: load{target: onPostgres(1), connections: 128, duplicates: someDuplicates}, followers: 500}.setUp,
 		},
 		{
-			name: "followers/latency", figure: figureP99, after: []string{"single/128"}, references: []reference{{Case: "single/128", Kind: p99ToP50}},
+			name: "followers/latency", figure: figureP99, after: []string{busySingles}, references: []reference{{Case: busySingles, Kind: p99ToP50}},
 			setUp: followed{
-				load:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: "single/128", part: 0.5},
+				load:      load{target: onPostgres(1), connections: 128, duplicates: someDuplicates, partOf: busySingles, part: 0.5},
 				followers: 4, latency: true,
 			}.setUp,
 		},
