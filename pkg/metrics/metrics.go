@@ -76,12 +76,9 @@ func New(options Options) *Metrics {
 	return m
 }
 
-// maxScrapes is how many scrapes may be under way at once; others get 503.
-const maxScrapes = 4
-
 // Handler answers a scrape. One part that fails leaves the others readable.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		Registry: m.registry, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
+		Registry: m.registry, ErrorHandling: promhttp.ContinueOnError,
 	})
 }

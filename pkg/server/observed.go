@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // Request is what Options.OnRequest hears of a request that was answered.
@@ -76,8 +78,16 @@ func (s *Server) countOne(outcome event.Outcome) {
 	s.count(t)
 }
 
+// maxScrapes is how many scrapes may be under way at once. Each of them asks the
+// store and the queue.
+const maxScrapes = 4
+
 // metrics leaves the request to Options.Metrics.
 func (s *Server) metrics(c echo.Context) error {
+	defer s.scrapes.Add(-1)
+	if s.scrapes.Add(1) > maxScrapes {
+		return fmt.Errorf("scrape: %w", store.ErrOverloaded)
+	}
 	s.options.Metrics.ServeHTTP(c.Response(), c.Request())
 	return nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -206,5 +207,33 @@ func TestHealthIsThatOfReadyz(t *testing.T) {
 	}
 	if err := serverWith(m).CheckQueue(t.Context()); err != nil {
 		t.Errorf("no queue is %v", err)
+	}
+}
+
+func TestScrapesAreBounded(t *testing.T) {
+	t.Parallel()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s := serverWith(&memory{}, func(o *Options) {
+		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			entered <- struct{}{}
+			<-leave
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = io.WriteString(w, "up 1\n")
+		})
+	})
+	var scrapes sync.WaitGroup
+	for range maxScrapes {
+		scrapes.Go(func() { ask(s, http.MethodGet, "/metrics", "") })
+		<-entered
+	}
+	answer := ask(s, http.MethodGet, "/metrics", "")
+	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" || !strings.Contains(answer.Body.String(), api.ProblemOverloaded) {
+		t.Errorf("one more was answered %d %s", answer.Code, answer.Body)
+	}
+	close(leave)
+	scrapes.Wait()
+	go func() { <-entered }()
+	if answer := ask(s, http.MethodGet, "/metrics", ""); answer.Code != http.StatusOK {
+		t.Errorf("when the others had theirs: %d", answer.Code)
 	}
 }

@@ -73,7 +73,7 @@ func rules() []rule {
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
 			detail: "More events are waiting than the limits allow. Nothing was taken; send it again later.",
-			read:   "More streams of events are open than the limits allow. Try again later.",
+			read:   "More such requests are open than the limits allow. Try again later.",
 		},
 		{
 			target: store.ErrUnavailable, status: http.StatusServiceUnavailable,

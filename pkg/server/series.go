@@ -16,6 +16,7 @@ import (
 const (
 	seriesInterval = time.Second
 	seriesSpan     = 15 * time.Minute
+	seriesPoints   = int(seriesSpan / seriesInterval)
 	// seriesEffort is how many times as long as reading the totals takes the
 	// next reading waits, so that many topics don't make it a load.
 	seriesEffort = 20
@@ -27,6 +28,7 @@ type series struct {
 	read func(context.Context) (store.Stats, error)
 	now  func() time.Time
 
+	taking sync.Mutex // one point at a time, so that they are in order
 	mu     sync.Mutex
 	points []api.Point
 }
@@ -49,6 +51,22 @@ func (s *series) run(ctx context.Context) {
 
 // take adds a point, unless the store is away: then there is none.
 func (s *series) take(ctx context.Context) {
+	s.taking.Lock()
+	defer s.taking.Unlock()
+	s.add(ctx)
+}
+
+// refresh adds a point where the newest is an old one.
+func (s *series) refresh(ctx context.Context) {
+	s.taking.Lock()
+	defer s.taking.Unlock()
+	if s.now().Sub(s.last()) > 2*seriesInterval {
+		s.add(ctx)
+	}
+}
+
+// add reads the totals; the caller holds taking.
+func (s *series) add(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	totals, err := s.read(ctx)
@@ -60,7 +78,7 @@ func (s *series) take(ctx context.Context) {
 	s.points = append(s.points, api.Point{
 		Time: s.now().UTC().Truncate(time.Millisecond), Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates,
 	})
-	for s.now().Sub(s.points[0].Time) > seriesSpan {
+	for len(s.points) > seriesPoints || s.now().Sub(s.points[0].Time) > seriesSpan {
 		s.points = s.points[1:]
 	}
 }
@@ -85,8 +103,6 @@ func (s *series) all() []api.Point {
 // statsSeries answers the totals over time. Where nobody takes points, as in a
 // handler without [Server.Serve], asking takes one.
 func (s *Server) statsSeries(c echo.Context) error {
-	if s.options.Now().Sub(s.series.last()) > 2*seriesInterval {
-		s.series.take(c.Request().Context())
-	}
+	s.series.refresh(c.Request().Context())
 	return s.writeJSON(c, http.StatusOK, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: s.series.all()})
 }

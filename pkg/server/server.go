@@ -152,6 +152,7 @@ type Server struct {
 	streaming  context.Context // ends when event streams are to end
 	endStreams context.CancelFunc
 	series     series
+	scrapes    atomic.Int64 // under way
 
 	ids      requestIDs
 	rules    []rule
