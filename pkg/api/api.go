@@ -34,6 +34,9 @@ const (
 	TypeStream      = "text/event-stream"
 )
 
+// StreamEvent is the kind of message of GET /events/stream that is an event.
+const StreamEvent = "event"
+
 // What Problem.Type may be. Two of the named ones tell apart what a client waits
 // for, and one that its cursor is of another store; everything else is told by
 // its status.

@@ -62,6 +62,7 @@ type Client struct {
 	options Options
 	base    *url.URL
 	http    *http.Client
+	streams *http.Client // whose answers may take for ever
 	wire    *wire
 	held    int // bytes of a walk
 }
@@ -88,17 +89,15 @@ func New(options Options) (*Client, error) {
 		IdleConnTimeout:     30 * time.Second,
 		DisableCompression:  true,
 	}
+	// A redirect is no answer that the interface knows.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
 		held:    heldBytes,
 		options: options,
 		base:    base,
-		http: &http.Client{
-			Transport: transport,
-			Timeout:   options.Timeout,
-			// A redirect is no answer that the interface knows.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		wire: newWire(base, options),
+		http:    &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: stay},
+		streams: &http.Client{Transport: transport, CheckRedirect: stay},
+		wire:    newWire(base, options),
 	}, nil
 }
 

@@ -8,7 +8,7 @@
 // Answers become the store's sentinel errors again, so that a caller need not
 // know whether a store is near or far. The client never sends a request a
 // second time by itself: whoever counts outcomes has to know of every attempt.
-// The one exception is [Client.Follow], which only reads.
+// The exceptions are [Client.Follow] and [Client.Export], which only read.
 //
 // Reading uses net/http. POST /publish has its own way over the wire (wire.go):
 // a load generator must be far cheaper than the server it loads, and two thirds

@@ -94,7 +94,7 @@ func (a answer) err() error {
 		if e.Problem.Type == api.ProblemOverloaded {
 			e.means = store.ErrOverloaded
 		}
-	case http.StatusUnprocessableEntity:
+	case http.StatusUnprocessableEntity, http.StatusConflict:
 		if e.Problem.Type == api.ProblemCursor {
 			e.means = store.ErrPosition
 		}

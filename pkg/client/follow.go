@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,12 +16,14 @@ const followPage = 100
 
 // Follow calls fn with the last so many events that match, oldest first, and
 // then with every one stored later, until ctx ends, fn returns an error, or the
-// server gives an answer that waiting does not help; it returns that error. It
-// looks for new events each interval.
+// server gives an answer that waiting does not help; it returns that error. New
+// events come as the server stores them; one of a version that has no stream is
+// asked each interval.
 //
 // Each event comes once, in the order that all followers share, also across
-// lost connections and restarts of the server: Follow waits for it, longer each
-// time up to 5 seconds. A server that can't be reached at the beginning is an
+// lost connections, restarts of the server, and instances of it behind one URL:
+// Follow waits for it, longer each time up to 5 seconds, or as long as the server
+// asks for. A server that can't be reached at the beginning is an
 // error at once. One that comes back with other data, and so doesn't know how far
 // it was followed, is [store.ErrPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
@@ -32,6 +35,8 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 		}
 		return nil
 	}
+	// The last events are read from the list, which has no limit, rather than
+	// from the stream; the cursor of the one leads into the other.
 	cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last, each)
 	if err != nil {
 		return err
@@ -39,6 +44,15 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 	if cursor == "" {
 		return errNoNewer
 	}
+	f := &follower{Client: c, filter: filter, cursor: cursor, fn: fn}
+	if err := f.follow(ctx); !errors.Is(err, errNoStream) {
+		return err
+	}
+	return c.poll(ctx, filter, f.cursor, interval, each)
+}
+
+// poll asks for new events each interval.
+func (c *Client) poll(ctx context.Context, filter store.Filter, cursor string, interval time.Duration, fn func([]store.Record) error) error {
 	for filled := false; ; {
 		if !filled {
 			if err := wait(ctx, interval); err != nil {
@@ -46,11 +60,12 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 			}
 		}
 		var records []store.Record
-		if records, cursor, err = c.newer(ctx, filter, cursor); err != nil {
+		var err error
+		if records, cursor, err = c.newer(ctx, filter, cursor, followPage); err != nil {
 			return err
 		}
 		filled = full(records)
-		if err := each(records); err != nil {
+		if err := fn(records); err != nil {
 			return err
 		}
 	}
@@ -73,9 +88,9 @@ func sizeOf(records []store.Record) int {
 
 // newer returns the next events after a cursor, oldest first, and the cursor
 // to go on from. It waits for a server that is away.
-func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string) ([]store.Record, string, error) {
+func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, limit int) ([]store.Record, string, error) {
 	for attempt := 0; ; attempt++ {
-		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: followPage, Cursor: cursor})
+		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: limit, Cursor: cursor})
 		if err == nil {
 			if attempt > 0 {
 				c.options.OnConnection(nil)

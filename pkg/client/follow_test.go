@@ -37,12 +37,21 @@ type feed struct {
 	// fail says how the request of that number ends, counted from 1: 0 well,
 	// -1 lost, otherwise with that status.
 	fail func(request int) int
+	// streams says that the server is of a version with GET /events/stream;
+	// cut, after how many bytes its answer breaks off, 0 for never.
+	streams bool
+	cut     func(request int) int
+	changed chan struct{} // closed when something is added
 }
 
 func (f *feed) add(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stored += n
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
 }
 
 // RoundTrip answers GET /events as the server does.
@@ -61,6 +70,9 @@ func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 			answer.WriteHeader(status)
 			return answer.Result(), nil
 		}
+	}
+	if r.URL.Path == api.PathStream {
+		return f.stream(r), nil
 	}
 	query := r.URL.Query()
 	limit, _ := strconv.Atoi(query.Get("limit"))
@@ -131,7 +143,7 @@ func (f *feed) follower(change ...func(*Options)) *Client {
 	if err != nil {
 		panic(err)
 	}
-	c.http.Transport = f
+	c.http.Transport, c.streams.Transport = f, f
 	return c
 }
 
@@ -230,6 +242,18 @@ func TestLastOfMuchIsNotHeldInMemory(t *testing.T) {
 	}
 }
 
+// bothWays runs a test with a server that has no stream, which is polled, and
+// with one that has it.
+func bothWays(t *testing.T, test func(t *testing.T, streams bool)) {
+	t.Helper()
+	for name, streams := range map[string]bool{"polling": false, "streaming": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, streams)
+		})
+	}
+}
+
 func TestFollowGoesOnAtOnceAfterAFullPage(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]string{"of small events": "", "of large ones": large(1 << 20)} {
@@ -258,70 +282,84 @@ func TestFollowGoesOnAtOnceAfterAFullPage(t *testing.T) {
 
 func TestFollowHasNoGapAndNoRepeat(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		stored := rapid.IntRange(0, 250).Draw(rt, "stored")
-		last := rapid.IntRange(0, 250).Draw(rt, "last")
-		bursts := rapid.SliceOfN(rapid.IntRange(0, 300), 1, 8).Draw(rt, "bursts")
-		failing := rapid.SliceOf(rapid.SampledFrom([]int{0, 0, -1, 503, 429, 502})).Draw(rt, "failing")
-		synctest.Test(t, func(t *testing.T) {
-			const start = 4 // the first requests must succeed
-			f := &feed{stored: stored, fail: func(request int) int {
-				if i := request - start; i >= 0 && i < len(failing) {
-					return failing[i]
+	bothWays(t, func(t *testing.T, streams bool) {
+		rapid.Check(t, func(rt *rapid.T) {
+			stored := rapid.IntRange(0, 250).Draw(rt, "stored")
+			last := rapid.IntRange(0, 250).Draw(rt, "last")
+			bursts := rapid.SliceOfN(rapid.IntRange(0, 300), 1, 8).Draw(rt, "bursts")
+			failing := rapid.SliceOf(rapid.SampledFrom([]int{0, 0, -1, 503, 429, 502})).Draw(rt, "failing")
+			cuts := rapid.SliceOf(rapid.IntRange(0, 5000)).Draw(rt, "cuts")
+			synctest.Test(t, func(t *testing.T) {
+				const start = 4 // the first requests must succeed
+				from := func(list []int, request int) int {
+					if i := request - start; i >= 0 && i < len(list) {
+						return list[i]
+					}
+					return 0
 				}
-				return 0
-			}}
-			total := stored
-			for _, n := range bursts {
-				total += n
-			}
-			var got []int
-			go func() {
-				for _, n := range append(bursts, 1) { // the last one ends it
-					timer := time.NewTimer(700 * time.Millisecond)
-					<-timer.C
-					f.add(n)
+				f := &feed{
+					stored: stored, streams: streams,
+					fail: func(request int) int { return from(failing, request) },
+					cut:  func(request int) int { return from(cuts, request) },
 				}
-			}()
-			first := stored - min(last, stored) + 1
-			err := f.follower().Follow(t.Context(), store.Filter{}, last, time.Second, until(total+1-first+1, &got))
-			if !errors.Is(err, errEnough) || !slices.Equal(got, span(first, total+1)) {
-				t.Errorf("%v: got %v", err, got)
-			}
+				total := stored
+				for _, n := range bursts {
+					total += n
+				}
+				var got []int
+				go func() {
+					for _, n := range append(bursts, 1) { // the last one ends it
+						timer := time.NewTimer(700 * time.Millisecond)
+						<-timer.C
+						f.add(n)
+					}
+				}()
+				first := stored - min(last, stored) + 1
+				err := f.follower().Follow(t.Context(), store.Filter{}, last, time.Second, until(total+1-first+1, &got))
+				if !errors.Is(err, errEnough) || !slices.Equal(got, span(first, total+1)) {
+					t.Errorf("%v: got %v", err, got)
+				}
+			})
 		})
 	})
 }
 
 func TestFollowReportsAnOutageOnce(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := &feed{stored: 1, fail: func(request int) int {
-			if request > 1 && request < 10 {
-				return -1
+	bothWays(t, func(t *testing.T, streams bool) {
+		synctest.Test(t, func(t *testing.T) {
+			first := 2 // request 1 is for the last events; one that is polled says to request 2 that it has no stream
+			if !streams {
+				first = 3
 			}
-			return 0
-		}}
-		var heard []string
-		c := f.follower(func(o *Options) {
-			o.OnConnection = func(err error) {
-				heard = append(heard, fmt.Sprint(errors.Is(err, store.ErrUnavailable)))
-				if err == nil {
-					f.add(1)
+			f := &feed{stored: 1, streams: streams, fail: func(request int) int {
+				if request >= first && request < first+8 {
+					return -1
 				}
+				return 0
+			}}
+			var heard []string
+			c := f.follower(func(o *Options) {
+				o.OnConnection = func(err error) {
+					heard = append(heard, fmt.Sprint(errors.Is(err, store.ErrUnavailable)))
+					if err == nil {
+						f.add(1)
+					}
+				}
+			})
+			begin := time.Now()
+			var got []int
+			if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, until(2, &got)); !errors.Is(err, errEnough) {
+				t.Fatal(err)
+			}
+			if diff := gocmp.Diff([]string{"true", "false"}, heard); diff != "" {
+				t.Error(diff)
+			}
+			// 8 attempts fail: 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds, half of the half on top.
+			if took := time.Since(begin); took < 20*time.Second || took > 24*time.Second {
+				t.Errorf("it took %v", took)
 			}
 		})
-		begin := time.Now()
-		var got []int
-		if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, until(2, &got)); !errors.Is(err, errEnough) {
-			t.Fatal(err)
-		}
-		if diff := gocmp.Diff([]string{"true", "false"}, heard); diff != "" {
-			t.Error(diff)
-		}
-		// 8 attempts fail: 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds, half of the half on top.
-		if took := time.Since(begin); took < 20*time.Second || took > 24*time.Second {
-			t.Errorf("it took %v", took)
-		}
 	})
 }
 
@@ -341,23 +379,26 @@ func TestFollowEnds(t *testing.T) {
 		want error
 	}{
 		"at once when nobody answers at the beginning":               {at(1, -1), store.ErrUnavailable},
-		"when the server refuses the query":                          {at(3, 422), new(AnswerError)},
+		"when the server refuses the query":                          {at(2, 422), new(AnswerError)},
 		"with the context, while it waits for events":                {nil, context.DeadlineExceeded},
-		"with the context, while it waits for a server that is away": {at(3, -1), context.DeadlineExceeded},
+		"with the context, while it waits for a server that is away": {at(2, -1), context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				err := (&feed{stored: 3, fail: row.fail}).follower().Follow(ctx, store.Filter{}, 1, time.Second, never)
-				var refused *AnswerError
-				if errors.As(row.want, &refused) && errors.As(err, &refused) {
-					return
-				}
-				if !errors.Is(err, row.want) {
-					t.Errorf("got %v", err)
-				}
+			bothWays(t, func(t *testing.T, streams bool) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					defer cancel()
+					f := &feed{stored: 3, streams: streams, fail: row.fail}
+					err := f.follower().Follow(ctx, store.Filter{}, 1, time.Second, never)
+					var refused *AnswerError
+					if errors.As(row.want, &refused) && errors.As(err, &refused) {
+						return
+					}
+					if !errors.Is(err, row.want) {
+						t.Errorf("got %v", err)
+					}
+				})
 			})
 		})
 	}

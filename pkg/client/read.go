@@ -157,17 +157,10 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	target := *c.base
-	if escaped != "" {
-		target.RawPath = target.EscapedPath() + escaped
-	}
-	target.Path += path
-	target.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	request, err := c.newRequest(ctx, path, escaped, query)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("User-Agent", c.options.UserAgent)
 	request.Header.Set("Accept", api.TypeJSON)
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -179,13 +172,34 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 		_ = response.Body.Close()
 	}()
 	if response.StatusCode != http.StatusOK {
-		body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
-		if err != nil {
-			return nil, c.lost(ctx, err)
-		}
-		return nil, answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), body: body}.err()
+		return nil, c.refusal(ctx, response)
 	}
 	return response.Header, c.decode(ctx, response.Body, into)
+}
+
+// newRequest makes a request for a path, as get has it.
+func (c *Client) newRequest(ctx context.Context, path, escaped string, query url.Values) (*http.Request, error) {
+	target := *c.base
+	if escaped != "" {
+		target.RawPath = target.EscapedPath() + escaped
+	}
+	target.Path += path
+	target.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("User-Agent", c.options.UserAgent)
+	return request, nil
+}
+
+// refusal is the error that an answer other than 200 means.
+func (c *Client) refusal(ctx context.Context, response *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
+	if err != nil {
+		return c.lost(ctx, err)
+	}
+	return answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), body: body}.err()
 }
 
 // decode reads an answer's JSON. An answer that breaks off is a lost
