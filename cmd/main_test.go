@@ -123,7 +123,7 @@ func TestTheCommandsAreThoseOfTheContract(t *testing.T) {
 			t.Errorf("%s lacks a line of help, examples or a check of its arguments", command.Name())
 		}
 	}
-	want := []string{"completion", "deadletter", "demo", "help", "migrate", "publish", "serve", "stats", "tail", "version"}
+	want := []string{"completion", "deadletter", "demo", "export", "help", "migrate", "publish", "serve", "stats", "tail", "version"}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands %v, expected %v", got, want)
 	}

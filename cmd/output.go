@@ -60,7 +60,11 @@ func isTerminal(w io.Writer) bool {
 }
 
 // interactive reports whether standard error may show colour and a progress
-// bar: it is a terminal, and NO_COLOR (https://no-color.org) is not set.
-func (a *app) interactive() bool {
-	return isTerminal(a.errOut) && os.Getenv("NO_COLOR") == "" //nolint:forbidigo // a convention of terminals, no setting
+// bar.
+func (a *app) interactive() bool { return colourful(a.errOut) }
+
+// colourful reports whether w may be coloured: it is a terminal, and NO_COLOR
+// (https://no-color.org) is not set.
+func colourful(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" //nolint:forbidigo // a convention of terminals, no setting
 }

@@ -36,27 +36,39 @@ type progress struct {
 	group sync.WaitGroup
 }
 
-// begin shows what now answers until end is called.
-func (p *progress) begin(interactive bool, now func() loadgen.Progress) {
+// frame is a state of a run as it is shown.
+type frame struct {
+	done, total int64  // total is 0 where it is not known
+	note        string // beside a bar
+	line        string // for a log
+	stuck       error  // why it is being tried again, nil where it isn't
+}
+
+// begin shows what now answers until end is called; nil shows nothing.
+func (p *progress) begin(interactive bool, now func() frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = make(chan struct{})
+	if now == nil {
+		return
+	}
 	first, every := firstLine, lineEvery
 	if interactive {
-		first, every, p.bar = barEvery, barEvery, newBar(p.out, now().Total)
+		first, every, p.bar = barEvery, barEvery, newBar(p.out, now())
 		p.bar.StartWithoutRender() // its clock, which would begin at the first frame
 	}
 	p.group.Go(func() { p.loop(first, every, now) })
 }
 
-func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
+func newBar(out io.Writer, now frame) *progressbar.ProgressBar {
+	total := now.total
 	if total == 0 {
 		total = -1 // a spinner
 	}
 	return progressbar.NewOptions64(
 		total,
 		progressbar.OptionSetWriter(out),
-		progressbar.OptionSetDescription("0 repeats"),
+		progressbar.OptionSetDescription(now.note),
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionThrottle(barEvery/2),
 		progressbar.OptionShowCount(),
@@ -70,7 +82,7 @@ func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 	)
 }
 
-func (p *progress) loop(first, every time.Duration, now func() loadgen.Progress) {
+func (p *progress) loop(first, every time.Duration, now func() frame) {
 	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
@@ -84,36 +96,32 @@ func (p *progress) loop(first, every time.Duration, now func() loadgen.Progress)
 	}
 }
 
-func (p *progress) show(now loadgen.Progress) {
+func (p *progress) show(now frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar == nil {
-		_, _ = fmt.Fprintln(p.out, progressLine(now))
+		_, _ = fmt.Fprintln(p.out, now.line)
 		return
 	}
 	p.tellStall(now)
-	if done(now) == 0 {
+	if now.done == 0 {
 		return // a bar divides by it
 	}
-	_ = p.bar.Set64(done(now)) // what can't be shown is no reason to stop
+	_ = p.bar.Set64(now.done) // what can't be shown is no reason to stop
 	// It would draw the bar again; throttled, it is for the next frame.
-	description := formatCount(now.Ignored) + " repeats"
-	if now.Retrying != nil {
-		description = "retrying"
-	}
-	p.bar.Describe(description)
+	p.bar.Describe(now.note)
 }
 
 // tellStall writes once in each outage why nothing moves.
-func (p *progress) tellStall(now loadgen.Progress) {
-	if done(now) != p.done || now.Retrying == nil {
-		p.done, p.still = done(now), 0
+func (p *progress) tellStall(now frame) {
+	if now.done != p.done || now.stuck == nil {
+		p.done, p.still = now.done, 0
 		return
 	}
 	p.still++
 	if p.still == int(stalledFor/barEvery) {
 		_ = p.bar.Clear()
-		_, _ = fmt.Fprintln(p.out, "retrying: "+shortReason(now.Retrying))
+		_, _ = fmt.Fprintln(p.out, "retrying: "+shortReason(now.stuck))
 	}
 }
 
@@ -153,6 +161,15 @@ func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}
+}
+
+// publishFrame is a state of publish.
+func publishFrame(now loadgen.Progress) frame {
+	f := frame{done: done(now), total: now.Total, note: formatCount(now.Ignored) + " repeats", line: progressLine(now), stuck: now.Retrying}
+	if f.stuck != nil {
+		f.note = "retrying"
+	}
+	return f
 }
 
 // done is how many events need no more work.

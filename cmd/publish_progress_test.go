@@ -33,7 +33,7 @@ func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			show := &progress{out: &out}
-			show.begin(interactive, func() loadgen.Progress { return now })
+			show.begin(interactive, func() frame { return publishFrame(now) })
 			<-time.After(lineEvery + time.Millisecond)
 			show.note("line 7: broken")
 			show.end()
@@ -85,8 +85,8 @@ func stalledBar(t *testing.T, success int64, err error) string {
 	var out bytes.Buffer
 	synctest.Test(t, func(*testing.T) {
 		show := &progress{out: &out}
-		show.begin(true, func() loadgen.Progress {
-			return loadgen.Progress{Counts: loadgen.Counts{Success: success}, Total: 10, Retrying: err}
+		show.begin(true, func() frame {
+			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Success: success}, Total: 10, Retrying: err})
 		})
 		<-time.After(3 * stalledFor)
 		show.end()
@@ -110,7 +110,7 @@ func TestALogHasALineSoonAndThenFewer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
 				show := &progress{out: &out}
-				show.begin(false, func() loadgen.Progress { return loadgen.Progress{Total: 10} })
+				show.begin(false, func() frame { return publishFrame(loadgen.Progress{Total: 10}) })
 				<-time.After(test.took)
 				show.end()
 				if lines := strings.Count(out.String(), "\n"); lines != test.lines {
@@ -127,8 +127,8 @@ func TestTheBarBeginsWithTheFirstAnswer(t *testing.T) {
 		var out bytes.Buffer
 		var success atomic.Int64
 		show := &progress{out: &out}
-		show.begin(true, func() loadgen.Progress {
-			return loadgen.Progress{Counts: loadgen.Counts{Success: success.Load()}, Total: 20_000}
+		show.begin(true, func() frame {
+			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Success: success.Load()}, Total: 20_000})
 		})
 		<-time.After(2*barEvery + time.Millisecond)
 		synctest.Wait()

@@ -71,7 +71,7 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 		show.note(fmt.Sprintf("line %d: refused: %v", line, reason))
 	}
 	runner := loadgen.New(target, source, opts.send)
-	show.begin(a.interactive(), runner.Progress)
+	show.begin(a.interactive(), func() frame { return publishFrame(runner.Progress()) })
 	report, runErr := runner.Run(ctx)
 	show.end()
 	report.BadLines = source.bad()

@@ -49,6 +49,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newPublishCmd(nil),
 		a.newStatsCmd(nil),
 		a.newTailCmd(nil),
+		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
 		a.newMigrateCmd(nil),
 		a.newDeadletterCmd(),

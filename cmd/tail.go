@@ -8,9 +8,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/eventagg/eventagg/pkg/config"
@@ -29,17 +31,28 @@ Events of one transaction follow each other as the server came to read them:
 those of an array in its order, those of concurrent requests in any.
 
 With -o json each line is an event, its payload digit by digit as it was sent; it
-can be sent again: eventagg publish --file -`
+can be sent again: eventagg publish --file -
+
+-o template=TEXT writes a line for each event after a template of Go's text/template.
+Its fields are texts: .Topic .EventID .Timestamp .Source .Payload .CreatedAt, or as in
+the JSON: .topic .event_id .timestamp .source .payload .created_at. Members of the
+payload are .Payload.NAME.
+
+On a terminal each topic has a colour of its own, unless NO_COLOR is set.`
 
 const tailExample = `  eventagg tail --limit 100
   eventagg tail -f --topic user_login
   eventagg tail --since 15m --source web-1 --limit 1000
-  eventagg tail --limit 5000 -o json > events.ndjson`
+  eventagg tail --limit 5000 -o json > events.ndjson
+  eventagg tail -f -o json | jq --unbuffered .payload
+  eventagg tail -f -o 'template={{.CreatedAt}} {{.Topic}} {{.Payload.user}}'
+  eventagg tail --since 15m --limit 100000 -o json | eventagg publish --file -`
 
 // tailOptions is what the arguments of `eventagg tail` say.
 type tailOptions struct {
 	url      string
-	format   outputFormat
+	format   outputFormat // or "template"
+	template *template.Template
 	limit    int
 	follow   bool
 	filter   store.Filter
@@ -56,8 +69,8 @@ type tailTarget interface {
 // real thing.
 func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.Command {
 	var (
-		opts         tailOptions
-		since, until string
+		opts   tailOptions
+		bounds timeBounds
 	)
 	if runF == nil {
 		runF = a.runTail
@@ -69,7 +82,7 @@ func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.C
 		Example: tailExample,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opts.complete(since, until, time.Now()); err != nil {
+			if err := opts.complete(bounds, time.Now()); err != nil {
 				return &usageError{err: err, hint: helpHint(cmd)}
 			}
 			c, err := a.config(cmd)
@@ -84,18 +97,15 @@ func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.C
 	flags := cmd.Flags()
 	flags.IntVarP(&opts.limit, "limit", "n", 10, "how many of the last events to show")
 	flags.BoolVarP(&opts.follow, "follow", "f", false, "go on with new events until Ctrl-C")
-	flags.StringVar(&opts.filter.Topic, "topic", "", "only events of this topic")
-	flags.StringVar(&opts.filter.Source, "source", "", "only events of this source")
-	flags.StringVar(&since, "since", "", "only events stored at or after this `time`, or so long ago")
-	flags.StringVar(&until, "until", "", "only events stored before this `time`, or so long ago")
-	flags.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "how often -f asks for new events")
-	opts.format.addFlag(cmd)
+	addFilterFlags(flags, &opts.filter, &bounds)
+	flags.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "how often -f asks a server of a version without a stream of events")
+	tailFormat{&opts}.addFlag(cmd)
 	return cmd
 }
 
 // complete checks what was given and fills in what follows from it. The error
 // names every fault.
-func (o *tailOptions) complete(since, until string, now time.Time) error {
+func (o *tailOptions) complete(bounds timeBounds, now time.Time) error {
 	var faults []error
 	if o.limit < 0 {
 		faults = append(faults, fmt.Errorf("--limit must not be negative, is %d", o.limit))
@@ -103,13 +113,21 @@ func (o *tailOptions) complete(since, until string, now time.Time) error {
 	if o.interval < minInterval {
 		faults = append(faults, fmt.Errorf("--interval must be at least %v, is %v", minInterval, o.interval))
 	}
-	if o.follow && until != "" {
+	if o.follow && bounds.until != "" {
 		faults = append(faults, errors.New("--until can't be combined with -f: there is no end to follow to"))
 	}
+	return errors.Join(append(faults, bounds.parse(now, &o.filter)...)...)
+}
+
+// timeBounds are --since and --until as they were given.
+type timeBounds struct{ since, until string }
+
+// parse reads them into a filter, and returns what is wrong with them.
+func (b timeBounds) parse(now time.Time, filter *store.Filter) (faults []error) {
 	for _, bound := range []struct {
 		flag, text string
 		to         *time.Time
-	}{{"--since", since, &o.filter.Since}, {"--until", until, &o.filter.Until}} {
+	}{{"--since", b.since, &filter.Since}, {"--until", b.until, &filter.Until}} {
 		if bound.text == "" {
 			continue
 		}
@@ -120,7 +138,15 @@ func (o *tailOptions) complete(since, until string, now time.Time) error {
 		}
 		*bound.to = t
 	}
-	return errors.Join(faults...)
+	return faults
+}
+
+// addFilterFlags adds the flags that say which events are meant.
+func addFilterFlags(flags *pflag.FlagSet, filter *store.Filter, bounds *timeBounds) {
+	flags.StringVar(&filter.Topic, "topic", "", "only events of this topic")
+	flags.StringVar(&filter.Source, "source", "", "only events of this source")
+	flags.StringVar(&bounds.since, "since", "", "only events stored at or after this `time`, or so long ago")
+	flags.StringVar(&bounds.until, "until", "", "only events stored before this `time`, or so long ago")
 }
 
 // parseMoment reads a time, or how long ago it was.
@@ -155,6 +181,7 @@ func (a *app) runTail(ctx context.Context, opts tailOptions) error {
 // showTail writes the last events, and goes on if asked to.
 func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions) error {
 	printer := newEventPrinter(a.out, opts.format.json(), terminalWidth(a.out))
+	printer.template, printer.terminal, printer.colour = opts.template, isTerminal(a.out), colourful(a.out)
 	if opts.follow {
 		err := target.Follow(ctx, opts.filter, opts.limit, opts.interval, func(r store.Record) error {
 			return printer.print(r)

@@ -2,9 +2,12 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"strings"
+	"text/template"
 	"unicode"
 
 	"github.com/rivo/uniseg"
@@ -17,6 +20,10 @@ import (
 type eventPrinter struct {
 	out  io.Writer
 	json bool
+	// template writes an event, where it is not nil.
+	template *template.Template
+	// terminal says that out is one; colour, that it may be colourful.
+	terminal, colour bool
 	// width is how long a line may be; 0 shortens nothing.
 	width int
 	// widths are those of topic, event_id and source so far. They only grow:
@@ -25,8 +32,8 @@ type eventPrinter struct {
 	buffer bytes.Buffer
 }
 
-func newEventPrinter(out io.Writer, json bool, width int) *eventPrinter {
-	return &eventPrinter{out: out, json: json, width: width}
+func newEventPrinter(out io.Writer, asJSON bool, width int) *eventPrinter {
+	return &eventPrinter{out: out, json: asJSON, width: width}
 }
 
 // print writes the records in one go, aligned with each other and with those
@@ -39,19 +46,33 @@ func (p *eventPrinter) print(records ...store.Record) error {
 		}
 	}
 	for _, r := range records {
-		if p.json {
+		switch {
+		case p.json:
 			p.buffer.Write(appendJSONLine(p.buffer.AvailableBuffer(), r))
 			continue
+		case p.template != nil:
+			if err := p.template.Execute(&p.buffer, newTemplateEvent(r, p.terminal)); err != nil {
+				return err
+			}
+		default:
+			p.buffer.WriteString(p.line(r))
 		}
-		p.buffer.WriteString(p.line(r))
 		p.buffer.WriteByte('\n')
 	}
 	_, err := p.out.Write(p.buffer.Bytes())
 	return err
 }
 
-// appendJSONLine appends an event as GET /events shows it, with a line end.
+// appendJSONLine appends an event as GET /events shows it, with a line end. No
+// payload that eventagg stores has a line break; one that another program wrote
+// into the database may.
 func appendJSONLine(dst []byte, r store.Record) []byte {
+	if strings.ContainsAny(r.Payload, "\r\n") {
+		var flat bytes.Buffer
+		if json.Compact(&flat, []byte(r.Payload)) == nil {
+			r.Payload = flat.String()
+		}
+	}
 	dst = r.AppendJSON(dst)
 	dst = append(dst[:len(dst)-1], `,"created_at":"`...)
 	dst = append(dst, event.FormatTime(r.CreatedAt)...)
@@ -77,15 +98,34 @@ func (p *eventPrinter) names(r store.Record) [3]string {
 // line is bounded it is cut, which the payload at its end feels first.
 func (p *eventPrinter) line(r store.Record) string {
 	var line strings.Builder
-	line.WriteString(formatMoment(r.CreatedAt))
-	for i, text := range p.names(r) {
-		line.WriteString("  " + text + strings.Repeat(" ", p.widths[i]-uniseg.StringWidth(text)))
+	begin, names := formatMoment(r.CreatedAt), p.names(r)
+	line.WriteString(begin)
+	for i, text := range names {
+		line.WriteString(columnGap + text + strings.Repeat(" ", p.widths[i]-uniseg.StringWidth(text)))
 	}
-	line.WriteString("  " + printable(r.Payload))
+	line.WriteString(columnGap + printable(r.Payload))
+	plain := line.String()
 	if p.width > 0 {
-		return shorten(line.String(), p.width)
+		plain = shorten(plain, p.width)
 	}
-	return line.String()
+	if !p.colour {
+		return plain
+	}
+	begin += columnGap
+	rest, whole := strings.CutPrefix(plain, begin+names[0])
+	if !whole { // the terminal is too narrow
+		return plain
+	}
+	return begin + paint(names[0], r.Topic) + rest
+}
+
+// paint gives a text the colour of a topic, the same in every run. The colours
+// can be read on a dark ground and on a light one.
+func paint(text, topic string) string {
+	colours := [...]int{33, 37, 64, 125, 136, 160, 166, 61, 28, 94, 133, 67}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(topic)) // which can't fail
+	return fmt.Sprintf("\x1b[38;5;%dm%s\x1b[39m", colours[hash.Sum32()%uint32(len(colours))], text)
 }
 
 // shorten cuts a text to a number of columns, with an ellipsis for the rest.

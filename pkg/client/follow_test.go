@@ -76,7 +76,7 @@ func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	query := r.URL.Query()
 	limit, _ := strconv.Atoi(query.Get("limit"))
-	kind, number, _ := strings.Cut(query.Get("cursor"), "-")
+	kind, number, _ := strings.Cut(strings.Replace(query.Get("cursor"), api.Cursor{Newer: true}.String(), "newer-0", 1), "-")
 	at, _ := strconv.Atoi(number)
 	var page []api.Event
 	last := at
