@@ -17,7 +17,10 @@ import (
 
 const statsLong = `Shows how many events a server has received, how many of them are stored, and how
 many were repeats. The numbers are those of the database: they hold across
-restarts and over all instances.`
+restarts and over all instances.
+
+--watch shows them again and again with rates; on a terminal in place, with the busiest
+topics and how the rate of each went since the start. Elsewhere each time is a line.`
 
 const statsExample = `  eventagg stats
   eventagg stats --topics
@@ -93,14 +96,15 @@ func (a *app) dial(address string, onConnection func(error)) (*client.Client, er
 
 // showStats writes the numbers once, or each interval until ctx ends.
 func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptions) error {
-	now, err := takeSample(ctx, target, opts.topics)
+	screen := newScreen(a.out)
+	totals, topics := !opts.topics, opts.topics || opts.watch && screen.draws(opts)
+	now, err := takeSample(ctx, target, totals, topics)
 	if err != nil {
 		return unreachable(opts.url, err)
 	}
 	if !opts.watch {
 		return a.writeSample(now, opts)
 	}
-	screen := newScreen(a.out)
 	if err := screen.show(now, sample{}, opts); err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		next, err := takeSample(ctx, target, opts.topics)
+		next, err := takeSample(ctx, target, totals, topics)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -144,15 +148,12 @@ func (a *app) tellAway(away *bool, err error) {
 }
 
 // takeSample asks the server once.
-func takeSample(ctx context.Context, target statsTarget, topics bool) (sample, error) {
-	var (
-		s   sample
-		err error
-	)
-	if topics {
-		s.topics, err = target.TopicStats(ctx)
-	} else {
+func takeSample(ctx context.Context, target statsTarget, totals, topics bool) (s sample, err error) {
+	if totals {
 		s.totals, err = target.Totals(ctx)
+	}
+	if topics && err == nil {
+		s.topics, err = target.TopicStats(ctx)
 	}
 	s.at = time.Now()
 	return s, err

@@ -228,7 +228,7 @@ func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
 func TestScreenRedrawsInPlace(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	s := &screen{out: &out, terminal: true}
+	s := &screen{out: &out, terminal: true, trends: trends{}, size: func() (int, int) { return 80, 24 }}
 	now := sample{at: time.Unix(100, 0), totals: api.Stats{Received: 100, Unique: 100}}
 	if err := s.show(now, sample{}, statsOptions{format: "table"}); err != nil || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("%v, the first time: %q", err, &out)

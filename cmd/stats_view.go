@@ -136,9 +136,18 @@ type screen struct {
 	out      io.Writer
 	terminal bool
 	lines    int // what the last sample took
+	trends   trends
+	// size is the terminal's width and height, 0 where they are not known.
+	size func() (width, height int)
 }
 
-func newScreen(out io.Writer) *screen { return &screen{out: out, terminal: isTerminal(out)} }
+func newScreen(out io.Writer) *screen {
+	return &screen{out: out, terminal: isTerminal(out), trends: trends{}, size: func() (int, int) { return terminalSize(out) }}
+}
+
+// draws reports whether the screen shows the totals together with the topics and
+// their trends.
+func (s *screen) draws(opts statsOptions) bool { return s.terminal && !opts.format.json() }
 
 // forget leaves what is shown where it is: something else was written below.
 func (s *screen) forget() { s.lines = 0 }
@@ -146,11 +155,12 @@ func (s *screen) forget() { s.lines = 0 }
 // show writes a sample with the rates since the one before, if there is one.
 func (s *screen) show(now, before sample, opts statsOptions) error {
 	var text bytes.Buffer
+	s.trends.add(now, before)
 	err := s.render(&text, now, before, opts)
 	if err != nil {
 		return err
 	}
-	if s.terminal && !opts.format.json() {
+	if s.draws(opts) {
 		if s.lines > 0 {
 			// Up to the first line, and clear from there to the end.
 			_, err = fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.lines)
@@ -183,14 +193,9 @@ func (s *screen) render(w io.Writer, now, before sample, opts statsOptions) erro
 		if !first && earlier == nil {
 			earlier = []store.TopicStats{}
 		}
-		t := topicsTable(now.topics, earlier, elapsed, s.room(len(now.topics)))
-		t.width = terminalWidth(s.out) // a line that the terminal breaks in two would not be taken back
-		return t.write(w)
+		return s.renderTopics(w, topicsTable(now.topics, earlier, elapsed, s.room(len(now.topics), 0)), now, first)
 	case s.terminal:
-		t := totalsTable(now.totals)
-		t.rows[0] = append(t.rows[0], rate(now.totals.Received, before.totals.Received, elapsed, first))
-		t.rows[1] = append(t.rows[1], rate(now.totals.Unique, before.totals.Unique, elapsed, first))
-		return t.write(w)
+		return s.renderAll(w, now, before)
 	default:
 		_, err := fmt.Fprintf(w, "%s  received %s  stored %s  duplicates %s (%s)  %s\n",
 			formatMoment(now.at), formatCount(now.totals.Received), formatCount(now.totals.Unique),
@@ -198,6 +203,38 @@ func (s *screen) render(w io.Writer, now, before sample, opts statsOptions) erro
 			rate(now.totals.Received, before.totals.Received, elapsed, first))
 		return err
 	}
+}
+
+// renderAll draws the totals, and below them the topics.
+func (s *screen) renderAll(w io.Writer, now, before sample) error {
+	first, elapsed := before.at.IsZero(), now.at.Sub(before.at)
+	t := totalsTable(now.totals)
+	t.width, _ = s.size() // a line that the terminal breaks in two would not be taken back
+	t.rows[0] = append(t.rows[0], rate(now.totals.Received, before.totals.Received, elapsed, first))
+	t.rows[1] = append(t.rows[1], rate(now.totals.Unique, before.totals.Unique, elapsed, first))
+	t.addTrends([]string{allTopics}, s.trends)
+	if err := t.write(w); err != nil || len(now.topics) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return s.renderTopics(w, ratesTable(now, before, s.room(len(now.topics), len(t.rows)+1)), now, first)
+}
+
+// renderTopics draws a row per topic with its trend.
+func (s *screen) renderTopics(w io.Writer, t table, now sample, first bool) error {
+	t.width, _ = s.size()
+	if !first {
+		var names []string
+		for i, row := range t.rows {
+			if len(row) > 1 { // which the one that says how many more there are has not
+				names = append(names, now.topics[i].Topic)
+			}
+		}
+		t.addTrends(names, s.trends)
+	}
+	return t.write(w)
 }
 
 // rate is a counter's rate, or a dash where there is nothing to compare with.
@@ -208,16 +245,27 @@ func rate(now, before int64, elapsed time.Duration, first bool) string {
 	return formatRate(perSecond(now, before, elapsed))
 }
 
-// room is how many rows fit: a terminal can only go back up to its first line.
-func (s *screen) room(rows int) int {
-	file, ok := s.out.(*os.File)
-	if !s.terminal || !ok {
-		return rows
-	}
-	_, height, err := term.GetSize(int(file.Fd()))
-	if err != nil {
+// room is how many rows fit below so many lines: a terminal can only go back up
+// to its first line.
+func (s *screen) room(rows, above int) int {
+	_, height := s.size()
+	if height == 0 {
 		return rows
 	}
 	const taken = 3 // heading, "… and more", the cursor's own line
-	return max(1, height-taken)
+	return max(1, height-taken-above)
+}
+
+// terminalSize is how many columns and lines a terminal has, 0 where there is
+// none.
+func terminalSize(w io.Writer) (width, height int) {
+	file, ok := w.(*os.File)
+	if !ok || !isTerminal(w) {
+		return 0, 0
+	}
+	width, height, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
 }

@@ -36,15 +36,7 @@ func (t *table) write(w io.Writer) error {
 	if len(t.heading) > 0 {
 		rows = append([][]string{t.heading}, rows...)
 	}
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], uniseg.StringWidth(cell))
-		}
-	}
+	widths := t.widths()
 	t.fit(widths)
 	var text strings.Builder
 	for _, row := range rows {
@@ -59,14 +51,33 @@ func (t *table) write(w io.Writer) error {
 	return err
 }
 
+// widths are those of the columns.
+func (t *table) widths() []int {
+	var widths []int
+	for _, row := range append([][]string{t.heading}, t.rows...) {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], uniseg.StringWidth(cell))
+		}
+	}
+	return widths
+}
+
+// total is how wide a line is with columns of these widths.
+func total(widths []int) int {
+	sum := -len(columnGap)
+	for _, width := range widths {
+		sum += width + len(columnGap)
+	}
+	return sum
+}
+
 // fit narrows the first column where the table is wider than it may be.
 func (t *table) fit(widths []int) {
-	total := -len(columnGap)
-	for _, width := range widths {
-		total += width + len(columnGap)
-	}
-	if t.width > 0 && total > t.width {
-		widths[0] = min(widths[0], max(minNames, widths[0]-(total-t.width)))
+	if over := total(widths) - t.width; t.width > 0 && over > 0 {
+		widths[0] = min(widths[0], max(minNames, widths[0]-over))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"text/template"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/event"
@@ -199,13 +197,6 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 
 // terminalWidth is how many columns a terminal has, and 0 where there is none.
 func terminalWidth(w io.Writer) int {
-	file, ok := w.(*os.File)
-	if !ok || !isTerminal(w) {
-		return 0
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		return 0
-	}
+	width, _ := terminalSize(w)
 	return width
 }
