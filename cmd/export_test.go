@@ -53,8 +53,6 @@ func TestExportTurnsArgumentsIntoOptions(t *testing.T) {
 
 // exporting is a server that exports pages, and then ends so.
 type exporting struct {
-	statsTarget
-
 	pages [][]store.Record
 	err   error
 	wait  time.Duration // between pages
@@ -156,7 +154,7 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path, link := filepath.Join(folder, "events"), filepath.Join(folder, "link")
-	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Symlink(path, link)); err != nil { //nolint:gosec // the mode is what is tested
+	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Symlink(path, link)); err != nil {
 		t.Fatal(err)
 	}
 	a, _, _ := testApp()

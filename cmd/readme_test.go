@@ -78,7 +78,7 @@ func TestReadmeExamples(t *testing.T) {
 	if err := os.WriteFile(dir+"/events.ndjson", []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found := examples(readme(t), "curl", "eventagg publish", "eventagg stats", "eventagg tail")
+	found := examples(readme(t), "curl", "eventagg publish", "eventagg stats", "eventagg tail", "eventagg export")
 	if len(found) < 7 {
 		t.Fatalf("the README has only %d examples", len(found))
 	}

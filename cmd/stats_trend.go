@@ -40,8 +40,8 @@ func (t trends) add(now, before sample) {
 }
 
 func (t trends) append(name string, rate float64) {
-	rates := append(t[name], rate)
-	t[name] = rates[max(0, len(rates)-trendPoints):]
+	t[name] = append(t[name], rate)
+	t[name] = t[name][max(0, len(t[name])-trendPoints):]
 }
 
 // ratesTable shows the busiest topics with their rates, as many as there is room

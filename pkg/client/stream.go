@@ -115,7 +115,7 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 	}
 	request.Header.Set("Accept", api.TypeStream)
 	request.Header.Set("Cache-Control", "no-store")
-	request.Header.Set("Last-Event-ID", f.cursor) //nolint:canonicalheader // as the standard spells it
+	request.Header.Set("Last-Event-ID", f.cursor)
 	response, err := f.streams.Do(request)
 	if err != nil {
 		return nil, f.broken(ctx, err)

@@ -33,7 +33,7 @@ func (f *feed) stream(r *http.Request) *http.Response {
 		answer.WriteHeader(http.StatusNotFound)
 		return answer.Result()
 	}
-	_, number, _ := strings.Cut(r.Header.Get("Last-Event-Id"), "-")
+	_, number, _ := strings.Cut(r.Header.Get("Last-Event-ID"), "-")
 	at, err := strconv.Atoi(number)
 	if err != nil {
 		answer.WriteHeader(http.StatusUnprocessableEntity)
@@ -168,7 +168,7 @@ func (m *mute) RoundTrip(r *http.Request) (*http.Response, error) {
 		case number <= 2:
 			text := strings.NewReader("id: newer-0\n\n")
 			body := io.MultiReader(text, silence{r.Context()})
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {api.TypeStream}}, Body: io.NopCloser(body)}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {api.TypeStream}}, Body: io.NopCloser(body)}, nil
 		}
 	}
 	return m.feed.RoundTrip(r)
@@ -224,7 +224,8 @@ func TestASlowReaderIsNoDeadConnection(t *testing.T) {
 		seen := 0
 		err := f.follower().Follow(t.Context(), store.Filter{}, 0, time.Second, func(store.Record) error {
 			<-time.NewTimer(2 * maxSilence).C
-			if seen++; seen == 3 {
+			seen++
+			if seen == 3 {
 				return errEnough
 			}
 			return nil
@@ -277,7 +278,7 @@ func TestStreamEnds(t *testing.T) {
 		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrPosition},
 		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(AnswerError)},
 		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errAnswer},
-		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, new(AnswerError)},
+		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(AnswerError)},
 		"when an event has no id to go on from":                  {saying("event: event\ndata: {}\n\n"), errAnswer},
 		"when an id can't be sent back":                          {saying("id: a\x01\nevent: event\ndata: {}\n\n"), errAnswer},
 		"when an event is no JSON":                               {saying("id: 1\nevent: event\ndata: {\n\n"), errText},
@@ -331,7 +332,7 @@ func TestStreamOverTheNetwork(t *testing.T) {
 	}
 	var resumed []string
 	for _, header := range *headers {
-		resumed = append(resumed, header.Get("Last-Event-Id")+" "+header.Get("Accept"))
+		resumed = append(resumed, header.Get("Last-Event-ID")+" "+header.Get("Accept"))
 	}
 	if diff := gocmp.Diff([]string{"start text/event-stream", "c3 text/event-stream", "c3 text/event-stream"}, resumed); diff != "" {
 		t.Error(diff)
