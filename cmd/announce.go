@@ -50,6 +50,7 @@ func startMessage(version, url, database, clientURL string) string {
 	return fmt.Sprintf(`eventagg %[1]s
   listening on  %[2]s
   storing in    %[3]s
+  dashboard     %[2]s/
 
 Each event is stored once; an answer of success means it is committed. Try, in another terminal:
 

@@ -10,6 +10,7 @@ import (
 
 // Paths of the HTTP interface.
 const (
+	PathDashboard  = "/"
 	PathPublish    = "/publish"
 	PathStats      = "/stats"
 	PathTopicStats = "/stats/topics"

@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/dashboard"
 )
 
 // routes says which path and method leads where. Echo answers OPTIONS by
@@ -17,6 +18,7 @@ func (s *Server) routes() {
 	if s.options.Appender != nil {
 		s.echo.POST(api.PathPublish, s.publish)
 	}
+	s.read(api.PathDashboard, echo.WrapHandler(dashboard.Handler()))
 	s.read(api.PathStats, s.stats)
 	s.read(api.PathTopicStats, s.topicStats)
 	s.read(api.PathSeries, s.statsSeries)

@@ -1,0 +1,100 @@
+// JSON as text. JSON.parse would round long numbers, so payloads never go through it.
+
+// stringEnd returns the place behind the string whose inside begins at the place.
+function stringEnd(text, at) {
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return text.length;
+    let slashes = 0;
+    while (text[quote - 1 - slashes] === '\\') slashes++;
+    if (slashes % 2 === 0) return quote + 1;
+    at = quote + 1;
+  }
+}
+
+const isSpace = (c) => c === ' ' || c === '\n' || c === '\r' || c === '\t';
+
+function skipSpace(text, at) {
+  while (isSpace(text[at])) at++;
+  return at;
+}
+
+// valueEnd returns the place behind the value that begins at the place.
+function valueEnd(text, at) {
+  let depth = 0;
+  while (at < text.length) {
+    const c = text[at];
+    if (c === '"') {
+      at = stringEnd(text, at + 1);
+      if (depth === 0) return at;
+      continue;
+    }
+    if (c === '{' || c === '[') depth++;
+    if (c === '}' || c === ']') {
+      if (depth <= 1) return at + depth;
+      depth--;
+    }
+    if (c === ',' && depth === 0) return at;
+    at++;
+  }
+  return at;
+}
+
+// members cuts an object into its members' texts.
+function members(text) {
+  const found = new Map();
+  for (let at = skipSpace(text, 1); text[at] === '"';) {
+    const nameEnd = stringEnd(text, at + 1);
+    const begin = skipSpace(text, skipSpace(text, nameEnd) + 1); // behind the colon
+    const end = valueEnd(text, begin);
+    found.set(JSON.parse(text.slice(at, nameEnd)), text.slice(begin, end).trimEnd());
+    at = skipSpace(text, skipSpace(text, end) + 1); // behind the comma
+  }
+  return found;
+}
+
+// Characters that hide, or that turn the direction of what follows, are shown by their JSON escape.
+const HIDDEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const visible = (text) => text.replace(HIDDEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+// pretty puts each member and element on a line of its own, and stops when it has written limit characters.
+function pretty(json, limit = Infinity) {
+  const parts = [];
+  let depth = 0;
+  let size = 0;
+  const line = () => `\n${'  '.repeat(depth)}`;
+  for (let at = 0; at < json.length && size < limit;) {
+    const c = json[at];
+    let end = at + 1;
+    let part = c;
+    if (isSpace(c)) {
+      part = '';
+    } else if (c === '"') {
+      end = stringEnd(json, end);
+      part = json.slice(at, Math.min(end, at + limit - size));
+    } else if (c === '{' || c === '[') {
+      const next = skipSpace(json, end);
+      if (json[next] === '}' || json[next] === ']') {
+        part = c + json[next];
+        end = next + 1;
+      } else {
+        depth++;
+        part = c + line();
+      }
+    } else if (c === '}' || c === ']') {
+      depth--;
+      part = line() + c;
+    } else if (c === ',') {
+      part = c + line();
+    } else if (c === ':') {
+      part = ': ';
+    } else {
+      while (end < json.length && !',]}'.includes(json[end]) && !isSpace(json[end])) end++;
+      part = json.slice(at, end);
+    }
+    parts.push(part);
+    size += part.length;
+    at = end;
+  }
+  return visible(parts.join(''));
+}
