@@ -9,7 +9,7 @@
 // that all tests of the binary share, [StartPostgres] for a server of its own
 // that the test may stop, kill and freeze, [Redis] and [StartRedis] likewise, and
 // [StartPgBouncer] for a pooler in front of a database. [Promtool] checks what is
-// written for Prometheus.
+// written for Prometheus, and [Chromium] says where the browser is.
 //
 // Where the servers' programs are missing, a test that asks is skipped and says
 // so. With EVENTAGG_TEST_SERVERS=required, which scripts/test sets, it fails

@@ -107,7 +107,8 @@ func Announce() {
 	_, pgBouncer := findPgBouncer()
 	_, redis := findRedis()
 	_, promtool := findPromtool()
-	looked := []lookedFor{{"PostgreSQL", postgres}, {"PgBouncer", pgBouncer}, {"Redis", redis}, {"promtool", promtool}}
+	_, chromium := findChromium()
+	looked := []lookedFor{{"PostgreSQL", postgres}, {"PgBouncer", pgBouncer}, {"Redis", redis}, {"promtool", promtool}, {"Chromium", chromium}}
 	if line := announcement(looked); line != "" && os.Getenv(envServers) != "required" {
 		tellParent(line)
 	}

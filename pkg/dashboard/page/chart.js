@@ -2,7 +2,7 @@
 const STEP = 5000; // ms
 const BREAK = 12000; // ms without a sample, of which the chart then shows nothing
 const HEIGHT = 190;
-const EDGE = { top: 8, bottom: 22 };
+const EDGE = { top: 12, bottom: 22 };
 
 let pointed = null; // the time that the reader points at
 
@@ -13,6 +13,7 @@ function totalsAt(samples, times) {
   return times.map((t) => {
     while (i + 1 < samples.length && samples[i + 1].t < t) i++;
     const [a, b] = [samples[i], samples[i + 1]];
+    if (b && t < a.t && t > a.t - STEP) return a; // the first step is not a whole one
     if (!b || t < a.t || t > b.t || b.t - a.t > gap) return null;
     const part = (t - a.t) / (b.t - a.t);
     return { unique: a.unique + part * (b.unique - a.unique), duplicates: a.duplicates + part * (b.duplicates - a.duplicates) };
@@ -36,10 +37,10 @@ function means(samples, now) {
   });
 }
 
-// roundUp returns the next of 1, 2, 5, 10, 20 …
+// roundUp returns the next round number, at least 1.
 function roundUp(value) {
   const ten = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= value) ?? 10 * ten;
+  return ten * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((n) => n * ten >= Math.max(value, 1));
 }
 
 // area returns the path between two lines over each run of known points.
@@ -55,6 +56,7 @@ function area(points, x, low, high) {
 }
 
 let drawn = [];
+let left = 0; // where the times begin, in pixels
 
 painters.push(() => {
   const box = byID('chart');
@@ -65,18 +67,19 @@ painters.push(() => {
   drawn = means(samples, now);
   const peak = Math.max(0, ...drawn.map((point) => point.unique + point.duplicates));
   const top = roundUp(peak);
-  const x = (t) => (t - now + SPAN) / SPAN * width;
+  left = Math.max(...[top / 2, top].map((rate) => say('perSecond', formatRate(rate)).length)) * 7 + 8;
+  const x = (t) => left + (t - now + SPAN) / SPAN * (width - left);
   const y = (rate) => EDGE.top + (1 - rate / top) * (HEIGHT - EDGE.top - EDGE.bottom);
   const svg = make('svg', { width, height: HEIGHT, 'aria-hidden': 'true' });
-  for (const rate of [0, top / 2, top]) svg.append(make('line', { x1: 0, x2: width, y1: y(rate), y2: y(rate), class: 'grid' }));
+  for (const rate of [0, top / 2, top]) svg.append(make('line', { x1: left, x2: width, y1: y(rate), y2: y(rate), class: 'grid' }));
   svg.append(
     make('path', { class: 'unique', d: area(drawn, x, () => y(0), (p) => y(p.unique)) }),
     make('path', { class: 'duplicates', d: area(drawn, x, (p) => y(p.unique), (p) => y(p.unique + p.duplicates)) }),
   );
-  for (const rate of [top / 2, top]) svg.append(make('text', { x: 0, y: y(rate) + 13 }, say('perSecond', formatRate(rate))));
+  for (const rate of [top / 2, top]) svg.append(make('text', { x: left - 8, y: y(rate) + 4, 'text-anchor': 'end' }, say('perSecond', formatRate(rate))));
   const minutes = width < 500 ? 5 : 3;
   for (let t = Math.ceil((now - SPAN) / (minutes * 60000)) * minutes * 60000; t < now; t += minutes * 60000) {
-    if (x(t) > 20 && x(t) < width - 20) svg.append(make('text', { x: x(t), y: HEIGHT - 5, 'text-anchor': 'middle' }, clock(t, 'minute')));
+    if (x(t) > left + 20 && x(t) < width - 20) svg.append(make('text', { x: x(t), y: HEIGHT - 5, 'text-anchor': 'middle' }, clock(t, 'minute')));
   }
   const at = pointedPoint();
   if (at) svg.append(make('line', { x1: x(at.t), x2: x(at.t), y1: EDGE.top, y2: y(0), class: 'cursor' }));
@@ -103,7 +106,7 @@ function pointAt(t) {
 byID('chart').addEventListener('pointermove', (event) => {
   const box = byID('chart').getBoundingClientRect();
   const now = currentHistory().samples.at(-1)?.t ?? Date.now();
-  pointAt(now - SPAN + (event.clientX - box.left) / box.width * SPAN);
+  pointAt(now - SPAN + Math.max(0, event.clientX - box.left - left) / (box.width - left) * SPAN);
 });
 byID('chart').addEventListener('pointerleave', () => pointAt(null));
 byID('chart').addEventListener('blur', () => pointAt(null));

@@ -109,6 +109,7 @@ poll(3000, pollHealth, () => {
 });
 poll(60000, async () => {
   const { body } = await ask('healthz');
-  if (body.version) write(byID('version'), say('version', body.version));
+  state.version = body.version;
+  paint();
 });
 follow();

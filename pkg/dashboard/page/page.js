@@ -19,6 +19,7 @@ const state = {
   topic: new URLSearchParams(location.search).get('topic'), // the only one shown; null for all
   totals: null, // the last answer of /stats
   topics: null, // the last answer of /stats/topics
+  version: null, // the server's
 };
 
 const painters = []; // draw what depends on state and language
@@ -84,8 +85,9 @@ let theme = remember.get('theme');
 const isDark = () => (theme ? theme === 'dark' : systemDark.matches);
 
 byID('theme').addEventListener('click', () => {
-  theme = isDark() ? 'light' : 'dark';
-  remember.set('theme', theme === (systemDark.matches ? 'dark' : 'light') ? null : theme);
+  const other = isDark() ? 'light' : 'dark';
+  theme = other === (systemDark.matches ? 'dark' : 'light') ? null : other;
+  remember.set('theme', theme);
   paint();
 });
 systemDark.addEventListener('change', paint);

@@ -109,7 +109,7 @@ function currentTotals() {
 
 painters.push(() => {
   const totals = currentTotals();
-  const rates = currentHistory().rates();
+  const rates = link.polls.how === 'ok' ? currentHistory().rates() : null; // nobody knows what they are now
   const fields = { received: (x) => x.unique + x.duplicates, unique: (x) => x.unique, duplicates: (x) => x.duplicates };
   for (const [id, of] of Object.entries(fields)) {
     write(byID(id), totals ? formats.whole.format(of(totals)) : '–');
@@ -124,6 +124,7 @@ painters.push(() => {
     if (count !== undefined) write(byID(id), formats.whole.format(count));
   }
   if (state.totals) write(byID('uptime'), say('uptime', formatDuration(state.totals.uptime_seconds)));
+  if (state.version) write(byID('version'), say('version', state.version));
 });
 
 // Until there is an event, the page says how to publish one.

@@ -87,6 +87,6 @@ function formatBytes(count) {
 function formatDuration(seconds) {
   const units = language === 'id' ? ['h', 'j', 'm', 'd'] : ['d', 'h', 'm', 's'];
   const parts = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  const first = Math.min(2, Math.max(0, parts.findIndex((part) => part > 0) < 0 ? 2 : parts.findIndex((part) => part > 0)));
+  const first = Math.max(0, parts.findIndex((part, i) => part > 0 || i === 3));
   return parts.slice(first, first + 2).map((part, i) => `${part} ${units[first + i]}`).join(' ');
 }

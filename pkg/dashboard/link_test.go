@@ -1,0 +1,153 @@
+package dashboard_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// countdown returns the IDs e-(n-1) to e-0.
+func countdown(n int) []string {
+	var ids []string
+	for i := n - 1; i >= 0; i-- {
+		ids = append(ids, fmt.Sprintf("e-%d", i))
+	}
+	return ids
+}
+
+func (p *tab) waitEvents(want []string) {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("document.querySelectorAll('#events li').length >= %d", len(want)))
+	if got := p.shownEvents(); !slices.Equal(got, want) {
+		p.t.Errorf("the list has %v, want %v", got, want)
+	}
+}
+
+func TestALostConnectionIsToldAndMadeUpFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.publish(numbered("t", "e", 0, 5)...)
+	p := open(t, s.url())
+	p.waitText("#received", "5")
+	p.waitEvents(countdown(5))
+	p.expectLosses()
+	address := s.address
+	s.end()
+	p.waitText("#link", "Connection lost since")
+	p.wait("document.body.classList.contains('stale') && /\\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#link').innerText)")
+	p.waitText("#received-rate", "–")
+	p.wait("getComputedStyle(document.querySelector('#received')).color !== getComputedStyle(document.body).color")
+	if got := p.text("#received"); got != "5" {
+		t.Errorf("the page shows %s received, want the last that it knew", got)
+	}
+
+	s.address = "127.0.0.1:0" // where the page does not look
+	s.start()
+	s.publish(numbered("t", "e", 5, 60)...)
+	s.end()
+	s.address = address
+	s.start()
+	p.waitText("#received", "60")
+	p.waitText("#link", "Live")
+	p.wait("!document.body.classList.contains('stale')")
+	p.waitEvents(countdown(60))
+	s.publish(numbered("t", "e", 60, 62)...)
+	p.waitEvents(countdown(62))
+}
+
+// faulty is a server in front of a site's that can answer 503 instead.
+func faulty(t *testing.T, s *site) (address string, ill func(bool)) {
+	t.Helper()
+	target, err := url.Parse(s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.FlushInterval = -1
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	var broken atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		front.CloseClientConnections()
+		front.Close()
+	})
+	return front.URL + "/", func(is bool) {
+		broken.Store(is)
+		if is {
+			front.CloseClientConnections()
+		}
+	}
+}
+
+func TestAnAnswerOf503IsToldAndMadeUpFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.publish(numbered("t", "e", 0, 3)...)
+	address, ill := faulty(t, s)
+	p := open(t, address)
+	p.waitEvents(countdown(3))
+	p.expectLosses()
+	ill(true)
+	p.waitText("#link", "no answer since")
+	// More than once: the browser itself gives up at the first.
+	eventually(t, "the page asks again for the stream", func() bool {
+		return strings.Count(strings.Join(p.sent(), "\n"), "EventSource ") >= 3
+	})
+	s.publish(numbered("t", "e", 3, 40)...)
+	ill(false)
+	p.waitText("#link", "Live")
+	p.waitEvents(countdown(40))
+}
+
+func TestOtherDataIsToldAndShownFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.publish(numbered("t", "old", 0, 50)...)
+	p := open(t, s.url())
+	p.wait("document.querySelectorAll('#events li').length === 20")
+	p.waitText("#received", "50")
+	p.expectLosses()
+	s.end()
+	files, err := filepath.Glob(s.path + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start()
+	s.publish(numbered("t", "e", 0, 4)...)
+	p.waitText("#notice", "other data than before")
+	p.waitText("#received", "4")
+	p.wait("!document.querySelector('#events').innerText.includes('old')")
+	p.waitEvents(countdown(4))
+	p.click("#notice-close")
+	p.wait("document.querySelector('#notice').hidden")
+}
+
+func TestATopicThatNoneCanHaveIsToldAndLeft(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.publish(numbered("t", "e", 0, 4)...)
+	p := open(t, s.url()+"?topic="+strings.Repeat("x", 300))
+	p.expectLosses()
+	p.waitText("#notice", "There can be no topic with that name")
+	p.waitEvents(countdown(4))
+}

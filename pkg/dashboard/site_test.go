@@ -1,0 +1,145 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/feed"
+	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store/sqlite"
+)
+
+// site is a real server with an embedded database, which can go and come back at
+// the same address.
+type site struct {
+	t       *testing.T
+	address string // host:port
+	path    string // of the database
+	queue   server.Queue
+	stop    func() // nil while it is away
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, address: "127.0.0.1:0", path: filepath.Join(t.TempDir(), "events.db")}
+	s.start()
+	t.Cleanup(s.end)
+	return s
+}
+
+func (s *site) start() {
+	s.t.Helper()
+	ctx := context.Background()
+	if _, err := sqlite.Migrate(ctx, s.path); err != nil {
+		s.t.Fatal(err)
+	}
+	opened, err := sqlite.Open(ctx, sqlite.Options{Path: s.path})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	events, committed := feed.Announce(opened)
+	appender := ingest.New(events, ingest.Options{})
+	served := server.New(server.Options{
+		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3",
+		MaxEventBytes: 2 << 20, ReadTimeout: patience, WriteTimeout: patience,
+	})
+	listener, err := net.Listen("tcp", s.address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.address = listener.Addr().String()
+	done := make(chan error, 1)
+	go func() { done <- served.Serve(listener) }()
+	s.stop = func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := errors.Join(served.Shutdown(ctx), <-done, appender.Close(ctx), opened.Close()); err != nil {
+			s.t.Errorf("stop the server: %v", err)
+		}
+	}
+}
+
+// end takes the server away, if it is there.
+func (s *site) end() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+func (s *site) url() string { return "http://" + s.address + "/" }
+
+// publish sends events, and returns how many of them were stored and how many
+// were there before.
+func (s *site) publish(events ...map[string]any) (success, ignored int64) {
+	s.t.Helper()
+	var answer api.Batch
+	s.call(http.MethodPost, "publish", []byte(asJSON(events)), &answer)
+	if answer.Invalid > 0 {
+		s.t.Fatalf("publish: %+v", answer)
+	}
+	return answer.Success, answer.Ignored
+}
+
+// numbered returns events with the IDs prefix-from to prefix-(to-1).
+func numbered(topic, prefix string, from, to int) []map[string]any {
+	var events []map[string]any
+	for i := from; i < to; i++ {
+		events = append(events, newEvent(topic, fmt.Sprintf("%s-%d", prefix, i), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))))
+	}
+	return events
+}
+
+func newEvent(topic, id string, payload json.RawMessage) map[string]any {
+	return map[string]any{"topic": topic, "event_id": id, "timestamp": "2025-12-19T12:00:00Z", "source": "test", "payload": payload}
+}
+
+func (s *site) call(method, path string, body []byte, answer any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, s.url()+path, bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil || response.StatusCode >= http.StatusBadRequest {
+		s.t.Fatalf("%s: status %d, %v", path, response.StatusCode, err)
+	}
+}
+
+// queue is a queue with fixed numbers.
+type queue struct {
+	size broker.Size
+	err  error
+}
+
+func (q queue) Ping(context.Context) error                { return q.err }
+func (q queue) Size(context.Context) (broker.Size, error) { return q.size, q.err }
+
+// digits are those of a number, however it is written.
+func digits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
+}

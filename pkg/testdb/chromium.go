@@ -1,0 +1,27 @@
+package testdb
+
+import (
+	"fmt"
+	"os/exec"
+	"testing"
+)
+
+// Chromium returns the path of a browser for tests of pages. The test that
+// starts it ends it.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	program, err := findChromium()
+	if err != nil {
+		unavailable(t, "Chromium", err)
+	}
+	return program
+}
+
+func findChromium() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if program, err := exec.LookPath(name); err == nil {
+			return program, nil
+		}
+	}
+	return "", fmt.Errorf("chromium: %w", errMissing)
+}
