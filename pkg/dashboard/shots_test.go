@@ -34,7 +34,7 @@ func TestScreenshots(t *testing.T) {
 	shoot := func(name string) {
 		t.Helper()
 		for _, format := range []page.CaptureScreenshotFormat{page.CaptureScreenshotFormatPng, page.CaptureScreenshotFormatWebp} {
-			quality := int64(80)
+			quality := int64(70)
 			picture, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: format, Quality: &quality})
 			if err == nil {
 				err = os.WriteFile(filepath.Join(folder, name+"."+string(format)), picture.Data, 0o600)
