@@ -343,3 +343,18 @@ func eventually(t *testing.T, what string, is func() bool) {
 		<-time.After(10 * time.Millisecond)
 	}
 }
+
+func TestAFloodLeavesTheLatest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := open(t, s.url())
+	p.waitText("#link", "Live")
+	for i := range 10 {
+		s.publish(numbered("t", "e", i*1000, i*1000+1000)...)
+	}
+	p.waitText("#received", "10,000")
+	p.wait("document.querySelector('#events .id')?.innerText === 'e-9999'")
+	if got := p.shownEvents(); len(got) != 200 || got[199] != "e-9800" {
+		t.Errorf("the list has %d events: %v", len(got), got)
+	}
+}
