@@ -59,6 +59,7 @@ func Handler() http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cache-Control", "no-cache")
 		header.Set("ETag", tag)
+		r.Header.Del("Range") // a part of the page is of no use
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(page))
 	})
 }

@@ -38,11 +38,7 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 		}
 	}
 	slices.Sort(routes)
-	documented := slices.DeleteFunc(contract.Operations(), func(operation string) bool {
-		_, path, _ := strings.Cut(operation, " ")
-		return slices.Contains(unbuilt, path)
-	})
-	if diff := gocmp.Diff(documented, routes); diff != "" {
+	if diff := gocmp.Diff(contract.Operations(), routes); diff != "" {
 		t.Errorf("documented (-) and routed (+):\n%s", diff)
 	}
 }
