@@ -95,7 +95,9 @@ func open(t *testing.T, path string) *remote {
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	appender := ingest.New(inner, ingest.Options{})
+	// Under the race detector, beside other packages' tests, twenty thousand
+	// events may take longer than an operator would wait.
+	appender := ingest.New(inner, ingest.Options{FlushTimeout: time.Minute, MaxWait: time.Minute})
 	served := server.New(server.Options{Appender: appender, Store: inner, Now: hasty()})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -108,7 +110,7 @@ func open(t *testing.T, path string) *remote {
 	web := &http.Server{Handler: documented.Handler(served.Handler()), ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
 	go func() { done <- web.Serve(listener) }()
-	c, err := client.New(client.Options{URL: "http://" + listener.Addr().String()})
+	c, err := client.New(client.Options{URL: "http://" + listener.Addr().String(), Timeout: 2 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
