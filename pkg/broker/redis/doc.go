@@ -36,7 +36,7 @@
 // An entry that somebody adds by hand is worked on and not counted. One that
 // can't be read becomes a dead letter with its text. A user of the server's
 // access lists needs ~{eventagg:* +@connection +@stream +@scripting +hmget
-// +hincrby +exists +time +config|get.
+// +hincrby +exists +time +config|get +info.
 //
 // # Decisions
 //
@@ -57,7 +57,10 @@
 // not at all (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 // Each connection that events go through is checked as it is made, since behind
 // the same address may be another server now, and the settings again every 3
-// seconds. Replication does not make up for it: a failover loses what the
+// seconds. A server that is told to begin a file while it runs says yes at once,
+// and has one that a restart reads only after its first rewrite: so while a
+// rewrite is under way only a server counts whose file was seen whole before.
+// Turned off and on again between two looks is not noticed. Replication does not make up for it: a failover loses what the
 // replica had not got.
 //
 // Done acknowledges and deletes. XACK alone leaves the entry in the stream for

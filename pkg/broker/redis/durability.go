@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type durability struct {
 	at     time.Time
 	weak   error // nil where it is durable
 	warned string
+	// whole has the run_id of each server whose append-only file was seen
+	// without a rewrite, and on ever since.
+	whole map[string]bool
 }
 
 // weakError is [broker.ErrWeak] with the setting's name. It has nothing to
@@ -80,12 +84,17 @@ func (d *durability) last() (bool, error) {
 func (q *Queue) learn(ctx context.Context, nodes []map[string]string) error {
 	var weak error
 	var warning string
+	whole := map[string]bool{}
 	for _, settings := range nodes {
-		if w := judge(settings); w != nil && weak == nil {
+		known := q.durability.isWhole(settings)
+		if w := judge(settings, known); w != nil && weak == nil {
 			weak = w
 		}
-		if w := memoryWarning(settings, q.options.MaxBytes/int64(len(q.streams))); warning == "" {
-			warning = w
+		if settings["aof_enabled"] == "1" && (known || !rewriting(settings)) {
+			whole[settings["run_id"]] = true
+		}
+		for _, w := range []string{memoryWarning(settings, q.options.MaxBytes/int64(len(q.streams))), rewriteWarning(settings)} {
+			warning = cmp.Or(warning, w)
 		}
 	}
 	if weak != nil && q.options.AllowWeak {
@@ -97,8 +106,15 @@ func (q *Queue) learn(ctx context.Context, nodes []map[string]string) error {
 	if warning != "" && warning != d.warned {
 		q.options.Logger.WarnContext(ctx, "the queue's server should be set differently", slog.String("reason", warning))
 	}
-	d.known, d.at, d.weak, d.warned = true, q.options.Now(), weak, warning
+	d.known, d.at, d.weak, d.warned, d.whole = true, q.options.Now(), weak, warning, whole
 	return weak
+}
+
+// isWhole reports whether a server's append-only file is known to hold all data.
+func (d *durability) isWhole(settings map[string]string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.whole[settings["run_id"]]
 }
 
 // settings asks every node that holds data.
@@ -132,7 +148,7 @@ func (q *Queue) checkConnection(ctx context.Context, conn *goredis.Conn) error {
 	if err != nil {
 		return err
 	}
-	return judge(settings)
+	return judge(settings, q.durability.isWhole(settings))
 }
 
 // processor is a client or one connection of it.
@@ -140,32 +156,51 @@ type processor interface {
 	Process(ctx context.Context, cmd goredis.Cmder) error
 }
 
-// ask reads the settings; nil where the server does not tell them. Nothing that
-// goes wrong here was an append.
+// ask reads the settings and the state of the append-only file; nil where the
+// server does not tell them. Nothing that goes wrong here was an append.
 func ask(ctx context.Context, server processor) (map[string]string, error) {
-	cmd := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
-	err := server.Process(ctx, cmd)
-	switch {
-	case err == nil:
-		return cmd.Val(), nil
-	case errors.Is(err, broker.ErrWeak):
-		return nil, err
-	case refused(err) && (strings.HasPrefix(err.Error(), "NOPERM") || strings.HasPrefix(err.Error(), "ERR")):
-		return nil, nil
-	default:
-		return nil, &callError{err: err, sent: false}
+	settings := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
+	about := goredis.NewStringCmd(ctx, "info", "server")
+	file := goredis.NewStringCmd(ctx, "info", "persistence")
+	for _, cmd := range []goredis.Cmder{settings, about, file} {
+		err := server.Process(ctx, cmd)
+		switch {
+		case err == nil:
+		case errors.Is(err, broker.ErrWeak):
+			return nil, err
+		case refused(err) && (strings.HasPrefix(err.Error(), "NOPERM") || strings.HasPrefix(err.Error(), "ERR")):
+			return nil, nil
+		default:
+			return nil, &callError{err: err, sent: false}
+		}
 	}
+	all := settings.Val()
+	for line := range strings.Lines(about.Val() + file.Val()) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			all[name] = value
+		}
+	}
+	return all, nil
 }
 
-// judge is the [broker.ErrWeak] of a server that could lose what it has answered.
-func judge(settings map[string]string) error {
+// judge is the [broker.ErrWeak] of a server that could lose what it has
+// answered. whole says that its append-only file was seen to hold all data.
+func judge(settings map[string]string, whole bool) error {
 	if settings == nil {
-		return &weakError{"the server refuses CONFIG GET, so nobody knows; allow the user +config|get"}
+		return &weakError{"the server refuses CONFIG GET or INFO, so nobody knows; allow the user +config|get +info"}
 	}
 	for _, want := range []struct{ name, value string }{{"appendonly", "yes"}, {"appendfsync", "always"}} {
 		if got := settings[want.name]; got != want.value {
 			return &weakError{fmt.Sprintf("%s is %s, set it to %s", want.name, orUnset(got), want.value)}
 		}
+	}
+	switch {
+	case settings["aof_enabled"] == "0":
+		return &weakError{"appendonly is yes, and the server writes no file at the moment (aof_enabled:0)"}
+	case settings["aof_last_write_status"] == "err":
+		return &weakError{"the server can't write its append-only file (aof_last_write_status:err), see its log and its disk"}
+	case rewriting(settings) && !whole:
+		return &weakError{"the append-only file is being written, perhaps for the first time: it counts from when aof_rewrite_in_progress is 0"}
 	}
 	// It turns "always" into nothing at all while the server rewrites its file.
 	if settings["no-appendfsync-on-rewrite"] == "yes" {
@@ -175,6 +210,22 @@ func judge(settings map[string]string) error {
 		return &weakError{fmt.Sprintf("maxmemory-policy is %s, set it to noeviction", orUnset(settings["maxmemory-policy"]))}
 	}
 	return nil
+}
+
+// rewriting reports whether the append-only file is written anew, or will be. An
+// ordinary rewrite changes nothing, the old file holds until the new one is
+// there. After CONFIG SET appendonly yes there is no old one, until the first
+// rewrite has succeeded; and INFO does not tell the two apart.
+func rewriting(settings map[string]string) bool {
+	return settings["aof_rewrite_in_progress"] == "1" || settings["aof_rewrite_scheduled"] == "1"
+}
+
+// rewriteWarning says that the append-only file grows for ever.
+func rewriteWarning(settings map[string]string) string {
+	if settings["aof_enabled"] == "1" && settings["aof_last_bgrewrite_status"] == "err" {
+		return "the append-only file can't be rewritten (aof_last_bgrewrite_status:err) and grows; see the server's log and its disk"
+	}
+	return ""
 }
 
 func orUnset(value string) string {

@@ -229,7 +229,7 @@ func sharedFolder(t *testing.T, mode os.FileMode) string {
 
 // rights are those that doc.go tells an operator to give.
 func rights() []string {
-	return []string{"~{eventagg:*", "+@connection", "+@stream", "+@scripting", "+hmget", "+hincrby", "+exists", "+time", "+config|get"}
+	return []string{"~{eventagg:*", "+@connection", "+@stream", "+@scripting", "+hmget", "+hincrby", "+exists", "+time", "+config|get", "+info"}
 }
 
 func TestAnEntryThatCantBeReadIsBuriedWithItsText(t *testing.T) {
