@@ -85,7 +85,7 @@ const spillAfter = time.Second
 
 // openIngest opens the group commit on the way to a database or broker.
 func (s *service) openIngest(way string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
-	options := ingestOptions(c, log)
+	options := ingestOptions(c, log.With(slog.String("way", way)))
 	options.MaxDelay, options.Tracer, options.OnFlush = maxDelay, s.tracer, s.metrics.Flushes(way)
 	appender := ingest.New(next, options)
 	s.metrics.WatchPending(way, appender.Pending)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -206,7 +208,8 @@ func TestFailureReachesEveryCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Millisecond, fail: fmt.Errorf("gone: %w", store.ErrUnavailable)}
-		a := start(t, next, Options{Writers: 2})
+		var log strings.Builder
+		a := start(t, next, Options{Writers: 2, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		_, errs := appendAll(t, a, events(20, "e"))
 		for i, err := range errs {
 			if !errors.Is(err, store.ErrUnavailable) {
@@ -216,6 +219,10 @@ func TestFailureReachesEveryCaller(t *testing.T) {
 		next.fail = nil
 		if _, err := a.Append(t.Context(), events(1, "after")); err != nil {
 			t.Errorf("when the store is back: %v", err)
+		}
+		if _, said, _ := strings.Cut(log.String(), "msg="); strings.Count(said, "\n") != 2 ||
+			!strings.HasPrefix(said, `"store fails" error="gone: store unavailable"`) || !strings.Contains(said, `msg="store works again"`) {
+			t.Errorf("the log says %s", log.String())
 		}
 	})
 }

@@ -131,13 +131,14 @@ func halfDone(err error) error {
 	return err
 }
 
-// report logs that the store fails, or works again, once each.
+// report logs that the store fails, or works again, once each. What becomes of
+// the events is not known here: they may find another way.
 func (a *Appender) report(err error) {
 	if failing := err != nil; a.failing.Swap(failing) == failing {
 		return
 	}
 	if err != nil {
-		a.options.Logger.Error("store fails; callers are told to try again", slog.Any("error", err))
+		a.options.Logger.Error("store fails", slog.Any("error", err))
 		return
 	}
 	a.options.Logger.Info("store works again")

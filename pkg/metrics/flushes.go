@@ -29,7 +29,7 @@ func newFlushes(factory promauto.Factory) flushes {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, labels),
 		failures: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventagg_ingest_flush_failures_total", Help: "Appends of a group commit that failed; their senders were told to try again.",
+			Name: "eventagg_ingest_flush_failures_total", Help: "Appends of a group commit that failed; their events took another way, or their senders were told to try again.",
 		}, labels),
 	}
 }
