@@ -86,6 +86,10 @@ type Consumer interface {
 	// given and has not finished, so what failed is tried again. With nothing
 	// to do it waits, and answers nothing after the wait.
 	Receive(ctx context.Context, wait time.Duration) ([]Message, error)
+	// Shelve keeps messages out of what Receive returns, in place of those it
+	// was told last. They stay this consumer's, and each Receive keeps them from
+	// others' Claim, until they are finished.
+	Shelve(messages []Message)
 	// Claim takes over what others were given longer ago than idle and have
 	// not finished: they are dead or stuck.
 	Claim(ctx context.Context, idle time.Duration) ([]Message, error)

@@ -16,6 +16,13 @@
 // event's row. That row tells of the first delivery only: a repeat that came
 // through the queue and was delivered twice would have been counted as two.
 //
+// What the store fails at for a reason that is neither in the data nor an outage,
+// a damaged page or a batch that is too slow, must not hold up the rest. A worker
+// takes fewer messages at once after each failure, sets aside the one that fails
+// alone, and tries it again after growing pauses. Only what failed while others
+// were stored is given up: a message of several events is split, a single event
+// becomes a dead letter.
+//
 // Package brokertest is the conformance suite; an engine is one more package
 // beside redis that passes it.
 package broker

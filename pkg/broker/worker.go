@@ -28,7 +28,8 @@ type WorkerOptions struct {
 	// seconds.
 	AppendTimeout time.Duration
 	// MaxDeliveries is how often a message may be delivered, default 5. One
-	// that comes more often has ended those who worked on it.
+	// that comes more often has ended those who worked on it. It is also how
+	// often one may fail alone that was set aside, while others were stored.
 	MaxDeliveries int64
 	// Ready says whether the store is there, default always. While it is not,
 	// the worker takes nothing: a message that waits must not be counted as one
@@ -80,6 +81,9 @@ type Worker struct {
 	claimed time.Time // when others' messages were last looked at
 	tended  time.Time
 	failing bool // the last step failed; says what to log
+
+	shelf shelf
+	most  int // how many messages are stored at once, 0 for all there are
 }
 
 // NewWorker makes a worker that takes messages under a name of its own.
@@ -125,11 +129,17 @@ func (w *Worker) step(ctx context.Context) error {
 	if err := w.tend(ctx); err != nil {
 		return err
 	}
+	if err := w.again(ctx); err != nil {
+		return err
+	}
 	messages, err := w.next(ctx)
 	if err != nil {
 		return err
 	}
-	return w.settle(ctx, messages)
+	if err := w.settle(ctx, messages); err != nil {
+		return err
+	}
+	return w.shelf.doubt()
 }
 
 // next returns messages that others have left lying, from time to time, and
@@ -145,7 +155,7 @@ func (w *Worker) next(ctx context.Context) ([]Message, error) {
 		}
 		w.claimed = now
 	}
-	return w.consumer.Receive(ctx, w.options.Wait)
+	return w.consumer.Receive(ctx, w.shelf.wait(w.options.Now(), w.options.Wait))
 }
 
 // settle deals with messages: first deliveries together, and each that was
@@ -166,14 +176,14 @@ func (w *Worker) settle(ctx context.Context, messages []Message) error {
 				return err
 			}
 		case m.Deliveries > 1:
-			if err := w.receive(ctx, []Message{m}); err != nil {
+			if err := w.some(ctx, []Message{m}); err != nil {
 				return err
 			}
 		default:
 			first = append(first, m)
 		}
 	}
-	return w.receive(ctx, first)
+	return w.some(ctx, first)
 }
 
 // receive stores messages and then, after the COMMIT, removes them from the
@@ -193,10 +203,14 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 	received, err := w.into.Receive(appending, deliveries)
 	switch {
 	case err == nil:
+		w.well(ctx)
 		w.options.OnReceived(received)
 		return w.consumer.Done(appending, messages)
 	case !errors.Is(err, store.ErrRejected):
-		return err
+		if len(messages) == 1 {
+			w.shelf.failing(w.options.Now(), err)
+		}
+		return &failedError{err}
 	case len(messages) > 1:
 		for _, m := range messages {
 			if err := ctx.Err(); err != nil {
@@ -217,13 +231,11 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 // giveUp buries a message that has been delivered too often, unless it was
 // stored and only never removed.
 func (w *Worker) giveUp(ctx context.Context, m Message) error {
-	asking, cancel := context.WithTimeout(ctx, w.options.AppendTimeout)
-	defer cancel()
-	known, err := w.into.Known(asking, []store.DeliveryID{m.ID})
+	known, err := w.known(ctx, m)
 	if err != nil {
 		return err
 	}
-	if known[0] {
+	if known {
 		return w.consumer.Done(ctx, []Message{m})
 	}
 	return w.bury(ctx, m, fmt.Sprintf("delivered %d times without being stored", m.Deliveries-1))

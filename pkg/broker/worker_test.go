@@ -190,7 +190,7 @@ func TestWorkerWaitsForItsStore(t *testing.T) {
 		pass(10 * time.Minute)
 		b.checkSize(5, 0)
 		b.store.set(nil)
-		pass(5 * time.Second)
+		pass(10 * time.Second)
 		b.checkSize(0, 0)
 		end()
 		if got := b.store.received(b.t); got != 5 {

@@ -10,8 +10,9 @@ import (
 
 // memoryConsumer takes messages from a Memory.
 type memoryConsumer struct {
-	queue *Memory
-	name  string
+	queue   *Memory
+	name    string
+	shelved map[string]bool // by Ref
 }
 
 // Consumer begins to take messages.
@@ -39,6 +40,14 @@ func (c *memoryConsumer) Receive(ctx context.Context, wait time.Duration) ([]bro
 	}
 }
 
+// Shelve leaves messages out.
+func (c *memoryConsumer) Shelve(messages []broker.Message) {
+	c.shelved = make(map[string]bool, len(messages))
+	for _, m := range messages {
+		c.shelved[m.Ref] = true
+	}
+}
+
 func (c *memoryConsumer) take(ctx context.Context) ([]broker.Message, <-chan struct{}, error) {
 	if err := c.queue.begin(ctx); err != nil {
 		return nil, nil, err
@@ -47,6 +56,8 @@ func (c *memoryConsumer) take(ctx context.Context) ([]broker.Message, <-chan str
 	var own, next []*item
 	for _, i := range c.queue.items {
 		switch {
+		case i.owner == c.name && c.shelved[i.Ref]:
+			i.givenAt = c.queue.options.Now()
 		case i.owner == c.name && len(own) < mostMessages:
 			own = append(own, i)
 		case i.owner == "" && len(next) < mostMessages:

@@ -213,3 +213,37 @@ func horizon(t *testing.T, open Open) {
 		t.Errorf("queued at %v, before the horizon %v", third[0].QueuedAt, said)
 	}
 }
+
+func shelved(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c, other := q.Consumer("one"), q.Consumer("other")
+	aside := receiveOne(t, q, c, newEvents("aside", 2)...)
+	c.Shelve([]broker.Message{aside})
+	if again := mustReceive(t, c, atOnce); len(again) != 0 {
+		t.Errorf("what is shelved comes again: %+v", again)
+	}
+	next := newEvents("next", 3)
+	mustAppend(t, q, next...)
+	messages := mustReceive(t, c, soon)
+	checkEvents(t, eventsOf(messages), next)
+	mustDone(t, c, messages...)
+	// Each Receive says that it is still being worked on.
+	const idle = 2 * time.Second
+	for began := time.Now(); time.Since(began) < idle+idle/2; {
+		mustReceive(t, c, idle/8)
+	}
+	if taken := mustClaim(t, other, idle); len(taken) != 0 {
+		t.Errorf("what is shelved was claimed: %+v", taken)
+	}
+	c.Shelve(nil)
+	again := mustReceive(t, c, soon)
+	if len(again) != 1 || again[0].ID != aside.ID || again[0].Deliveries != 1 {
+		t.Errorf("from the shelf comes %+v, want %+v", again, aside)
+	}
+	c.Shelve(again)
+	if err := c.Split(t.Context(), aside); err != nil {
+		t.Errorf("split: %v", err)
+	}
+	checkEvents(t, drain(t, c), aside.Events)
+	checkSize(t, q, 0, 0)
+}

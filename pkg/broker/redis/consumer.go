@@ -25,6 +25,7 @@ type consumer struct {
 	name    string
 	decoder *event.Decoder
 	held    []broker.Message
+	shelved map[string]bool // those of held that are not handed out, by Ref
 	// unsure marks the streams where the server may have given more than has
 	// arrived: all before the first call, and those where a reply was lost.
 	unsure []bool
@@ -63,12 +64,12 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 	if err := c.queue.translate(ctx, what, c.renew(ctx)); err != nil {
 		return nil, err
 	}
-	if len(c.held) > 0 {
-		return c.some(), nil
+	if some := c.some(); len(some) > 0 {
+		return some, nil
 	}
 	end := c.queue.options.Now().Add(wait)
 	for range c.queue.streams { // whatever is there, without waiting
-		if err := c.read(ctx, noBlock); err != nil || len(c.held) > 0 {
+		if got, err := c.read(ctx, noBlock); err != nil || got {
 			return c.received(ctx, err)
 		}
 	}
@@ -80,8 +81,8 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 		if left < time.Millisecond { // 0 would block for ever
 			return nil, nil
 		}
-		err := c.read(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
-		if err != nil || len(c.held) > 0 {
+		got, err := c.read(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
+		if err != nil || got {
 			return c.received(ctx, err)
 		}
 	}
@@ -90,52 +91,65 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 // received answers what was read before an error, and the error only where that
 // is nothing.
 func (c *consumer) received(ctx context.Context, err error) ([]broker.Message, error) {
-	if len(c.held) > 0 {
-		return c.some(), nil
+	if some := c.some(); len(some) > 0 {
+		return some, nil
 	}
 	return nil, c.queue.translate(ctx, "receive", err)
 }
 
 // some are the first of the held messages, within the bounds of one Receive.
 func (c *consumer) some() []broker.Message {
+	var some []broker.Message
 	events, bytes := 0, 0
-	for i, m := range c.held {
+	for _, m := range c.held {
+		if c.shelved[m.Ref] {
+			continue
+		}
 		events += len(m.Events)
 		for _, e := range m.Events {
 			bytes += e.Size()
 		}
-		if i > 0 && (events > receiveEvents || bytes > receiveBytes) {
-			return slices.Clone(c.held[:i])
+		if len(some) > 0 && (events > receiveEvents || bytes > receiveBytes) {
+			break
 		}
+		some = append(some, m)
 	}
-	return slices.Clone(c.held)
+	return some
+}
+
+// Shelve keeps messages out of what Receive returns.
+func (c *consumer) Shelve(messages []broker.Message) {
+	c.shelved = make(map[string]bool, len(messages))
+	for _, m := range messages {
+		c.shelved[m.Ref] = true
+	}
 }
 
 const noBlock = -1
 
 // read takes from the stream whose turn it is, at most once waiting, until the
-// bounds are reached or there is no more. It begins with few: until it has seen
-// entries it does not know how large they are.
-func (c *consumer) read(ctx context.Context, block time.Duration) error {
+// bounds are reached or there is no more, and reports whether it got any. It
+// begins with few: until it has seen entries it does not know how large they are.
+func (c *consumer) read(ctx context.Context, block time.Duration) (bool, error) {
 	const first, most, growth = 8, 256, 4
 	number := c.turn
 	c.turn = (c.turn + 1) % len(c.queue.streams)
-	events, bytes, count := 0, 0, first
+	all, events, bytes, count := 0, 0, 0, first
 	for {
 		got, size, err := c.readSome(ctx, number, block, count)
 		if err != nil {
 			c.unsure[number] = true // what it may have given is looked for next time
-			return err
+			return all > 0, err
 		}
 		c.held = append(c.held, got...)
+		all += len(got)
 		for _, m := range got {
 			events += len(m.Events)
 		}
 		bytes += size
 		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes {
-			return nil
+			return all > 0, nil
 		}
-		all := len(c.held)
 		room := min((receiveEvents-events)*all/max(events, 1), (receiveBytes-bytes)*all/max(bytes, 1))
 		count, block = max(1, min(count*growth, most, room)), noBlock
 	}
