@@ -62,7 +62,7 @@ func TestAForgetThatHangsHoldsNothingUp(t *testing.T) {
 		h := &hanging{ledger: b.store}
 		h.forget.Store(true)
 		end := b.workOn(h, broker.WorkerOptions{})
-		pass(2 * time.Minute) // the first Forget is under way
+		pass(10*time.Minute + 50*time.Second) // the first Forget is under way
 		b.enqueue(someEvents("a", 3)...)
 		pass(2 * time.Minute)
 		b.checkSize(0, 0)

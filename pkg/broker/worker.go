@@ -78,9 +78,10 @@ type Worker struct {
 	into     store.Receiver
 	options  WorkerOptions
 
-	claimed time.Time // when others' messages were last looked at
-	tended  time.Time
-	failing bool // the last step failed; says what to log
+	claimed  time.Time // when others' messages were last looked at
+	tended   time.Time
+	horizons horizons
+	failing  bool // the last step failed; says what to log
 
 	shelf shelf
 	most  int // how many messages are stored at once, 0 for all there are
@@ -252,10 +253,6 @@ func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
 	return nil
 }
 
-// forgetMargin keeps the memory of deliveries for longer than the queue has
-// them, for a queue that lost its last second and delivers again what was done.
-const forgetMargin = 10 * time.Minute
-
 // tend forgets what can't come again: deliveries that the queue is done with,
 // and consumers that are gone.
 func (w *Worker) tend(ctx context.Context) error {
@@ -268,11 +265,15 @@ func (w *Worker) tend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var before time.Time
 	if !horizon.IsZero() {
+		before = w.horizons.learn(now, horizon)
+	}
+	if !before.IsZero() {
 		// What a worker holds is claimed by others after this time.
 		forgetting, cancel := context.WithTimeout(ctx, w.options.Idle)
 		defer cancel()
-		if _, err := w.into.Forget(forgetting, horizon.Add(-forgetMargin)); err != nil {
+		if _, err := w.into.Forget(forgetting, before); err != nil {
 			return err
 		}
 	}
