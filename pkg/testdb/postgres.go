@@ -27,6 +27,7 @@ type postgres struct {
 	password string
 	settings []string
 	process  *process
+	clock    *clock
 }
 
 // findPostgres returns the folder of PostgreSQL's programs, of the newest
@@ -61,7 +62,10 @@ func newPostgres(options PostgresOptions) (*postgres, error) {
 	if s.dir, err = newFolder("postgres"); err != nil {
 		return nil, err
 	}
-	if err = s.initialise(); err == nil {
+	if s.clock, err = newClock(s.dir, options.Clock); err == nil {
+		err = s.initialise()
+	}
+	if err == nil {
 		err = s.start()
 	}
 	if err != nil {
@@ -126,7 +130,7 @@ func (s *postgres) start() error {
 		return err
 	}
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = s.dir, logFile, logFile, s.clock.environment()
 	if s.process, err = spawn(cmd, syscall.SIGQUIT); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ type RedisOptions struct {
 	Durable bool
 	// Cluster makes it a node of a cluster, without slots yet.
 	Cluster bool
+	// Clock lets SetClock make the server's clock wrong. It needs a C compiler.
+	Clock bool
 	// Settings are put on top, as in redis.conf.
 	Settings map[string]string
 }
@@ -43,7 +45,9 @@ func StartRedis(t testing.TB, options RedisOptions) *Server {
 	if err != nil {
 		unavailable(t, "Redis", err)
 	}
-	return register(t, server)
+	s := register(t, server)
+	s.clock = server.clock
+	return s
 }
 
 // redis is one Redis server: a folder and, while it runs, a process.
@@ -54,6 +58,7 @@ type redis struct {
 	port     int
 	password string
 	process  *process
+	clock    *clock
 }
 
 func newRedis(options RedisOptions) (*redis, error) {
@@ -68,7 +73,10 @@ func newRedis(options RedisOptions) (*redis, error) {
 	if s.dir, err = newFolder("redis"); err != nil {
 		return nil, err
 	}
-	if s.port, err = freePort(); err == nil {
+	if s.clock, err = newClock(s.dir, options.Clock); err == nil {
+		s.port, err = freePort()
+	}
+	if err == nil {
 		err = s.configure(options)
 	}
 	if err == nil {
@@ -125,7 +133,7 @@ func (s *redis) start() error {
 	}
 	defer func() { _ = logFile.Close() }()
 	cmd := exec.Command(s.program, s.config)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = s.dir, logFile, logFile, s.clock.environment()
 	if s.process, err = spawn(cmd, syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Mode is how a server is stopped.
@@ -25,6 +26,8 @@ type PostgresOptions struct {
 	// NoSync turns off everything that makes data survive a crash of the
 	// machine. It is much faster on a slow disk; leave it off in crash tests.
 	NoSync bool
+	// Clock lets SetClock make the server's clock wrong. It needs a C compiler.
+	Clock bool
 	// Settings are put on top, as in postgresql.conf.
 	Settings map[string]string
 }
@@ -93,6 +96,7 @@ func StartPostgres(t testing.TB, options PostgresOptions) *Server {
 		unavailable(t, "PostgreSQL", err)
 	}
 	s := register(t, server)
+	s.clock = server.clock
 	if err := server.exec(fmt.Sprintf("CREATE DATABASE %q", superuser)); err != nil {
 		t.Fatalf("testdb: %v", err)
 	}
@@ -114,6 +118,7 @@ type backend interface {
 type Server struct {
 	t       testing.TB
 	backend backend
+	clock   *clock       // nil for the machine's
 	thaw    func() error // nil unless frozen
 }
 
@@ -171,6 +176,13 @@ func (s *Server) Resume() {
 		s.check("resume", s.thaw())
 		s.thaw = nil
 	}
+}
+
+// SetClock makes the clock of a server that was started with Clock wrong by so
+// many seconds, 0 for right; time passes as ever. It lasts over a restart.
+func (s *Server) SetClock(wrong time.Duration) {
+	s.t.Helper()
+	s.check("set the clock of", s.clock.set(wrong))
 }
 
 func (s *Server) check(what string, err error) {

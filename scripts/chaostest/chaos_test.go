@@ -76,7 +76,8 @@ func TestChaos(t *testing.T) {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{}), redis: testdb.StartRedis(t, testdb.RedisOptions{Durable: true})}
+	w := &world{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{Clock: true}),
+		redis: testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Clock: true})}
 	var err error
 	w.queue, err = redis.Open(t.Context(), redis.Options{URL: w.redis.URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
