@@ -104,6 +104,17 @@ func (s *shelf) storing(now time.Time) (blamed []*shelved) {
 	return blamed
 }
 
+// excuse takes back the last failures: the store turned out to be away.
+func (s *shelf) excuse(now time.Time) {
+	for _, m := range s.messages {
+		if m.open {
+			m.open, m.due, m.pause = false, now, leastShelved
+		}
+	}
+	s.row, s.err = 0, nil
+	s.sort()
+}
+
 // failing notes that the store did not take a message that was alone.
 func (s *shelf) failing(now time.Time, err error) {
 	if s.row == 0 {

@@ -135,6 +135,34 @@ func TestAnOutageThatNobodyNoticesMakesNoDeadLetters(t *testing.T) {
 	})
 }
 
+// TestAnOutageThatIsNoticedLateBlamesNoMessage has a store whose absence is
+// known a second after the first message failed for it.
+func TestAnOutageThatIsNoticedLateBlamesNoMessage(t *testing.T) {
+	onBench(t, func(b *bench) {
+		s := &sick{ledger: b.store}
+		var away atomic.Bool
+		end := b.workOn(s, broker.WorkerOptions{Logger: b.log.logger(), Ready: func() bool { return !away.Load() }})
+		for i := range 20 {
+			s.down.Store(true)
+			b.enqueue(someEvents(fmt.Sprint(i), 2)...)
+			pass(time.Second)
+			away.Store(true)
+			pass(20 * time.Second)
+			s.down.Store(false)
+			away.Store(false)
+			pass(3 * time.Second)
+			b.checkSize(0, 0)
+		}
+		end()
+		if got := b.store.received(b.t); got != 40 {
+			b.t.Errorf("received %d events, want 40", got)
+		}
+		if strings.Contains(b.log.text.String(), "while others are") {
+			b.t.Errorf("the log has\n%s", &b.log.text)
+		}
+	})
+}
+
 // TestABatchThatIsTooSlowIsMadeSmaller has a store that takes fewer events at
 // once than a worker is given.
 func TestABatchThatIsTooSlowIsMadeSmaller(t *testing.T) {

@@ -125,6 +125,7 @@ var errNotReady = fmt.Errorf("worker waits: %w", store.ErrUnavailable)
 // not dealt with come again.
 func (w *Worker) step(ctx context.Context) error {
 	if !w.options.Ready() {
+		w.shelf.excuse(w.options.Now())
 		return errNotReady
 	}
 	if err := w.tend(ctx); err != nil {
