@@ -19,7 +19,8 @@ func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
 		return
 	}
 	where := s.database.String() + queueLine(c.Broker)
-	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), where, c.Client.URL))
+	takes := c.Broker.URL == "" || c.Broker.Role != "worker"
+	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), where, c.Client.URL, takes))
 	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
 		_, _ = fmt.Fprintln(a.errOut, "It listens on every address of this machine, and there is no login: mind who can reach it.")
 	}
@@ -41,11 +42,19 @@ func queueLine(c config.Broker) string {
 }
 
 // startMessage is what serve greets people with. Commands are given with --url
-// only where the server is not the one they talk to anyway.
-func startMessage(version, url, database, clientURL string) string {
+// only where the server is not the one they talk to anyway, and those that
+// publish only where it takes events.
+func startMessage(version, url, database, clientURL string, takes bool) string {
 	flag := ""
 	if url != strings.TrimSuffix(clientURL, "/") {
 		flag = " --url " + url
+	}
+	publish := ""
+	if takes {
+		publish = fmt.Sprintf(`  curl %s/publish -H 'Content-Type: application/json' -d '{"topic": "greeting",
+    "event_id": "1", "timestamp": "2025-12-19T12:00:00Z", "source": "me", "payload": {"text": "hello"}}'
+  eventagg publish%s --count 20000 --dup-rate 0.3
+`, url, flag)
 	}
 	return fmt.Sprintf(`eventagg %[1]s
   listening on  %[2]s
@@ -54,14 +63,11 @@ func startMessage(version, url, database, clientURL string) string {
 
 Each event is stored once; an answer of success means it is committed. Try, in another terminal:
 
-  curl %[2]s/publish -H 'Content-Type: application/json' -d '{"topic": "greeting",
-    "event_id": "1", "timestamp": "2025-12-19T12:00:00Z", "source": "me", "payload": {"text": "hello"}}'
-  eventagg publish%[4]s --count 20000 --dup-rate 0.3
-  eventagg stats%[4]s
+%[5]s  eventagg stats%[4]s
   eventagg tail%[4]s -f
 
 Ctrl-C finishes what has been accepted, then stops.
-`, version, url, database, flag)
+`, version, url, database, flag, publish)
 }
 
 // baseURL is where a client on this machine reaches a listener. An address that

@@ -62,13 +62,17 @@ func TestBaseURLCanBeConnectedTo(t *testing.T) {
 
 func TestTheStartMessageHasCommandsForThisServer(t *testing.T) {
 	t.Parallel()
-	usual := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000/")
+	usual := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000/", true)
 	if strings.Contains(usual, "--url") || !strings.Contains(usual, "eventagg tail -f\n") {
 		t.Errorf("the usual address needs no --url:\n%s", usual)
 	}
-	other := startMessage("1", "http://127.0.0.1:9", "x.db", "http://127.0.0.1:8000")
+	other := startMessage("1", "http://127.0.0.1:9", "x.db", "http://127.0.0.1:8000", true)
 	if strings.Count(other, "--url http://127.0.0.1:9") != 3 || !strings.Contains(other, "curl http://127.0.0.1:9/publish") {
 		t.Errorf("another address needs --url:\n%s", other)
+	}
+	worker := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000", false)
+	if strings.Contains(worker, "publish") || !strings.Contains(worker, "\n  eventagg stats\n") {
+		t.Errorf("a worker takes no events:\n%s", worker)
 	}
 }
 
