@@ -121,7 +121,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
 	flags.StringVar(&o.made.Source, "source", loadgen.DefaultSource, "source of made-up events")
 	flags.IntVar(&o.made.PayloadBytes, "payload-bytes", loadgen.DefaultPayloadBytes, "about how long a made-up payload is")
 	flags.Uint64Var(&o.made.Seed, "seed", 0, "make the same events as every run with this seed (default: new ones each run)")
-	flags.StringVar(&o.file, "file", "", "send the events of a `path` (NDJSON) instead of made-up ones; - is standard input")
+	flags.StringVar(&o.file, "file", "", "send the events of a `path` (NDJSON, also gzip or zstd) instead of made-up ones; - is standard input")
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long --wait waits")
 	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold, or there is none")

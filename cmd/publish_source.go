@@ -58,14 +58,10 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 
 // fileHint says how to send a file that is in another form than lines.
 func fileHint(err error) string {
-	switch {
-	case errors.Is(err, loadgen.ErrArray):
+	if errors.Is(err, loadgen.ErrArray) {
 		return "Send the events of an array with: jq -c '.[]' FILE | eventagg publish --file -"
-	case errors.Is(err, loadgen.ErrGzip):
-		return "Send a compressed file with: gzip -dc FILE | eventagg publish --file -"
-	default:
-		return ""
 	}
+	return ""
 }
 
 // refuseFolder finds out before anything is sent what reading would say after

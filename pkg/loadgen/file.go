@@ -33,8 +33,9 @@ type FileOptions struct {
 	Invalid func(line int64, err error)
 }
 
-// File is a run over NDJSON: one event a line, blank lines skipped. It reads
-// ahead a little, and otherwise keeps a bounded number of lines.
+// File is a run over NDJSON: one event a line, blank lines skipped, plain or
+// compressed with gzip or zstd. It reads ahead a little, and otherwise keeps a
+// bounded number of lines.
 type File struct {
 	options FileOptions
 	chunks  chan []parsedLine
@@ -60,26 +61,17 @@ type parsedLine struct {
 	end    bool
 }
 
-// What the first line of a file may show, worded to follow "it". Match them with
-// [errors.Is] in what FileOptions.Invalid is told.
-var (
-	// ErrArray says that the file begins as a JSON array does.
-	ErrArray = errors.New("looks like an array, and not like one event a line")
-	// ErrGzip says that the file begins as gzip does.
-	ErrGzip = errors.New("looks like gzip")
-)
+// ErrArray says that the file begins as a JSON array does, worded to follow "it".
+// Match it with [errors.Is] in what FileOptions.Invalid is told.
+var ErrArray = errors.New("looks like an array, and not like one event a line")
 
 // otherForm adds to what is wrong with the first line, which begins with head,
 // that the whole file may be in another form than lines.
 func otherForm(err error, head []byte) error {
-	switch {
-	case bytes.HasPrefix(head, []byte("[")):
+	if bytes.HasPrefix(head, []byte("[")) {
 		return fmt.Errorf("%w; it %w", err, ErrArray)
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
-		return fmt.Errorf("%w; it %w", err, ErrGzip)
-	default:
-		return err
 	}
+	return err
 }
 
 // NewFile starts to read. Close ends that; a read that blocks at that moment
@@ -101,7 +93,7 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	if o.Remember {
 		f.known = newMemory()
 	}
-	go f.pump(event.NewLineReader(in, o.MaxLineBytes))
+	go f.pump(&unpacker{in: in})
 	return f, nil
 }
 
@@ -116,8 +108,10 @@ const (
 
 // pump reads and decodes in a goroutine of its own, since reading from a
 // terminal or a pipe can't be interrupted and workers must be.
-func (f *File) pump(lines *event.LineReader) {
+func (f *File) pump(in *unpacker) {
 	defer close(f.chunks)
+	defer in.Close()
+	lines := event.NewLineReader(in, f.options.MaxLineBytes)
 	for first := true; ; {
 		var chunk []parsedLine
 		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.Waiting(); {

@@ -1,0 +1,71 @@
+package loadgen
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// packs are the ways in which a file may be compressed.
+func packs() map[string]func(io.Writer) (io.WriteCloser, error) {
+	return map[string]func(io.Writer) (io.WriteCloser, error){
+		"gzip": func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
+		"zstd": func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
+	}
+}
+
+// packed is the text, compressed as one member.
+func packed(t *testing.T, pack func(io.Writer) (io.WriteCloser, error), text string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := pack(&out)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestFileReadsWhatIsCompressed(t *testing.T) {
+	t.Parallel()
+	lines := eventLine("a", "{}") + "\n" + eventLine("b", "{}") + "\n"
+	for name, pack := range packs() {
+		whole := packed(t, pack, lines)
+		for _, test := range []struct {
+			name   string
+			data   []byte
+			events int
+			broken bool
+		}{
+			{"a whole file", whole, 2, false},
+			{"two files in one, as cat puts them", append(bytes.Clone(whole), packed(t, pack, eventLine("c", "{}"))...), 3, false},
+			{"a file that is cut off", packed(t, pack, strings.Repeat(lines, 10_000))[:100], 0, true},
+			{"a head with nothing behind it", whole[:4], 0, true},
+		} {
+			t.Run(name+", "+test.name, func(t *testing.T) {
+				t.Parallel()
+				invalid := 0
+				f, err := NewFile(bytes.NewReader(test.data), FileOptions{Invalid: func(int64, error) { invalid++ }})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				events, _, err := readAll(t, f, 7)
+				if (err != nil) != test.broken || !test.broken && len(events) != test.events {
+					t.Errorf("%d events, error %v", len(events), err)
+				}
+				if invalid != 0 {
+					t.Errorf("%d lines are told to be invalid", invalid)
+				}
+			})
+		}
+	}
+}
