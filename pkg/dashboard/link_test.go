@@ -103,7 +103,7 @@ func TestAnAnswerOf503IsToldAndMadeUpFor(t *testing.T) {
 	p.waitEvents(countdown(3))
 	p.expectLosses()
 	ill(true)
-	p.waitText("#link", "no answer since")
+	p.waitText("#link", "No numbers from the server since")
 	// More than once: the browser itself gives up at the first.
 	eventually(t, "the page asks again for the stream", func() bool {
 		return strings.Count(strings.Join(p.sent(), "\n"), "EventSource ") >= 3

@@ -2,7 +2,7 @@
 const TEXTS = {
   en: {
     other: 'Bahasa Indonesia', dark: 'Dark', light: 'Light', skip: 'Skip to the live events', close: 'Close',
-    opening: 'Connecting …', live: 'Live', lost: 'Connection lost since {0}, trying again', ill: 'Server has no answer since {0}, trying again',
+    opening: 'Connecting …', live: 'Live', lost: 'Connection lost since {0}, trying again', ill: 'No numbers from the server since {0}, trying again',
     streamLost: 'Live events stopped since {0}, trying again', otherData: 'The server now has other data than before; everything below begins anew.',
     badTopic: 'There can be no topic with that name; all topics are shown.',
     health: 'Health of the server and what it depends on', server: 'Server', store: 'Store', broker: 'Broker',
@@ -25,7 +25,7 @@ const TEXTS = {
   },
   id: {
     other: 'English', dark: 'Gelap', light: 'Terang', skip: 'Langsung ke event terbaru', close: 'Tutup',
-    opening: 'Menghubungkan …', live: 'Langsung', lost: 'Koneksi terputus sejak {0}, mencoba lagi', ill: 'Server tidak menjawab sejak {0}, mencoba lagi',
+    opening: 'Menghubungkan …', live: 'Langsung', lost: 'Koneksi terputus sejak {0}, mencoba lagi', ill: 'Tidak ada angka dari server sejak {0}, mencoba lagi',
     streamLost: 'Event langsung terhenti sejak {0}, mencoba lagi', otherData: 'Data di server kini berbeda dari sebelumnya; semua di bawah ini dimulai dari awal.',
     badTopic: 'Topik dengan nama itu tidak mungkin ada; semua topik ditampilkan.',
     health: 'Kesehatan server dan layanan yang dibutuhkannya', server: 'Server', store: 'Penyimpanan', broker: 'Broker',
