@@ -82,11 +82,22 @@ func (q *Queue) translate(ctx context.Context, what string, err error) error {
 		full := fmt.Errorf("queue: %s: %w: the server has reached maxmemory", what, store.ErrOverloaded)
 		return &store.RetryError{Err: full, After: unknownDrain}
 	case refused(err), notDialled(err), errors.As(err, &failed) && !failed.sent:
-		return fmt.Errorf("queue: %s: %w: %w: %w", what, store.ErrUnavailable, store.ErrNotReached, err)
+		return &awayError{what: what, err: err, also: []error{store.ErrUnavailable, store.ErrNotReached, err}}
 	default:
-		return fmt.Errorf("queue: %s: %w: %w", what, store.ErrUnavailable, err)
+		return &awayError{what: what, err: err, also: []error{store.ErrUnavailable, err}}
 	}
 }
+
+// awayError says why Redis did not do what was asked. It matches the contract's
+// errors without their words, which would lead its reader to the database.
+type awayError struct {
+	what string
+	err  error
+	also []error
+}
+
+func (e *awayError) Error() string   { return "queue unavailable: " + e.what + ": " + e.err.Error() }
+func (e *awayError) Unwrap() []error { return e.also }
 
 // refused reports whether the server itself answered with an error: LOADING,
 // READONLY, MISCONF, CLUSTERDOWN, NOAUTH and the like. Scripts are written such

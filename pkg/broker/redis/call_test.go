@@ -1,0 +1,36 @@
+package redis
+
+import (
+	"errors"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// TestAnErrorNamesTheQueueAndNotTheStore: who reads it at night looks at Redis.
+func TestAnErrorNamesTheQueueAndNotTheStore(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err        error
+		want       string
+		notReached bool
+	}{
+		"nobody listens":              {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "queue unavailable: claim: dial tcp: connection refused", true},
+		"the connection is cut":       {io.EOF, "queue unavailable: claim: EOF", false},
+		"nothing was sent on the way": {&callError{err: io.EOF}, "queue unavailable: claim: EOF", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := (&Queue{}).translate(t.Context(), "claim", test.err)
+			if err.Error() != test.want {
+				t.Errorf("%q, want %q", err, test.want)
+			}
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) != test.notReached || !errors.Is(err, test.err) {
+				t.Errorf("%v matches ErrUnavailable %t, ErrNotReached %t, its cause %t", err,
+					errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReached), errors.Is(err, test.err))
+			}
+		})
+	}
+}
