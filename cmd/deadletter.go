@@ -16,11 +16,12 @@ import (
 
 const deadletterLong = `Shows the events that were queued and could not be stored, with the reason, and
 puts them back into the queue or removes them. It talks to the broker itself, so
-it works while no server runs.`
+it works while no server runs; --broker-url, EVENTAGG_BROKER_URL or the key
+broker.url says which. One that is put back and refused again has a new ID.`
 
 const deadletterExample = `  eventagg deadletter list --broker-url redis://localhost
-  eventagg deadletter retry 1766145600000-0-0
-  eventagg deadletter drop --all`
+  eventagg deadletter retry --broker-url redis://localhost 1766145600000-0-0
+  EVENTAGG_BROKER_URL=redis://localhost eventagg deadletter drop --all`
 
 // deadletterOptions is what the arguments of `eventagg deadletter …` say.
 type deadletterOptions struct {

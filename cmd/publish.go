@@ -15,8 +15,8 @@ import (
 
 const publishLong = `Sends events to a server, counts what became of each, and measures how long the
 answers took: made-up events of which an exact share repeats an earlier one, or
-the lines of a file (NDJSON, one event a line). Each is a request of its own,
-unless --batch-size or --ndjson puts several into one.
+the lines of a file (NDJSON, one event a line; gzip and zstd are unpacked). Each
+is a request of its own, unless --batch-size or --ndjson puts several into one.
 
 Repeats may race or overtake the event they repeat. With --rate the plan stands
 whatever the server does, and latency counts from the planned moment. Where a
