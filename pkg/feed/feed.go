@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -45,19 +43,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// The share of one processor that followers get while the process stores
-// events, in microseconds a second: a sixteenth. Clients on the same machine
-// take as much again, and the reader of the tail what it needs.
-const shareMicros = 62_500
-
-// What a follower's work costs, in microseconds: measured on the loopback of a
-// 2-core machine in a bad mood, and near enough for a share.
-const (
-	microsPerWrite  = 25
-	bytesPerMicro   = 1000
-	microsPerRecord = 20 // of a page of its own: query, row and text, the database's part included
-)
-
 // catchingUp is how many followers may read pages of their own at once. More
 // would take the connections from everybody else who reads.
 const catchingUp = 2
@@ -73,7 +58,7 @@ type Feed struct {
 	followers int
 
 	reading chan struct{} // holds a value for each page being read
-	share   *rate.Limiter
+	share   share
 	began   time.Time
 	stored  atomic.Int64 // how long after began this process committed last, in nanoseconds
 	buffers sync.Pool    // of *[]byte
@@ -83,7 +68,7 @@ type Feed struct {
 func New(reader store.EventReader, options Options) *Feed {
 	f := &Feed{
 		reader: reader, options: options.withDefaults(),
-		reading: make(chan struct{}, catchingUp), share: rate.NewLimiter(shareMicros, shareMicros), began: time.Now(),
+		reading: make(chan struct{}, catchingUp), began: time.Now(),
 	}
 	f.buffers.New = func() any { return new(make([]byte, 0, chunkBytes)) }
 	return f
@@ -131,7 +116,7 @@ func (f *Feed) Join(ctx context.Context, filter store.Filter, after store.Positi
 	if err != nil {
 		return nil, err
 	}
-	follower := &Follower{feed: f, tail: t, filter: filter, position: after}
+	follower := &Follower{feed: f, tail: t, filter: filter, position: after, reached: after}
 	if err := follower.readPage(ctx); err != nil {
 		follower.Leave()
 		return nil, err
@@ -173,14 +158,12 @@ func (f *Feed) leave(t *tail) {
 	}
 }
 
-// pay makes a follower wait for its part of the share, while there is storing
-// to be spared.
-func (f *Feed) pay(ctx context.Context, micros int) error {
-	const quiet = time.Second
-	if stored := f.stored.Load(); stored == 0 || time.Since(f.began)-time.Duration(stored) > quiet {
-		return nil
-	}
-	return f.share.WaitN(ctx, min(micros, shareMicros))
+// quiet is how long after the last commit there is no storing to be spared.
+const quiet = time.Second
+
+func (f *Feed) storing() bool {
+	stored := f.stored.Load()
+	return stored != 0 && time.Since(f.began)-time.Duration(stored) <= quiet
 }
 
 // matches reports whether a filter lets an event through, as the store would.

@@ -274,8 +274,8 @@ func TestFollowersLeaveTheProcessorToStoring(t *testing.T) {
 			}
 		}
 		// A share of the processor buys at most this much, were every write full.
-		const perWrite = microsPerWrite + chunkBytes/bytesPerMicro
-		most := 4 * shareMicros / perWrite * chunkBytes
+		perWrite := costOf(make([]byte, chunkBytes))
+		most := int(4*time.Second/shareOf/perWrite) * chunkBytes
 		if all := 20 * 1000 * 20 * 3000; sum > most || sum > all/2 {
 			t.Errorf("%d bytes were given out, of %d; the share is %d", sum, all, most)
 		}

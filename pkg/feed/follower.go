@@ -22,14 +22,17 @@ type Follower struct {
 	feed     *Feed
 	tail     *tail
 	filter   store.Filter
-	position store.Position
-	chunk    *[]byte // what the next call of Next gives out
-	given    *[]byte // what the last one has
+	position store.Position // how far the chunk goes
+	reached  store.Position // how far was given out
+	chunk    *[]byte        // what is given out next
+	given    *[]byte        // what the last call of Next has
+	debt     time.Duration  // what was taken of the share and may be used when due
+	due      time.Time
 }
 
 // Position is how far the follower has come: every matching event up to there
 // was given out.
-func (f *Follower) Position() store.Position { return f.position }
+func (f *Follower) Position() store.Position { return f.reached }
 
 // Leave ends following. A second call does nothing.
 func (f *Follower) Leave() {
@@ -37,50 +40,109 @@ func (f *Follower) Leave() {
 		return
 	}
 	f.recycle()
+	f.settle()
 	f.feed.leave(f.tail)
 	f.tail = nil
 }
 
 // Next returns the texts of the next events, one after another, or nothing when
-// there are none for as long as patience. What it returns is good until the next
-// call. While the store is away it waits. The error is the context's, or
-// [store.ErrPosition].
+// there are none for as long as patience, or when the follower may not have them
+// yet. What it returns is good until the next call. While the store is away it
+// waits. The error is the context's, or [store.ErrPosition].
 func (f *Follower) Next(ctx context.Context, patience time.Duration) ([]byte, error) {
 	f.recycle()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	for f.chunk == nil {
-		changed, behind, err := f.copyRecent()
-		if err != nil {
-			return nil, err
-		}
-		if f.chunk != nil {
-			break
-		}
-		var retry <-chan time.Time
-		if behind {
-			err := f.readPage(ctx)
-			switch {
-			case err == nil:
-				continue
-			case ctx.Err() != nil:
-				return nil, ctx.Err()
-			case errors.Is(err, store.ErrPosition):
+	for {
+		var changed <-chan struct{}
+		pause := f.owes()
+		if pause == 0 {
+			if f.chunk != nil {
+				break
+			}
+			var err error
+			if changed, pause, err = f.look(ctx); err != nil {
 				return nil, err
 			}
-			retry = time.After(failing)
+			if changed == nil {
+				continue
+			}
+		}
+		var again <-chan time.Time
+		if pause > 0 {
+			again = time.After(pause)
 		}
 		select {
 		case <-changed:
-		case <-retry:
+		case <-again:
 		case <-timer.C:
 			return nil, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+	f.reached = f.position
 	f.given, f.chunk = f.chunk, nil
-	return *f.given, f.feed.pay(ctx, microsPerWrite+len(*f.given)/bytesPerMicro)
+	return *f.given, nil
+}
+
+// look finds the next events, and tells when to do it again where there are
+// none: after a pause, or when what is returned is closed. Without the latter
+// something was found.
+func (f *Follower) look(ctx context.Context) (changed <-chan struct{}, pause time.Duration, err error) {
+	changed, behind, err := f.copyRecent()
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case f.chunk != nil:
+		f.owe(costOf(*f.chunk))
+		return nil, 0, nil
+	case !behind:
+		f.reached = f.position
+		return changed, 0, nil
+	}
+	err = f.readPage(ctx)
+	switch {
+	case err == nil:
+		return nil, 0, nil
+	case ctx.Err() != nil:
+		return nil, 0, ctx.Err()
+	case errors.Is(err, store.ErrPosition):
+		return nil, 0, err
+	}
+	return changed, failing, nil
+}
+
+// owe takes a part of the share, while there is storing to be spared. What it
+// was taken for is given out when the share has it.
+func (f *Follower) owe(work time.Duration) {
+	if !f.feed.storing() {
+		return
+	}
+	due, took := f.feed.share.charge(work, time.Now())
+	f.due = due
+	f.debt += took
+}
+
+// owes is how long to wait for what is owed, 0 where that is nothing. When
+// storing has ended it is nothing any more.
+func (f *Follower) owes() time.Duration {
+	if f.debt == 0 {
+		return 0
+	}
+	if wait := time.Until(f.due); wait > 0 && f.feed.storing() {
+		return min(wait, quiet)
+	}
+	f.settle()
+	return 0
+}
+
+// settle ends what is owed; what was not waited for is given back.
+func (f *Follower) settle() {
+	if f.debt > 0 && time.Until(f.due) > 0 {
+		f.feed.share.refund(f.debt)
+	}
+	f.debt = 0
 }
 
 // copyRecent takes what the tail has behind the follower's position, as much as
@@ -128,7 +190,13 @@ func (f *Follower) readPage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.feed.pay(ctx, microsPerRecord*(read+1))
+	f.owe(costOfRecord * time.Duration(read+1))
+	if f.chunk == nil {
+		f.reached = f.position
+	} else {
+		f.owe(costOf(*f.chunk))
+	}
+	return nil
 }
 
 // takePage reads a page and returns how many events it had. What the chunk can't
