@@ -27,6 +27,7 @@ type journal struct {
 	records []store.Record
 	fail    error
 	reads   int
+	given   int // records that Newer has returned
 }
 
 // add stores so many events; every third is of another topic.
@@ -75,10 +76,12 @@ func (j *journal) Newer(_ context.Context, filter store.Filter, after store.Posi
 			continue
 		}
 		if len(found) == limit {
+			j.given += limit
 			return found, found[limit-1].Position, nil
 		}
 		found = append(found, r)
 	}
+	j.given += len(found)
 	return found, settled, nil
 }
 

@@ -116,7 +116,7 @@ func (f *Feed) Join(ctx context.Context, filter store.Filter, after store.Positi
 	if err != nil {
 		return nil, err
 	}
-	follower := &Follower{feed: f, tail: t, filter: filter, position: after, reached: after}
+	follower := &Follower{feed: f, tail: t, filter: filter, page: pageEvents, position: after, reached: after}
 	if err := follower.readPage(ctx); err != nil {
 		follower.Leave()
 		return nil, err

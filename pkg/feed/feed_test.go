@@ -85,6 +85,37 @@ func TestAFollowerThatDoesNotReadCostsNothingAndMissesNothing(t *testing.T) {
 	}
 }
 
+func TestCatchingUpReadsLittleMoreThanIsGivenOut(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		size int
+	}{
+		{"small events", 50},
+		{"events of which some fill a chunk", 3000},
+		{"events that are longer than a chunk", 2 * chunkBytes},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			j := &journal{}
+			j.add(1000)
+			pad := append([]byte(strings.Repeat("\t", row.size)), ' ')
+			f := newFeed(j, func(o *Options) {
+				o.Encode = func(dst []byte, r store.Record) []byte { return encodeID(append(dst, pad...), r) }
+			})
+			seen, err := read(t.Context(), join(t, f, store.Filter{}, store.Position{}), 1000)
+			if err != nil || !slices.Equal(seen, numbers(1, 1000, every)) {
+				t.Errorf("saw %d events, %v", len(seen), err)
+			}
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			if j.given > 2000 {
+				t.Errorf("read %d events to give out 1000", j.given)
+			}
+		})
+	}
+}
+
 func TestStartGivesTheLastEventsFirst(t *testing.T) {
 	t.Parallel()
 	j := &journal{}

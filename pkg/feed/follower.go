@@ -13,7 +13,7 @@ import (
 // write worth its cost, little enough for a thousand followers that don't read.
 const chunkBytes = 32 << 10
 
-// pageEvents is how many events a follower that is behind reads at once.
+// pageEvents is how many events a follower that is behind reads at most at once.
 const pageEvents = 200
 
 // Follower reads the events of a [Feed] from one position on. It is not for
@@ -22,6 +22,7 @@ type Follower struct {
 	feed     *Feed
 	tail     *tail
 	filter   store.Filter
+	page     int            // how many events to read at once
 	position store.Position // how far the chunk goes
 	reached  store.Position // how far was given out
 	chunk    *[]byte        // what is given out next
@@ -201,23 +202,26 @@ func (f *Follower) readPage(ctx context.Context) error {
 
 // takePage reads a page and returns how many events it had. What the chunk can't
 // hold is read again later: held until then, the pages of followers that don't
-// read would be what takes the memory.
+// read would be what takes the memory. So it asks for about what the chunk before
+// had room for.
 func (f *Follower) takePage(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	records, next, err := f.feed.reader.Newer(ctx, f.filter, f.position, pageEvents)
+	records, next, err := f.feed.reader.Newer(ctx, f.filter, f.position, f.page)
 	if err != nil {
 		return 0, err
 	}
 	var text []byte
-	for _, record := range records {
+	for i, record := range records {
 		text = f.feed.options.Encode(text[:0], record)
 		if !f.fits(text) {
+			const spare = 8 // the next ones may be shorter by this part
+			f.page = i + i/spare
 			return len(records), nil
 		}
 		f.position = record.Position
 	}
-	f.position = next
+	f.position, f.page = next, min(2*f.page, pageEvents)
 	return len(records), nil
 }
 
