@@ -55,7 +55,14 @@ func (s *Server) stream(c echo.Context) error {
 		c.Response().WriteHeader(http.StatusOK)
 		return nil
 	}
-	err = follow(ctx, http.NewResponseController(c.Response()), c.Response(), follower, start)
+	conn := http.NewResponseController(c.Response())
+	if c.Request().ContentLength != 0 {
+		// Nobody wants a body here. Net/http would wait for the rest of it: before
+		// the answer, and after it.
+		header[headerConnection] = s.headers.closing
+		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
+	}
+	err = follow(ctx, conn, c.Response(), follower, start)
 	if ctx.Err() != nil || errors.Is(err, store.ErrPosition) { // a client that comes again hears of the latter
 		return nil
 	}
