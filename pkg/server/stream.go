@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +23,9 @@ const (
 	commentEvery = 15 * time.Second
 	// streamWriteTimeout is how long a client may take none of what is written.
 	streamWriteTimeout = 30 * time.Second
+	// streamPiece is how much is written at once. A large event takes a slow client
+	// many pieces, each of which has its time.
+	streamPiece = 32 << 10
 )
 
 // streamRetry tells browsers how many milliseconds to wait before they come
@@ -92,9 +96,11 @@ func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseW
 		return err
 	}
 	send := func(text []byte) error {
-		_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // where it isn't supported there is no connection to hang
-		if _, err := w.Write(text); err != nil {
-			return fmt.Errorf("write to a follower: %w", err)
+		for piece := range slices.Chunk(text, streamPiece) {
+			_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // where it isn't supported there is no connection to hang
+			if _, err := w.Write(piece); err != nil {
+				return fmt.Errorf("write to a follower: %w", err)
+			}
 		}
 		return conn.Flush()
 	}
