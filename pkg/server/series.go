@@ -44,34 +44,42 @@ func (s *series) run(ctx context.Context) {
 			return
 		}
 		begin := time.Now()
-		s.take(ctx)
-		timer.Reset(max(seriesInterval-time.Since(begin), seriesEffort*time.Since(begin)))
+		next := seriesInterval
+		if s.take(ctx) { // how long a store that is away was waited for says nothing of the effort
+			next = max(next-time.Since(begin), seriesEffort*time.Since(begin))
+		}
+		timer.Reset(next)
 	}
 }
 
 // take adds a point, unless the store is away: then there is none.
-func (s *series) take(ctx context.Context) {
+func (s *series) take(ctx context.Context) bool {
 	s.taking.Lock()
 	defer s.taking.Unlock()
-	s.add(ctx)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return s.add(ctx)
 }
 
-// refresh adds a point where the newest is an old one.
+// refresh adds a point where the newest is an old one. Where a point is being
+// taken, or the store is slow, the ones that there are must do.
 func (s *series) refresh(ctx context.Context) {
-	s.taking.Lock()
+	if !s.taking.TryLock() {
+		return
+	}
 	defer s.taking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, seriesInterval)
+	defer cancel()
 	if s.now().Sub(s.last()) > 2*seriesInterval {
 		s.add(ctx)
 	}
 }
 
-// add reads the totals; the caller holds taking.
-func (s *series) add(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
+// add reads the totals, and reports whether it could; the caller holds taking.
+func (s *series) add(ctx context.Context) bool {
 	totals, err := s.read(ctx)
 	if err != nil {
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,6 +89,7 @@ func (s *series) add(ctx context.Context) {
 	for len(s.points) > seriesPoints || s.now().Sub(s.points[0].Time) > seriesSpan {
 		s.points = s.points[1:]
 	}
+	return true
 }
 
 // last is when the newest point was taken.

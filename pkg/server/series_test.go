@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,4 +85,46 @@ func TestSeriesIsAnsweredAlsoWhereNobodyTakesPoints(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAStoreThatHangsHoldsUpNobodyWhoAsksForTheSeries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := series{now: time.Now, read: func(ctx context.Context) (store.Stats, error) {
+			<-ctx.Done()
+			return store.Stats{}, ctx.Err()
+		}}
+		var asking sync.WaitGroup
+		for range 10 {
+			asking.Go(func() {
+				begin := time.Now()
+				s.refresh(t.Context())
+				if took := time.Since(begin); took > seriesInterval {
+					t.Errorf("took %v", took)
+				}
+			})
+		}
+		asking.Wait()
+	})
+}
+
+func TestSeriesGoesOnSoonAfterAStoreThatHung(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hangs := true
+		s := series{now: time.Now, read: func(ctx context.Context) (store.Stats, error) {
+			if hangs {
+				hangs = false
+				<-ctx.Done()
+				return store.Stats{}, ctx.Err()
+			}
+			return store.Stats{}, nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), readTimeout+10*time.Second)
+		defer cancel()
+		s.run(ctx)
+		if points := len(s.all()); points < 8 {
+			t.Errorf("%d points in the 10 seconds after it", points)
+		}
+	})
 }
