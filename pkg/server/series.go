@@ -37,16 +37,20 @@ type series struct {
 func (s *series) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	before := seriesSpan
 	for {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			return
 		}
-		begin := time.Now()
-		next := seriesInterval
-		if s.take(ctx) { // how long a store that is away was waited for says nothing of the effort
-			next = max(next-time.Since(begin), seriesEffort*time.Since(begin))
+		begin, next := time.Now(), seriesInterval
+		if s.take(ctx) {
+			took := time.Since(begin)
+			// How long a store was waited for that was away, or hung once, says
+			// nothing of the effort.
+			next = max(next-took, seriesEffort*min(took, before))
+			before = took
 		}
 		timer.Reset(next)
 	}

@@ -110,21 +110,34 @@ func TestAStoreThatHangsHoldsUpNobodyWhoAsksForTheSeries(t *testing.T) {
 
 func TestSeriesGoesOnSoonAfterAStoreThatHung(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hangs := true
-		s := series{now: time.Now, read: func(ctx context.Context) (store.Stats, error) {
-			if hangs {
-				hangs = false
-				<-ctx.Done()
-				return store.Stats{}, ctx.Err()
-			}
-			return store.Stats{}, nil
-		}}
-		ctx, cancel := context.WithTimeout(t.Context(), readTimeout+10*time.Second)
-		defer cancel()
-		s.run(ctx)
-		if points := len(s.all()); points < 8 {
-			t.Errorf("%d points in the 10 seconds after it", points)
-		}
-	})
+	for _, row := range []struct {
+		name string
+		hung time.Duration
+	}{
+		{"and gave no answer", time.Hour},
+		{"and answered late", readTimeout - time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				s := series{now: time.Now, read: func(ctx context.Context) (store.Stats, error) {
+					if asked++; asked != 3 {
+						return store.Stats{}, nil
+					}
+					select {
+					case <-time.After(row.hung):
+					case <-ctx.Done():
+					}
+					return store.Stats{}, ctx.Err()
+				}}
+				ctx, cancel := context.WithTimeout(t.Context(), readTimeout+12*time.Second)
+				defer cancel()
+				s.run(ctx)
+				if points := len(s.all()); points < 10 {
+					t.Errorf("%d points in the 12 seconds around it", points)
+				}
+			})
+		})
+	}
 }
