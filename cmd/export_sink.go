@@ -86,6 +86,9 @@ func (s *sink) open() error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(path); err == nil {
+			return withHint(fmt.Errorf("%s is a link that leads nowhere", s.name), "Make the folder and file that it leads to, or choose another name with --out.")
+		}
 	case err != nil:
 		return err
 	case info.IsDir():
@@ -104,8 +107,10 @@ func (s *sink) open() error {
 	}
 	s.path = path
 	s.partial = filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:8]+".partial")
-	s.file, err = os.OpenFile(s.partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, s.mode)
-	return err
+	if s.file, err = os.OpenFile(s.partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, s.mode); err != nil || info == nil {
+		return err
+	}
+	return s.file.Chmod(s.mode) // of a file that is replaced, whatever the umask
 }
 
 func (s *sink) exists() error {

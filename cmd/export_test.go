@@ -154,7 +154,7 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path, link := filepath.Join(folder, "events"), filepath.Join(folder, "link")
-	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Symlink(path, link)); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte("old"), 0o640), os.Chmod(path, 0o666), os.Symlink(path, link)); err != nil { // more than the umask leaves
 		t.Fatal(err)
 	}
 	a, _, _ := testApp()
@@ -170,11 +170,32 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	}
 	text, err := os.ReadFile(path)
 	info, errStat := os.Lstat(path)
-	if err != nil || errStat != nil || bytes.Count(text, []byte("\n")) != 2 || info.Mode() != 0o640 {
+	if err != nil || errStat != nil || bytes.Count(text, []byte("\n")) != 2 || info.Mode() != 0o666 {
 		t.Errorf("behind the link is %q, mode %v, %v", text, info.Mode(), errors.Join(err, errStat))
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 || !slices.Equal(entries(t, folder), []string{"events", "link"}) {
 		t.Errorf("left are %v, %v", entries(t, folder), err)
+	}
+}
+
+func TestExportRefusesALinkThatLeadsNowhereAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, force := range []bool{false, true} {
+		folder := t.TempDir()
+		link := filepath.Join(folder, "link")
+		if err := os.Symlink(filepath.Join(folder, "none"), link); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openSink(link, force, nil)
+		if err == nil || !strings.Contains(err.Error(), "a link that leads nowhere") {
+			t.Errorf("with force %v: %v", force, err)
+		}
+		if err == nil {
+			s.discard()
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 || len(entries(t, folder)) != 1 {
+			t.Errorf("left are %v, %v", entries(t, folder), err)
+		}
 	}
 }
 
