@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -36,7 +38,8 @@ type Tracing struct {
 // Open starts tracing where the variables ask for it, and otherwise returns nil:
 // they do with OTEL_TRACES_EXPORTER=otlp, or with an OTEL_EXPORTER_OTLP_ENDPOINT
 // or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, unless OTEL_SDK_DISABLED is true or the
-// exporter is none. An exporter or a protocol that is not built in is an error.
+// exporter is none. An exporter or a protocol that is not built in is an error, and
+// so is an endpoint that is no URL.
 func Open(ctx context.Context, options Options) (*Tracing, error) {
 	wanted, err := wants(options.Variable)
 	if err != nil || !wanted && options.Exporter == nil {
@@ -67,7 +70,7 @@ func Open(ctx context.Context, options Options) (*Tracing, error) {
 
 // wants reports whether the variables ask for traces.
 func wants(variable func(string) string) (bool, error) {
-	if variable == nil || variable("OTEL_SDK_DISABLED") == "true" {
+	if variable == nil || strings.EqualFold(variable("OTEL_SDK_DISABLED"), "true") {
 		return false, nil
 	}
 	first := func(names ...string) string {
@@ -88,7 +91,17 @@ func wants(variable func(string) string) (bool, error) {
 	if protocol := first("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is %q; this program has http/protobuf", protocol)
 	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		if text := variable(name); text != "" && !isEndpoint(text) { // the SDK would send to localhost instead
+			return false, fmt.Errorf("%s must be http://HOST:PORT or https://HOST:PORT", name) // it may hold a password
+		}
+	}
 	return true, nil
+}
+
+func isEndpoint(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // Tracer is what makes spans, nil for none.

@@ -39,6 +39,9 @@ func TestTheVariablesDecide(t *testing.T) {
 		{"an exporter does", map[string]string{"OTEL_TRACES_EXPORTER": "otlp"}, true, ""},
 		{"none is none", map[string]string{"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, false, ""},
 		{"disabled is disabled", map[string]string{"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "otlp"}, false, ""},
+		{"disabled is disabled in capitals, too", map[string]string{"OTEL_SDK_DISABLED": "TRUE", "OTEL_TRACES_EXPORTER": "otlp"}, false, ""},
+		{"an endpoint that is no URL", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "::bad"}, false, "OTEL_EXPORTER_OTLP_ENDPOINT must be"},
+		{"an endpoint without a scheme", map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "127.0.0.1:4318"}, false, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must be"},
 		{"an exporter that is not built in", map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, false, "otlp and none"},
 		{"a protocol that is not built in", map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, "http/protobuf"},
 	} {
