@@ -122,7 +122,8 @@ func TestSeriesGoesOnSoonAfterAStoreThatHung(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
 				s := series{now: time.Now, read: func(ctx context.Context) (store.Stats, error) {
-					if asked++; asked != 3 {
+					asked++
+					if asked != 3 {
 						return store.Stats{}, nil
 					}
 					select {
