@@ -146,8 +146,9 @@ func TestATopicThatNoneCanHaveIsToldAndLeft(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.publish(numbered("t", "e", 0, 4)...)
-	p := open(t, s.url()+"?topic="+strings.Repeat("x", 300))
+	p := newTab(t)
 	p.expectLosses()
+	p.visit(s.url() + "?topic=" + strings.Repeat("x", 300))
 	p.waitText("#notice", "There can be no topic with that name")
 	p.waitEvents(countdown(4))
 }

@@ -32,6 +32,14 @@ type tab struct {
 // open opens an address in a tab of 1280 by 900.
 func open(t *testing.T, address string) *tab {
 	t.Helper()
+	p := newTab(t)
+	p.visit(address)
+	return p
+}
+
+// newTab is a tab that shows nothing yet.
+func newTab(t *testing.T) *tab {
+	t.Helper()
 	p := &tab{t: t}
 	ctx, cancel := chromedp.NewContext(shared.start(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
 	p.ctx = ctx
@@ -46,8 +54,12 @@ func open(t *testing.T, address string) *tab {
 			t.Errorf("in the browser: %s", fault)
 		}
 	})
-	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address))
 	return p
+}
+
+func (p *tab) visit(address string) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address))
 }
 
 // hear notes requests and faults.
