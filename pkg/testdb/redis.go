@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -25,6 +26,9 @@ type RedisOptions struct {
 	Durable bool
 	// Cluster makes it a node of a cluster, without slots yet.
 	Cluster bool
+	// Password is the server's; "" is one of its own. The nodes of a cluster
+	// share one, since clients know only one.
+	Password string
 	// Clock lets SetClock make the server's clock wrong. It needs a C compiler.
 	Clock bool
 	// Settings are put on top, as in redis.conf.
@@ -69,7 +73,7 @@ func newRedis(options RedisOptions) (*redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &redis{program: program, password: rand.Text()}
+	s := &redis{program: program, password: cmp.Or(options.Password, rand.Text())}
 	if s.dir, err = newFolder("redis"); err != nil {
 		return nil, err
 	}

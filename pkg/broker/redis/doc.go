@@ -60,8 +60,8 @@
 // seconds. A server that is told to begin a file while it runs says yes at once,
 // and has one that a restart reads only after its first rewrite: so while a
 // rewrite is under way only a server counts whose file was seen whole before.
-// Turned off and on again between two looks is not noticed. Replication does not make up for it: a failover loses what the
-// replica had not got.
+// Turned off and on again between two looks is not noticed. Replication does not
+// make up for it: a failover loses what the replica had not got.
 //
 // Done acknowledges and deletes. XACK alone leaves the entry in the stream for
 // ever. Both and the counting are one step, and only what was there is counted,

@@ -96,13 +96,13 @@ func TestSettingsThatChangeAreNoticed(t *testing.T) {
 
 func TestAWeakNodeOfAClusterIsWeak(t *testing.T) {
 	t.Parallel()
-	server, address := startCluster(t)
+	c := startCluster(t, 3, nil)
 	now := time.Now()
-	q := open(t, Options{URL: address, Streams: 3, Now: func() time.Time { return now }})
+	q := open(t, Options{URL: c.address, Streams: clusterStreams, Now: func() time.Time { return now }})
 	roundTrip(t, q)
-	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no")
+	do(t, c.nodes[2].URL(), "CONFIG", "SET", "appendonly", "no")
 	now = now.Add(2 * verifyEvery)
-	for name, q := range map[string]*Queue{"an open queue": q, "a new one": open(t, Options{URL: address})} {
+	for name, q := range map[string]*Queue{"an open queue": q, "a new one": open(t, Options{URL: c.address})} {
 		_, err := q.Append(t.Context(), []event.Event{newEvent("a")})
 		if !errors.Is(err, broker.ErrWeak) || !strings.Contains(err.Error(), "appendonly is no, set it to yes") {
 			t.Errorf("%s: append: %v, want ErrWeak", name, err)
