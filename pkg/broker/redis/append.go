@@ -30,7 +30,7 @@ func (q *Queue) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	var full, away error
 	for i := range q.streams {
 		s := q.streams[(first+uint64(i))%uint64(len(q.streams))]
-		err := q.translate(ctx, what, q.appendTo(ctx, s, args))
+		err := q.try(ctx, what, s, func() error { return q.appendTo(ctx, s, args) })
 		switch {
 		case err == nil:
 			return queued(len(events)), nil

@@ -1,10 +1,11 @@
 package redis
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,18 +69,8 @@ func (c *cluster) await() {
 // until waits for a condition of every node.
 func (c *cluster) until(what string, done func(node *testdb.Server) bool) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for _, node := range c.nodes {
-		for !done(node) {
-			select {
-			case <-ctx.Done():
-				c.t.Fatalf("in vain: %s", what)
-			case <-tick.C:
-			}
-		}
+		eventually(c.t, what, func() bool { return done(node) })
 	}
 }
 
@@ -146,4 +137,186 @@ func TestStreamsLieOnAllNodesOfACluster(t *testing.T) {
 		}
 	}
 	checkSize(t, q, broker.Size{Events: clusterStreams, Bytes: clusterStreams * lineBytes})
+}
+
+// partial are the settings of a cluster that goes on without one of its nodes.
+func partial() map[string]string {
+	return map[string]string{"cluster-require-full-coverage": "no", "cluster-node-timeout": "1000"}
+}
+
+// receiveAll takes what comes until it was given so many events, and finishes it.
+func receiveAll(t *testing.T, c broker.Consumer, events map[string]int, count int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d events come", count), func() bool {
+		messages, err := c.Receive(t.Context(), 100*time.Millisecond)
+		if err != nil {
+			t.Logf("receive: %v", err)
+			return false
+		}
+		if err := c.Done(t.Context(), messages); err != nil {
+			t.Logf("done: %v", err)
+			return false
+		}
+		for _, m := range messages {
+			for _, e := range m.Events {
+				events[e.ID]++
+			}
+		}
+		return len(events) >= count
+	})
+}
+
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	patience, tick := time.NewTimer(time.Minute), time.NewTicker(20*time.Millisecond)
+	defer patience.Stop()
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-patience.C:
+			t.Fatalf("in vain: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestAClusterThatLostANodeGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, ways := range map[string]struct{ down, up func(*testdb.Server) }{
+		"crashed": {func(s *testdb.Server) { s.Stop(testdb.Immediate) }, (*testdb.Server).Start},
+		"frozen":  {(*testdb.Server).Pause, (*testdb.Server).Resume},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := startCluster(t, 3, partial())
+			q := open(t, Options{URL: c.address, Streams: clusterStreams, Timeout: time.Second})
+			consumer := q.Consumer("one")
+			want := map[string]int{}
+			put := func(id string) {
+				want[id] = 1
+				eventually(t, "an append is taken", func() bool {
+					_, err := q.Append(t.Context(), []event.Event{newEvent(id)})
+					return err == nil
+				})
+			}
+			for i := range 2 * clusterStreams {
+				put(fmt.Sprint("before", i))
+			}
+			held, err := consumer.Receive(t.Context(), time.Second) // of one stream
+			if err != nil || len(held) == 0 {
+				t.Fatal(held, err)
+			}
+			r, err := q.parseRef(held[0].Ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := c.holder(q.streams[r.stream].events)
+			ways.down(lost)
+
+			got := map[string]int{}
+			began := time.Now()
+			for i := range 2 * clusterStreams {
+				put(fmt.Sprint("meanwhile", i))
+			}
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("appends took %v", took)
+			}
+			eventually(t, "the queue is safe to append to", func() bool { return q.Ping(t.Context()) == nil })
+			receiveAll(t, consumer, got, 2*clusterStreams)
+			if _, err := q.Size(t.Context()); err == nil {
+				t.Error("a size is told that nobody can know")
+			}
+			if at, err := q.Horizon(t.Context()); err != nil || !at.IsZero() {
+				t.Errorf("horizon is %v, %v; want none", at, err)
+			}
+
+			ways.up(lost)
+			receiveAll(t, consumer, got, len(want))
+			if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
+				t.Errorf("received %v, want %v", got, want)
+			}
+			eventually(t, "the queue is empty and says so", func() bool {
+				receiveAll(t, consumer, got, 0) // what a frozen node took and didn't say
+				size, err := q.Size(t.Context())
+				return err == nil && size == broker.Size{}
+			})
+		})
+	}
+}
+
+// holder is the node that a key lies on.
+func (c *cluster) holder(key string) *testdb.Server {
+	c.t.Helper()
+	for _, node := range c.nodes {
+		if keys := do(c.t, node.URL(), "EVAL", "return table.concat(redis.call('KEYS', '*'), ' ')", "0"); strings.Contains(keys, key) {
+			return node
+		}
+	}
+	c.t.Fatalf("no node has %s", key)
+	return nil
+}
+
+func TestAReplicaTakesOver(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, 3, partial())
+	replica := c.join(c.nodes[1])
+	q := open(t, Options{URL: c.address, Streams: clusterStreams, Timeout: time.Second})
+	for i := range clusterStreams {
+		if _, err := q.Append(t.Context(), []event.Event{newEvent(fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the replica has everything", func() bool {
+		return field(t, replica, "slave_repl_offset") == field(t, c.nodes[1], "master_repl_offset")
+	})
+	c.nodes[1].Stop(testdb.Immediate)
+	eventually(t, "all streams are back", func() bool {
+		_, err := q.Size(t.Context())
+		return err == nil
+	})
+	checkSize(t, q, broker.Size{Events: clusterStreams, Bytes: clusterStreams * lineBytes})
+	got := map[string]int{}
+	receiveAll(t, q.Consumer("one"), got, clusterStreams)
+	for i := range 2 * clusterStreams {
+		if _, err := q.Append(t.Context(), []event.Event{newEvent(fmt.Sprint("after", i))}); err != nil {
+			t.Errorf("append after the failover: %v", err)
+		}
+	}
+	checkSize(t, q, broker.Size{Events: 2 * clusterStreams, Bytes: int64(2 * clusterStreams * (lineBytes + 5))})
+}
+
+// field is what a node says of its replication.
+func field(t testing.TB, node *testdb.Server, name string) string {
+	t.Helper()
+	for line := range strings.Lines(do(t, node.URL(), "INFO", "replication")) {
+		if value, found := strings.CutPrefix(line, name+":"); found {
+			return value
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return ""
+}
+
+// join adds a replica of a node.
+func (c *cluster) join(master *testdb.Server) *testdb.Server {
+	c.t.Helper()
+	settings := partial()
+	password, _ := url.Parse(master.URL())
+	secret, _ := password.User.Password()
+	settings["masterauth"] = secret
+	replica := testdb.StartRedis(c.t, testdb.RedisOptions{Durable: true, Cluster: true, Password: secret, Settings: settings})
+	host, port, _ := strings.Cut(hostOf(c.t, replica), ":")
+	do(c.t, master.URL(), "CLUSTER", "MEET", host, port, busPort(c.t, replica))
+	id := do(c.t, master.URL(), "CLUSTER", "MYID")
+	eventually(c.t, "the replica knows its master", func() bool {
+		return strings.Contains(do(c.t, replica.URL(), "CLUSTER", "NODES"), id)
+	})
+	do(c.t, replica.URL(), "CLUSTER", "REPLICATE", id)
+	eventually(c.t, "the replica is in step", func() bool {
+		return strings.Contains(do(c.t, replica.URL(), "INFO", "replication"), "master_link_status:up")
+	})
+	c.until("all know the replica", func(node *testdb.Server) bool {
+		return strings.Contains(do(c.t, node.URL(), "CLUSTER", "NODES"), "slave "+id)
+	})
+	return replica
 }

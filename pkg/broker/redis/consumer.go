@@ -29,17 +29,16 @@ type consumer struct {
 	// unsure marks the streams where the server may have given more than has
 	// arrived: all before the first call, and those where a reply was lost.
 	unsure []bool
-	fresh  bool // nothing was received yet: what the server has is another's of this name
-	turn   int  // which stream is read next
+	// fresh marks those where nothing was received yet: what the server has given
+	// there was another's of this name.
+	fresh []bool
+	turn  int // which stream is read next
 }
 
 // Consumer begins to take messages under a name that nobody else uses.
 func (q *Queue) Consumer(name string) broker.Consumer {
-	c := &consumer{queue: q, name: name, decoder: event.NewDecoder(), unsure: make([]bool, len(q.streams)), fresh: true}
-	for i := range c.unsure {
-		c.unsure[i] = true
-	}
-	return c
+	all := slices.Repeat([]bool{true}, len(q.streams))
+	return &consumer{queue: q, name: name, decoder: event.NewDecoder(), unsure: all, fresh: slices.Clone(all)}
 }
 
 // A Receive answers about so much at most.
@@ -58,20 +57,19 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 	if err := c.queue.usable(ctx, what); err != nil {
 		return nil, err
 	}
-	if err := c.queue.translate(ctx, what, c.recover(ctx)); err != nil {
+	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.queue.translate(ctx, what, c.renew(ctx)); err != nil {
+	sure, err := c.renew(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if some := c.some(); len(some) > 0 {
+	if some := c.some(sure); len(some) > 0 {
 		return some, nil
 	}
 	end := c.queue.options.Now().Add(wait)
-	for range c.queue.streams { // whatever is there, without waiting
-		if got, err := c.read(ctx, noBlock); err != nil || got {
-			return c.received(ctx, err)
-		}
+	if got, err := c.readAll(ctx, noBlock); got || err != nil { // whatever is there, without waiting
+		return c.received(sure, got, err)
 	}
 	for {
 		if err := c.queue.usable(ctx, what); err != nil {
@@ -81,28 +79,29 @@ func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]broker.Me
 		if left < time.Millisecond { // 0 would block for ever
 			return nil, nil
 		}
-		got, err := c.read(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
-		if err != nil || got {
-			return c.received(ctx, err)
+		got, err := c.readAll(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
+		if got || err != nil {
+			return c.received(sure, got, err)
 		}
 	}
 }
 
 // received answers what was read before an error, and the error only where that
 // is nothing.
-func (c *consumer) received(ctx context.Context, err error) ([]broker.Message, error) {
-	if some := c.some(); len(some) > 0 {
-		return some, nil
+func (c *consumer) received(sure []bool, got bool, err error) ([]broker.Message, error) {
+	if got {
+		return c.some(sure), nil
 	}
-	return nil, c.queue.translate(ctx, "receive", err)
+	return nil, err
 }
 
-// some are the first of the held messages, within the bounds of one Receive.
-func (c *consumer) some() []broker.Message {
+// some are the first of the held messages, within the bounds of one Receive,
+// without those of streams that nobody is sure of.
+func (c *consumer) some(sure []bool) []broker.Message {
 	var some []broker.Message
 	events, bytes := 0, 0
 	for _, m := range c.held {
-		if c.shelved[m.Ref] {
+		if r, err := c.queue.parseRef(m.Ref); err != nil || !sure[r.stream] || c.shelved[m.Ref] {
 			continue
 		}
 		events += len(m.Events)
@@ -127,13 +126,30 @@ func (c *consumer) Shelve(messages []broker.Message) {
 
 const noBlock = -1
 
-// read takes from the stream whose turn it is, at most once waiting, until the
-// bounds are reached or there is no more, and reports whether it got any. It
-// begins with few: until it has seen entries it does not know how large they are.
-func (c *consumer) read(ctx context.Context, block time.Duration) (bool, error) {
+// readAll reads one stream after the other until one has something; it fails
+// where none can be reached.
+func (c *consumer) readAll(ctx context.Context, block time.Duration) (bool, error) {
+	var all partly
+	for range c.queue.streams {
+		got, number := false, c.turn
+		c.turn = (c.turn + 1) % len(c.queue.streams)
+		err := all.add(c.queue.try(ctx, "receive", c.queue.streams[number], func() (err error) {
+			got, err = c.read(ctx, number, block)
+			return err
+		}))
+		if err != nil || got {
+			return got, err
+		}
+	}
+	return false, all.err()
+}
+
+// read takes from one stream, at most once waiting, until the bounds are reached
+// or there is no more, and reports whether it got any, which may be so with an
+// error as well. It begins with few: until it has seen entries it does not know
+// how large they are.
+func (c *consumer) read(ctx context.Context, number int, block time.Duration) (bool, error) {
 	const first, most, growth = 8, 256, 4
-	number := c.turn
-	c.turn = (c.turn + 1) % len(c.queue.streams)
 	all, events, bytes, count := 0, 0, 0, first
 	for {
 		got, size, err := c.readSome(ctx, number, block, count)
@@ -205,23 +221,26 @@ func (q *Queue) withGroup(ctx context.Context, number int, call func() error) er
 
 // recover finds what the server has given to this consumer and it does not hold.
 func (c *consumer) recover(ctx context.Context) error {
+	var all partly
 	for number, unsure := range c.unsure {
 		if !unsure {
+			all.reached++
 			continue
 		}
-		if err := c.recoverFrom(ctx, number); err != nil {
+		err := c.queue.try(ctx, "receive", c.queue.streams[number], func() error { return c.recoverFrom(ctx, number) })
+		if err := all.add(err); err != nil {
 			return err
 		}
-		c.unsure[number] = false
+		c.unsure[number] = err != nil
+		c.fresh[number] = c.fresh[number] && err != nil
 	}
-	c.fresh = false
-	return nil
+	return all.err()
 }
 
 func (c *consumer) recoverFrom(ctx context.Context, number int) error {
 	const count = 8
 	anew := "0"
-	if c.fresh {
+	if c.fresh[number] {
 		anew = "1" // by one that had the same name
 	}
 	known := make(map[string]bool, len(c.held))
@@ -269,36 +288,45 @@ func (c *consumer) found(number int, answer any) (next string, messages []broker
 }
 
 // renew keeps what is still this consumer's, as if just given to it, and lets go
-// what others have taken over.
-func (c *consumer) renew(ctx context.Context) error {
-	if len(c.held) == 0 {
-		return nil
-	}
+// what others have taken over. It answers of which streams that is known.
+func (c *consumer) renew(ctx context.Context) (sure []bool, err error) {
+	sure = slices.Repeat([]bool{true}, len(c.queue.streams))
 	ids, err := c.byStream(c.held)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	mine := map[string]bool{}
+	all, mine := partly{reached: len(sure) - len(ids)}, map[string]bool{}
 	for number, refs := range ids {
-		for chunk := range slices.Chunk(refs, chunkSize) {
-			args := []any{group, c.name}
-			for _, r := range chunk {
-				args = append(args, r.id)
-			}
-			answer, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.renew, []string{c.queue.streams[number].events}, args...)
-			if err != nil && !noGroup(err) {
-				return err
-			}
-			list, _ := answer.([]any)
-			for _, id := range list {
-				mine[fmt.Sprint(number, "/", id)] = true
-			}
+		s := c.queue.streams[number]
+		err := c.queue.try(ctx, "receive", s, func() error { return c.renewIn(ctx, number, refs, mine) })
+		if err := all.add(err); err != nil {
+			return nil, err
 		}
+		sure[number] = err == nil
 	}
 	c.held = slices.DeleteFunc(c.held, func(m broker.Message) bool {
 		r, err := c.queue.parseRef(m.Ref)
-		return err != nil || !mine[fmt.Sprint(r.stream, "/", r.id)]
+		return err != nil || sure[r.stream] && !mine[fmt.Sprint(r.stream, "/", r.id)]
 	})
+	return sure, all.err()
+}
+
+// renewIn notes which entries of a stream are still this consumer's.
+func (c *consumer) renewIn(ctx context.Context, number int, refs []ref, mine map[string]bool) error {
+	for chunk := range slices.Chunk(refs, chunkSize) {
+		args := append(make([]any, 0, 2+len(chunk)), group, c.name)
+		for _, r := range chunk {
+			args = append(args, r.id)
+		}
+		answer, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.renew, []string{c.queue.streams[number].events}, args...)
+		if err != nil && !noGroup(err) {
+			return err
+		}
+		list, _ := answer.([]any)
+		for _, id := range list {
+			mine[fmt.Sprint(number, "/", id)] = true
+		}
+	}
 	return nil
 }
 
@@ -320,25 +348,26 @@ func (c *consumer) byStream(messages []broker.Message) (map[int][]ref, error) {
 
 // Claim takes over what others were given longer ago than idle.
 func (c *consumer) Claim(ctx context.Context, idle time.Duration) ([]broker.Message, error) {
-	const what, count = "claim", 16
+	const count = 16
 	var claimed []broker.Message
-	for number := range c.queue.streams {
-		if err := c.queue.usable(ctx, what); err != nil {
-			return nil, err
-		}
+	err := c.queue.each(ctx, "claim", func(number int, s *stream) error {
 		var answer any
 		err := c.queue.withGroup(ctx, number, func() (err error) {
 			answer, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.claim,
-				[]string{c.queue.streams[number].events}, group, c.name, idle.Milliseconds(), count)
+				[]string{s.events}, group, c.name, idle.Milliseconds(), count)
 			return err
 		})
 		if err != nil {
 			c.unsure[number] = true
-			return nil, c.queue.translate(ctx, what, err)
+			return err
 		}
 		_, messages := c.found(number, answer)
 		claimed = append(claimed, messages...)
 		c.held = append(c.held, messages...)
+		return nil
+	})
+	if err != nil {
+		return nil, err // what was claimed before comes with the next Receive
 	}
 	return claimed, nil
 }

@@ -63,6 +63,11 @@
 // Turned off and on again between two looks is not noticed. Replication does not
 // make up for it: a failover loses what the replica had not got.
 //
+// A cluster that loses a node loses its streams for a while, and nothing else:
+// the others take and give, Ping is well while one of them is, and what was on
+// the node comes when it is back or a replica took over. Size and Horizon need
+// all of them and say so.
+//
 // Done acknowledges and deletes. XACK alone leaves the entry in the stream for
 // ever. Both and the counting are one step, and only what was there is counted,
 // so that a second Done changes nothing.

@@ -130,11 +130,18 @@ func (q *Queue) settings(ctx context.Context) ([]map[string]string, error) {
 	var nodes []map[string]string
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
 		settings, err := ask(ctx, node)
-		mu.Lock()
-		defer mu.Unlock()
-		nodes = append(nodes, settings)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			nodes = append(nodes, settings)
+		}
 		return err
 	})
+	// A node that is away takes no events; when it is back its new connections
+	// are checked.
+	if len(nodes) > 0 && !errors.Is(err, broker.ErrWeak) {
+		err = nil
+	}
 	return nodes, err
 }
 

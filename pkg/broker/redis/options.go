@@ -115,6 +115,7 @@ func connectCluster(o Options, onConnect func(context.Context, *goredis.Conn) er
 	c.PoolSize = poolSize
 	c.DisableIdentity = true
 	c.DisableRoutingPolicies = true
+	c.ClusterStateReloadInterval = learnMasters
 	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	trust(c.TLSConfig, o.RootCAs)
 	return goredis.NewClusterClient(c), nil
@@ -124,6 +125,9 @@ const (
 	protocol = 2   // scripts answer lists, and nobody listens to push messages
 	never    = -1  // go-redis would send again what may have been executed
 	poolSize = 256 // connections are opened when needed; a worker that waits occupies one
+	// learnMasters is how soon the client sees that a replica took over from a
+	// master that doesn't answer any more: of itself after a minute.
+	learnMasters = 2 * time.Second
 )
 
 func trust(config *tls.Config, roots *x509.CertPool) {

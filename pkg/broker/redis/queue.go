@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +39,7 @@ type Queue struct {
 type stream struct {
 	events, size, dead string // keys
 	drain              drain
+	reach              reach
 }
 
 var _ broker.Queue = (*Queue)(nil)
@@ -104,22 +107,40 @@ func (q *Queue) Ping(ctx context.Context) error {
 		return q.translate(ctx, what, err)
 	}
 	// An append of nothing: a server that loads its data or has lost its
-	// cluster answers CONFIG GET and refuses this.
+	// cluster answers CONFIG GET and refuses this. All at once, so that one that
+	// hangs doesn't use up the time of the others.
+	answers := make(chan error, len(q.streams))
 	for _, s := range q.streams {
-		if _, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, 0, 0, 0, 0); err != nil {
-			return q.translate(ctx, what, err)
-		}
+		go func() {
+			answers <- q.try(ctx, what, s, func() error {
+				_, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, 0, 0, 0, 0)
+				return err
+			})
+		}()
 	}
-	return nil
+	var all partly
+	var other error
+	for range q.streams {
+		other = cmp.Or(other, all.add(<-answers))
+	}
+	if all.reached > 0 {
+		return nil
+	}
+	return cmp.Or(other, all.err())
 }
 
-// Size tells how much is queued and not yet done.
+// Size tells how much is queued and not yet done, which nobody knows while one
+// of the streams is away.
 func (q *Queue) Size(ctx context.Context) (broker.Size, error) {
 	var sum broker.Size
 	for _, s := range q.streams {
-		size, err := q.sizeOf(ctx, s)
+		var size broker.Size
+		err := q.try(ctx, "size", s, func() (err error) {
+			size, err = q.sizeOf(ctx, s)
+			return err
+		})
 		if err != nil {
-			return broker.Size{}, q.translate(ctx, "size", err)
+			return broker.Size{}, err
 		}
 		sum.Events += size.Events
 		sum.Bytes += size.Bytes
@@ -129,9 +150,6 @@ func (q *Queue) Size(ctx context.Context) (broker.Size, error) {
 }
 
 func (q *Queue) sizeOf(ctx context.Context, s *stream) (broker.Size, error) {
-	if err := q.usable(ctx, "size"); err != nil {
-		return broker.Size{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
 	defer cancel()
 	values, err := q.commands.HMGet(ctx, s.size, "events", "bytes", "dead").Result()
@@ -150,28 +168,24 @@ func (q *Queue) sizeOf(ctx context.Context, s *stream) (broker.Size, error) {
 }
 
 // Horizon is the earliest of the streams' own: the time of the first entry, or
-// now where there is none.
+// now where there is none. While one of them is away nothing can be said.
 func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
-	const what = "horizon"
-	var earliest time.Time
-	for _, s := range q.streams {
-		if err := q.usable(ctx, what); err != nil {
-			return time.Time{}, err
-		}
+	var times []time.Time
+	err := q.each(ctx, "horizon", func(_ int, s *stream) error {
 		answer, err := q.eval(ctx, q.commands, q.scripts.horizon, []string{s.events})
 		if err != nil {
-			return time.Time{}, q.translate(ctx, what, err)
+			return err
 		}
 		id, _ := answer.(string)
-		at, known := timeOf(id)
-		if !known {
-			return time.Time{}, nil
+		if at, known := timeOf(id); known {
+			times = append(times, at)
 		}
-		if earliest.IsZero() || at.Before(earliest) {
-			earliest = at
-		}
+		return nil
+	})
+	if err != nil || len(times) < len(q.streams) {
+		return time.Time{}, err
 	}
-	return earliest, nil
+	return slices.MinFunc(times, time.Time.Compare), nil
 }
 
 // timeOf is the moment that an entry's id begins with; the server makes them so.

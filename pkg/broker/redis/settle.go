@@ -19,27 +19,38 @@ func (c *consumer) Done(ctx context.Context, messages []broker.Message) error {
 	if err != nil {
 		return err
 	}
+	var failed error
 	for number, refs := range sorted {
 		s := c.queue.streams[number]
-		for chunk := range slices.Chunk(refs, chunkSize) {
-			args := []any{group}
-			for _, r := range chunk {
-				args = append(args, r.id, r.events, r.bytes)
-			}
-			if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.done, []string{s.events, s.size}, args...); err != nil {
-				return c.queue.translate(ctx, what, err)
-			}
+		err := c.queue.try(ctx, what, s, func() error { return c.remove(ctx, s, refs) })
+		if err != nil {
+			failed = err
+			continue
+		}
+		c.forget(refs...)
+	}
+	return failed
+}
+
+// remove takes messages out of one stream.
+func (c *consumer) remove(ctx context.Context, s *stream, refs []ref) error {
+	for chunk := range slices.Chunk(refs, chunkSize) {
+		args := append(make([]any, 0, 1+3*len(chunk)), group)
+		for _, r := range chunk {
+			args = append(args, r.id, r.events, r.bytes)
+		}
+		if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.done, []string{s.events, s.size}, args...); err != nil {
+			return err
 		}
 	}
-	c.forget(messages...)
 	return nil
 }
 
 // forget drops messages that are finished.
-func (c *consumer) forget(messages ...broker.Message) {
-	finished := make(map[string]bool, len(messages))
-	for _, m := range messages {
-		finished[m.Ref] = true
+func (c *consumer) forget(refs ...ref) {
+	finished := make(map[string]bool, len(refs))
+	for _, r := range refs {
+		finished[r.String()] = true
 	}
 	c.held = slices.DeleteFunc(c.held, func(m broker.Message) bool { return finished[m.Ref] })
 }
@@ -72,7 +83,7 @@ func (c *consumer) Split(ctx context.Context, m broker.Message) error {
 	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.split, []string{s.events, s.size}, args...); err != nil {
 		return c.queue.translate(ctx, what, err)
 	}
-	c.forget(m)
+	c.forget(r)
 	return nil
 }
 
@@ -97,7 +108,7 @@ func (c *consumer) Bury(ctx context.Context, m broker.Message, reason string) er
 	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.bury, []string{s.events, s.size, s.dead}, args...); err != nil {
 		return c.queue.translate(ctx, what, err)
 	}
-	c.forget(m)
+	c.forget(r)
 	return nil
 }
 
@@ -128,30 +139,22 @@ func (q *Queue) queuedAt(ctx context.Context, s *stream, id string) (string, err
 
 // Leave ends the consumer. The server forgets its name where it holds nothing.
 func (c *consumer) Leave(ctx context.Context) error {
-	const what = "leave"
-	for _, s := range c.queue.streams {
-		if err := c.queue.usable(ctx, what); err != nil {
-			return err
-		}
+	return c.queue.each(ctx, "leave", func(_ int, s *stream) error {
 		_, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.leave, []string{s.events}, group, c.name)
-		if err != nil && !noGroup(err) {
-			return c.queue.translate(ctx, what, err)
+		if noGroup(err) {
+			return nil
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // Prune forgets consumers that have been silent and hold nothing.
 func (c *consumer) Prune(ctx context.Context, idle time.Duration) error {
-	const what = "prune"
-	for _, s := range c.queue.streams {
-		if err := c.queue.usable(ctx, what); err != nil {
-			return err
-		}
+	return c.queue.each(ctx, "prune", func(_ int, s *stream) error {
 		_, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.prune, []string{s.events}, group, idle.Milliseconds())
-		if err != nil && !noGroup(err) {
-			return c.queue.translate(ctx, what, err)
+		if noGroup(err) {
+			return nil
 		}
-	}
-	return nil
+		return err
+	})
 }
