@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,17 @@ type publishSource struct {
 	close func()
 	// title says what is sent, for people.
 	title string
+	// name is where it is read from; "" where it is made up.
+	name string
+}
+
+// Next is the source's, and names what could not be read.
+func (s *publishSource) Next(ctx context.Context, batch *loadgen.Batch, n int) error {
+	err := s.Source.Next(ctx, batch, n)
+	if err != nil && s.name != "" {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return err
 }
 
 // openSource makes events up, or opens the file. Lines that are no events are
@@ -48,7 +60,7 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 		closeFile()
 		return nil, err
 	}
-	source := &publishSource{Source: lines, originals: lines, bad: lines.Bad, title: "the events of " + name}
+	source := &publishSource{Source: lines, originals: lines, bad: lines.Bad, title: "the events of " + name, name: name}
 	source.close = func() {
 		lines.Close()
 		closeFile()
