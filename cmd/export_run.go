@@ -99,7 +99,7 @@ func (a *app) export(ctx context.Context, target exportTarget, opts exportOption
 	show.end()
 	if errors.Is(err, store.ErrPosition) {
 		return withHint(fmt.Errorf("the server's events are not those that the export began with: %w", err),
-			"Its database is a new one, or was restored from a backup. Start the export again.")
+			"Its database is another one, was emptied, or was restored from a backup. Start the export again.")
 	}
 	if err != nil {
 		return unreachable(opts.url, err)

@@ -186,8 +186,8 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 		})
 		if errors.Is(err, store.ErrPosition) {
 			return withHint(fmt.Errorf("the server's events are not those that were followed: %w", err),
-				"Its database is a new one, or was restored from a backup. Start 'eventagg tail -f' again to follow it;\n"+
-					"--since and --limit show what it has by now.")
+				"Its database is another one, was emptied, or was restored from a backup; what was missed can't be told.\n"+
+					"Start 'eventagg tail -f' again to follow it from the newest event on; --since and --limit show what it has by now.")
 		}
 		return unreachable(opts.url, err)
 	}

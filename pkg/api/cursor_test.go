@@ -16,10 +16,11 @@ import (
 func TestCursorText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]api.Cursor{
-		"bzAuMA":   {},
-		"bjAuMA":   {Newer: true},
-		"b2EuMQ":   {Position: store.Position{Commit: 10, Seq: 1}},
-		"bjEwLnp6": {Newer: true, Position: store.Position{Commit: 36, Seq: 1295}},
+		"bzAuMA":     {},
+		"bjAuMA":     {Newer: true},
+		"b2EuMQ":     {Position: store.Position{Commit: 10, Seq: 1}},
+		"bjEwLnp6":   {Newer: true, Position: store.Position{Commit: 36, Seq: 1295}},
+		"bmEuMS4ycw": {Newer: true, Position: store.Position{Commit: 10, Seq: 1, Mark: 100}},
 	} {
 		if got, err := api.ParseCursor(text); err != nil || got != want {
 			t.Errorf("%s is read as %+v, %v, want %+v", text, got, err, want)
@@ -60,6 +61,7 @@ func TestCursorReadsBackEqualAndFitsAURL(t *testing.T) {
 			Newer: rapid.Bool().Draw(t, "newer"),
 			Position: store.Position{
 				Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"), Seq: rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
+				Mark: rapid.Uint32().Draw(t, "mark"),
 			},
 		}
 		text := want.String()

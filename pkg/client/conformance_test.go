@@ -42,6 +42,19 @@ func TestConformance(t *testing.T) {
 			return open(t, path)
 		},
 		Reopen: func(t *testing.T, s store.Store) store.Store { return open(t, remoteOf(t, s).path) },
+		Copy: func(t *testing.T, s store.Store) store.Store {
+			path, target := remoteOf(t, s).path, filepath.Join(t.TempDir(), "copy.db")
+			for _, part := range []string{"", "-wal"} {
+				data, err := os.ReadFile(path + part)
+				if err == nil {
+					err = os.WriteFile(target+part, data, 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			return open(t, target)
+		},
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
 			path := remoteOf(t, s).path
 			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }

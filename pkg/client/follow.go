@@ -24,8 +24,8 @@ const followPage = 100
 // lost connections, restarts of the server, and instances of it behind one URL:
 // Follow waits for it, longer each time up to 5 seconds, or as long as the server
 // asks for. A server that can't be reached at the beginning is an
-// error at once. One that comes back with other data, and so doesn't know how far
-// it was followed, is [store.ErrPosition].
+// error at once. One that comes back with other data, where how far it was
+// followed means nothing, is [store.ErrPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
 	each := func(records []store.Record) error {
 		for _, record := range records {

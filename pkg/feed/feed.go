@@ -102,7 +102,8 @@ func (f *Feed) Start(ctx context.Context, filter store.Filter, last int) (store.
 		}
 	}
 	if start != settled {
-		start.Seq-- // a follower gets what lies after its position
+		start.Seq--    // a follower gets what lies after its position
+		start.Mark = 0 // which event is there was not read
 	}
 	return start, nil
 }

@@ -65,9 +65,9 @@ func rules() []rule {
 		{
 			target: store.ErrPosition, status: http.StatusUnprocessableEntity,
 			kind: api.ProblemCursor, title: "Unknown cursor",
-			detail: "The events are not those that the cursor was given out for: the database is a new one or was restored. " +
-				"Begin again without a cursor.",
-			faults: []event.Fault{{Field: "cursor", Message: "lies beyond the newest event"}},
+			detail: "The events are not those that the cursor was given out for: the database is another one, was emptied, or was " +
+				"restored from a backup. Begin again without a cursor: what was missed can't be told.",
+			faults: []event.Fault{{Field: "cursor", Message: "is of other data"}},
 		},
 		{
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,

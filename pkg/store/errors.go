@@ -22,10 +22,11 @@ var (
 	ErrRejected = errors.New("rejected by the store")
 	// ErrNotFound says that there is no such event.
 	ErrNotFound = errors.New("not found")
-	// ErrPosition says that a position lies beyond everything the store has
-	// given out: its data is not what it was then. Begin anew, from
+	// ErrPosition says that a position is not one of the store's data, or no
+	// longer: the database is another one, or was emptied, or restored from a
+	// backup. What is after the position there nobody can tell. Begin anew, from
 	// [EventReader].Settled.
-	ErrPosition = errors.New("position beyond the newest event")
+	ErrPosition = errors.New("position in other data")
 	// ErrClosed says that the store was closed before the call.
 	ErrClosed = errors.New("store closed")
 )

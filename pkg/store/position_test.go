@@ -2,10 +2,12 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,6 +19,7 @@ func positions() *rapid.Generator[store.Position] {
 		return store.Position{
 			Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
 			Seq:    rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
+			Mark:   rapid.Uint32().Draw(t, "mark"),
 		}
 	})
 }
@@ -29,6 +32,8 @@ func TestPositionText(t *testing.T) {
 		"a.0":                  {Commit: 10},
 		"10.zz":                {Commit: 36, Seq: 1295},
 		"1y2p0ij32e8e7.zik0zj": {Commit: math.MaxInt64, Seq: math.MaxInt32},
+		"a.1.2s":               {Commit: 10, Seq: 1, Mark: 100},
+		"0.0.1z141z3":          {Mark: math.MaxUint32},
 	} {
 		var got store.Position
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
@@ -47,7 +52,11 @@ func TestPositionRefusesOtherTexts(t *testing.T) {
 		{"one number", "1"},
 		{"no commit", ".1"},
 		{"no seq", "1."},
-		{"three numbers", "1.2.3"},
+		{"four numbers", "1.2.3.4"},
+		{"no mark after a second dot", "1.2."},
+		{"a mark of zero", "1.2.0"},
+		{"a zero in front of a mark", "1.2.03"},
+		{"a mark beyond its numbers", "1.2.1z141z4"},
 		{"capitals", "A.1"},
 		{"a zero in front", "01.1"},
 		{"a zero in front of seq", "1.01"},
@@ -91,7 +100,9 @@ func TestPositionsOrderByCommitThenSeq(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := positions().Draw(t, "a"), positions().Draw(t, "b")
-		if a.Compare(b) != -b.Compare(a) || (a.Compare(b) == 0) != (a == b) {
+		sameData := b
+		sameData.Mark = a.Mark
+		if a.Compare(b) != -b.Compare(a) || (a.Compare(b) == 0) != (a == sameData) {
 			t.Fatalf("%v compared with %v is %d, the other way round %d", a, b, a.Compare(b), b.Compare(a))
 		}
 	})
@@ -104,8 +115,31 @@ func TestZeroPosition(t *testing.T) {
 	}
 }
 
+func TestPositionsAreCheckedByTheirMarks(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC)
+	for _, test := range []struct {
+		name        string
+		mark, found uint32
+		refused     bool
+	}{
+		{"the event that was there still is", store.MarkOf(at), store.MarkOf(at.In(time.FixedZone("", 3600))), false},
+		{"an event of a microsecond later is there", store.MarkOf(at), store.MarkOf(at.Add(time.Microsecond)), true},
+		{"there is no event", store.MarkOf(at), 0, true},
+		{"nothing is known of what was there", 0, store.MarkOf(at), false},
+		{"nothing was there, nor is anything now", 0, 0, false},
+	} {
+		if err := (store.Position{Commit: 1, Mark: test.mark}).Check(test.found); errors.Is(err, store.ErrPosition) != test.refused {
+			t.Errorf("%s: %v, want refused %v", test.name, err, test.refused)
+		}
+	}
+	if store.MarkOf(time.UnixMicro(0)) == 0 || store.MarkOf(time.UnixMicro(1<<32)) == 0 {
+		t.Error("an event's mark is 0, as if it were unknown")
+	}
+}
+
 func FuzzPosition(f *testing.F) {
-	for _, seed := range []string{"0.0", "1y2p0ij32e8e7.zik0zj", "01.1", "A.1", "1_0.1", "", ".", "1..1", "-1.1"} {
+	for _, seed := range []string{"0.0", "1.2.3", "1.2.0", "1y2p0ij32e8e7.zik0zj", "01.1", "A.1", "1_0.1", "", ".", "1..1", "-1.1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -18,6 +19,7 @@ func TestConformance(t *testing.T) {
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			return open(t, Options{URL: urlOf(t, s)})
 		},
+		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, Options{}) },
 		Outage: outage,
 		Refuse: refusedEvent,
 	})
@@ -28,6 +30,32 @@ func refusedEvent(*testing.T, store.Store) event.Event {
 	refused := someEvents("refused", 1)[0]
 	refused.Payload = "{"
 	return refused
+}
+
+// copied opens a database with the rows of another, as a dump has them.
+func copied(t *testing.T, s store.Store, options Options) *Store {
+	t.Helper()
+	target := open(t, options)
+	from, err := pgx.Connect(t.Context(), urlOf(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = from.Close(context.Background()) }()
+	to, err := target.writers.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Release()
+	for _, table := range []string{"events", "audit_stats", "topic_stats", "deliveries"} {
+		var rows bytes.Buffer
+		if _, err := from.PgConn().CopyTo(t.Context(), &rows, "COPY "+table+" TO STDOUT"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Conn().PgConn().CopyFrom(t.Context(), &rows, "COPY "+table+" FROM STDIN"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return target
 }
 
 // urlOf is the address of the database that a store works on.

@@ -1,7 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,8 +21,9 @@ const firstStep = 32
 // whether there are more. The query's first arguments are the position to go on
 // from, in two parts, and how many events it is to return. It is asked in steps,
 // the first of them short and each further one as long as events of the size so
-// far have room for; most pages are one step or two.
-func (s *Store) records(ctx context.Context, attempt, query string, arguments []any, limit int) ([]store.Record, bool, error) {
+// far have room for; most pages are one step or two. With the first of them goes
+// the question whether the position check is one of this data.
+func (s *Store) records(ctx context.Context, attempt, query string, arguments []any, limit int, check store.Position) ([]store.Record, bool, error) {
 	if err := s.enter(attempt); err != nil {
 		return nil, false, err
 	}
@@ -27,20 +32,49 @@ func (s *Store) records(ctx context.Context, attempt, query string, arguments []
 	for step := firstStep; ; step = p.room() {
 		step = min(step, limit+1-len(p.records))
 		arguments[2] = step
-		rows, err := s.readers.Query(ctx, query, arguments...)
+		found, err := s.takeStep(ctx, &p, check, query, arguments)
+		if errors.Is(err, store.ErrPosition) {
+			return nil, false, fmt.Errorf("%s: %w", attempt, err)
+		}
 		if err != nil {
 			return nil, false, translate(ctx, err, attempt)
 		}
-		found, err := p.take(rows)
-		if err != nil {
-			return nil, false, translate(ctx, err, attempt)
-		}
+		check = store.Position{}
 		if p.more || found < step {
 			return p.records, p.more, nil
 		}
 		last := p.records[len(p.records)-1].Position
 		arguments[0], arguments[1] = last.Commit, last.Seq
 	}
+}
+
+// takeStep asks for the next rows and takes them. A position to check is asked
+// for in the same round trip.
+func (s *Store) takeStep(ctx context.Context, p *page, check store.Position, query string, arguments []any) (added int, err error) {
+	if check.Mark == 0 {
+		rows, err := s.readers.Query(ctx, query, arguments...)
+		if err != nil {
+			return 0, err
+		}
+		return p.take(rows)
+	}
+	var batch pgx.Batch
+	batch.Queue(s.queries.mark, check.Commit, check.Seq)
+	batch.Queue(query, arguments...)
+	results := s.readers.SendBatch(ctx, &batch)
+	defer func() { err = cmp.Or(err, results.Close()) }()
+	var created *time.Time
+	if err := results.QueryRow().Scan(&created); err != nil {
+		return 0, err
+	}
+	if err := check.Check(mark(created)); err != nil {
+		return 0, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return 0, err
+	}
+	return p.take(rows)
 }
 
 // page is an answer under way.

@@ -30,6 +30,8 @@ func TestPlansOfTopics(t *testing.T) {
 		"older":          {s.queries.older, []any{60000, 0, 10, nil, nil, nil}, "events_order"},
 		"older of topic": {s.queries.olderOfTopic, []any{60000, 0, 10, nil, nil, nil, "quiet"}, "events_topic_order"},
 		"newer":          {s.queries.newer, []any{20000, 0, 10, nil, nil, nil, 60000}, "events_order"},
+		"mark":           {s.queries.mark, []any{20000, 0}, "events_order"},
+		"settled":        {s.queries.settled, []any{20000, 0}, "events_order"},
 		"newer of topic": {s.queries.newerOfTopic, []any{20000, 0, 10, nil, nil, nil, 60000, "quiet"}, "events_topic_order"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -54,6 +54,7 @@ func TestConformanceThroughAPooler(t *testing.T) {
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			return open(t, Options{Pooled: true, URL: urlOf(t, s)})
 		},
+		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, fresh(t)) },
 		Outage: outage,
 		Refuse: refusedEvent,
 	})

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -52,7 +53,7 @@ func TestEveryStatementPrepares(t *testing.T) {
 	for name, text := range map[string]string{
 		"append": s.queries.append, "append_one": s.queries.appendOne, "stats": s.queries.stats, "topic_stats": s.queries.topicStats,
 		"event": s.queries.event, "older": s.queries.older, "newer": s.queries.newer,
-		"settled": s.queries.settled, "ready": s.queries.ready,
+		"settled": s.queries.settled, "mark": s.queries.mark, "ready": s.queries.ready,
 		"remember": s.queries.remember, "known": s.queries.known, "forget": s.queries.forget,
 		"writer_begin": s.queries.writerBegin, "writer_transaction": s.queries.writerTransaction,
 		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
@@ -303,6 +304,51 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	if want := "[new-0 second-1 second-0 first-1 first-0]"; fmt.Sprint(got) != want {
 		t.Errorf("newest first: %v, want %s", got, want)
 	}
+}
+
+// TestRenumberingEndsWhoeverCannotGoOn renumbers beside an instance at work. Of
+// its cursors only the newest still parts what was seen from what was not.
+func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, s *Store) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, id := range []string{"first", "second"} {
+			if _, err := s.Append(ctx, someEvents(id, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		future := `UPDATE events SET xid = (xid::text::bigint + 1000000000)::text::xid8`
+		if _, err := s.writers.Exec(ctx, future); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Migrate(ctx, Options{URL: urlOf(t, s), Pooled: s.pooled}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Append(ctx, someEvents("new", 1)); err != nil {
+			t.Fatal(err)
+		}
+		first, second := before[2].Position, before[0].Position
+		if _, _, err := s.Newer(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrPosition) {
+			t.Errorf("after the first events: %v, want ErrPosition", err)
+		}
+		if _, _, err := s.Older(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrPosition) {
+			t.Errorf("before the first events: %v, want ErrPosition", err)
+		}
+		for { // until it is settled
+			records, _, err := s.Newer(ctx, store.Filter{}, second, 10)
+			if err != nil || len(records) > 1 || len(records) == 1 && records[0].ID != "new-0" {
+				t.Fatalf("after the second events: %v, %v, want new-0", records, err)
+			}
+			if len(records) == 1 {
+				return
+			}
+		}
+	})
 }
 
 // TestFailedCommitIsNoSuccess has a COMMIT that fails after the statement has

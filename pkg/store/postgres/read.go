@@ -71,6 +71,7 @@ func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) 
 
 // Older implements [store.EventReader].
 func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
+	check := before
 	if before.IsZero() {
 		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
 	}
@@ -78,14 +79,14 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if filter.Topic != "" {
 		query, arguments = s.queries.olderOfTopic, append(arguments, filter.Topic)
 	}
-	return s.records(ctx, "read older events", query, arguments, limit)
+	return s.records(ctx, "read older events", query, arguments, limit, check)
 }
 
 // Newer implements [store.EventReader]. It reads the horizon first and the
 // events below it after that: by then none of them can change.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	const attempt = "read newer events"
-	settled, newest, err := s.horizon(ctx)
+	settled, newest, err := s.horizon(ctx, after)
 	if err != nil {
 		return nil, after, err
 	}
@@ -100,7 +101,7 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	if filter.Topic != "" {
 		query, arguments = s.queries.newerOfTopic, append(arguments, filter.Topic)
 	}
-	records, more, err := s.records(ctx, attempt, query, arguments, limit)
+	records, more, err := s.records(ctx, attempt, query, arguments, limit, store.Position{})
 	switch {
 	case err != nil:
 		return nil, after, err
@@ -115,21 +116,28 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 
 // Settled implements [store.EventReader].
 func (s *Store) Settled(ctx context.Context) (store.Position, error) {
-	settled, _, err := s.horizon(ctx)
+	settled, _, err := s.horizon(ctx, store.Position{})
 	return settled, err
 }
 
 // horizon returns the position behind all events that are settled, and the one
-// behind all events: no position that was given out lies beyond that.
-func (s *Store) horizon(ctx context.Context) (settled, newest store.Position, err error) {
+// behind all events: no position that was given out lies beyond that. It looks
+// on the way at whether the position check is one of this data.
+func (s *Store) horizon(ctx context.Context, check store.Position) (settled, newest store.Position, err error) {
 	const attempt = "read the horizon"
 	if err := s.enter(attempt); err != nil {
 		return store.Position{}, store.Position{}, err
 	}
 	defer s.life.RUnlock()
-	if err := s.readers.QueryRow(ctx, s.queries.settled).Scan(&settled.Commit, &newest.Commit); err != nil {
+	var last, found *time.Time
+	err = s.readers.QueryRow(ctx, s.queries.settled, check.Commit, check.Seq).Scan(&settled.Commit, &last, &newest.Commit, &found)
+	if err != nil {
 		return store.Position{}, store.Position{}, translate(ctx, err, attempt)
 	}
+	if err := check.Check(mark(found)); err != nil {
+		return store.Position{}, store.Position{}, fmt.Errorf("%s: %w", attempt, err)
+	}
+	settled.Mark = mark(last)
 	settled.Commit++
 	newest.Commit++
 	return settled, newest, nil
@@ -140,7 +148,16 @@ func scanRecord(row pgx.CollectableRow) (store.Record, error) {
 	var r store.Record
 	err := row.Scan(&r.Position.Commit, &r.Position.Seq, &r.CreatedAt, &r.Timestamp, &r.Topic, &r.ID, &r.Source, &r.Payload)
 	r.CreatedAt, r.Timestamp = r.CreatedAt.UTC(), r.Timestamp.UTC()
+	r.Position.Mark = store.MarkOf(r.CreatedAt)
 	return r, err
+}
+
+// mark is that of an event stored then, 0 where there is none.
+func mark(created *time.Time) uint32 {
+	if created == nil {
+		return 0
+	}
+	return store.MarkOf(*created)
 }
 
 // text is a filter's value, null where it is not set.

@@ -97,7 +97,7 @@ type queries struct {
 	writerSession, readerSession, ready                                string
 	writerBegin, writerTransaction                                     string
 	append, appendOne, stats, topicStats, event, older, newer, settled string
-	olderOfTopic, newerOfTopic                                         string
+	olderOfTopic, newerOfTopic, mark                                   string
 	remember, known, forget                                            string
 }
 
@@ -108,7 +108,7 @@ func loadQueries() (queries, error) {
 		"writer_begin": &q.writerBegin, "writer_transaction": &q.writerTransaction,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
-		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic,
+		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "mark": &q.mark,
 		"remember": &q.remember, "known": &q.known, "forget": &q.forget,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")

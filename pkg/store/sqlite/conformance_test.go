@@ -25,6 +25,18 @@ func TestConformance(t *testing.T) {
 			t.Helper()
 			return open(t, Options{Path: pathOf(t, s)})
 		},
+		Copy: func(t *testing.T, s store.Store) store.Store {
+			t.Helper()
+			path := filepath.Join(t.TempDir(), "copy.db")
+			file, ok := s.(*Store)
+			if !ok {
+				t.Fatalf("the store is a %T", s)
+			}
+			if _, err := file.writer.ExecContext(t.Context(), "VACUUM INTO ?1", path); err != nil {
+				t.Fatal(err)
+			}
+			return open(t, Options{Path: path})
+		},
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
 			t.Helper()
 			path := pathOf(t, s)

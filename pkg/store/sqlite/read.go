@@ -71,6 +71,11 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if !before.IsZero() {
 		end = firstFrom(before)
 	}
+	if before.Mark != 0 {
+		if _, err := s.newest(ctx, attempt, before); err != nil {
+			return nil, false, err
+		}
+	}
 	query := s.read.older
 	if filter.Topic != "" {
 		query = s.read.olderOfTopic
@@ -87,26 +92,26 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		return nil, after, err
 	}
 	defer leave()
-	last, err := s.lastID(ctx, attempt)
+	newest, err := s.newest(ctx, attempt, after)
 	if err != nil {
 		return nil, after, err
 	}
-	if after.Compare(behind(last)) > 0 {
+	if after.Compare(behind(newest)) > 0 {
 		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
 	}
 	query := s.read.newer
 	if filter.Topic != "" {
 		query = s.read.newerOfTopic
 	}
-	records, more, err := s.records(ctx, attempt, query, filter, firstAfter(after), last+1, limit)
+	records, more, err := s.records(ctx, attempt, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
 	if err != nil {
 		return nil, after, err
 	}
 	if more {
 		return records, records[len(records)-1].Position, nil
 	}
-	if horizon := position(last); horizon.Compare(after) > 0 { // skip what the filter left out
-		after = horizon
+	if newest.Compare(after) > 0 { // skip what the filter left out
+		after = newest
 	}
 	return records, after, nil
 }
@@ -120,19 +125,27 @@ func (s *Store) Settled(ctx context.Context) (store.Position, error) {
 		return store.Position{}, err
 	}
 	defer leave()
-	last, err := s.lastID(ctx, attempt)
+	newest, err := s.newest(ctx, attempt, store.Position{})
 	if err != nil {
 		return store.Position{}, err
 	}
-	return behind(last), nil
+	return behind(newest), nil
 }
 
-func (s *Store) lastID(ctx context.Context, attempt string) (int64, error) {
-	var last int64
-	if err := s.read.lastID.QueryRowContext(ctx).Scan(&last); err != nil {
-		return 0, translate(ctx, err, attempt)
+// newest is the place of the newest event, with a Commit of 0 where there is
+// none. It fails where the position check is none of this data.
+func (s *Store) newest(ctx context.Context, attempt string, check store.Position) (store.Position, error) {
+	var (
+		id          int64
+		last, found stdsql.NullInt64
+	)
+	if err := s.read.lastID.QueryRowContext(ctx, firstAfter(check)).Scan(&id, &last, &found); err != nil {
+		return store.Position{}, translate(ctx, err, attempt)
 	}
-	return last, nil
+	if err := check.Check(mark(found)); err != nil {
+		return store.Position{}, fmt.Errorf("%s: %w", attempt, err)
+	}
+	return store.Position{Commit: uint64(id), Seq: 1, Mark: mark(last)}, nil
 }
 
 // records reads events with ids from first up to, not including, end: up to
@@ -191,10 +204,22 @@ func ceilMicros(t time.Time) int64 {
 }
 
 // position is the place of a row. Each row is a commit of its own in this order.
-func position(id int64) store.Position { return store.Position{Commit: uint64(id), Seq: 1} }
+func position(id int64, created time.Time) store.Position {
+	return store.Position{Commit: uint64(id), Seq: 1, Mark: store.MarkOf(created)}
+}
 
 // behind is the position behind a row and before all later ones.
-func behind(id int64) store.Position { return store.Position{Commit: uint64(id) + 1} }
+func behind(row store.Position) store.Position {
+	return store.Position{Commit: row.Commit + 1, Mark: row.Mark}
+}
+
+// mark is that of an event stored then, 0 where there is none.
+func mark(created stdsql.NullInt64) uint32 {
+	if !created.Valid {
+		return 0
+	}
+	return store.MarkOf(moment(created.Int64))
+}
 
 // firstFrom is the first id at or after a position.
 func firstFrom(p store.Position) int64 {
@@ -240,7 +265,8 @@ func scanRecord(from row) (store.Record, error) {
 		id, createdAt, occurredAt int64
 	)
 	err := from.Scan(&id, &createdAt, &occurredAt, &r.Topic, &r.ID, &r.Source, &r.Payload)
-	r.Position, r.CreatedAt, r.Timestamp = position(id), moment(createdAt), moment(occurredAt)
+	r.CreatedAt, r.Timestamp = moment(createdAt), moment(occurredAt)
+	r.Position = position(id, r.CreatedAt)
 	return r, err
 }
 

@@ -62,7 +62,7 @@ func TestNoStatementReadsAllEvents(t *testing.T) {
 		"newer_of_topic": {append(bounds[:6:6], "t"), "events_topic"},
 		"event":          {[]any{"t", "i"}, "sqlite_autoindex_events_1"},
 		"last_created":   {nil, "events_created"},
-		"last_id":        {nil, "SEARCH events"},
+		"last_id":        {[]any{5}, "SEARCH events"},
 	} {
 		text, err := statement(name)
 		if err != nil {
@@ -81,7 +81,7 @@ func TestNoStatementReadsAllEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := strings.Join(plan, "\n")
+		all := strings.ReplaceAll(strings.Join(plan, "\n"), "SCAN CONSTANT ROW", "")
 		if !strings.Contains(all, test.index) || strings.Contains(all, "SCAN") || strings.Contains(all, "TEMP B-TREE") {
 			t.Errorf("%s has the plan:\n%s\nwant one by %s without a scan or a sort", name, all, test.index)
 		}

@@ -6,7 +6,7 @@
 // A package of a store has one test:
 //
 //	func TestConformance(t *testing.T) {
-//		storetest.Run(t, storetest.Harness{Open: …, Reopen: …, Outage: …})
+//		storetest.Run(t, storetest.Harness{Open: …, Reopen: …, Copy: …, Outage: …})
 //	}
 //
 // Each case gets a fresh store. One that an implementation can't pass is named

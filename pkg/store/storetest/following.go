@@ -78,6 +78,62 @@ func checkForeign(t *testing.T, s store.Store, given []store.Position) {
 	}
 }
 
+// replacedData has a store, its backup, and another store, which go on with
+// other events, so that places of the one are no longer beyond the others'.
+func replacedData(t *testing.T, h Harness) {
+	s := h.Open(t)
+	mustAppend(t, s, newEvents("topic 0", 7)...)
+	common := takePlaces(t, s, 7)
+	backup := h.Copy(t, s)
+	other := h.Open(t)
+	mustAppend(t, backup, newEvents("topic 1", 5)...)
+	mustAppend(t, s, newEvents("topic 2", 5)...)
+	foreign := takePlaces(t, s, 12)[len(common)-2:] // without the first events, which both have
+	for _, events := range [][]event.Event{newEvents("topic 3", 5), newEvents("topic 4", 5), newEvents("topic 5", 5)} {
+		mustAppend(t, backup, events...)
+		mustAppend(t, other, events...)
+	}
+	for _, position := range common {
+		mustOlder(t, backup, store.Filter{}, position, 5)
+		mustNewer(t, backup, store.Filter{}, position, 5)
+	}
+	checkRecords(t, follow(t, backup, store.Filter{Topic: "topic 1"}, common[len(common)-1], 5, 5), newEvents("topic 1", 5))
+	checkReplaced(t, backup, foreign)
+	checkReplaced(t, other, append(common, foreign...))
+	for _, position := range foreign { // as a cursor has it that was given out before there were marks
+		position.Mark = 0
+		mustOlder(t, other, store.Filter{}, position, 5)
+		mustNewer(t, other, store.Filter{}, position, 5)
+	}
+}
+
+// takePlaces returns the places of all the events of a store, oldest first, and
+// those behind them, which a follower gets and [store.EventReader].Settled.
+func takePlaces(t *testing.T, s store.Store, events int) []store.Position {
+	t.Helper()
+	var places []store.Position
+	for _, record := range follow(t, s, store.Filter{}, store.Position{}, 100, events) {
+		places = append(places, record.Position)
+	}
+	_, next := mustNewer(t, s, store.Filter{Topic: "none"}, places[0], 100)
+	return append(places, next, mustSettled(t, s))
+}
+
+// checkReplaced fails unless every position is refused.
+func checkReplaced(t *testing.T, s store.Store, foreign []store.Position) {
+	t.Helper()
+	for _, position := range foreign {
+		for _, filter := range []store.Filter{{}, {Topic: "topic 0"}, {Source: "none"}} {
+			if records, _, err := s.Newer(t.Context(), filter, position, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
+				t.Errorf("after %v of other data there are %d events, %v; want ErrPosition", position, len(records), err)
+			}
+			if records, _, err := s.Older(t.Context(), filter, position, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
+				t.Errorf("before %v of other data there are %d events, %v; want ErrPosition", position, len(records), err)
+			}
+		}
+	}
+}
+
 // settledParts takes positions while others append. Whenever one was taken,
 // what lies before it and what comes after it are, in the end, everything.
 func settledParts(t *testing.T, h Harness) {

@@ -16,6 +16,9 @@ type Harness struct {
 	// Reopen opens the data of a store once more: of one that was closed, as the
 	// next start of the program does, or of one at work, as another instance.
 	Reopen func(t *testing.T, s store.Store) store.Store
+	// Copy opens a copy of the data of a store at work, while nobody else uses it,
+	// as a backup that was restored elsewhere.
+	Copy func(t *testing.T, s store.Store) store.Store
 	// Outage returns two functions: one that makes the database under a store
 	// unreachable, and one that brings it back. The store itself stays open.
 	Outage func(t *testing.T, s store.Store) (down, up func())
@@ -54,6 +57,7 @@ func cases() []testCase {
 		{"filters and limits narrow what is read", filters},
 		{"newer events come oldest first and go on from a position", walkNewer},
 		{"a position beyond all events is refused, and none that was given out", foreignPositions},
+		{"a position of data that was replaced is refused, and none from before the backup", replacedData},
 		{"a settled position parts the events for good", settledParts},
 		{"followers see every event once and in one order", followers},
 		{"an event that is not there is not found", notFound},
