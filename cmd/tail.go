@@ -20,7 +20,8 @@ import (
 
 const tailLong = `Shows the last events a server has stored, the oldest of them first. With -f it
 goes on with every later one, each exactly once and in the order of the store,
-also when the server goes away and comes back.
+also when the server goes away and comes back. Where it comes back with another
+database, or with a backup that lacks what was shown, that is an error.
 
 --since and --until look at when an event was stored, and take a time in the
 forms of an event's timestamp, or how long ago: 90s, 15m, 2h, 7d.

@@ -42,7 +42,7 @@ func (j *journal) add(count int) {
 		}
 		j.records = append(j.records, store.Record{
 			Event:     event.Event{Topic: topic, ID: fmt.Sprint(n), Source: fmt.Sprint("source ", n%2), Payload: "{}"},
-			CreatedAt: time.Unix(int64(n), 0), Position: store.Position{Commit: uint64(n), Seq: 1},
+			CreatedAt: time.Unix(int64(n), 0), Position: store.Position{Commit: uint64(n), Seq: 1, Mark: uint32(n)},
 		})
 	}
 }
@@ -56,19 +56,35 @@ func (j *journal) setFail(err error) {
 func (j *journal) Settled(context.Context) (store.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return store.Position{Commit: uint64(len(j.records)) + 1}, j.fail
+	return j.end(), j.fail
+}
+
+// end is the position behind all events. The caller holds the lock.
+func (j *journal) end() store.Position {
+	return store.Position{Commit: uint64(len(j.records)) + 1, Mark: uint32(len(j.records))}
+}
+
+// check refuses a position whose mark is not the number of events up to it.
+func (j *journal) check(p store.Position) error {
+	events := p.Commit
+	if p.Seq == 0 && events > 0 {
+		events--
+	}
+	return p.Check(uint32(events))
 }
 
 func (j *journal) Newer(_ context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.reads++
-	settled := store.Position{Commit: uint64(len(j.records)) + 1}
+	settled := j.end()
 	switch {
 	case j.fail != nil:
 		return nil, after, j.fail
 	case after.Compare(settled) > 0:
 		return nil, after, store.ErrPosition
+	case j.check(after) != nil:
+		return nil, after, j.check(after)
 	}
 	var found []store.Record
 	for _, r := range j.records[min(len(j.records), max(0, int(after.Commit)-1)):] {

@@ -88,22 +88,23 @@ func (f *Feed) Start(ctx context.Context, filter store.Filter, last int) (store.
 	if err != nil || last == 0 || settled.IsZero() {
 		return settled, err
 	}
-	start := settled
-	for last > 0 {
-		records, more, err := f.reader.Older(ctx, filter, start, last)
+	// The event before them is a place whose mark is known.
+	start, wanted := settled, last+1
+	for wanted > 0 {
+		records, more, err := f.reader.Older(ctx, filter, start, wanted)
 		if err != nil {
 			return store.Position{}, err
 		}
 		if len(records) > 0 {
 			start = records[len(records)-1].Position
 		}
-		if last -= len(records); !more {
+		if wanted -= len(records); !more {
 			break
 		}
 	}
-	if start != settled {
-		start.Seq--    // a follower gets what lies after its position
-		start.Mark = 0 // which event is there was not read
+	if wanted > 0 && start != settled { // there is none: the place before the first of them
+		start.Seq--
+		start.Mark = 0
 	}
 	return start, nil
 }

@@ -125,19 +125,21 @@ func TestStartGivesTheLastEventsFirst(t *testing.T) {
 		filter store.Filter
 		last   int
 		want   []string
+		mark   uint32
 	}{
-		{"none", store.Filter{}, 0, nil},
-		{"the last", store.Filter{}, 5, numbers(26, 30, every)},
-		{"the last that match", store.Filter{Topic: "few"}, 3, []string{"24", "27", "30"}},
-		{"all there are, where those are fewer", store.Filter{Since: time.Unix(29, 0)}, 1000, []string{"29", "30"}},
-		{"none of those that don't match", store.Filter{Topic: "none"}, 10, nil},
+		{"none", store.Filter{}, 0, nil, 30},
+		{"the last", store.Filter{}, 5, numbers(26, 30, every), 25},
+		{"the last that match", store.Filter{Topic: "few"}, 3, []string{"24", "27", "30"}, 21},
+		{"all there are", store.Filter{}, 30, numbers(1, 30, every), 0},
+		{"all there are, where those are fewer", store.Filter{Since: time.Unix(29, 0)}, 1000, []string{"29", "30"}, 0},
+		{"none of those that don't match", store.Filter{Topic: "none"}, 10, nil, 30},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFeed(j)
 			start, err := f.Start(t.Context(), row.filter, row.last)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || start.Mark != row.mark {
+				t.Fatalf("starts at %v, %v, want the mark %d", start, err, row.mark)
 			}
 			text, err := join(t, f, row.filter, start).Next(t.Context(), 20*time.Millisecond)
 			if got := strings.Fields(string(text)); err != nil || !slices.Equal(got, row.want) {
