@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,19 +43,7 @@ func TestConformance(t *testing.T) {
 			return open(t, path)
 		},
 		Reopen: func(t *testing.T, s store.Store) store.Store { return open(t, remoteOf(t, s).path) },
-		Copy: func(t *testing.T, s store.Store) store.Store {
-			path, target := remoteOf(t, s).path, filepath.Join(t.TempDir(), "copy.db")
-			for _, part := range []string{"", "-wal"} {
-				data, err := os.ReadFile(path + part)
-				if err == nil {
-					err = os.WriteFile(target+part, data, 0o600)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			return open(t, target)
-		},
+		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s) },
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
 			path := remoteOf(t, s).path
 			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
@@ -75,6 +64,7 @@ type remote struct {
 	store.Receiver // the store's own: deliveries don't come over HTTP, workers are beside the server
 
 	path  string
+	url   *url.URL
 	inner *sqlite.Store
 	close func() error
 	// places has the positions looked up so far, by key. An event never
@@ -127,7 +117,7 @@ func open(t *testing.T, path string) *remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &remote{Client: c, Receiver: inner, path: path, inner: inner}
+	r := &remote{Client: c, Receiver: inner, path: path, inner: inner, url: &url.URL{Scheme: "http", Host: listener.Addr().String()}}
 	r.close = sync.OnceValue(func() error {
 		ctx := context.Background()
 		c.Close()
