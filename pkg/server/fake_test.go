@@ -33,7 +33,7 @@ func mustContract() *openapitest.Contract {
 	return c
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(contract.Around(m, true)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(contract.Around(m)) }
 
 // noon is what the clock of these tests starts at.
 func noon() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }

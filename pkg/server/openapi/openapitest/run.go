@@ -72,26 +72,21 @@ func (c *Contract) Faults() []string {
 type Runner interface{ Run() int }
 
 // Around returns a Runner that runs the tests and fails if an answer was not as
-// the document says. With whole, every status and every example of the document
-// must have been among the answers, but for those of the paths that are named
-// in except; a run of only some tests is not held to that.
-func (c *Contract) Around(tests Runner, whole bool, except ...string) Runner {
-	return around{c, tests, whole, except}
-}
+// the document says. Every status and every example of the document must have
+// been among the answers; a run of only some tests is not held to that.
+func (c *Contract) Around(tests Runner) Runner { return around{c, tests} }
 
 type around struct {
 	contract *Contract
 	tests    Runner
-	whole    bool
-	except   []string
 }
 
 // Run runs the tests.
 func (a around) Run() int {
 	code := a.tests.Run()
 	faults := a.contract.Faults()
-	if len(faults) == 0 && code == 0 && a.whole && !selected() {
-		faults = a.contract.missing(a.except)
+	if len(faults) == 0 && code == 0 && !selected() {
+		faults = a.contract.missing()
 	}
 	if len(faults) == 0 {
 		return code
@@ -116,12 +111,9 @@ func selected() bool {
 }
 
 // missing is what the document promises and no answer was.
-func (c *Contract) missing(except []string) []string {
+func (c *Contract) missing() []string {
 	promised := map[string]bool{}
 	for path := range at(c.document, "paths") {
-		if slices.Contains(except, path) {
-			continue
-		}
 		for method, operation := range members(c.document, "paths", path) {
 			for status, response := range members(operation, "responses") {
 				promised[strings.ToUpper(method)+" "+path+" "+status] = true
