@@ -147,8 +147,8 @@ const deadPage = 100
 
 func (a *app) listDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOptions) error {
 	t := table{heading: []string{"ID", "DELIVERIES", "BURIED", "TOPIC", "EVENT_ID", "REASON"}, right: []int{1}}
-	last := ""
-	for shown := 0; shown < opts.limit; {
+	last, shown := "", 0
+	for shown < opts.limit {
 		letters, err := queue.DeadLetters(ctx, last, min(deadPage, opts.limit-shown))
 		if err != nil {
 			return err
@@ -168,14 +168,35 @@ func (a *app) listDeadLetters(ctx context.Context, queue broker.Queue, opts dead
 		shown += len(letters)
 		last = letters[len(letters)-1].ID
 	}
-	if opts.format.json() {
-		return nil
-	}
-	if len(t.rows) == 0 {
+	if shown == 0 {
+		if opts.format.json() {
+			return nil
+		}
 		_, err := fmt.Fprintln(a.out, "no dead letters")
 		return err
 	}
-	return t.write(a.out)
+	if !opts.format.json() {
+		if err := t.write(a.out); err != nil {
+			return err
+		}
+	}
+	return a.tellOfMore(ctx, queue, shown, last)
+}
+
+// tellOfMore says that the limit has left some out: what looks whole is taken
+// for whole.
+func (a *app) tellOfMore(ctx context.Context, queue broker.Queue, shown int, last string) error {
+	more, err := queue.DeadLetters(ctx, last, 1)
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	size, err := queue.Size(ctx)
+	if err != nil {
+		return err
+	}
+	all := max(size.DeadLetters, int64(shown)+1) // some may have come or gone meanwhile
+	_, err = fmt.Fprintf(a.errOut, "These are the oldest %s of %s; --limit %d shows all.\n", formatCount(int64(shown)), formatCount(all), all)
+	return err
 }
 
 func newDeadLetter(l broker.DeadLetter) deadLetter {

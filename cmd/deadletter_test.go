@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,68 @@ import (
 	"github.com/eventagg/eventagg/pkg/broker/brokertest"
 	"github.com/eventagg/eventagg/pkg/event"
 )
+
+// TestListSaysWhatItLeavesOut on standard error, where it disturbs no pipe.
+func TestListSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		letters, limit int
+		format         string
+		shown          int
+		says           string
+	}{
+		"some are left out":         {letters: 250, limit: 100, format: "table", shown: 101, says: "These are the oldest 100 of 250; --limit 250 shows all.\n"},
+		"one is, in JSON":           {letters: 101, limit: 100, format: "json", shown: 100, says: "These are the oldest 100 of 101; --limit 101 shows all.\n"},
+		"all are shown, on a page":  {letters: 100, limit: 100, format: "table", shown: 101},
+		"all are shown, on several": {letters: 250, limit: 1000, format: "json", shown: 250},
+		"there are none":            {letters: 0, limit: 100, format: "table", shown: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			queue := brokertest.NewMemory(brokertest.MemoryOptions{})
+			fill(t, queue, test.letters)
+			die(t.Context(), t, queue.Consumer("a"))
+			var out, errOut bytes.Buffer
+			a := &app{out: &out, errOut: &errOut}
+			if err := a.listDeadLetters(t.Context(), queue, deadletterOptions{limit: test.limit, format: outputFormat(test.format)}); err != nil {
+				t.Fatal(err)
+			}
+			if lines := strings.Count(out.String(), "\n"); lines != test.shown || errOut.String() != test.says {
+				t.Errorf("%d lines and %q, want %d and %q", lines, errOut.String(), test.shown, test.says)
+			}
+		})
+	}
+}
+
+// fill queues so many events.
+func fill(t *testing.T, queue broker.Queue, count int) {
+	t.Helper()
+	for i := range count {
+		e := event.Event{Topic: "t", ID: fmt.Sprint(i), Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}"}
+		if _, err := queue.Append(t.Context(), []event.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// die makes dead letters of all that is queued.
+func die(ctx context.Context, t *testing.T, consumer broker.Consumer) {
+	t.Helper()
+	for {
+		messages, err := consumer.Receive(ctx, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(messages) == 0 {
+			return
+		}
+		for _, m := range messages {
+			if err := consumer.Bury(ctx, m, "refused"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
 
 // TestRetryAllEndsWhereEventsDieAgain has a worker that is faster than retry.
 func TestRetryAllEndsWhereEventsDieAgain(t *testing.T) {
@@ -19,32 +83,11 @@ func TestRetryAllEndsWhereEventsDieAgain(t *testing.T) {
 	defer cancel()
 	queue := brokertest.NewMemory(brokertest.MemoryOptions{})
 	consumer := queue.Consumer("a")
-	die := func() {
-		for {
-			messages, err := consumer.Receive(ctx, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(messages) == 0 {
-				return
-			}
-			for _, m := range messages {
-				if err := consumer.Bury(ctx, m, "refused"); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	for i := range letters {
-		e := event.Event{Topic: "t", ID: fmt.Sprint(i), Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}"}
-		if _, err := queue.Append(ctx, []event.Event{e}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	die()
+	fill(t, queue, letters)
+	die(ctx, t, consumer)
 	retry := func(q broker.Queue, ctx context.Context, ids []string) (int64, error) {
 		moved, err := q.Retry(ctx, ids)
-		die()
+		die(ctx, t, consumer)
 		return moved, err
 	}
 	moved, err := moveDeadLetters(ctx, queue, deadletterOptions{all: true}, retry)
