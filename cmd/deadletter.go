@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 const deadletterLong = `Shows the events that were queued and could not be stored, with the reason, and
@@ -136,10 +137,11 @@ func (a *app) withBroker(cmd *cobra.Command, opts *deadletterOptions, do func(co
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(do(cmd.Context(), queue), queue.Close()); err != nil {
+	err = errors.Join(do(cmd.Context(), queue), queue.Close())
+	if errors.Is(err, store.ErrUnavailable) { // and not an ID that is none, or a disk that is full
 		return withHint(err, "The broker is %s; --broker-url names another.", config.Redact(opts.broker.URL))
 	}
-	return nil
+	return err
 }
 
 // deadPage is how many dead letters are asked for at a time.
