@@ -2,6 +2,8 @@ package broker_test
 
 import (
 	"context"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,6 +37,37 @@ func TestWorkerTellsWhatBecameOfEvents(t *testing.T) {
 		b.checkSize(0, 1)
 		if want := (store.Received{Stored: 9, Redelivered: 5}); got != want || buried != 1 {
 			b.t.Errorf("told of %+v and %d dead letters, want %+v and 1", got, buried, want)
+		}
+	})
+}
+
+// TestAFloodOfDeadLettersIsALineASecond, and none of them is left out of the sum.
+func TestAFloodOfDeadLettersIsALineASecond(t *testing.T) {
+	onBench(t, func(b *bench) {
+		const letters = 50
+		b.store.poison = "bad-0"
+		for range letters {
+			b.enqueue(someEvents("bad", 1)...)
+		}
+		end := b.work("a")
+		pass(2 * time.Second)
+		b.enqueue(someEvents("bad", 1)...)
+		pass(100 * time.Millisecond)
+		b.enqueue(someEvents("bad", 1)...)
+		pass(100 * time.Millisecond)
+		end()
+		b.checkSize(0, letters+2)
+		sum := 0
+		told := regexp.MustCompile(`became dead letters.* events=(\d+) `).FindAllStringSubmatch(b.log.text.String(), -1)
+		for _, line := range told {
+			events, err := strconv.Atoi(line[1])
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			sum += events
+		}
+		if len(told) != 3 || sum != letters+2 {
+			b.t.Errorf("%d lines tell of %d dead letters, want 3 of %d:\n%s", len(told), sum, letters+2, b.log.text.String())
 		}
 	})
 }

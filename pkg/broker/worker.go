@@ -37,8 +37,8 @@ type WorkerOptions struct {
 	Ready func() bool
 	// Now is the clock, default time.Now.
 	Now func() time.Time
-	// Logger hears of failures and recoveries once each, and of every dead
-	// letter; default nobody.
+	// Logger hears of failures and recoveries once each, and of all dead
+	// letters, once a second of those that come together; default nobody.
 	Logger *slog.Logger
 	// OnReceived hears what became of events that were moved into the store,
 	// OnBuried of how many events became dead letters; nil is nobody.
@@ -83,6 +83,8 @@ type Worker struct {
 	horizons horizons
 	failing  bool // the last step failed; says what to log
 
+	buried buried
+
 	shelf shelf
 	most  int // how many messages are stored at once, 0 for all there are
 }
@@ -100,6 +102,7 @@ func (w *Worker) Run(ctx context.Context) {
 	pause := least
 	for ctx.Err() == nil {
 		err := w.step(ctx)
+		w.tellBuried(ctx, time.Second)
 		if ctx.Err() != nil {
 			break
 		}
@@ -111,6 +114,7 @@ func (w *Worker) Run(ctx context.Context) {
 		wait(ctx, pause)
 		pause = min(2*pause, most)
 	}
+	w.tellBuried(ctx, 0)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
 	defer cancel()
 	if err := w.consumer.Leave(ending); err != nil {
@@ -249,9 +253,29 @@ func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
 	}
 	events := max(1, len(m.Events))
 	w.options.OnBuried(events)
-	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
-		slog.Int("events", events), slog.String("reason", reason))
+	w.buried.events += events
+	w.buried.reason = reason
+	w.tellBuried(ctx, time.Second)
 	return nil
+}
+
+// buried are the dead letters that the log has not heard of. They may come by
+// the thousand, and each has its reason in the list.
+type buried struct {
+	events int
+	reason string // of the last of them
+	told   time.Time
+}
+
+// tellBuried logs the dead letters, where the last line about some is so old.
+func (w *Worker) tellBuried(ctx context.Context, apart time.Duration) {
+	now := w.options.Now()
+	if passed := now.Sub(w.buried.told); w.buried.events == 0 || passed >= 0 && passed < apart {
+		return
+	}
+	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
+		slog.Int("events", w.buried.events), slog.String("reason", w.buried.reason))
+	w.buried = buried{told: now}
 }
 
 // tend forgets what can't come again: deliveries that the queue is done with,
