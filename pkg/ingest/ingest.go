@@ -92,6 +92,13 @@ type Appender struct {
 	giveUp   context.CancelFunc
 	failing  atomic.Bool // the store failed last time; says what to log
 	requests sync.Pool
+
+	rejected struct {
+		sync.Mutex
+
+		told time.Time // when one was logged
+		more int       // how many have not been since
+	}
 }
 
 var _ store.Appender = (*Appender)(nil)

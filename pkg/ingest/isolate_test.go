@@ -1,9 +1,12 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,4 +56,30 @@ func TestHalfABatchIsNotNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAFloodOfRejectedEventsIsALineASecond, which says how many were left out.
+func TestAFloodOfRejectedEventsIsALineASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		next := &slowStore{poison: "e0"}
+		a := start(t, next, Options{Writers: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		reject := func(times int) {
+			for range times {
+				if got, err := a.Append(t.Context(), events(1, "e")); err != nil || got[0] != event.Rejected {
+					t.Fatalf("the answer is %v, %v, want that it is rejected", got, err)
+				}
+			}
+		}
+		reject(40)
+		<-time.After(time.Second)
+		reject(40)
+		<-time.After(time.Second)
+		reject(1)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 3 || strings.Contains(lines[0], "more") || !strings.Contains(lines[1], "more_before=39") || !strings.Contains(lines[2], "more_before=39") {
+			t.Errorf("81 rejected events within 2 seconds are logged as\n%s", log.String())
+		}
+	})
 }

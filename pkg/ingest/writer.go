@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -105,8 +106,7 @@ func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.O
 		return outcomes, err
 	}
 	if len(events) == 1 {
-		a.options.Logger.WarnContext(ctx, "event rejected by the store",
-			slog.String("topic", events[0].Topic), slog.String("event_id", events[0].ID), slog.Any("error", err))
+		a.reject(ctx, events[0], err)
 		return []event.Outcome{event.Rejected}, nil
 	}
 	middle := len(events) / 2
@@ -119,6 +119,24 @@ func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.O
 		return nil, halfDone(err)
 	}
 	return append(slices.Clip(left), right...), nil
+}
+
+// reject logs that the store refuses an event: not each of a flood, which may be
+// a sender's every event, but one a second and how many came before it.
+func (a *Appender) reject(ctx context.Context, e event.Event, err error) {
+	now := a.options.Now()
+	a.rejected.Lock()
+	defer a.rejected.Unlock()
+	if passed := now.Sub(a.rejected.told); passed >= 0 && passed < time.Second {
+		a.rejected.more++
+		return
+	}
+	attrs := []any{slog.String("topic", e.Topic), slog.String("event_id", e.ID), slog.Any("error", err)}
+	if a.rejected.more > 0 {
+		attrs = append(attrs, slog.Int("more_before", a.rejected.more))
+	}
+	a.rejected.told, a.rejected.more = now, 0
+	a.options.Logger.WarnContext(ctx, "event rejected by the store", attrs...)
 }
 
 // halfDone is the error of the second half of a batch whose first half may be
