@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -104,8 +105,8 @@ func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err erro
 }
 
 // level is debug for whatever a client did, and error for a fault of the
-// program's own. Being overloaded or without a store is worth a warning, but one
-// a second: it happens to every request at once.
+// program's own. Being overloaded or without a store is worth a warning, but
+// not one for each request: it happens to all at once, and may go on for hours.
 func (s *Server) level(status int, now time.Time) slog.Level {
 	switch {
 	case status < http.StatusInternalServerError:
@@ -119,12 +120,29 @@ func (s *Server) level(status int, now time.Time) slog.Level {
 	}
 }
 
-// limiter allows something once in each second of the clock.
-type limiter struct{ last atomic.Int64 }
+// limiter allows something at once, and then ever less often while it goes on:
+// after a second, two more, four more, until it is once a minute.
+type limiter struct {
+	mu    sync.Mutex
+	last  time.Time // when it allowed something
+	pause time.Duration
+}
 
 func (l *limiter) allow(now time.Time) bool {
-	second, last := now.Unix(), l.last.Load()
-	return second != last && l.last.CompareAndSwap(last, second)
+	const least, most = time.Second, time.Minute
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	silent := now.Sub(l.last)
+	switch {
+	case silent >= l.pause+most || silent < 0: // something new
+		l.pause = least
+	case silent < l.pause:
+		return false
+	default:
+		l.pause = min(2*l.pause, most)
+	}
+	l.last = now
+	return true
 }
 
 // requestIDs names requests: the client's own name where it has a sane one,

@@ -74,19 +74,35 @@ func TestPanicIsLoggedOnceWithItsStack(t *testing.T) {
 	}
 }
 
-func TestOutagesWarnOnceASecond(t *testing.T) {
+func TestOutagesWarnEverLessOften(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	now := noon()
-	s := serverWith(&memory{fail: store.ErrOverloaded}, logTo(&log), func(o *Options) { o.Now = func() time.Time { return now } })
-	for range 3 {
-		for range 10 {
-			ask(s, "POST", "/publish", goodEvent)
-		}
-		now = now.Add(time.Second)
+	warnings := func() int {
+		defer log.Reset()
+		return strings.Count(log.String(), "level=WARN")
 	}
-	if got := strings.Count(log.String(), "level=WARN"); got != 3 {
-		t.Errorf("%d warnings in 3 seconds", got)
+	s := serverWith(&memory{fail: store.ErrOverloaded}, logTo(&log), func(o *Options) { o.Now = func() time.Time { return now } })
+	during := func(seconds int) {
+		for range seconds {
+			for range 3 {
+				ask(s, "POST", "/publish", goodEvent)
+			}
+			now = now.Add(time.Second)
+		}
+	}
+	during(4) // at 0, 1 and 3
+	if got := warnings(); got != 3 {
+		t.Errorf("%d warnings in the first 4 seconds, want 3", got)
+	}
+	during(3600)
+	if got := warnings(); got < 60 || got > 65 {
+		t.Errorf("%d warnings in an hour, want about one a minute", got)
+	}
+	now = now.Add(3 * time.Minute)
+	during(4)
+	if got := warnings(); got != 3 {
+		t.Errorf("%d warnings in the first 4 seconds of the next outage, want 3", got)
 	}
 }
 
