@@ -40,6 +40,9 @@ type ways struct {
 func (s *service) openWays(ctx context.Context, c config.Config, events store.Store, log *slog.Logger) (ways, error) {
 	if c.Broker.URL == "" {
 		direct := s.openIngest("database", events, c.Ingest, 0, log)
+		// There is no other way to turn to, so nothing goes through this gate. It
+		// is there for the log: nobody may send anything for hours.
+		s.openGate(ctx, "database", direct, events.Ping, log)
 		return ways{appender: direct}, nil
 	}
 	queue, err := openBroker(ctx, c.Broker, log)
