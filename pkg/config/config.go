@@ -141,16 +141,36 @@ func Default() Config {
 
 // Validate returns nil or an [*Error] with every fault. It changes nothing.
 func (c Config) Validate() error {
+	return newError(append(c.outOfBounds(), c.brokerless()...))
+}
+
+// outOfBounds is what is wrong with settings by themselves.
+func (c Config) outOfBounds() []Fault {
 	var faults []Fault
 	for _, leaf := range c.leaves() {
 		if message := leaf.check(); message != "" {
 			faults = append(faults, Fault{Key: leaf.key, Message: message})
 		}
 	}
-	if c.Broker.URL == "" && (c.Broker.Role == "api" || c.Broker.Role == "worker") {
+	return faults
+}
+
+// brokerless is what was set for a broker that is none, where serving without
+// would be something else than was asked for.
+func (c Config) brokerless() []Fault {
+	var faults []Fault
+	if c.Broker.URL != "" {
+		return nil
+	}
+	if c.Broker.Role == "api" || c.Broker.Role == "worker" {
 		faults = append(faults, Fault{Key: "broker.role", Message: "must be all where broker.url is empty: the two roles meet at the broker"})
 	}
-	return newError(faults)
+	if c.Broker.Workers > Default().Broker.Workers {
+		faults = append(faults, Fault{
+			Key: "broker.workers", Message: "must be 1 or 0 where broker.url is empty: there is no queue to work on; ingest.writers is for events that come directly",
+		})
+	}
+	return faults
 }
 
 // LogValue gives loggers every setting by its key, without passwords.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -54,17 +53,15 @@ func Load(source Source) (Config, error) {
 			faults = append(faults, Fault{Key: leaf.key, Message: message})
 		}
 	}
-	return config, newError(append(faults, outOfBounds(config, broken)...))
-}
-
-// outOfBounds returns the faults that Validate finds, but for settings that
-// were refused before and have their default.
-func outOfBounds(config Config, broken map[string]bool) []Fault {
-	var invalid *Error
-	if !errors.As(config.Validate(), &invalid) {
-		return nil
+	found := config.outOfBounds()
+	if serves := source.Flags == nil || lookup(source.Flags, "role") != nil; serves && !broken["broker.url"] {
+		// Where serve has the broker's URL from its environment and the rest from
+		// a file, other commands see half of it, and need none of it.
+		found = append(found, config.brokerless()...)
 	}
-	return slices.DeleteFunc(invalid.Faults, func(fault Fault) bool { return broken[fault.Key] })
+	// Settings that were refused before have their default.
+	found = slices.DeleteFunc(found, func(fault Fault) bool { return broken[fault.Key] })
+	return config, newError(append(faults, found...))
 }
 
 // given returns the setting's value by precedence, as text or as YAML has it.

@@ -1,12 +1,14 @@
 package config_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/config"
@@ -132,6 +134,35 @@ databse:
 		if !strings.Contains(err.Error(), "\n  "+key+": ") {
 			t.Errorf("the message has no line for %s:\n%v", key, err)
 		}
+	}
+}
+
+// TestOnlyServeNeedsWhatGoesWithABroker has the broker's URL in the environment
+// of serve, as a password belongs there, and the rest in a file that others read.
+func TestOnlyServeNeedsWhatGoesWithABroker(t *testing.T) {
+	clearEnv(t)
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	if err := os.WriteFile(file, []byte("broker:\n  role: api\n  workers: 4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve, stats := pflag.NewFlagSet("serve", pflag.ContinueOnError), pflag.NewFlagSet("stats", pflag.ContinueOnError)
+	config.AddFlags(serve, "broker")
+	config.AddFlags(stats, "client")
+	if _, err := config.Load(config.Source{File: file, Flags: stats}); err != nil {
+		t.Errorf("a command that doesn't serve is refused: %v", err)
+	}
+	_, err := config.Load(config.Source{File: file, Flags: serve})
+	if got := faults(t, err); len(got) != 2 || got["broker.role"] == "" || got["broker.workers"] == "" {
+		t.Errorf("serve without a broker: %v, want faults of broker.role and broker.workers", got)
+	}
+	t.Setenv("EVENTAGG_BROKER_URL", "localhost")
+	_, err = config.Load(config.Source{File: file, Flags: serve})
+	if got := faults(t, err); len(got) != 1 || got["broker.url"] == "" {
+		t.Errorf("serve with a broken URL: %v, want that fault only", got)
+	}
+	t.Setenv("EVENTAGG_BROKER_URL", "redis://localhost")
+	if _, err := config.Load(config.Source{File: file, Flags: serve}); err != nil {
+		t.Errorf("serve with a broker: %v", err)
 	}
 }
 

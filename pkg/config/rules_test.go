@@ -84,6 +84,10 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		"a worker without a broker": {
 			func(c *config.Config) { c.Broker.Role = "worker" }, "broker.role", "must be all where broker.url is empty",
 		},
+		"many workers": {change: func(c *config.Config) { c.Broker.URL, c.Broker.Workers = "redis://h", 4 }},
+		"many workers without a broker": {
+			func(c *config.Config) { c.Broker.Workers = 4 }, "broker.workers", "must be 1 or 0 where broker.url is empty",
+		},
 		"fewer than no workers": {
 			func(c *config.Config) { c.Broker.Workers = -1 }, "broker.workers", "must be between 0 and 64, is -1",
 		},
