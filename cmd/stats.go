@@ -129,6 +129,9 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 			continue
 		}
 		a.tellAway(&away, nil)
+		if next.beginsAnew(now) {
+			now = sample{} // a rate would be that between two databases
+		}
 		if err := screen.show(next, now, opts); err != nil {
 			return err
 		}

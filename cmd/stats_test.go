@@ -57,6 +57,16 @@ type counting struct {
 	fail  map[int]error // by the question's number, from 1
 	stop  func()        // called at the question after the last
 	last  int
+	// emptied is the question from which on there is a new database.
+	emptied int
+}
+
+// counted is what the server has counted by now.
+func (c *counting) counted() int64 {
+	if c.emptied > 0 && c.asked >= c.emptied {
+		return int64(c.asked-c.emptied) * c.step
+	}
+	return int64(c.asked) * c.step
 }
 
 func (c *counting) next() error {
@@ -72,7 +82,7 @@ func (c *counting) Totals(context.Context) (api.Stats, error) {
 	if err := c.next(); err != nil {
 		return api.Stats{}, err
 	}
-	n := int64(c.asked) * c.step
+	n := c.counted()
 	return api.Stats{Received: 10 * n, Unique: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
 }
 
@@ -80,7 +90,7 @@ func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
 	if err := c.next(); err != nil {
 		return nil, err
 	}
-	n, seen := int64(c.asked)*c.step, time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	n, seen := c.counted(), time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	return []store.TopicStats{
 		{Topic: "user_login", Unique: 7 * n, Duplicates: 3 * n, FirstSeen: seen, LastSeen: seen},
 		{Topic: "rare\u009b", Unique: 1, FirstSeen: seen, LastSeen: seen.Add(time.Millisecond)},
@@ -193,6 +203,28 @@ func TestWatchShowsTopicsWithRates(t *testing.T) {
 		jsonOut, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json", topics: true})
 		if strings.Count(jsonOut, "\n") != 2 || !strings.HasPrefix(jsonOut, `[{"topic":"user_login","unique_processed":700,`) {
 			t.Errorf("wrote\n%s", jsonOut)
+		}
+	})
+}
+
+// TestWatchBeginsAnewWithAnotherDatabase has counters that fall, whose rates would
+// be negative.
+func TestWatchBeginsAnewWithAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out, _, _ := watch(t, &counting{step: 100, last: 4, emptied: 3}, statsOptions{format: "table"})
+		const want = `2000-01-01 00:00:00.000Z  received 1,000  stored 700  duplicates 300 (30.0 %)  -
+2000-01-01 00:00:02.000Z  received 2,000  stored 1,400  duplicates 600 (30.0 %)  500/s
+2000-01-01 00:00:04.000Z  received 0  stored 0  duplicates 0 (-)  -
+2000-01-01 00:00:06.000Z  received 1,000  stored 700  duplicates 300 (30.0 %)  500/s
+`
+		if out != want {
+			t.Errorf("wrote\n%s", out)
+		}
+		for _, opts := range []statsOptions{{format: "json"}, {format: "table", topics: true}} {
+			if out, _, _ := watch(t, &counting{step: 100, last: 4, emptied: 3}, opts); strings.Contains(out, "-500") || strings.Contains(out, ":-") {
+				t.Errorf("a negative rate in\n%s", out)
+			}
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/term"
@@ -20,6 +21,21 @@ type sample struct {
 	at     time.Time
 	totals api.Stats
 	topics []store.TopicStats
+}
+
+// beginsAnew reports whether counters that never fall have fallen: what answers
+// now has another database, or an older state of it.
+func (s sample) beginsAnew(before sample) bool {
+	if s.totals.Received < before.totals.Received || s.totals.Unique < before.totals.Unique {
+		return true
+	}
+	now := make(map[string]int64, len(s.topics))
+	for _, topic := range s.topics {
+		now[topic.Topic] = topic.Unique + topic.Duplicates
+	}
+	return slices.ContainsFunc(before.topics, func(topic store.TopicStats) bool {
+		return now[topic.Topic] < topic.Unique+topic.Duplicates
+	})
 }
 
 // watchedStats is what `stats --watch -o json` prints, one object a line.
@@ -155,6 +171,9 @@ func (s *screen) forget() { s.lines = 0 }
 // show writes a sample with the rates since the one before, if there is one.
 func (s *screen) show(now, before sample, opts statsOptions) error {
 	var text bytes.Buffer
+	if before.at.IsZero() {
+		s.trends = trends{}
+	}
 	s.trends.add(now, before)
 	err := s.render(&text, now, before, opts)
 	if err != nil {
