@@ -86,10 +86,7 @@ type Consumer interface {
 	// given and has not finished, so what failed is tried again. With nothing
 	// to do it waits, and answers nothing after the wait.
 	Receive(ctx context.Context, wait time.Duration) ([]Message, error)
-	// Shelve keeps messages out of what Receive returns, in place of those it
-	// was told last. They stay this consumer's, and each Receive keeps them from
-	// others' Claim, until they are finished.
-	Shelve(messages []Message)
+	Holder
 	// Claim takes over what others were given longer ago than idle and have
 	// not finished: they are dead or stuck.
 	Claim(ctx context.Context, idle time.Duration) ([]Message, error)
@@ -100,6 +97,17 @@ type Consumer interface {
 	// Prune forgets consumers that have been silent for longer than idle and
 	// hold nothing.
 	Prune(ctx context.Context, idle time.Duration) error
+}
+
+// Holder keeps what a consumer was given and has not finished.
+type Holder interface {
+	// Shelve keeps messages out of what Receive returns, in place of those it
+	// was told last. They stay this consumer's, and each Receive keeps them from
+	// others' Claim, until they are finished.
+	Shelve(messages []Message)
+	// Keep makes all that this consumer was given and has not finished look as
+	// if just given to it, so that nobody claims it meanwhile. Receive does so too.
+	Keep(ctx context.Context) error
 }
 
 // Settler hears what became of messages.

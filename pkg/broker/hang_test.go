@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,9 +43,14 @@ func (h *hanging) Forget(ctx context.Context, before time.Time) (int64, error) {
 // workOn starts a worker on another store than the bench's own; end stops it,
 // and answers how long that took.
 func (b *bench) workOn(into store.Receiver, options broker.WorkerOptions) (end func() time.Duration) {
+	return b.workAs("a", into, options)
+}
+
+// workAs is workOn for one of several workers.
+func (b *bench) workAs(name string, into store.Receiver, options broker.WorkerOptions) (end func() time.Duration) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
-	worker := broker.NewWorker(b.queue, "a", into, options)
+	worker := broker.NewWorker(b.queue, name, into, options)
 	go func() {
 		defer close(done)
 		worker.Run(ctx)
@@ -105,4 +111,46 @@ func TestAWorkerEndsBetweenMessages(t *testing.T) {
 			b.t.Errorf("the end took %s, want no more than the message under way", took)
 		}
 	})
+}
+
+// TestAnOutageThatNobodyNoticesMakesNoDeadLettersOfTheDead has two workers, and
+// what others left lying: more than is tried until it is theirs to claim again.
+func TestAnOutageThatNobodyNoticesMakesNoDeadLettersOfTheDead(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		hangs bool
+	}{
+		{"the store fails", false},
+		{"the store hangs", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				const messages = 400
+				for i := range messages {
+					b.enqueue(someEvents(fmt.Sprint(i), 1)...)
+				}
+				for dead := b.queue.Consumer("dead"); ; {
+					got, err := dead.Receive(b.t.Context(), 0)
+					if err != nil {
+						b.t.Fatal(err)
+					}
+					if len(got) > 0 {
+						break
+					}
+				}
+				s := &sick{ledger: b.store, hangs: test.hangs}
+				s.down.Store(true)
+				ends := []func() time.Duration{b.workAs("a", s, broker.WorkerOptions{}), b.workAs("b", s, broker.WorkerOptions{})}
+				pass(30 * time.Minute)
+				b.checkSize(messages, 0)
+				s.down.Store(false)
+				pass(10 * time.Minute)
+				b.checkSize(0, 0)
+				for _, end := range ends {
+					end()
+				}
+			})
+		})
+	}
 }

@@ -292,6 +292,9 @@ func (w *Worker) retry(ctx context.Context, m *shelved) error {
 
 // known asks whether a message is stored, and was only never removed.
 func (w *Worker) known(ctx context.Context, m Message) (bool, error) {
+	if err := w.keep(ctx); err != nil {
+		return false, err
+	}
 	asking, cancel := context.WithTimeout(ctx, w.options.AppendTimeout)
 	defer cancel()
 	known, err := w.into.Known(asking, []store.DeliveryID{m.ID})

@@ -28,6 +28,7 @@ type sick struct {
 	most  int          // how many events it takes before the append times out, 0 for any
 	tries atomic.Int64 // of appends that failed
 	down  atomic.Bool  // it fails at everything
+	hangs bool         // and that by not answering
 }
 
 func (s *sick) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
@@ -37,7 +38,7 @@ func (s *sick) Receive(ctx context.Context, deliveries []store.Delivery) (store.
 		bad = bad || slices.ContainsFunc(d.Events, func(e event.Event) bool { return e.Topic == s.topic })
 	}
 	switch {
-	case s.most > 0 && events > s.most:
+	case s.most > 0 && events > s.most, s.hangs && s.down.Load():
 		s.tries.Add(1)
 		<-ctx.Done()
 		return store.Received{}, fmt.Errorf("receive: %w", ctx.Err())

@@ -79,6 +79,7 @@ type Worker struct {
 	options  WorkerOptions
 
 	claimed  time.Time // when others' messages were last looked at
+	kept     time.Time // when what the worker holds was last renewed
 	tended   time.Time
 	horizons horizons
 	failing  bool // the last step failed; says what to log
@@ -161,7 +162,21 @@ func (w *Worker) next(ctx context.Context) ([]Message, error) {
 		}
 		w.claimed = now
 	}
+	w.kept = w.options.Now()
 	return w.consumer.Receive(ctx, w.shelf.wait(w.options.Now(), w.options.Wait))
+}
+
+// keep renews what the worker holds, where that is long ago: a store that hangs
+// takes as long for a few messages as the others take to be claimed. Workers that
+// claim them from each other would count deliveries until nobody has one left.
+func (w *Worker) keep(ctx context.Context) error {
+	const share = 6 // with an append, which takes a third, that is half the time
+	now := w.options.Now()
+	if passed := now.Sub(w.kept); passed >= 0 && passed < w.options.Idle/share {
+		return nil
+	}
+	w.kept = now
+	return w.consumer.Keep(ctx)
 }
 
 // settle deals with messages: first deliveries together, and each that was
@@ -198,6 +213,9 @@ func (w *Worker) settle(ctx context.Context, messages []Message) error {
 func (w *Worker) receive(ctx context.Context, messages []Message) error {
 	if len(messages) == 0 {
 		return nil
+	}
+	if err := w.keep(ctx); err != nil {
+		return err
 	}
 	deliveries := make([]store.Delivery, len(messages))
 	for i, m := range messages {
@@ -295,8 +313,12 @@ func (w *Worker) tend(ctx context.Context) error {
 		before = w.horizons.learn(now, horizon)
 	}
 	if !before.IsZero() {
-		// What a worker holds is claimed by others after this time.
-		forgetting, cancel := context.WithTimeout(ctx, w.options.Idle)
+		// What a worker holds is claimed by others after Idle.
+		if err := w.consumer.Keep(ctx); err != nil {
+			return err
+		}
+		w.kept = now
+		forgetting, cancel := context.WithTimeout(ctx, w.options.Idle/2)
 		defer cancel()
 		if _, err := w.into.Forget(forgetting, before); err != nil {
 			return err

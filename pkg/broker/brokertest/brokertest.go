@@ -45,6 +45,7 @@ func cases() []testCase {
 		{"several consumers share without overlap", share},
 		{"what was not finished comes first and as it was", unfinishedFirst},
 		{"what is shelved stays and holds nothing up", shelved},
+		{"what is kept is not claimed", kept},
 		{"done removes, and a second time changes nothing", doneTwice},
 		{"what a crashed consumer held is claimed after a while", claimed},
 		{"what another has taken over does not come again", takenOver},

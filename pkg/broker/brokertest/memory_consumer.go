@@ -81,6 +81,20 @@ func (c *memoryConsumer) give(items []*item, deliveries int64) []broker.Message 
 	return messages
 }
 
+// Keep renews what this consumer has.
+func (c *memoryConsumer) Keep(ctx context.Context) error {
+	if err := c.queue.begin(ctx); err != nil {
+		return err
+	}
+	defer c.queue.mu.Unlock()
+	for _, i := range c.queue.items {
+		if i.owner == c.name {
+			i.givenAt = c.queue.options.Now()
+		}
+	}
+	return nil
+}
+
 // Claim takes over what others were given longer ago than idle.
 func (c *memoryConsumer) Claim(ctx context.Context, idle time.Duration) ([]broker.Message, error) {
 	if err := c.queue.begin(ctx); err != nil {

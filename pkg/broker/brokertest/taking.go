@@ -247,3 +247,37 @@ func shelved(t *testing.T, open Open) {
 	checkEvents(t, drain(t, c), aside.Events)
 	checkSize(t, q, 0, 0)
 }
+
+func kept(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c, other := q.Consumer("one"), q.Consumer("other")
+	if err := c.Keep(t.Context()); err != nil {
+		t.Errorf("keep nothing: %v", err)
+	}
+	m := receiveOne(t, q, c, newEvents("a", 2)...)
+	const idle = 2 * time.Second
+	for began := time.Now(); time.Since(began) < idle+idle/2; <-time.After(idle / 8) {
+		if err := c.Keep(t.Context()); err != nil {
+			t.Fatalf("keep: %v", err)
+		}
+	}
+	if taken := mustClaim(t, other, idle); len(taken) != 0 {
+		t.Errorf("what is kept was claimed: %+v", taken)
+	}
+	if again := mustReceive(t, c, atOnce); len(again) != 1 || again[0].Ref != m.Ref || again[0].Deliveries != 1 {
+		t.Errorf("what was kept comes as %+v, was %+v", again, m)
+	}
+	var taken []broker.Message
+	eventually(t, "what is not kept is claimed", func() bool {
+		taken = mustClaim(t, other, idle/8)
+		return len(taken) > 0
+	})
+	if err := c.Keep(t.Context()); err != nil {
+		t.Errorf("keep what another has: %v", err)
+	}
+	if again := mustReceive(t, c, atOnce); len(again) != 0 {
+		t.Errorf("what another has is taken back: %+v", again)
+	}
+	mustDone(t, other, taken...)
+	checkSize(t, q, 0, 0)
+}

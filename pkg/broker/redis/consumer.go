@@ -124,6 +124,15 @@ func (c *consumer) Shelve(messages []broker.Message) {
 	}
 }
 
+// Keep renews what is held.
+func (c *consumer) Keep(ctx context.Context) error {
+	if err := c.queue.usable(ctx, "keep"); err != nil {
+		return err
+	}
+	_, err := c.renew(ctx)
+	return err
+}
+
 const noBlock = -1
 
 // readAll reads one stream after the other until one has something; it fails
