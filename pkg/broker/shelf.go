@@ -139,6 +139,18 @@ func (s *shelf) again(m *shelved, now time.Time, err error) {
 	s.sort()
 }
 
+// worst is the message that failed most often while others were stored, of those
+// that certainly left nothing behind; nil where there is none.
+func (s *shelf) worst() *shelved {
+	var worst *shelved
+	for _, m := range s.messages {
+		if m.tries > 0 && !m.open && m.tookNothing() && (worst == nil || m.tries > worst.tries) {
+			worst = m
+		}
+	}
+	return worst
+}
+
 func (s *shelf) remove(m *shelved) {
 	s.events -= len(m.Events)
 	s.messages = slices.DeleteFunc(s.messages, func(other *shelved) bool { return other == m })
@@ -206,7 +218,11 @@ func (w *Worker) some(ctx context.Context, messages []Message) error {
 				w.most = 0
 			}
 		}
-		if err != nil && !w.putAside(messages[:n], err) {
+		switch {
+		case err == nil:
+		case n > 1 && w.halve(n, err):
+			continue
+		case n > 1 || !w.putAside(ctx, messages[0], err):
 			return err
 		}
 		messages = messages[n:]
@@ -217,20 +233,30 @@ func (w *Worker) some(ctx context.Context, messages []Message) error {
 // mostAtOnce is from how many messages at once a worker takes all it gets again.
 const mostAtOnce = 256
 
-// putAside deals with the failure of messages that were to be stored at once.
-// They come again, fewer at once, and one that failed alone not before its time:
-// it reports whether the worker may go on with others.
-func (w *Worker) putAside(messages []Message, err error) bool {
+// halve deals with the failure of so many messages that were to be stored at
+// once: fewer are, from now on. It reports whether that is worth trying without
+// a pause, as it is where nothing says that the store fails at everything.
+func (w *Worker) halve(n int, err error) bool {
 	var failed *failedError
 	if !errors.As(err, &failed) || !w.options.Ready() {
 		return false
 	}
-	if len(messages) > 1 {
-		w.most = (len(messages) + 1) / 2
+	w.most = (n + 1) / 2
+	return w.shelf.doubt() == nil
+}
+
+// putAside deals with the failure of a message that was alone. It comes again,
+// but not before its time: putAside reports whether the worker may go on with
+// others.
+func (w *Worker) putAside(ctx context.Context, m Message, err error) bool {
+	var failed *failedError
+	if !errors.As(err, &failed) || !w.options.Ready() {
 		return false
 	}
-	if !w.shelf.add(messages[0], w.options.Now(), failed.err) {
-		return false
+	for !w.shelf.add(m, w.options.Now(), failed.err) {
+		if !w.makeRoom(ctx) {
+			return false
+		}
 	}
 	w.consumer.Shelve(w.shelf.all())
 	return w.shelf.doubt() == nil
@@ -277,17 +303,34 @@ func (w *Worker) retry(ctx context.Context, m *shelved) error {
 	if m.tries < w.options.MaxDeliveries && (!several || m.tries == 0 || !m.tookNothing()) {
 		return w.receive(ctx, []Message{m.Message})
 	}
+	return w.end(ctx, m)
+}
+
+// end is the end of a message's tries, unless it turns out to be stored.
+func (w *Worker) end(ctx context.Context, m *shelved) error {
 	known, err := w.known(ctx, m.Message)
 	switch {
 	case err != nil:
 		return &failedError{err}
 	case known:
 		return w.consumer.Done(ctx, []Message{m.Message})
-	case several:
+	case len(m.Events) > 1:
 		return w.consumer.Split(ctx, m.Message)
 	default:
 		return w.bury(ctx, m.Message, fmt.Sprintf("tried %d times while others were stored: %v", m.tries, m.err))
 	}
+}
+
+// makeRoom ends the tries of one message on a full shelf: where more come that
+// fail than can be tried again, waiting for them would hold up all others. It
+// reports whether there was one that is to blame.
+func (w *Worker) makeRoom(ctx context.Context) bool {
+	m := w.shelf.worst()
+	if m == nil || w.end(ctx, m) != nil {
+		return false
+	}
+	w.shelf.remove(m)
+	return true
 }
 
 // known asks whether a message is stored, and was only never removed.

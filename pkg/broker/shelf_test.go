@@ -246,3 +246,27 @@ func TestWhateverFailsNothingIsLostOrCountedTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestMoreThatFailThanTheShelfHoldsHoldNobodyUp has a topic that fails, of which
+// more comes than can be tried again, among healthy ones.
+func TestMoreThatFailThanTheShelfHoldsHoldNobodyUp(t *testing.T) {
+	onBench(t, func(b *bench) {
+		const seconds, each = 120, 25
+		s := &sick{ledger: b.store, topic: "bad"}
+		end := b.workOn(s, broker.WorkerOptions{})
+		for i := range seconds {
+			for j := range each {
+				b.enqueue(badEvents(fmt.Sprint("culprit-", i, "-", j), 1)...)
+				b.enqueue(someEvents(fmt.Sprint("good-", i, "-", j), 1)...)
+			}
+			pass(time.Second)
+		}
+		pass(time.Minute)
+		if got := b.store.received(b.t); got != seconds*each {
+			b.t.Errorf("received %d events, want all %d good ones", got, seconds*each)
+		}
+		b.trickle(1500, 10*time.Second) // each is tried five times, and few at a time
+		end()
+		b.checkSize(0, seconds*each)
+	})
+}
