@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -265,9 +264,9 @@ func (w *Worker) putAside(ctx context.Context, m Message, err error) bool {
 // well notes that the store has taken something.
 func (w *Worker) well(ctx context.Context) {
 	for _, m := range w.shelf.storing(w.options.Now()) {
-		w.options.Logger.WarnContext(ctx, "events can't be stored while others are; they are tried again later",
-			slog.Int("events", len(m.Events)), slog.Any("error", m.err))
+		w.blamed.add(len(m.Events), m.err.Error())
 	}
+	w.tell(ctx, time.Second)
 	w.report(nil)
 }
 

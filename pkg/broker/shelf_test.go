@@ -253,7 +253,7 @@ func TestMoreThatFailThanTheShelfHoldsHoldNobodyUp(t *testing.T) {
 	onBench(t, func(b *bench) {
 		const seconds, each = 120, 25
 		s := &sick{ledger: b.store, topic: "bad"}
-		end := b.workOn(s, broker.WorkerOptions{})
+		end := b.workOn(s, broker.WorkerOptions{Logger: b.log.logger()})
 		for i := range seconds {
 			for j := range each {
 				b.enqueue(badEvents(fmt.Sprint("culprit-", i, "-", j), 1)...)
@@ -264,6 +264,9 @@ func TestMoreThatFailThanTheShelfHoldsHoldNobodyUp(t *testing.T) {
 		pass(time.Minute)
 		if got := b.store.received(b.t); got != seconds*each {
 			b.t.Errorf("received %d events, want all %d good ones", got, seconds*each)
+		}
+		if lines := strings.Count(b.log.text.String(), "while others are;"); lines > seconds+60 {
+			b.t.Errorf("%d lines of the log say that events fail", lines)
 		}
 		b.trickle(1500, 10*time.Second) // each is tried five times, and few at a time
 		end()

@@ -84,7 +84,8 @@ type Worker struct {
 	horizons horizons
 	failing  bool // the last step failed; says what to log
 
-	buried buried
+	buried tally // dead letters
+	blamed tally // events that were set aside and are to blame
 
 	shelf shelf
 	most  int // how many messages are stored at once, 0 for all there are
@@ -103,7 +104,7 @@ func (w *Worker) Run(ctx context.Context) {
 	pause := least
 	for ctx.Err() == nil {
 		err := w.step(ctx)
-		w.tellBuried(ctx, time.Second)
+		w.tell(ctx, time.Second)
 		if ctx.Err() != nil {
 			break
 		}
@@ -115,7 +116,7 @@ func (w *Worker) Run(ctx context.Context) {
 		wait(ctx, pause)
 		pause = min(2*pause, most)
 	}
-	w.tellBuried(ctx, 0)
+	w.tell(ctx, 0)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
 	defer cancel()
 	if err := w.consumer.Leave(ending); err != nil {
@@ -271,29 +272,43 @@ func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
 	}
 	events := max(1, len(m.Events))
 	w.options.OnBuried(events)
-	w.buried.events += events
-	w.buried.reason = reason
-	w.tellBuried(ctx, time.Second)
+	w.buried.add(events, reason)
+	w.tell(ctx, time.Second)
 	return nil
 }
 
-// buried are the dead letters that the log has not heard of. They may come by
-// the thousand, and each has its reason in the list.
-type buried struct {
+// tally is what the log has not heard of yet. Such events may come by the
+// thousand.
+type tally struct {
 	events int
 	reason string // of the last of them
 	told   time.Time
 }
 
-// tellBuried logs the dead letters, where the last line about some is so old.
-func (w *Worker) tellBuried(ctx context.Context, apart time.Duration) {
+func (t *tally) add(events int, reason string) {
+	t.events += events
+	t.reason = reason
+}
+
+// due reports whether there is something to tell, and the last time is so old.
+func (t *tally) due(now time.Time, apart time.Duration) bool {
+	passed := now.Sub(t.told)
+	return t.events > 0 && (passed < 0 || passed >= apart)
+}
+
+// tell logs what became of events, so far apart at least.
+func (w *Worker) tell(ctx context.Context, apart time.Duration) {
 	now := w.options.Now()
-	if passed := now.Sub(w.buried.told); w.buried.events == 0 || passed >= 0 && passed < apart {
-		return
+	if w.blamed.due(now, apart) {
+		w.options.Logger.WarnContext(ctx, "events can't be stored while others are; they are tried again later",
+			slog.Int("events", w.blamed.events), slog.String("error", w.blamed.reason))
+		w.blamed = tally{told: now}
 	}
-	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
-		slog.Int("events", w.buried.events), slog.String("reason", w.buried.reason))
-	w.buried = buried{told: now}
+	if w.buried.due(now, apart) {
+		w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
+			slog.Int("events", w.buried.events), slog.String("reason", w.buried.reason))
+		w.buried = tally{told: now}
+	}
 }
 
 // tend forgets what can't come again: deliveries that the queue is done with,
