@@ -58,7 +58,7 @@ func TestAFloodOfDeadLettersIsALineASecond(t *testing.T) {
 		end()
 		b.checkSize(0, letters+2)
 		sum := 0
-		told := regexp.MustCompile(`became dead letters.* events=(\d+) `).FindAllStringSubmatch(b.log.text.String(), -1)
+		told := regexp.MustCompile(`became dead letters.* events=(\d+) `).FindAllStringSubmatch(b.log.String(), -1)
 		for _, line := range told {
 			events, err := strconv.Atoi(line[1])
 			if err != nil {
@@ -67,7 +67,7 @@ func TestAFloodOfDeadLettersIsALineASecond(t *testing.T) {
 			sum += events
 		}
 		if len(told) != 3 || sum != letters+2 {
-			b.t.Errorf("%d lines tell of %d dead letters, want 3 of %d:\n%s", len(told), sum, letters+2, b.log.text.String())
+			b.t.Errorf("%d lines tell of %d dead letters, want 3 of %d:\n%s", len(told), sum, letters+2, b.log.String())
 		}
 	})
 }

@@ -104,13 +104,13 @@ func TestFallbackTellsEachTurnOnce(t *testing.T) {
 			pass(time.Second)
 		}
 		if lines.lines() != 1 {
-			t.Errorf("the log has\n%s", &lines.text)
+			t.Errorf("the log has\n%s", lines)
 		}
 		pass(5 * time.Second)
 		send()
 		send()
 		if lines.lines() != 2 {
-			t.Errorf("the log has\n%s", &lines.text)
+			t.Errorf("the log has\n%s", lines)
 		}
 	})
 }

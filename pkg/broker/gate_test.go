@@ -76,11 +76,14 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-func (l *log) lines() int {
+// String is what was logged so far.
+func (l *log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), "\n")
+	return l.text.String()
 }
+
+func (l *log) lines() int { return strings.Count(l.String(), "\n") }
 
 func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
@@ -101,7 +104,7 @@ func TestGateClosesAtOnceWhenAnAppendFails(t *testing.T) {
 			t.Errorf("%d appends reached the server", appends)
 		}
 		if lines.lines() != 1 {
-			t.Errorf("the log has\n%s", &lines.text)
+			t.Errorf("the log has\n%s", lines)
 		}
 	})
 }
@@ -191,7 +194,7 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 			pass(10 * time.Second)
 		}
 		if lines.lines() != 4 {
-			t.Errorf("the log has\n%s", &lines.text)
+			t.Errorf("the log has\n%s", lines)
 		}
 	})
 }

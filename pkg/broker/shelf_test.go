@@ -158,8 +158,8 @@ func TestAnOutageThatIsNoticedLateBlamesNoMessage(t *testing.T) {
 		if got := b.store.received(b.t); got != 40 {
 			b.t.Errorf("received %d events, want 40", got)
 		}
-		if strings.Contains(b.log.text.String(), "while others are") {
-			b.t.Errorf("the log has\n%s", &b.log.text)
+		if strings.Contains(b.log.String(), "while others are") {
+			b.t.Errorf("the log has\n%s", b.log)
 		}
 	})
 }
@@ -265,7 +265,7 @@ func TestMoreThatFailThanTheShelfHoldsHoldNobodyUp(t *testing.T) {
 		if got := b.store.received(b.t); got != seconds*each {
 			b.t.Errorf("received %d events, want all %d good ones", got, seconds*each)
 		}
-		if lines := strings.Count(b.log.text.String(), "while others are;"); lines > seconds+60 {
+		if lines := strings.Count(b.log.String(), "while others are;"); lines > seconds+60 {
 			b.t.Errorf("%d lines of the log say that events fail", lines)
 		}
 		b.trickle(1500, 10*time.Second) // each is tried five times, and few at a time

@@ -177,7 +177,7 @@ func TestWorkerEmptiesTheQueue(t *testing.T) {
 			b.t.Errorf("received %d events", got)
 		}
 		if b.log.lines() != 0 {
-			b.t.Errorf("the log has\n%s", &b.log.text)
+			b.t.Errorf("the log has\n%s", b.log)
 		}
 	})
 }
@@ -197,7 +197,7 @@ func TestWorkerWaitsForItsStore(t *testing.T) {
 			b.t.Errorf("received %d events", got)
 		}
 		if b.log.lines() != 2 { // that it waits, and that it works again
-			b.t.Errorf("the log has\n%s", &b.log.text)
+			b.t.Errorf("the log has\n%s", b.log)
 		}
 	})
 }
