@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *series) refresh(ctx context.Context) {
 	defer s.taking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, seriesInterval)
 	defer cancel()
-	if s.now().Sub(s.last()) > 2*seriesInterval {
+	if age := s.now().Sub(s.last()); age > 2*seriesInterval || age < 0 { // or the clock was set back
 		s.add(ctx)
 	}
 }
@@ -87,10 +88,13 @@ func (s *series) add(ctx context.Context) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now().UTC().Truncate(time.Millisecond)
+	// The clock may have been set back, and who reads the points takes them to be in order.
+	s.points = slices.DeleteFunc(s.points, func(p api.Point) bool { return !p.Time.Before(now) })
 	s.points = append(s.points, api.Point{
-		Time: s.now().UTC().Truncate(time.Millisecond), Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates,
+		Time: now, Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates,
 	})
-	for len(s.points) > seriesPoints || s.now().Sub(s.points[0].Time) > seriesSpan {
+	for len(s.points) > seriesPoints || now.Sub(s.points[0].Time) > seriesSpan {
 		s.points = s.points[1:]
 	}
 	return true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -140,5 +141,26 @@ func TestSeriesGoesOnSoonAfterAStoreThatHung(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestSeriesStaysInOrderWhenTheClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, time.December, 19, 12, 0, 0, 0, time.UTC)
+	s := series{
+		now:  func() time.Time { return now },
+		read: func(context.Context) (store.Stats, error) { return store.Stats{}, nil },
+	}
+	steps := []time.Duration{0, 3 * time.Second, 3 * time.Second, -4 * time.Second, 3 * time.Second}
+	for _, step := range steps {
+		now = now.Add(step)
+		s.refresh(t.Context())
+	}
+	var seconds []int
+	for _, p := range s.all() {
+		seconds = append(seconds, p.Time.Second())
+	}
+	if want := []int{0, 2, 5}; !slices.Equal(seconds, want) {
+		t.Errorf("points of the seconds %d, want %d", seconds, want)
 	}
 }
