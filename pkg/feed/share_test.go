@@ -122,6 +122,26 @@ func TestWhoLeavesPaysBackTheShareThatItDidNotUse(t *testing.T) {
 	})
 }
 
+func TestWhatWasStoredLongAgoIsNotSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j, committed := &journal{}, make(chan struct{}, 1)
+		f := newFeed(j, func(o *Options) { o.Committed = committed })
+		j.add(10)
+		committed <- struct{}{}
+		pause(t.Context(), time.Hour) // in which nobody follows, and nobody hears of the commit
+		follower, err := f.Join(t.Context(), store.Filter{}, store.Position{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer follower.Leave()
+		synctest.Wait()
+		if f.storing() {
+			t.Error("an event of an hour ago is taken for a new one")
+		}
+	})
+}
+
 func leave(followers []*Follower) {
 	for _, f := range followers {
 		f.Leave()

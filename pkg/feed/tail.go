@@ -40,6 +40,10 @@ func (e *entry) size() int { return len(e.text) + len(e.topic) + len(e.source) +
 func (f *Feed) startTail() *tail {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tail{stop: cancel, changed: make(chan struct{})}
+	select {
+	case <-f.options.Committed: // from when nobody followed; the first read has it
+	default:
+	}
 	go f.run(ctx, t)
 	return t
 }
