@@ -82,8 +82,11 @@ func NewGate(ctx context.Context, name string, next store.Appender, ping func(co
 // [store.ErrUnavailable] with [store.ErrNotReached] in a [*store.RetryError].
 func (g *Gate) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	if away := g.State(); away != nil {
-		err := fmt.Errorf("%s: %w: %w: %w", g.name, store.ErrUnavailable, store.ErrNotReached, away)
-		return nil, &store.RetryError{Err: err, After: g.options.Every}
+		err := fmt.Errorf("%s: %w", g.name, away)
+		if !errors.Is(away, store.ErrUnavailable) {
+			err = fmt.Errorf("%s: %w: %w", g.name, store.ErrUnavailable, away)
+		}
+		return nil, &store.RetryError{Err: store.NotReached(err), After: g.options.Every}
 	}
 	outcomes, err := g.next.Append(ctx, events)
 	if errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {

@@ -71,7 +71,7 @@ func (a *Appender) late() error {
 	if a.stop.Err() != nil {
 		return fmt.Errorf("append events: %w", store.ErrClosed)
 	}
-	return fmt.Errorf("append events: none taken within %s: %w: %w", a.options.MaxWait, store.ErrUnavailable, store.ErrNotReached)
+	return store.NotReached(fmt.Errorf("append events: none taken within %s: %w", a.options.MaxWait, store.ErrUnavailable))
 }
 
 // append is the store's Append under the batch's own context, apart from every

@@ -31,6 +31,14 @@ var (
 	ErrClosed = errors.New("store closed")
 )
 
+// NotReached makes an error one that is also [ErrNotReached]. Its words stay as
+// they are: of a ping, or of reading, nobody expects that anything was stored.
+func NotReached(err error) error { return &notReachedError{err} }
+
+type notReachedError struct{ error }
+
+func (e *notReachedError) Unwrap() []error { return []error{e.error, ErrNotReached} }
+
 // Temporary reports whether the same call may succeed later, all by itself.
 func Temporary(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded)

@@ -26,10 +26,10 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case errors.Is(err, errPlace):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.As(err, &unconnected):
-		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached,
-			explainConnect(unconnected.Config, unconnected.Unwrap()))
+		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable,
+			explainConnect(unconnected.Config, unconnected.Unwrap())))
 	case pgconn.SafeToRetry(err): // the connection was dead before
-		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached, err)
+		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err))
 	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
@@ -46,7 +46,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 	}
 	switch { // 08 connection, 25 read-only, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system, XX internal
 	case undone(refused): // a full disk, say
-		return fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrNotReached, err)
+		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err))
 	default:
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
