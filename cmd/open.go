@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -102,6 +103,19 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return nil, d.explain(err)
 	}
 	return opened, nil
+}
+
+// slowOpening is when somebody who looks at the log should hear what is going on.
+const slowOpening = 5 * time.Second
+
+// tellIfSlow logs, unless ready is called before, that opening takes its time: it
+// has no limit, since a migration of many rows, or of another instance, has none.
+func (d database) tellIfSlow(log *slog.Logger) (ready func()) {
+	told := time.AfterFunc(slowOpening, func() {
+		log.Warn("opening the database takes long; it waits for a migration, or for a table that somebody has locked",
+			slog.String("database", d.String()))
+	})
+	return func() { told.Stop() }
 }
 
 // explain adds to an error of the database which one it was, and what the

@@ -122,6 +122,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
 	summarize := s.openSummary(ctx, log)
+	ready := s.database.tellIfSlow(log)
+	defer ready()
 	if opts.migrate {
 		if _, err = s.database.migrate(ctx); err != nil {
 			return nil, fmt.Errorf("migrating the database: %w", err)
@@ -131,6 +133,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
+	ready()
 	s.open.push("database", func(context.Context) error { return opened.Close() })
 	traces, err := s.openTracing(ctx, a.version, log)
 	if err != nil {
