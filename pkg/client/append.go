@@ -30,12 +30,16 @@ const (
 // sent twice, but for a batch that is too large for the server: of that nothing
 // was taken, and its halves are sent.
 func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	outcomes := make([]event.Outcome, 0, len(events))
+	var outcomes []event.Outcome
 	for len(outcomes) < len(events) {
 		rest := events[len(outcomes):]
 		answered, err := c.publish(ctx, part{events: rest[:batchLength(rest)], first: len(outcomes)})
 		if err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
+		}
+		if outcomes == nil {
+			outcomes = answered // of all, mostly
+			continue
 		}
 		outcomes = append(outcomes, answered...)
 	}

@@ -10,9 +10,9 @@
 // second time by itself: whoever counts outcomes has to know of every attempt.
 // The exceptions are [Client.Follow] and [Client.Export], which only read.
 //
-// Reading uses net/http. POST /publish has its own way over the wire (wire.go):
-// a load generator must be far cheaper than the server it loads, and two thirds
-// of what net/http spends on a small request goes into goroutines, channels and
-// maps that one request after the other on one connection has no need of. The
-// parsing of answers is fasthttp's. Nobody outside of this package can tell.
+// Reading uses net/http. POST /publish has its own way over the wire (wire.go
+// and package exchange): a load generator must be far cheaper than the server
+// it loads, and net/http spends two thirds of what a small request costs on
+// goroutines, channels and maps that one request after the other on one
+// connection has no need of. Nobody outside of this package can tell.
 package client

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -12,22 +11,22 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/valyala/fasthttp"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client/exchange"
 )
 
 const (
 	// maxIdle is how long a connection may lie unused and be used again.
-	// Nobody watches it meanwhile, so it must be shorter than any server's
-	// patience: a request on a connection that the server has just closed is
-	// lost.
+	// It must be shorter than any server's patience: a request on a connection
+	// that the server is about to close is lost.
 	maxIdle = 5 * time.Second
 	// maxAnswerBytes bounds the answer to one event. Topic and event_id are
 	// in it, 767 bytes that JSON may write as six times as many.
 	maxAnswerBytes = 64 << 10
-	// maxHeadBytes bounds the head of an answer; proxies add to the server's.
-	maxHeadBytes = 16 << 10
+	// doubtIdle is how long a connection may lie unused and not be looked at
+	// before it is used again: servers end those that are idle.
+	doubtIdle = 10 * time.Millisecond
 	// keepBytes is how large a connection's buffer may stay.
 	keepBytes = 512 << 10
 )
@@ -51,16 +50,25 @@ type wire struct {
 
 // wireConn is a connection with what a request on it needs.
 type wireConn struct {
-	net.Conn
-	reader   *bufio.Reader
-	body     []byte
-	packed   bytes.Buffer
-	packer   *gzip.Writer
-	request  []byte
-	response fasthttp.Response
-	sent     bool // the latest request left as a whole
-	used     time.Time
-	armed    time.Time // when the deadline was set
+	*exchange.Conn
+	watch   watch
+	body    []byte
+	packed  bytes.Buffer
+	packer  *gzip.Writer
+	request []byte
+	used    time.Time
+	armed   time.Time // when the deadline was set
+}
+
+func newWireConn(dialed net.Conn) *wireConn {
+	conn := &wireConn{Conn: exchange.New(dialed)}
+	conn.watch.interrupt = func() { _ = conn.SetDeadline(time.Unix(1, 0)) }
+	return conn
+}
+
+func (c *wireConn) close() {
+	c.watch.forget()
+	_ = c.Close()
 }
 
 func newWire(base *url.URL, options Options) *wire {
@@ -100,8 +108,8 @@ func describe(options Options) string {
 }
 
 // post sends the body that write appends and hands the answer, which may have
-// limit bytes, to read, which must not keep it. It returns what read returns; an error before that is the
-// context's or of a lost connection.
+// limit bytes, to read, which must not keep it. It returns what read returns; an
+// error before that is the context's or of a lost connection.
 func (w *wire) post(ctx context.Context, write func([]byte) []byte, limit int, read func(answer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -110,26 +118,21 @@ func (w *wire) post(ctx context.Context, write func([]byte) []byte, limit int, r
 	if err != nil {
 		return lost(ctx, &LostError{Server: w.server, Err: err})
 	}
-	// When the context ends, so does whatever the connection is waiting for.
-	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err = w.exchange(conn, write, limit)
-	if intact := release() && conn.sent; err != nil || !intact || conn.response.ConnectionClose() || conn.reader.Buffered() > 0 {
-		defer func() { _ = conn.Close() }()
+	conn.watch.begin(ctx)
+	got, err := conn.Exchange(w.fill(conn, write), limit)
+	if intact := conn.watch.end(); err != nil || !intact || got.Last {
+		defer conn.close()
 	} else {
 		defer w.put(conn)
 	}
 	if err != nil {
 		return lost(ctx, &LostError{Server: w.server, Reached: true, Err: err})
 	}
-	return read(answer{
-		status:     conn.response.StatusCode(),
-		retryAfter: string(conn.response.Header.Peek("Retry-After")),
-		body:       conn.response.Body(),
-	})
+	return read(answer{status: got.Status, retryAfter: got.RetryAfter, body: got.Body})
 }
 
-// exchange writes one request and reads its answer.
-func (w *wire) exchange(conn *wireConn, write func([]byte) []byte, limit int) error {
+// fill writes a request into the connection's buffer.
+func (w *wire) fill(conn *wireConn, write func([]byte) []byte) []byte {
 	conn.body = write(conn.body[:0])
 	body := conn.body
 	if w.gzip {
@@ -138,17 +141,7 @@ func (w *wire) exchange(conn *wireConn, write func([]byte) []byte, limit int) er
 	conn.request = strconv.AppendInt(append(conn.request[:0], w.head...), int64(len(body)), 10)
 	conn.request = append(conn.request, "\r\n\r\n"...)
 	conn.request = append(conn.request, body...)
-	_, errWrite := conn.Write(conn.request)
-	conn.sent = errWrite == nil // a request that is cut short is the last of its connection
-	// A server that refuses a long body answers before it has read it all,
-	// and then hangs up: the answer is worth more than the error.
-	if err := conn.response.ReadLimitBody(conn.reader, limit); err != nil {
-		if errWrite != nil {
-			return errWrite
-		}
-		return err
-	}
-	return nil
+	return conn.request
 }
 
 // pack compresses a body. The fastest level: it is the network that is spared.
@@ -165,25 +158,35 @@ func (c *wireConn) pack(body []byte) []byte {
 
 // get returns a connection that nobody else uses, with its deadline set.
 func (w *wire) get(ctx context.Context) (*wireConn, error) {
-	now := time.Now()
-	conn := w.take(now)
-	if conn == nil {
-		dialed, err := w.dial(ctx, "tcp", w.address)
-		if err != nil {
+	for now := time.Now(); ; {
+		conn := w.take(now)
+		fresh := conn == nil || now.Sub(conn.used) < doubtIdle
+		if conn == nil {
+			dialed, err := w.dial(ctx, "tcp", w.address)
+			if err != nil {
+				return nil, err
+			}
+			conn = newWireConn(dialed)
+		}
+		if err := conn.arm(now, w.timeout); err != nil {
+			conn.close()
 			return nil, err
 		}
-		conn = &wireConn{Conn: dialed, reader: bufio.NewReaderSize(dialed, maxHeadBytes)}
-	}
-	// Moving a deadline costs about as much as writing the request's text, so
-	// it moves when an eighth of it has passed.
-	if now.Sub(conn.armed) > w.timeout/8 {
-		if err := conn.SetDeadline(now.Add(w.timeout)); err != nil {
-			_ = conn.Close()
-			return nil, err
+		if fresh || conn.Quiet() {
+			return conn, nil
 		}
-		conn.armed = now
+		conn.close() // the server has ended it
 	}
-	return conn, nil
+}
+
+// arm sets the deadline. To move it costs about as much as writing the request's
+// text, so it moves when an eighth of it has passed.
+func (c *wireConn) arm(now time.Time, timeout time.Duration) error {
+	if now.Sub(c.armed) <= timeout/8 {
+		return nil
+	}
+	c.armed = now
+	return c.SetDeadline(now.Add(timeout))
 }
 
 // take returns the connection used last, if it is fresh. Where it isn't, none
@@ -213,7 +216,7 @@ func (w *wire) put(conn *wireConn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || len(w.idle) >= w.keep {
-		_ = conn.Close()
+		conn.close()
 		return
 	}
 	w.idle = append(w.idle, conn)
@@ -229,7 +232,7 @@ func (w *wire) close() {
 // drop closes all idle connections.
 func (w *wire) drop() {
 	for _, conn := range w.idle {
-		_ = conn.Close()
+		conn.close()
 	}
 	w.idle = nil
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // connections counts those that a server has accepted.
-func connections(t *testing.T, handler http.HandlerFunc) (address string, count *atomic.Int64) {
+func connections(t *testing.T, handler http.HandlerFunc, change ...func(*http.Server)) (address string, count *atomic.Int64) {
 	t.Helper()
 	count = new(atomic.Int64)
 	server := httptest.NewUnstartedServer(handler)
@@ -28,6 +28,9 @@ func connections(t *testing.T, handler http.HandlerFunc) (address string, count 
 		if state == http.StateNew {
 			count.Add(1)
 		}
+	}
+	for _, apply := range change {
+		apply(server.Config)
 	}
 	server.Start()
 	t.Cleanup(server.Close)
@@ -92,6 +95,39 @@ func TestIdleConnectionsAreGivenUpInTime(t *testing.T) {
 	c.wire.put(conn)
 	if c.wire.take(now.Add(time.Minute)) != nil || len(c.wire.idle) != 0 {
 		t.Error("a connection of a minute ago is used")
+	}
+}
+
+func TestAConnectionThatTheServerEndedMeanwhileIsNotUsed(t *testing.T) {
+	t.Parallel()
+	address, count := connections(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) },
+		func(s *http.Server) { s.IdleTimeout = time.Millisecond })
+	c := clientOf(t, address)
+	for i := range 3 {
+		if _, err := c.Append(t.Context(), []event.Event{someEvent("a")}); err != nil {
+			t.Fatal(err) // it would be in doubt whether the event is stored
+		}
+		if got := count.Load(); got != int64(i+1) {
+			t.Errorf("%d connections for %d requests", got, i+1)
+		}
+		<-time.After(10 * doubtIdle)
+	}
+}
+
+func TestContextsOfEarlierRequestsDoNotEndLaterOnes(t *testing.T) {
+	t.Parallel()
+	address, count := connections(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) })
+	c := clientOf(t, address)
+	for range 500 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		_, err := c.Append(ctx, []event.Event{someEvent("a")})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count.Load(); got != 1 {
+		t.Errorf("%d connections", got)
 	}
 }
 

@@ -3,38 +3,33 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 
-	"github.com/valyala/fasthttp"
-
+	"github.com/eventagg/eventagg/pkg/client/exchange"
 	"github.com/eventagg/eventagg/pkg/event"
 )
+
+// maxHealthBytes is more than an answer has.
+const maxHealthBytes = 1 << 10
 
 // health answers each append by one GET /healthz, over connections like the
 // publisher's: what HTTP alone costs, at both ends.
 type health struct {
 	address string
-	idle    chan *healthConn
-}
-
-type healthConn struct {
-	net.Conn
-	reader   *bufio.Reader
-	response fasthttp.Response
+	idle    chan *exchange.Conn
 }
 
 func newHealth(url string, connections int) *health {
-	return &health{address: strings.TrimPrefix(url, "http://"), idle: make(chan *healthConn, connections)}
+	return &health{address: strings.TrimPrefix(url, "http://"), idle: make(chan *exchange.Conn, connections)}
 }
 
 // Append implements [store.Appender] and stores nothing.
 func (h *health) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	var conn *healthConn
+	var conn *exchange.Conn
 	select {
 	case conn = <-h.idle:
 	default:
@@ -43,16 +38,14 @@ func (h *health) Append(ctx context.Context, events []event.Event) ([]event.Outc
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
-		conn = &healthConn{Conn: dialed, reader: bufio.NewReader(dialed)}
+		conn = exchange.New(dialed)
 	}
-	if _, err := conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n")); err != nil {
+	got, err := conn.Exchange([]byte("GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"), maxHealthBytes)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("ask: %w", err)
-	}
-	if err := conn.response.Read(conn.reader); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if status := conn.response.StatusCode(); status != http.StatusOK {
-		return nil, fmt.Errorf("GET /healthz: %d", status)
+	case got.Status != http.StatusOK:
+		return nil, fmt.Errorf("GET /healthz: %d", got.Status)
 	}
 	h.idle <- conn
 	outcomes := make([]event.Outcome, len(events))
