@@ -60,12 +60,19 @@ type ratioKind string
 const (
 	rateToRate ratioKind = "rate/rate"
 	p99ToP50   ratioKind = "p99/p50"
+	// serveToLoad is processor time an event: that of the server here over that
+	// of the load generator there.
+	serveToLoad ratioKind = "serve/generator"
 )
 
 // of compares two measurements.
 func (k ratioKind) of(a, b measurement) float64 {
-	if k == p99ToP50 {
+	switch k {
+	case p99ToP50:
 		return a.P99.Seconds() / b.P50.Seconds()
+	case serveToLoad:
+		return a.ServerCPU.Seconds() / b.LoadCPU.Seconds()
+	case rateToRate:
 	}
 	return a.Rate / b.Rate
 }

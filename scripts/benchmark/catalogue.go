@@ -59,17 +59,19 @@ func toRates(names ...string) []reference {
 func singles() []benchCase {
 	var all []benchCase
 	for _, n := range []int{1, 32, 128, 512} {
-		reference, healthz := fmt.Sprintf("one-insert/%d", n), fmt.Sprintf("healthz/%d", n)
+		oneInsert, healthz, nothing := fmt.Sprintf("one-insert/%d", n), fmt.Sprintf("healthz/%d", n), fmt.Sprintf("nothing/%d", n)
+		single := rateCase(fmt.Sprintf("single/%d", n), load{target: onPostgres(1), connections: n, duplicates: someDuplicates}, oneInsert, healthz)
+		single.references = append(single.references, reference{Case: nothing, Kind: serveToLoad})
 		all = append(
 			all,
-			rateCase(reference, load{target: toReference, connections: n, duplicates: someDuplicates}),
-			rateCase(fmt.Sprintf("single/%d", n), load{target: onPostgres(1), connections: n, duplicates: someDuplicates}, reference, healthz),
+			rateCase(oneInsert, load{target: toReference, connections: n, duplicates: someDuplicates}),
+			single,
 			rateCase(healthz, load{target: toHealthz, connections: n}),
+			rateCase(nothing, load{target: toNothing, connections: n, duplicates: someDuplicates}),
 		)
 	}
 	return append(
 		all,
-		rateCase("nothing/128", load{target: toNothing, connections: 128}),
 		rateCase("insert/1", load{target: byInsert, connections: 1, duplicates: someDuplicates}),
 		benchCase{
 			name: "single/open-loop", figure: figureP99, after: []string{busySingles},

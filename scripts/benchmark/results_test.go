@@ -57,6 +57,10 @@ func TestRatioOfTimes(t *testing.T) {
 	if got := p99ToP50.of(m, m); got != 4 {
 		t.Errorf("p99 to p50 is %v, want 4", got)
 	}
+	server, generator := measurement{ServerCPU: 45 * time.Microsecond, LoadCPU: 1}, measurement{ServerCPU: 1, LoadCPU: 15 * time.Microsecond}
+	if got := serveToLoad.of(server, generator); got != 3 {
+		t.Errorf("the server's cost to the generator's is %v, want 3", got)
+	}
 }
 
 func TestMiddleAndPercentile(t *testing.T) {
@@ -125,7 +129,7 @@ func TestSelectedCasesBringWhatTheyNeed(t *testing.T) {
 	for _, c := range selected {
 		got = append(got, c.name)
 	}
-	want := []string{"one-insert/1", "one-insert/128", "single/128", "healthz/128", "insert/1", "single/open-loop"}
+	want := []string{"one-insert/1", "one-insert/128", "single/128", "healthz/128", "nothing/128", "insert/1", "single/open-loop"}
 	if !slices.Equal(got, want) {
 		t.Errorf("selected %v, want %v", got, want)
 	}
