@@ -55,6 +55,17 @@ func hear(t *testing.T, peer net.Conn) {
 	}
 }
 
+// answerOf is an answer in the common form that is so long with its head.
+func answerOf(length int) string {
+	body := bodyOf(length)
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+func bodyOf(length int) []byte {
+	const head = len("HTTP/1.1 200 OK\r\nContent-Length: 984\r\n\r\n")
+	return bytes.Repeat([]byte("x"), length-head)
+}
+
 func TestAnswersComeBackWholeHoweverTheyCome(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 5000)
@@ -68,6 +79,14 @@ func TestAnswersComeBackWholeHoweverTheyCome(t *testing.T) {
 			[]string{fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(long), long)},
 			Answer{Status: 200, Body: []byte(long)},
 		},
+		"in pieces of a byte": {strings.Split(common, ""), Answer{Status: 200, Body: []byte("true")}},
+		"after one that says to go on": {
+			[]string{"HTTP/1.1 100 Continue\r\n\r\n", common},
+			Answer{Status: 200, Body: []byte("true")},
+		},
+		"as long as is received at once":          {[]string{answerOf(commonBytes)}, Answer{Status: 200, Body: bodyOf(commonBytes)}},
+		"a byte longer than is received at once":  {[]string{answerOf(commonBytes + 1)}, Answer{Status: 200, Body: bodyOf(commonBytes + 1)}},
+		"a byte shorter than is received at once": {[]string{answerOf(commonBytes - 1)}, Answer{Status: 200, Body: bodyOf(commonBytes - 1)}},
 		"in chunks": {
 			[]string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntr", "ue\r\n0\r\n\r\n"},
 			Answer{Status: 200, Body: []byte("true")},
@@ -91,7 +110,7 @@ func TestAnswersComeBackWholeHoweverTheyCome(t *testing.T) {
 				hear(t, peer)
 				for i, piece := range test.pieces {
 					if i > 0 { // seldom in one with the piece before
-						<-time.After(20 * time.Millisecond)
+						<-time.After(20 * time.Millisecond / time.Duration(len(test.pieces)))
 					}
 					_, _ = io.WriteString(peer, piece)
 				}
@@ -223,6 +242,26 @@ func TestAnAnswerIsWorthMoreThanTheErrorOfSending(t *testing.T) {
 	group.Wait()
 	if err != nil || got.Status != http.StatusRequestEntityTooLarge || !got.Last {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestAnAnswerThatComesWithTheEndIsTaken is about a server that closes in the
+// same moment, which may be before anybody waits for the answer.
+func TestAnAnswerThatComesWithTheEndIsTaken(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		c, peer := pair(t)
+		var group sync.WaitGroup
+		group.Go(func() {
+			hear(t, peer)
+			_, _ = io.WriteString(peer, common)
+			_ = peer.Close()
+		})
+		got, err := c.Exchange([]byte(question), 1<<10)
+		group.Wait()
+		if err != nil || string(got.Body) != "true" {
+			t.Fatalf("got %+v, %v", got, err)
+		}
 	}
 }
 
