@@ -26,6 +26,7 @@ type Conn struct {
 
 	request  []byte // what is left to be sent
 	asked    bool
+	greeted  bool // it is known that the server said nothing before the first request
 	buffer   [commonBytes]byte
 	reader   *bufio.Reader // of the input
 	response fasthttp.Response
@@ -90,7 +91,9 @@ func (c *Conn) send(request []byte) error {
 // sendThenReceive is called until it is done: at once, and whenever there may be
 // something to receive. The runtime forgets what came before the first call, so
 // the request leaves within that call. Earlier, and its answer could be what is
-// forgotten.
+// forgotten. What a server says unasked is found all the same: on a new
+// connection, where it may be turning the client away, here, and on one that lay
+// idle by [Conn.Quiet].
 //
 // What is unusual is left to those who know how to deal with it: a request that
 // the socket doesn't take as a whole to Write, the end and the errors of a
@@ -99,7 +102,10 @@ func (c *Conn) sendThenReceive(descriptor uintptr) (done bool) {
 	if !c.asked {
 		c.asked = true
 		c.request = c.request[send(descriptor, c.request):]
-		return len(c.request) > 0
+		if cut := len(c.request) > 0; cut || c.greeted {
+			return cut
+		}
+		c.greeted = true
 	}
 	n, again := receive(descriptor, c.buffer[:])
 	c.received = c.buffer[:n]
@@ -107,9 +113,9 @@ func (c *Conn) sendThenReceive(descriptor uintptr) (done bool) {
 }
 
 // Quiet reports whether nothing has come on a connection that lay idle. Its end
-// may have; an exchange would not notice and wait in vain where the peer is
-// silent about what is sent after it. Where nobody can tell without waiting it
-// is true.
+// may have, or an error for being idle; an exchange would not notice, and wait
+// in vain where the server is silent about what is sent after it. Where nobody
+// can tell without waiting it is true.
 func (c *Conn) Quiet() bool {
 	if c.raw == nil {
 		return true

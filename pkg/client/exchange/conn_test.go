@@ -168,11 +168,30 @@ func TestExchangesFollowEachOtherWhateverTheirSize(t *testing.T) {
 func TestLongAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	c, peer := pair(t)
-	if _, err := io.WriteString(peer, common); err != nil {
+	var group sync.WaitGroup
+	group.Go(func() { hear(t, peer); _, _ = io.WriteString(peer, common) })
+	if _, err := c.Exchange([]byte(question), 3); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("4 bytes where 3 are allowed: %v", err)
+	}
+	group.Wait()
+}
+
+// TestAServerThatTurnsAwayWithoutListeningIsHeard is about one that answers as
+// soon as it is connected, and then waits for the client to hang up.
+func TestAServerThatTurnsAwayWithoutListeningIsHeard(t *testing.T) {
+	t.Parallel()
+	const busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+	c, peer := pair(t)
+	if _, err := io.WriteString(peer, busy); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Exchange([]byte(question), 3); err == nil {
-		t.Error("4 bytes were taken where 3 are allowed")
+	if err := peer.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(20 * time.Millisecond) // in which the poller sees it, most times; where not, nothing is shown
+	got, err := c.Exchange([]byte(question), 1<<10)
+	if err != nil || got.Status != http.StatusServiceUnavailable || got.RetryAfter != "3" || !got.Last {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
