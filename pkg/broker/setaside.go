@@ -12,7 +12,10 @@ import (
 // failedError is an error of the store, as opposed to one of the queue.
 type failedError struct{ err error }
 
+// Error is the store's text.
 func (e *failedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the store's error.
 func (e *failedError) Unwrap() error { return e.err }
 
 // some receives messages, fewer at a time the more often the store has failed:

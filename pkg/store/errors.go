@@ -37,6 +37,7 @@ func NotReached(err error) error { return &notReachedError{err} }
 
 type notReachedError struct{ error }
 
+// Unwrap returns the error and what it is beside.
 func (e *notReachedError) Unwrap() []error { return []error{e.error, ErrNotReached} }
 
 // Temporary reports whether the same call may succeed later, all by itself.

@@ -129,6 +129,7 @@ func expect(from *bufio.Reader, begin string) error {
 // counter counts what is written to it.
 type counter struct{ n *atomic.Int64 }
 
+// Write counts the bytes.
 func (c counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(len(p)))
 	return len(p), nil

@@ -62,7 +62,10 @@ type callError struct {
 	sent bool
 }
 
+// Error is the error's own text.
 func (e *callError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error.
 func (e *callError) Unwrap() error { return e.err }
 
 // translate turns the client's error into the contract's; nil stays nil. The
@@ -96,7 +99,10 @@ type awayError struct {
 	also []error
 }
 
-func (e *awayError) Error() string   { return "queue unavailable: " + e.what + ": " + e.err.Error() }
+// Error says what could not be done and why.
+func (e *awayError) Error() string { return "queue unavailable: " + e.what + ": " + e.err.Error() }
+
+// Unwrap returns the contract's errors.
 func (e *awayError) Unwrap() []error { return e.also }
 
 // refused reports whether the server itself answered with an error: LOADING,

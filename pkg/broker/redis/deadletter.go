@@ -22,7 +22,10 @@ type letterID struct {
 	stream  int
 }
 
-func (l letterID) entry() string  { return fmt.Sprintf("%d-%d", l.ms, l.seq) }
+// entry is the part that Redis knows: the id within the stream.
+func (l letterID) entry() string { return fmt.Sprintf("%d-%d", l.ms, l.seq) }
+
+// String is the id as users see it.
 func (l letterID) String() string { return fmt.Sprintf("%d-%d-%d", l.ms, l.seq, l.stream) }
 
 func (l letterID) compare(other letterID) int {

@@ -66,6 +66,7 @@ type ref struct {
 	events, bytes int64
 }
 
+// String is the ref as a message carries it; parseRef reads it.
 func (r ref) String() string {
 	return fmt.Sprintf("%d/%s/%d/%d", r.stream, r.id, r.events, r.bytes)
 }
