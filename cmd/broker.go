@@ -11,10 +11,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eventagg/eventagg/pkg/broker"
-	"github.com/eventagg/eventagg/pkg/broker/redis"
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/queue/redis"
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -45,24 +46,24 @@ func (s *service) openWays(ctx context.Context, c config.Config, events store.St
 		s.openGate(ctx, "database", direct, events.Ping, log)
 		return ways{appender: direct}, nil
 	}
-	queue, err := openBroker(ctx, c.Broker, log)
+	waiting, err := openBroker(ctx, c.Broker, log)
 	if err != nil {
 		return ways{}, err
 	}
-	s.open.push("broker", func(context.Context) error { return queue.Close() })
+	s.open.push("broker", func(context.Context) error { return waiting.Close() })
 	if c.Broker.Role == "worker" {
 		database := s.openGate(ctx, "database", events, events.Ping, log)
-		s.openWorkers(ctx, c, queue, events, database, log)
-		return ways{queue: queue, gates: map[string]func() error{"database": database.State}}, nil
+		s.openWorkers(ctx, c, waiting, events, database, log)
+		return ways{queue: waiting, gates: map[string]func() error{"database": database.State}}, nil
 	}
 	direct := s.openIngest("database", events, c.Ingest, spillAfter, log)
 	database := s.openGate(ctx, "database", direct, events.Ping, log)
-	s.openWorkers(ctx, c, queue, events, database, log)
+	s.openWorkers(ctx, c, waiting, events, database, log)
 	behind := c.Ingest
 	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
-	queued := s.openGate(ctx, "broker", s.openIngest("broker", queue, behind, 0, log), queue.Ping, log)
+	queued := s.openGate(ctx, "broker", s.openIngest("broker", waiting, behind, 0, log), waiting.Ping, log)
 	w := newWays(c.Broker.Ack, database, queued, log)
-	w.direct, w.queue = direct, queue
+	w.direct, w.queue = direct, waiting
 	w.gates = map[string]func() error{"database": database.State, "broker": queued.State}
 	return w, nil
 }
@@ -73,8 +74,8 @@ const queueShare = 4
 
 // newWays puts the two appenders into their order of preference.
 func newWays(ack string, database, queued store.Appender, log *slog.Logger) ways {
-	durable := broker.NewFallback(database, queued, broker.FallbackOptions{From: "database", To: "broker", Logger: log})
-	async := broker.NewFallback(queued, database, broker.FallbackOptions{From: "broker", To: "database", Logger: log})
+	durable := failover.NewFallback(database, queued, failover.FallbackOptions{From: "database", To: "broker", Logger: log})
+	async := failover.NewFallback(queued, database, failover.FallbackOptions{From: "broker", To: "database", Logger: log})
 	w := ways{appender: durable, async: async}
 	if ack == "queued" {
 		w.appender = async
@@ -102,8 +103,8 @@ func (s *service) openIngest(way string, next store.Appender, c config.Ingest, m
 	return appender
 }
 
-func (s *service) openGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *broker.Gate {
-	gate := broker.NewGate(ctx, name, next, ping, broker.GateOptions{Logger: log})
+func (s *service) openGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *failover.Gate {
+	gate := failover.NewGate(ctx, name, next, ping, failover.GateOptions{Logger: log})
 	s.open.push(name+"'s gate", func(context.Context) error {
 		gate.Close()
 		return nil
@@ -113,13 +114,13 @@ func (s *service) openGate(ctx context.Context, name string, next store.Appender
 
 // openWorkers starts the workers and sees to it that they end before what they
 // work with.
-func (s *service) openWorkers(ctx context.Context, c config.Config, queue broker.Queue, events store.Receiver, database *broker.Gate, log *slog.Logger) {
+func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queue.Queue, events store.Receiver, database *failover.Gate, log *slog.Logger) {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
 	name := instanceName()
 	ready := func() bool { return database.State() == nil }
 	for i := range workersOf(c) {
-		worker := broker.NewWorker(queue, name+"-"+strconv.Itoa(i+1), events, broker.WorkerOptions{
+		worker := queue.NewWorker(waiting, name+"-"+strconv.Itoa(i+1), events, queue.WorkerOptions{
 			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
 			OnReceived: s.metrics.Received, OnBuried: s.metrics.Buried,
 		})
@@ -150,7 +151,7 @@ func instanceName() string {
 }
 
 // openBroker opens the queue that broker.url names.
-func openBroker(ctx context.Context, c config.Broker, log *slog.Logger) (broker.Queue, error) {
+func openBroker(ctx context.Context, c config.Broker, log *slog.Logger) (queue.Queue, error) {
 	queue, err := redis.Open(ctx, redis.Options{
 		URL: c.URL, Prefix: c.Prefix, Streams: c.Streams, MaxEvents: c.MaxEvents, MaxBytes: c.MaxBytes,
 		AllowWeak: c.AllowWeakDurability, Logger: log,

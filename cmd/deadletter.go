@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -60,8 +60,8 @@ func (a *app) newDeadletterCmd() *cobra.Command {
 	onlyCommands(cmd)
 	cmd.AddCommand(
 		a.newDeadletterListCmd(),
-		a.newDeadletterMoveCmd("retry", "Put dead letters back into the queue", "put back into the queue", broker.Queue.Retry),
-		a.newDeadletterMoveCmd("drop", "Remove dead letters for ever", "dropped", broker.Queue.Drop),
+		a.newDeadletterMoveCmd("retry", "Put dead letters back into the queue", "put back into the queue", queue.Queue.Retry),
+		a.newDeadletterMoveCmd("drop", "Remove dead letters for ever", "dropped", queue.Queue.Drop),
 	)
 	return cmd
 }
@@ -76,8 +76,8 @@ func (a *app) newDeadletterListCmd() *cobra.Command {
 			if opts.limit < 1 {
 				return &usageError{err: fmt.Errorf("--limit must be at least 1, is %d", opts.limit), hint: helpHint(cmd)}
 			}
-			return a.withBroker(cmd, &opts, func(ctx context.Context, queue broker.Queue) error {
-				return a.listDeadLetters(ctx, queue, opts)
+			return a.withBroker(cmd, &opts, func(ctx context.Context, waiting queue.Queue) error {
+				return a.listDeadLetters(ctx, waiting, opts)
 			})
 		},
 	}
@@ -89,7 +89,7 @@ func (a *app) newDeadletterListCmd() *cobra.Command {
 
 // newDeadletterMoveCmd builds a command that does something with dead letters
 // that are named, or with all.
-func (a *app) newDeadletterMoveCmd(name, short, done string, move func(broker.Queue, context.Context, []string) (int64, error)) *cobra.Command {
+func (a *app) newDeadletterMoveCmd(name, short, done string, move func(queue.Queue, context.Context, []string) (int64, error)) *cobra.Command {
 	var opts deadletterOptions
 	cmd := &cobra.Command{
 		Use:   name + " [ID …]",
@@ -98,8 +98,8 @@ func (a *app) newDeadletterMoveCmd(name, short, done string, move func(broker.Qu
 			if opts.ids = args; opts.all == (len(args) > 0) {
 				return &usageError{err: errors.New("name the dead letters by their IDs, or give --all"), hint: helpHint(cmd)}
 			}
-			return a.withBroker(cmd, &opts, func(ctx context.Context, queue broker.Queue) error {
-				moved, err := moveDeadLetters(ctx, queue, opts, move)
+			return a.withBroker(cmd, &opts, func(ctx context.Context, waiting queue.Queue) error {
+				moved, err := moveDeadLetters(ctx, waiting, opts, move)
 				if err != nil {
 					return err
 				}
@@ -125,7 +125,7 @@ func formatEvents(n int64) string {
 }
 
 // withBroker opens the broker for one command.
-func (a *app) withBroker(cmd *cobra.Command, opts *deadletterOptions, do func(context.Context, broker.Queue) error) error {
+func (a *app) withBroker(cmd *cobra.Command, opts *deadletterOptions, do func(context.Context, queue.Queue) error) error {
 	c, err := a.config(cmd)
 	if err != nil {
 		return err
@@ -133,11 +133,11 @@ func (a *app) withBroker(cmd *cobra.Command, opts *deadletterOptions, do func(co
 	if opts.broker = c.Broker; opts.broker.URL == "" {
 		return &usageError{err: errors.New("there is no broker: broker.url is empty"), hint: "Name it: --broker-url redis://HOST:PORT, or EVENTAGG_BROKER_URL."}
 	}
-	queue, err := openBroker(cmd.Context(), opts.broker, slog.New(slog.DiscardHandler))
+	waiting, err := openBroker(cmd.Context(), opts.broker, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	err = errors.Join(do(cmd.Context(), queue), queue.Close())
+	err = errors.Join(do(cmd.Context(), waiting), waiting.Close())
 	if errors.Is(err, store.ErrUnavailable) { // and not an ID that is none, or a disk that is full
 		return withHint(err, "The broker is %s; --broker-url names another.", config.Redact(opts.broker.URL))
 	}
@@ -147,11 +147,11 @@ func (a *app) withBroker(cmd *cobra.Command, opts *deadletterOptions, do func(co
 // deadPage is how many dead letters are asked for at a time.
 const deadPage = 100
 
-func (a *app) listDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOptions) error {
+func (a *app) listDeadLetters(ctx context.Context, waiting queue.Queue, opts deadletterOptions) error {
 	t := table{heading: []string{"ID", "DELIVERIES", "BURIED", "TOPIC", "EVENT_ID", "REASON"}, right: []int{1}}
 	last, shown := "", 0
 	for shown < opts.limit {
-		letters, err := queue.DeadLetters(ctx, last, min(deadPage, opts.limit-shown))
+		letters, err := waiting.DeadLetters(ctx, last, min(deadPage, opts.limit-shown))
 		if err != nil {
 			return err
 		}
@@ -182,17 +182,17 @@ func (a *app) listDeadLetters(ctx context.Context, queue broker.Queue, opts dead
 			return err
 		}
 	}
-	return a.tellOfMore(ctx, queue, shown, last)
+	return a.tellOfMore(ctx, waiting, shown, last)
 }
 
 // tellOfMore says that the limit has left some out: what looks whole is taken
 // for whole.
-func (a *app) tellOfMore(ctx context.Context, queue broker.Queue, shown int, last string) error {
-	more, err := queue.DeadLetters(ctx, last, 1)
+func (a *app) tellOfMore(ctx context.Context, waiting queue.Queue, shown int, last string) error {
+	more, err := waiting.DeadLetters(ctx, last, 1)
 	if err != nil || len(more) == 0 {
 		return err
 	}
-	size, err := queue.Size(ctx)
+	size, err := waiting.Size(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (a *app) tellOfMore(ctx context.Context, queue broker.Queue, shown int, las
 	return err
 }
 
-func newDeadLetter(l broker.DeadLetter) deadLetter {
+func newDeadLetter(l queue.DeadLetter) deadLetter {
 	shown := deadLetter{
 		ID: l.ID, Reason: l.Reason, QueuedAt: l.QueuedAt.UTC(), BuriedAt: l.BuriedAt.UTC(), Deliveries: l.Deliveries, Text: l.Text,
 	}
@@ -212,15 +212,15 @@ func newDeadLetter(l broker.DeadLetter) deadLetter {
 }
 
 // moveDeadLetters does something with the dead letters that opts names.
-func moveDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOptions, move func(broker.Queue, context.Context, []string) (int64, error)) (int64, error) {
+func moveDeadLetters(ctx context.Context, waiting queue.Queue, opts deadletterOptions, move func(queue.Queue, context.Context, []string) (int64, error)) (int64, error) {
 	if !opts.all {
-		moved, err := move(queue, ctx, opts.ids)
+		moved, err := move(waiting, ctx, opts.ids)
 		if err == nil && moved < int64(len(opts.ids)) {
 			err = fmt.Errorf("%d of %d dead letters are not there (any more)", int64(len(opts.ids))-moved, len(opts.ids))
 		}
 		return moved, err
 	}
-	size, err := queue.Size(ctx)
+	size, err := waiting.Size(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -233,7 +233,7 @@ func moveDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOpt
 		if limit <= 0 {
 			return total, nil
 		}
-		letters, err := queue.DeadLetters(ctx, last, int(limit))
+		letters, err := waiting.DeadLetters(ctx, last, int(limit))
 		if err != nil || len(letters) == 0 {
 			return total, err
 		}
@@ -241,7 +241,7 @@ func moveDeadLetters(ctx context.Context, queue broker.Queue, opts deadletterOpt
 		for i, l := range letters {
 			ids[i] = l.ID
 		}
-		moved, err := move(queue, ctx, ids)
+		moved, err := move(waiting, ctx, ids)
 		if err != nil {
 			return total, err
 		}

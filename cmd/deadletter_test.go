@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/broker"
-	"github.com/eventagg/eventagg/pkg/broker/brokertest"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/queue/queuetest"
 )
 
 // TestListSaysWhatItLeavesOut on standard error, where it disturbs no pipe.
@@ -30,12 +30,12 @@ func TestListSaysWhatItLeavesOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			queue := brokertest.NewMemory(brokertest.MemoryOptions{})
-			fill(t, queue, test.letters)
-			die(t.Context(), t, queue.Consumer("a"))
+			waiting := queuetest.NewMemory(queuetest.MemoryOptions{})
+			fill(t, waiting, test.letters)
+			die(t.Context(), t, waiting.Consumer("a"))
 			var out, errOut bytes.Buffer
 			a := &app{out: &out, errOut: &errOut}
-			if err := a.listDeadLetters(t.Context(), queue, deadletterOptions{limit: test.limit, format: outputFormat(test.format)}); err != nil {
+			if err := a.listDeadLetters(t.Context(), waiting, deadletterOptions{limit: test.limit, format: outputFormat(test.format)}); err != nil {
 				t.Fatal(err)
 			}
 			if lines := strings.Count(out.String(), "\n"); lines != test.shown || errOut.String() != test.says {
@@ -46,18 +46,18 @@ func TestListSaysWhatItLeavesOut(t *testing.T) {
 }
 
 // fill queues so many events.
-func fill(t *testing.T, queue broker.Queue, count int) {
+func fill(t *testing.T, waiting queue.Queue, count int) {
 	t.Helper()
 	for i := range count {
 		e := event.Event{Topic: "t", ID: fmt.Sprint(i), Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}"}
-		if _, err := queue.Append(t.Context(), []event.Event{e}); err != nil {
+		if _, err := waiting.Append(t.Context(), []event.Event{e}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // die makes dead letters of all that is queued.
-func die(ctx context.Context, t *testing.T, consumer broker.Consumer) {
+func die(ctx context.Context, t *testing.T, consumer queue.Consumer) {
 	t.Helper()
 	for {
 		messages, err := consumer.Receive(ctx, 0)
@@ -81,16 +81,16 @@ func TestRetryAllEndsWhereEventsDieAgain(t *testing.T) {
 	const letters = deadPage + 7
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	queue := brokertest.NewMemory(brokertest.MemoryOptions{})
-	consumer := queue.Consumer("a")
-	fill(t, queue, letters)
+	waiting := queuetest.NewMemory(queuetest.MemoryOptions{})
+	consumer := waiting.Consumer("a")
+	fill(t, waiting, letters)
 	die(ctx, t, consumer)
-	retry := func(q broker.Queue, ctx context.Context, ids []string) (int64, error) {
+	retry := func(q queue.Queue, ctx context.Context, ids []string) (int64, error) {
 		moved, err := q.Retry(ctx, ids)
 		die(ctx, t, consumer)
 		return moved, err
 	}
-	moved, err := moveDeadLetters(ctx, queue, deadletterOptions{all: true}, retry)
+	moved, err := moveDeadLetters(ctx, waiting, deadletterOptions{all: true}, retry)
 	if err != nil || moved != letters {
 		t.Errorf("put back %d, %v, want each of %d once", moved, err, letters)
 	}

@@ -97,7 +97,7 @@ func (a *app) export(ctx context.Context, target exportTarget, opts exportOption
 		err = sink.commit()
 	}
 	show.end()
-	if errors.Is(err, store.ErrPosition) {
+	if errors.Is(err, store.ErrForeignPosition) {
 		return withHint(fmt.Errorf("the server's events are not those that the export began with: %w", err),
 			"Its database is another one, was emptied, or was restored from a backup. Start the export again.")
 	}

@@ -134,7 +134,7 @@ func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
 		"when it is interrupted":      context.Canceled,
-		"when the server is another":  store.ErrPosition,
+		"when the server is another":  store.ErrForeignPosition,
 		"when nobody answers":         &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
 		"when the server refuses it,": &client.AnswerError{Status: 422},
 	} {

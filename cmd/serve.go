@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventagg/eventagg/pkg/config"
-	"github.com/eventagg/eventagg/pkg/feed"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 const serveLong = `Listens for events and stores each exactly once. Without any configuration it
@@ -140,7 +140,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, err
 	}
 	s.tracer = traces.Tracer()
-	events, committed := feed.Announce(traces.Store(opened, s.database.system()))
+	events, committed := store.NotifyOnCommit(traces.Store(opened, s.database.system()))
 	ways, err := s.openWays(ctx, c, events, log)
 	if err != nil {
 		return nil, err

@@ -185,7 +185,7 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 		err := target.Follow(ctx, opts.filter, opts.limit, opts.interval, func(r store.Record) error {
 			return printer.print(r)
 		})
-		if errors.Is(err, store.ErrPosition) {
+		if errors.Is(err, store.ErrForeignPosition) {
 			return withHint(fmt.Errorf("the server's events are not those that were followed: %w", err),
 				"Its database is another one, was emptied, or was restored from a backup; what was missed can't be told.\n"+
 					"Start 'eventagg tail -f' again to follow it from the newest event on; --since and --limit show what it has by now.")

@@ -167,7 +167,7 @@ func TestTailOfAServerThatIsAway(t *testing.T) {
 func TestTailEndsWhenTheEventsAreOthers(t *testing.T) {
 	t.Parallel()
 	a, _, errOut := testApp()
-	err := a.showTail(t.Context(), stored{err: fmt.Errorf("read events: %w", store.ErrPosition)}, tailOptions{follow: true})
+	err := a.showTail(t.Context(), stored{err: fmt.Errorf("read events: %w", store.ErrForeignPosition)}, tailOptions{follow: true})
 	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(errOut.String(), "Start 'eventagg tail -f' again") {
 		t.Errorf("exit code %d, %s", code, errOut)
 	}

@@ -20,7 +20,7 @@ func TestCursorText(t *testing.T) {
 		"bjAuMA":     {Newer: true},
 		"b2EuMQ":     {Position: store.Position{Commit: 10, Seq: 1}},
 		"bjEwLnp6":   {Newer: true, Position: store.Position{Commit: 36, Seq: 1295}},
-		"bmEuMS4ycw": {Newer: true, Position: store.Position{Commit: 10, Seq: 1, Mark: 100}},
+		"bmEuMS4ycw": {Newer: true, Position: store.Position{Commit: 10, Seq: 1, Fingerprint: 100}},
 	} {
 		if got, err := api.ParseCursor(text); err != nil || got != want {
 			t.Errorf("%s is read as %+v, %v, want %+v", text, got, err, want)
@@ -61,7 +61,7 @@ func TestCursorReadsBackEqualAndFitsAURL(t *testing.T) {
 			Newer: rapid.Bool().Draw(t, "newer"),
 			Position: store.Position{
 				Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"), Seq: rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
-				Mark: rapid.Uint32().Draw(t, "mark"),
+				Fingerprint: rapid.Uint32().Draw(t, "mark"),
 			},
 		}
 		text := want.String()

@@ -72,7 +72,7 @@ func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome,
 	case len(p.events) == 1:
 		return c.publishOne(ctx, p)
 	}
-	tell := func(index int, reason error) { store.TellRejection(ctx, p.first+index, reason) }
+	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
 	write := func(dst []byte) []byte { return appendArray(dst, p.events) }
 	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
 		outcomes, err = readOutcomes(got, len(p.events), tell)
@@ -89,7 +89,7 @@ func (c *Client) publishOne(ctx context.Context, p part) (outcomes []event.Outco
 	outcomes = make([]event.Outcome, 1)
 	err = c.wire.post(ctx, p.events[0].AppendJSON, maxAnswerBytes, func(got answer) error {
 		if outcomes[0], err = readOutcome(got); outcomes[0] == event.Rejected {
-			store.TellRejection(ctx, p.first, got.err())
+			store.ReportRejection(ctx, p.first, got.err())
 		}
 		return err
 	})
@@ -107,7 +107,7 @@ func (c *Client) publishLines(ctx context.Context, p part) (outcomes []event.Out
 		}
 		return dst
 	}
-	tell := func(index int, reason error) { store.TellRejection(ctx, p.first+index, reason) }
+	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
 	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
 		outcomes, err = readTotals(got, len(p.events), tell)
 		return err

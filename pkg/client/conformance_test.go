@@ -213,7 +213,7 @@ func (r *remote) Newer(ctx context.Context, filter store.Filter, after store.Pos
 	return page.Records, next.Position, err
 }
 
-func (r *remote) Settled(ctx context.Context) (store.Position, error) {
+func (r *remote) StableHead(ctx context.Context) (store.Position, error) {
 	page, err := r.Events(ctx, client.EventsQuery{Limit: 1, Settled: true})
 	if err != nil {
 		return store.Position{}, err

@@ -96,7 +96,7 @@ func (a answer) err() error {
 		}
 	case http.StatusUnprocessableEntity, http.StatusConflict:
 		if e.Problem.Type == api.ProblemCursor {
-			e.means = store.ErrPosition
+			e.means = store.ErrForeignPosition
 		}
 	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout:
 		e.means = store.ErrUnavailable

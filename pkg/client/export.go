@@ -23,7 +23,7 @@ const exportPage = 1000
 // The next page is read while fn has one, and no more than these two are held.
 // Like [Client.Follow], Export waits for a server that goes away midway and goes
 // on where it was. One that can't be reached at the beginning is an error at
-// once, and other data midway is [store.ErrPosition].
+// once, and other data midway is [store.ErrForeignPosition].
 func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]store.Record) error) error {
 	newest, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: 1, Settled: true})
 	if err != nil || len(newest.Records) == 0 {

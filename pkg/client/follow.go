@@ -25,7 +25,7 @@ const followPage = 100
 // Follow waits for it, longer each time up to 5 seconds, or as long as the server
 // asks for. A server that can't be reached at the beginning is an
 // error at once. One that comes back with other data, where how far it was
-// followed means nothing, is [store.ErrPosition].
+// followed means nothing, is [store.ErrForeignPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
 	each := func(records []store.Record) error {
 		for _, record := range records {

@@ -105,7 +105,7 @@ func TestReadingFails(t *testing.T) {
 	}{
 		"no such event":               {404, `{"detail":"There is no such event."}`, store.ErrNotFound},
 		"unavailable":                 {503, `{}`, store.ErrUnavailable},
-		"a cursor of another store":   {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrPosition},
+		"a cursor of another store":   {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrForeignPosition},
 		"another program":             {200, `<html>`, errAnswer},
 		"an answer of another shape":  {200, `[1,2]`, errAnswer},
 		"an answer that breaks off":   {200, `{"topic":`, store.ErrUnavailable},

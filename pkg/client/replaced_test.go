@@ -78,7 +78,7 @@ func TestFollowEndsWhereTheDataWasReplaced(t *testing.T) {
 		}
 		return nil
 	})
-	if want := "[2 3 4]"; !errors.Is(err, store.ErrPosition) || fmt.Sprint(seen) != want {
-		t.Errorf("saw %v and then %v, want %s and ErrPosition", seen, err, want)
+	if want := "[2 3 4]"; !errors.Is(err, store.ErrForeignPosition) || fmt.Sprint(seen) != want {
+		t.Errorf("saw %v and then %v, want %s and ErrForeignPosition", seen, err, want)
 	}
 }

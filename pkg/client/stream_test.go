@@ -274,8 +274,8 @@ func TestStreamEnds(t *testing.T) {
 		stream http.HandlerFunc
 		want   error
 	}{
-		"when the data is no longer that of the cursor":          {problem(409, api.ProblemCursor), store.ErrPosition},
-		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrPosition},
+		"when the data is no longer that of the cursor":          {problem(409, api.ProblemCursor), store.ErrForeignPosition},
+		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrForeignPosition},
 		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(AnswerError)},
 		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errAnswer},
 		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(AnswerError)},
@@ -290,7 +290,7 @@ func TestStreamEnds(t *testing.T) {
 			c, headers := answeringStream(t, row.stream)
 			err := c.Follow(t.Context(), store.Filter{}, 0, time.Second, func(store.Record) error { return store.ErrOverloaded })
 			var refused *AnswerError
-			if errors.As(row.want, &refused) && errors.As(err, &refused) && !errors.Is(err, store.ErrPosition) {
+			if errors.As(row.want, &refused) && errors.As(err, &refused) && !errors.Is(err, store.ErrForeignPosition) {
 				return
 			}
 			if !errors.Is(err, row.want) || len(*headers) != 1 {

@@ -75,7 +75,7 @@ func TestContrastSufficesInBothThemes(t *testing.T) {
 	p.waitText("#link", "Connection lost")
 	p.waitText("#health", "unknown")
 	check("disconnected")
-	s.queue = queue{err: fmt.Errorf("away")}
+	s.queue = fixedQueue{err: fmt.Errorf("away")}
 	s.start()
 	p.waitText("#health", "unavailable")
 	check("broker away")

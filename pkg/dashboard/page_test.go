@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/queue"
 )
 
 func TestNumbersAreThoseOfStats(t *testing.T) {
@@ -295,13 +295,13 @@ func TestQueueAndHealth(t *testing.T) {
 	p.wait("document.querySelector('#queued-card').hidden && document.querySelector('#dead-card').hidden")
 	p.expectLosses()
 	s.end()
-	s.queue = queue{size: broker.Size{Events: 4321, DeadLetters: 2}}
+	s.queue = fixedQueue{size: queue.Size{Events: 4321, DeadLetters: 2}}
 	s.start()
 	p.waitText("#queued", "4,321")
 	p.waitText("#dead", "2")
 	p.waitText("#health", "Broker ok")
 	s.end()
-	s.queue = queue{err: fmt.Errorf("away")}
+	s.queue = fixedQueue{err: fmt.Errorf("away")}
 	s.start()
 	p.waitText("#health", "Broker unavailable")
 	p.wait("document.querySelector('#queued-card').hidden")

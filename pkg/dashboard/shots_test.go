@@ -27,7 +27,7 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("writes pictures where EVENTAGG_TEST_SCREENSHOTS names a folder")
 	}
 	s := newSite(t)
-	s.queue = queue{}
+	s.queue = fixedQueue{}
 	s.end()
 	s.start()
 	p := open(t, s.url())

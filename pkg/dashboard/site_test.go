@@ -13,10 +13,10 @@ import (
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
-	"github.com/eventagg/eventagg/pkg/feed"
 	"github.com/eventagg/eventagg/pkg/ingest"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server"
+	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
 )
 
@@ -48,7 +48,7 @@ func (s *site) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	events, committed := feed.Announce(opened)
+	events, committed := store.NotifyOnCommit(opened)
 	appender := ingest.New(events, ingest.Options{})
 	served := server.New(server.Options{
 		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3",
@@ -125,14 +125,14 @@ func (s *site) call(method, path string, body []byte, answer any) {
 	}
 }
 
-// queue is a queue with fixed numbers.
-type queue struct {
-	size broker.Size
+// fixedQueue is a queue with fixed numbers.
+type fixedQueue struct {
+	size queue.Size
 	err  error
 }
 
-func (q queue) Ping(context.Context) error                { return q.err }
-func (q queue) Size(context.Context) (broker.Size, error) { return q.size, q.err }
+func (q fixedQueue) Ping(context.Context) error               { return q.err }
+func (q fixedQueue) Size(context.Context) (queue.Size, error) { return q.size, q.err }
 
 // digits are those of a number, however it is written.
 func digits(text string) string {

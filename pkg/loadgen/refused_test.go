@@ -26,7 +26,7 @@ func TestLinesThatTheTargetRefusesAreNamed(t *testing.T) {
 					outcomes[i] = event.Rejected
 				}
 				if says && isOdd(e) {
-					store.TellRejection(ctx, i, odd)
+					store.ReportRejection(ctx, i, odd)
 				}
 			}
 			return outcomes, nil

@@ -3,7 +3,7 @@
 //
 //	server.OnRequest, OnEvents ─┐
 //	ingest.OnFlush ─────────────┼─▶ recorders ─▶ registry ─▶ GET /metrics
-//	broker.OnReceived, OnBuried ┘       │           ▲
+//	queue.OnReceived, OnBuried ┘       │           ▲
 //	                                    ▼           └── collectors ask health, queue, pools and topics at each scrape
 //	                                 summary ─▶ log, every 10 s under load
 //

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/metrics"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -32,9 +32,9 @@ func everything() *metrics.Metrics {
 	flushed(100, time.Second, store.ErrUnavailable)
 	m.WatchPending("database", func() (int, int) { return 12, 3456 })
 	m.WatchStore(well)
-	m.WatchBroker(func(context.Context) error { return broker.ErrWeak },
-		func(context.Context) (broker.Size, error) {
-			return broker.Size{Events: 40, Bytes: 5000, DeadLetters: 6}, nil
+	m.WatchBroker(func(context.Context) error { return store.ErrNotDurable },
+		func(context.Context) (queue.Size, error) {
+			return queue.Size{Events: 40, Bytes: 5000, DeadLetters: 6}, nil
 		})
 	m.WatchGates(map[string]func() error{
 		"database": func() error { return nil }, "broker": func() error { return store.ErrUnavailable },
@@ -152,7 +152,7 @@ func TestWhatIsAwayIsLeftOut(t *testing.T) {
 	m := metrics.New(metrics.Options{})
 	m.WatchStore(func(context.Context) error { return away })
 	m.WatchBroker(func(context.Context) error { return away },
-		func(context.Context) (broker.Size, error) { return broker.Size{}, away })
+		func(context.Context) (queue.Size, error) { return queue.Size{}, away })
 	m.WatchTopics(func(context.Context) ([]store.TopicStats, error) { return nil, away })
 	m.Answered(1, 0, 0, 0, 0)
 	scrape(t, m)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/queue"
 )
 
 // WatchStore asks at each scrape whether the store is well: nil says that it is.
@@ -15,7 +15,7 @@ func (m *Metrics) WatchStore(check func(context.Context) error) {
 }
 
 // WatchBroker asks at each scrape whether the queue is well, and what it holds.
-func (m *Metrics) WatchBroker(check func(context.Context) error, size func(context.Context) (broker.Size, error)) {
+func (m *Metrics) WatchBroker(check func(context.Context) error, size func(context.Context) (queue.Size, error)) {
 	m.watchHealth("eventagg_broker_up", "1 while the queue can be reached and is durable, as GET /readyz says.", check)
 	events := describe("eventagg_queue_events", "Events that are queued and not done, of all instances.")
 	bytes := describe("eventagg_queue_bytes", "About what the queued events take, of all instances.")

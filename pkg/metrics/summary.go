@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/queue"
 )
 
 // SummaryOptions tune the summary in the log. The zero value of each field but
@@ -16,7 +16,7 @@ type SummaryOptions struct {
 	// Every is how often there is a line, default 10 seconds.
 	Every time.Duration
 	// Queue tells what the queue holds, nil where there is none.
-	Queue func(context.Context) (broker.Size, error)
+	Queue func(context.Context) (queue.Size, error)
 	// Logger hears the lines.
 	Logger *slog.Logger
 }

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/metrics"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -29,10 +29,10 @@ func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of 
 
 func TestSummary(t *testing.T) {
 	t.Parallel()
-	size := func(context.Context) (broker.Size, error) { return broker.Size{Events: 7}, nil }
-	gone := func(context.Context) (broker.Size, error) { return broker.Size{}, store.ErrUnavailable }
+	size := func(context.Context) (queue.Size, error) { return queue.Size{Events: 7}, nil }
+	gone := func(context.Context) (queue.Size, error) { return queue.Size{}, store.ErrUnavailable }
 	for name, test := range map[string]struct {
-		queue func(context.Context) (broker.Size, error)
+		queue func(context.Context) (queue.Size, error)
 		run   func(m *metrics.Metrics)
 		want  []string
 	}{

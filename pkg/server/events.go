@@ -55,7 +55,7 @@ func (s *Server) readPage(ctx context.Context, query eventsQuery) (page, error) 
 	var found page
 	before := query.cursor.Position
 	if query.settled {
-		settled, err := s.options.Store.Settled(ctx)
+		settled, err := s.options.Store.StableHead(ctx)
 		if err != nil {
 			return page{}, err
 		}

@@ -173,7 +173,7 @@ func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if end := (store.Position{Commit: uint64(len(m.records)) + 1}); after.Compare(end) > 0 {
-		return nil, after, fmt.Errorf("read after %v: %w", after, store.ErrPosition)
+		return nil, after, fmt.Errorf("read after %v: %w", after, store.ErrForeignPosition)
 	}
 	var found []store.Record
 	for _, r := range m.records {
@@ -185,7 +185,7 @@ func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, 
 	return found, after, m.fail
 }
 
-func (m *memory) Settled(context.Context) (store.Position, error) {
+func (m *memory) StableHead(context.Context) (store.Position, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.records) == 0 {

@@ -7,10 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/store"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
 )
 
 // healthz says that the process is alive; it asks nobody.
@@ -41,7 +42,7 @@ func (s *Server) readyz(c echo.Context) error {
 		health.Checks["broker"] = healthOK
 		if err := s.queue.check(ctx); err != nil {
 			health.Checks["broker"] = healthUnavailable
-			if errors.Is(err, broker.ErrWeak) {
+			if errors.Is(err, store.ErrNotDurable) {
 				health.Checks["broker"] = "not durable; see the log"
 			}
 			away++

@@ -21,9 +21,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/openapi/openapitest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -154,7 +154,7 @@ func TestExamplesOfAnswers(t *testing.T) {
 	t.Parallel()
 	const one = `{"topic":"user_login","event_id":"5f1c","timestamp":"2025-12-19T12:00:00Z","source":"web-1","payload":{"user":"u-1042","n":1}}`
 	lines := []string{"Content-Type", api.TypeLines}
-	away, queue := &memory{fail: store.ErrUnavailable}, fakeQueue{size: broker.Size{Events: 12, DeadLetters: 3}}
+	away, queue := &memory{fail: store.ErrUnavailable}, fakeQueue{size: queue.Size{Events: 12, DeadLetters: 3}}
 	full := &memory{fail: store.ErrOverloaded}
 	for _, row := range []struct {
 		example, request, path string

@@ -12,7 +12,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -63,7 +62,7 @@ func rules() []rule {
 		{target: store.ErrNotFound, status: http.StatusNotFound, detail: "There is no such event."},
 		{target: store.ErrRejected, status: http.StatusUnprocessableEntity, detail: "The database refuses this event."},
 		{
-			target: store.ErrPosition, status: http.StatusUnprocessableEntity,
+			target: store.ErrForeignPosition, status: http.StatusUnprocessableEntity,
 			kind: api.ProblemCursor, title: "Unknown cursor",
 			detail: "The events are not those that the cursor was given out for: the database is another one, was emptied, or was " +
 				"restored from a backup. Begin again without a cursor: what was missed can't be told.",
@@ -81,7 +80,7 @@ func rules() []rule {
 			detail: "The store can't be reached at the moment.", doubt: true,
 		},
 		{
-			target: broker.ErrWeak, status: http.StatusServiceUnavailable,
+			target: store.ErrNotDurable, status: http.StatusServiceUnavailable,
 			kind: api.ProblemUnavailable, title: "Queue not durable",
 			detail: "Neither the store nor the queue takes events safely at the moment. Nothing was taken; send it again later.",
 		},

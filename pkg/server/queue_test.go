@@ -10,19 +10,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/broker"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // fakeQueue is a queue as the server tells of it.
 type fakeQueue struct {
-	size broker.Size
+	size queue.Size
 	err  error
 }
 
-func (q fakeQueue) Ping(context.Context) error                { return q.err }
-func (q fakeQueue) Size(context.Context) (broker.Size, error) { return q.size, q.err }
+func (q fakeQueue) Ping(context.Context) error               { return q.err }
+func (q fakeQueue) Size(context.Context) (queue.Size, error) { return q.size, q.err }
 
 // withQueue is an option: events that may wait are queued.
 func withQueue(q fakeQueue, durable bool) func(*Options) {
@@ -152,7 +152,7 @@ func TestReadinessWithAQueue(t *testing.T) {
 		"without its store it takes more":  {away, nil, false, `200 {"status":"degraded","checks":{"broker":"ok","server":"ok","store":"unavailable"}}`},
 		"without its queue it takes more":  {nil, away, false, `200 {"status":"degraded","checks":{"broker":"unavailable","server":"ok","store":"ok"}}`},
 		"without both it takes nothing":    {away, away, false, `503 {"status":"unavailable","checks":{"broker":"unavailable","server":"ok","store":"unavailable"}}`},
-		"a queue that could lose is named": {nil, fmt.Errorf("%w: x", broker.ErrWeak), false, `200 {"status":"degraded","checks":{"broker":"not durable; see the log","server":"ok","store":"ok"}}`},
+		"a queue that could lose is named": {nil, fmt.Errorf("%w: x", store.ErrNotDurable), false, `200 {"status":"degraded","checks":{"broker":"not durable; see the log","server":"ok","store":"ok"}}`},
 		"one that drains is not ready":     {nil, nil, true, `503 {"status":"unavailable","checks":{"broker":"ok","server":"draining","store":"ok"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestReadinessWithAQueue(t *testing.T) {
 
 func TestStatsTellWhatIsQueued(t *testing.T) {
 	t.Parallel()
-	s := serverWith(&memory{}, withQueue(fakeQueue{size: broker.Size{Events: 12, DeadLetters: 3}}, true))
+	s := serverWith(&memory{}, withQueue(fakeQueue{size: queue.Size{Events: 12, DeadLetters: 3}}, true))
 	if got := ask(s, "GET", "/stats", "").Body.String(); !strings.HasSuffix(got, `,"queued":12,"dead_letters":3}`+"\n") {
 		t.Errorf("got %s", got)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/eventagg/eventagg/pkg/broker"
-	"github.com/eventagg/eventagg/pkg/feed"
+	"github.com/eventagg/eventagg/pkg/follow"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/openapi"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -30,11 +30,11 @@ type Reader interface {
 	Ping(ctx context.Context) error
 }
 
-// Queue is what the server tells of a queue: all of a [broker.Queue] but its
+// Queue is what the server tells of a queue: all of a [queue.Queue] but its
 // messages.
 type Queue interface {
 	Ping(ctx context.Context) error
-	Size(ctx context.Context) (broker.Size, error)
+	Size(ctx context.Context) (queue.Size, error)
 }
 
 // Options say what a Server serves and within which limits. Store is required;
@@ -55,7 +55,7 @@ type Options struct {
 	Store Reader
 	// Queue is what stands beside the store, nil for nothing.
 	Queue Queue
-	// Committed is [feed.Options].Committed of the event streams.
+	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
 	// Tracer makes a span of each request, nil for none.
 	Tracer trace.Tracer
@@ -148,7 +148,7 @@ type Server struct {
 	cut      context.Context // ends when streams of lines are to end
 	cutNow   context.CancelFunc
 
-	feed       *feed.Feed
+	feed       *follow.Hub
 	streaming  context.Context // ends when event streams are to end
 	endStreams context.CancelFunc
 	series     series
@@ -181,7 +181,7 @@ func New(options Options) *Server {
 	s.started = s.options.Now()
 	s.cut, s.cutNow = context.WithCancel(context.Background())
 	s.streaming, s.endStreams = context.WithCancel(context.Background())
-	s.feed = feed.New(s.options.Store, feed.Options{
+	s.feed = follow.New(s.options.Store, follow.Options{
 		Encode: appendMessage, Committed: s.options.Committed, MaxFollowers: s.options.MaxFollowers, Logger: s.options.Logger,
 	})
 	s.series = series{read: s.options.Store.Stats, now: s.options.Now}

@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/queue"
 )
 
 // stats answers the totals.
@@ -34,9 +34,9 @@ func (s *Server) stats(c echo.Context) error {
 
 // queueSize asks the queue, where there is one. The totals of the store must
 // not wait for a queue that is away.
-func (s *Server) queueSize(ctx context.Context) (broker.Size, bool) {
+func (s *Server) queueSize(ctx context.Context) (queue.Size, bool) {
 	if s.options.Queue == nil {
-		return broker.Size{}, false
+		return queue.Size{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

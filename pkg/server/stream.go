@@ -13,7 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/feed"
+	"github.com/eventagg/eventagg/pkg/follow"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -66,15 +66,15 @@ func (s *Server) stream(c echo.Context) error {
 		header[headerConnection] = s.headers.closing
 		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
 	}
-	err = follow(ctx, conn, c.Response(), follower, start)
-	if ctx.Err() != nil || errors.Is(err, store.ErrPosition) { // a client that comes again hears of the latter
+	err = followStream(ctx, conn, c.Response(), follower, start)
+	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // a client that comes again hears of the latter
 		return nil
 	}
 	return err
 }
 
 // join finds where the client begins, and begins there.
-func (s *Server) join(ctx context.Context, query streamQuery) (*feed.Follower, store.Position, error) {
+func (s *Server) join(ctx context.Context, query streamQuery) (*follow.Follower, store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var err error
@@ -88,9 +88,9 @@ func (s *Server) join(ctx context.Context, query streamQuery) (*feed.Follower, s
 	return follower, start, err
 }
 
-// follow writes events as they come, and a comment every so often, until ctx
+// followStream writes events as they come, and a comment every so often, until ctx
 // ends or the client no longer reads.
-func follow(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *feed.Follower, start store.Position) error {
+func followStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position) error {
 	// The server's timeouts are for requests that end.
 	if err := errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err

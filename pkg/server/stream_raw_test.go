@@ -94,7 +94,7 @@ func TestStreamGivesALargeEventTimeByThePiece(t *testing.T) {
 	defer follower.Leave()
 	ctx, cancel := context.WithCancel(t.Context())
 	link := &slowLink{cancel: cancel, left: size}
-	if err := follow(ctx, http.NewResponseController(link), link, follower, store.Position{}); !errors.Is(err, context.Canceled) {
+	if err := followStream(ctx, http.NewResponseController(link), link, follower, store.Position{}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if link.most > streamPiece || link.deadlines < size/streamPiece {

@@ -22,11 +22,14 @@ var (
 	ErrRejected = errors.New("rejected by the store")
 	// ErrNotFound says that there is no such event.
 	ErrNotFound = errors.New("not found")
-	// ErrPosition says that a position is not one of the store's data, or no
+	// ErrForeignPosition says that a position is not one of the store's data, or no
 	// longer: the database is another one, or was emptied, or restored from a
 	// backup. What is after the position there nobody can tell. Begin anew, from
-	// [EventReader].Settled.
-	ErrPosition = errors.New("position in other data")
+	// [EventReader].StableHead.
+	ErrForeignPosition = errors.New("cursor does not belong to this data")
+	// ErrNotDurable says that the queue can be reached but could lose events if its
+	// server fails. Nothing was stored. The wrapping error names the setting to change.
+	ErrNotDurable = errors.New("queue is not durable")
 	// ErrClosed says that the store was closed before the call.
 	ErrClosed = errors.New("store closed")
 )
@@ -39,6 +42,11 @@ type notReachedError struct{ error }
 
 // Unwrap returns the error and what it is beside.
 func (e *notReachedError) Unwrap() []error { return []error{e.error, ErrNotReached} }
+
+// NothingStored reports whether a failed append certainly left nothing behind.
+func NothingStored(err error) bool {
+	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrNotReached) || errors.Is(err, ErrNotDurable)
+}
 
 // Temporary reports whether the same call may succeed later, all by itself.
 func Temporary(err error) bool {

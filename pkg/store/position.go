@@ -18,7 +18,7 @@ type Position struct {
 	// Seq orders the events of one transaction, from 1. Seq 0 lies before all
 	// of them.
 	Seq uint32
-	// Mark tells whose data the place is in. It is [MarkOf] the last event at or
+	// Fingerprint tells whose data the place is in. It is [FingerprintOf] the last event at or
 	// before the place, which in other data is another event: in a database that
 	// was emptied or renumbered, or went back to a backup and grew on from there.
 	// A name that the database has for itself would not do, since a copy has it,
@@ -29,19 +29,19 @@ type Position struct {
 	// Refused, an upgrade would make every follower there is begin anew and miss
 	// what was stored meanwhile; taken, those alone may miss something who come
 	// back with an old cursor after a restore, as it was when they got it.
-	Mark uint32
+	Fingerprint uint32
 }
 
-// MarkOf returns the mark of the positions from an event up to the next one, by
+// FingerprintOf returns the mark of the positions from an event up to the next one, by
 // the event's [Record.CreatedAt]. The same microsecond at the same place is the
 // same event, also after dump and restore.
-func MarkOf(created time.Time) uint32 { return max(1, uint32(created.UnixMicro())) }
+func FingerprintOf(created time.Time) uint32 { return max(1, uint32(created.UnixMicro())) }
 
-// Check returns [ErrPosition] where p bears another mark than the one found in
+// Check returns [ErrForeignPosition] where p bears another mark than the one found in
 // the store for its place. Found is 0 where no event is at or before the place.
 func (p Position) Check(found uint32) error {
-	if p.Mark != 0 && p.Mark != found {
-		return fmt.Errorf("%v: %w", p, ErrPosition)
+	if p.Fingerprint != 0 && p.Fingerprint != found {
+		return fmt.Errorf("%v: %w", p, ErrForeignPosition)
 	}
 	return nil
 }
@@ -61,11 +61,11 @@ func (p Position) Compare(other Position) int {
 }
 
 // String returns the text form: the numbers in base 36, with dots between. There
-// are two where Mark is 0, and otherwise three.
+// are two where Fingerprint is 0, and otherwise three.
 func (p Position) String() string {
 	text := strconv.FormatUint(p.Commit, 36) + "." + strconv.FormatUint(uint64(p.Seq), 36)
-	if p.Mark != 0 {
-		text += "." + strconv.FormatUint(uint64(p.Mark), 36)
+	if p.Fingerprint != 0 {
+		text += "." + strconv.FormatUint(uint64(p.Fingerprint), 36)
 	}
 	return text
 }
@@ -88,7 +88,7 @@ func (p *Position) UnmarshalText(text []byte) error {
 	if marked {
 		mark, errMark = strconv.ParseUint(last, 36, 32)
 	}
-	parsed := Position{Commit: commit, Seq: uint32(seq), Mark: uint32(mark)}
+	parsed := Position{Commit: commit, Seq: uint32(seq), Fingerprint: uint32(mark)}
 	if !found || errors.Join(errCommit, errSeq, errMark) != nil || parsed.String() != string(text) {
 		return fmt.Errorf("%q: %w", text, errPosition)
 	}

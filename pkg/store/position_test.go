@@ -17,9 +17,9 @@ import (
 func positions() *rapid.Generator[store.Position] {
 	return rapid.Custom(func(t *rapid.T) store.Position {
 		return store.Position{
-			Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
-			Seq:    rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
-			Mark:   rapid.Uint32().Draw(t, "mark"),
+			Commit:      rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
+			Seq:         rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
+			Fingerprint: rapid.Uint32().Draw(t, "mark"),
 		}
 	})
 }
@@ -32,8 +32,8 @@ func TestPositionText(t *testing.T) {
 		"a.0":                  {Commit: 10},
 		"10.zz":                {Commit: 36, Seq: 1295},
 		"1y2p0ij32e8e7.zik0zj": {Commit: math.MaxInt64, Seq: math.MaxInt32},
-		"a.1.2s":               {Commit: 10, Seq: 1, Mark: 100},
-		"0.0.1z141z3":          {Mark: math.MaxUint32},
+		"a.1.2s":               {Commit: 10, Seq: 1, Fingerprint: 100},
+		"0.0.1z141z3":          {Fingerprint: math.MaxUint32},
 	} {
 		var got store.Position
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
@@ -101,7 +101,7 @@ func TestPositionsOrderByCommitThenSeq(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := positions().Draw(t, "a"), positions().Draw(t, "b")
 		sameData := b
-		sameData.Mark = a.Mark
+		sameData.Fingerprint = a.Fingerprint
 		if a.Compare(b) != -b.Compare(a) || (a.Compare(b) == 0) != (a == sameData) {
 			t.Fatalf("%v compared with %v is %d, the other way round %d", a, b, a.Compare(b), b.Compare(a))
 		}
@@ -123,17 +123,17 @@ func TestPositionsAreCheckedByTheirMarks(t *testing.T) {
 		mark, found uint32
 		refused     bool
 	}{
-		{"the event that was there still is", store.MarkOf(at), store.MarkOf(at.In(time.FixedZone("", 3600))), false},
-		{"an event of a microsecond later is there", store.MarkOf(at), store.MarkOf(at.Add(time.Microsecond)), true},
-		{"there is no event", store.MarkOf(at), 0, true},
-		{"nothing is known of what was there", 0, store.MarkOf(at), false},
+		{"the event that was there still is", store.FingerprintOf(at), store.FingerprintOf(at.In(time.FixedZone("", 3600))), false},
+		{"an event of a microsecond later is there", store.FingerprintOf(at), store.FingerprintOf(at.Add(time.Microsecond)), true},
+		{"there is no event", store.FingerprintOf(at), 0, true},
+		{"nothing is known of what was there", 0, store.FingerprintOf(at), false},
 		{"nothing was there, nor is anything now", 0, 0, false},
 	} {
-		if err := (store.Position{Commit: 1, Mark: test.mark}).Check(test.found); errors.Is(err, store.ErrPosition) != test.refused {
+		if err := (store.Position{Commit: 1, Fingerprint: test.mark}).Check(test.found); errors.Is(err, store.ErrForeignPosition) != test.refused {
 			t.Errorf("%s: %v, want refused %v", test.name, err, test.refused)
 		}
 	}
-	if store.MarkOf(time.UnixMicro(0)) == 0 || store.MarkOf(time.UnixMicro(1<<32)) == 0 {
+	if store.FingerprintOf(time.UnixMicro(0)) == 0 || store.FingerprintOf(time.UnixMicro(1<<32)) == 0 {
 		t.Error("an event's mark is 0, as if it were unknown")
 	}
 }

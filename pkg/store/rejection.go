@@ -16,9 +16,9 @@ func WithRejections(ctx context.Context, tell func(index int, reason error)) con
 	return context.WithValue(ctx, rejectionsKey{}, tell)
 }
 
-// TellRejection says why an event is answered [event.Rejected], if anybody
+// ReportRejection says why an event is answered [event.Rejected], if anybody
 // wants to know.
-func TellRejection(ctx context.Context, index int, reason error) {
+func ReportRejection(ctx context.Context, index int, reason error) {
 	if tell, ok := ctx.Value(rejectionsKey{}).(func(int, error)); ok {
 		tell(index, reason)
 	}

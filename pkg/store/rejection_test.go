@@ -8,10 +8,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestTellRejectionReachesWhoAsked(t *testing.T) {
+func TestReportRejectionReachesWhoAsked(t *testing.T) {
 	t.Parallel()
 	reason := errors.New("too long")
-	store.TellRejection(t.Context(), 1, reason) // nobody asked
+	store.ReportRejection(t.Context(), 1, reason) // nobody asked
 	var got []int
 	ctx := store.WithRejections(t.Context(), func(index int, err error) {
 		if !errors.Is(err, reason) {
@@ -21,7 +21,7 @@ func TestTellRejectionReachesWhoAsked(t *testing.T) {
 	})
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	store.TellRejection(inner, 2, reason)
+	store.ReportRejection(inner, 2, reason)
 	if len(got) != 1 || got[0] != 2 {
 		t.Errorf("told of %v", got)
 	}

@@ -52,7 +52,7 @@ type EventReader interface {
 	// answer sees no event twice and misses none that was stored when it began.
 	// An answer has fewer than limit events where they come to PageBytes, and
 	// at the end; one with more behind it is never empty. A position of other
-	// data is [ErrPosition], as with Newer.
+	// data is [ErrForeignPosition], as with Newer.
 	Older(ctx context.Context, filter Filter, before Position, limit int) (records []Record, more bool, err error)
 	// Newer returns up to limit settled events that match and lie after a
 	// position, oldest first, and the position to go on from. It ends early
@@ -60,16 +60,16 @@ type EventReader interface {
 	// position on sees each event once, and all followers see one order.
 	// The answer is empty, without an error, while there is nothing new. A
 	// position of other data, as from before a backup was restored, is
-	// [ErrPosition], since what a follower has missed there nobody can tell: one
+	// [ErrForeignPosition], since what a follower has missed there nobody can tell: one
 	// that lies beyond everything the store has given out, or whose Mark is not
 	// that of the event which is there now. No position that the store has given
 	// out is ever refused while its events are there, also after a crash, and
 	// also where the data was copied since.
 	Newer(ctx context.Context, filter Filter, after Position, limit int) ([]Record, Position, error)
-	// Settled returns a position that parts the events for good: none will
+	// StableHead returns a position that parts the events for good: none will
 	// ever appear before it. Older from there gives the last events, Newer
 	// from there every later one.
-	Settled(ctx context.Context) (Position, error)
+	StableHead(ctx context.Context) (Position, error)
 }
 
 // Store is a database of events.

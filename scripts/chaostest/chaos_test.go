@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/cmd"
-	"github.com/eventagg/eventagg/pkg/broker"
-	"github.com/eventagg/eventagg/pkg/broker/redis"
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/queue/redis"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
@@ -43,7 +43,7 @@ type world struct {
 	postgres  *testdb.Server
 	redis     *testdb.Server
 	instances []*instance
-	queue     broker.Queue
+	queue     queue.Queue
 	senders   *senders
 	sabotaged int
 }

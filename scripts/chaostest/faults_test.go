@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eventagg/eventagg/pkg/broker"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
@@ -119,31 +119,31 @@ func (w *world) sabotage(d time.Duration) {
 		return
 	}
 	defer func() { _ = events.Close() }()
-	queue := &forgetful{Queue: w.queue}
-	broker.NewWorker(queue, "saboteur-"+uuid.NewString(), events, broker.WorkerOptions{Wait: 100 * time.Millisecond}).Run(ctx)
-	w.sabotaged += queue.forgot
+	lossy := &forgetful{Queue: w.queue}
+	queue.NewWorker(lossy, "saboteur-"+uuid.NewString(), events, queue.WorkerOptions{Wait: 100 * time.Millisecond}).Run(ctx)
+	w.sabotaged += lossy.forgot
 }
 
 // forgetful is a queue whose consumer never says what is done.
 type forgetful struct {
-	broker.Queue
+	queue.Queue
 
 	forgot int
 }
 
 type forgetfulConsumer struct {
-	broker.Consumer
+	queue.Consumer
 
 	queue *forgetful
 }
 
 var errForgot = errors.New("crashed before the queue heard of it")
 
-func (q *forgetful) Consumer(name string) broker.Consumer {
+func (q *forgetful) Consumer(name string) queue.Consumer {
 	return &forgetfulConsumer{Consumer: q.Queue.Consumer(name), queue: q}
 }
 
-func (c *forgetfulConsumer) Done(_ context.Context, messages []broker.Message) error {
+func (c *forgetfulConsumer) Done(_ context.Context, messages []queue.Message) error {
 	for _, m := range messages {
 		c.queue.forgot += len(m.Events)
 	}

@@ -88,7 +88,7 @@ func TestRenumberingFitsPlacesIntoTheirColumn(t *testing.T) {
 	}
 	var got []string
 	for _, r := range records {
-		r.Position.Mark = 0
+		r.Position.Fingerprint = 0
 		got = append(got, r.ID+"@"+r.Position.String())
 	}
 	if want := "[first-0@1.1 first-1@1.2 first-2@2.1 second-0@2.2 second-1@3.1 second-2@3.2]"; fmt.Sprint(got) != want {

@@ -33,7 +33,7 @@ func (s *Store) records(ctx context.Context, attempt, query string, arguments []
 		step = min(step, limit+1-len(p.records))
 		arguments[2] = step
 		found, err := s.takeStep(ctx, &p, check, query, arguments)
-		if errors.Is(err, store.ErrPosition) {
+		if errors.Is(err, store.ErrForeignPosition) {
 			return nil, false, fmt.Errorf("%s: %w", attempt, err)
 		}
 		if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) records(ctx context.Context, attempt, query string, arguments []
 // takeStep asks for the next rows and takes them. A position to check is asked
 // for in the same round trip.
 func (s *Store) takeStep(ctx context.Context, p *page, check store.Position, query string, arguments []any) (added int, err error) {
-	if check.Mark == 0 {
+	if check.Fingerprint == 0 {
 		rows, err := s.readers.Query(ctx, query, arguments...)
 		if err != nil {
 			return 0, err

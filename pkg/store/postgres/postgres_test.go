@@ -169,7 +169,7 @@ func TestFollowerWaitsForSlowTransactions(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
-	start, err := s.Settled(ctx)
+	start, err := s.StableHead(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 		for _, record := range newest {
 			most.Commit = record.Position.Commit + 1
 		}
-		settled, err := s.Settled(ctx)
+		settled, err := s.StableHead(ctx)
 		if err != nil || settled.Compare(most) > 0 {
 			t.Errorf("settled at %v (%v), behind the newest event's %v", settled, err, most)
 		}
@@ -333,11 +333,11 @@ func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		first, second := before[2].Position, before[0].Position
-		if _, _, err := s.Newer(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrPosition) {
-			t.Errorf("after the first events: %v, want ErrPosition", err)
+		if _, _, err := s.Newer(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrForeignPosition) {
+			t.Errorf("after the first events: %v, want ErrForeignPosition", err)
 		}
-		if _, _, err := s.Older(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrPosition) {
-			t.Errorf("before the first events: %v, want ErrPosition", err)
+		if _, _, err := s.Older(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrForeignPosition) {
+			t.Errorf("before the first events: %v, want ErrForeignPosition", err)
 		}
 		for { // until it is settled
 			records, _, err := s.Newer(ctx, store.Filter{}, second, 10)

@@ -91,7 +91,7 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		return nil, after, err
 	}
 	if after.Compare(newest) > 0 {
-		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
+		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrForeignPosition)
 	}
 	if settled.Compare(after) <= 0 { // as most often where followers ask again and again
 		return nil, after, nil
@@ -114,8 +114,8 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	}
 }
 
-// Settled implements [store.EventReader].
-func (s *Store) Settled(ctx context.Context) (store.Position, error) {
+// StableHead implements [store.EventReader].
+func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
 	settled, _, err := s.horizon(ctx, store.Position{})
 	return settled, err
 }
@@ -137,7 +137,7 @@ func (s *Store) horizon(ctx context.Context, check store.Position) (settled, new
 	if err := check.Check(mark(found)); err != nil {
 		return store.Position{}, store.Position{}, fmt.Errorf("%s: %w", attempt, err)
 	}
-	settled.Mark = mark(last)
+	settled.Fingerprint = mark(last)
 	settled.Commit++
 	newest.Commit++
 	return settled, newest, nil
@@ -148,7 +148,7 @@ func scanRecord(row pgx.CollectableRow) (store.Record, error) {
 	var r store.Record
 	err := row.Scan(&r.Position.Commit, &r.Position.Seq, &r.CreatedAt, &r.Timestamp, &r.Topic, &r.ID, &r.Source, &r.Payload)
 	r.CreatedAt, r.Timestamp = r.CreatedAt.UTC(), r.Timestamp.UTC()
-	r.Position.Mark = store.MarkOf(r.CreatedAt)
+	r.Position.Fingerprint = store.FingerprintOf(r.CreatedAt)
 	return r, err
 }
 
@@ -157,7 +157,7 @@ func mark(created *time.Time) uint32 {
 	if created == nil {
 		return 0
 	}
-	return store.MarkOf(*created)
+	return store.FingerprintOf(*created)
 }
 
 // text is a filter's value, null where it is not set.

@@ -71,7 +71,7 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if !before.IsZero() {
 		end = firstFrom(before)
 	}
-	if before.Mark != 0 {
+	if before.Fingerprint != 0 {
 		if _, err := s.newest(ctx, attempt, before); err != nil {
 			return nil, false, err
 		}
@@ -97,7 +97,7 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		return nil, after, err
 	}
 	if after.Compare(behind(newest)) > 0 {
-		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrPosition)
+		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrForeignPosition)
 	}
 	query := s.read.newer
 	if filter.Topic != "" {
@@ -116,9 +116,9 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	return records, after, nil
 }
 
-// Settled implements [store.EventReader]: rows come in the order of commits, so
+// StableHead implements [store.EventReader]: rows come in the order of commits, so
 // everything there is has settled.
-func (s *Store) Settled(ctx context.Context) (store.Position, error) {
+func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
 	const attempt = "read the newest position"
 	leave, err := s.enter(ctx, attempt)
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Store) newest(ctx context.Context, attempt string, check store.Position
 	if err := check.Check(mark(found)); err != nil {
 		return store.Position{}, fmt.Errorf("%s: %w", attempt, err)
 	}
-	return store.Position{Commit: uint64(id), Seq: 1, Mark: mark(last)}, nil
+	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: mark(last)}, nil
 }
 
 // records reads events with ids from first up to, not including, end: up to
@@ -205,12 +205,12 @@ func ceilMicros(t time.Time) int64 {
 
 // position is the place of a row. Each row is a commit of its own in this order.
 func position(id int64, created time.Time) store.Position {
-	return store.Position{Commit: uint64(id), Seq: 1, Mark: store.MarkOf(created)}
+	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: store.FingerprintOf(created)}
 }
 
 // behind is the position behind a row and before all later ones.
 func behind(row store.Position) store.Position {
-	return store.Position{Commit: row.Commit + 1, Mark: row.Mark}
+	return store.Position{Commit: row.Commit + 1, Fingerprint: row.Fingerprint}
 }
 
 // mark is that of an event stored then, 0 where there is none.
@@ -218,7 +218,7 @@ func mark(created stdsql.NullInt64) uint32 {
 	if !created.Valid {
 		return 0
 	}
-	return store.MarkOf(moment(created.Int64))
+	return store.FingerprintOf(moment(created.Int64))
 }
 
 // firstFrom is the first id at or after a position.

@@ -72,8 +72,8 @@ func checkForeign(t *testing.T, s store.Store, given []store.Position) {
 	beyond := slices.MaxFunc(given, store.Position.Compare)
 	beyond.Commit += 1_000_000
 	for _, filter := range []store.Filter{{}, {Topic: "topic 0"}, {Topic: "none"}} {
-		if records, _, err := s.Newer(t.Context(), filter, beyond, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
-			t.Errorf("after %v there are %d events, %v; want ErrPosition", beyond, len(records), err)
+		if records, _, err := s.Newer(t.Context(), filter, beyond, 5); !errors.Is(err, store.ErrForeignPosition) || len(records) != 0 {
+			t.Errorf("after %v there are %d events, %v; want ErrForeignPosition", beyond, len(records), err)
 		}
 	}
 }
@@ -101,14 +101,14 @@ func replacedData(t *testing.T, h Harness) {
 	checkReplaced(t, backup, foreign)
 	checkReplaced(t, other, append(common, foreign...))
 	for _, position := range foreign { // as a cursor has it that was given out before there were marks
-		position.Mark = 0
+		position.Fingerprint = 0
 		mustOlder(t, other, store.Filter{}, position, 5)
 		mustNewer(t, other, store.Filter{}, position, 5)
 	}
 }
 
 // takePlaces returns the places of all the events of a store, oldest first, and
-// those behind them, which a follower gets and [store.EventReader].Settled.
+// those behind them, which a follower gets and [store.EventReader].StableHead.
 func takePlaces(t *testing.T, s store.Store, events int) []store.Position {
 	t.Helper()
 	var places []store.Position
@@ -124,11 +124,11 @@ func checkReplaced(t *testing.T, s store.Store, foreign []store.Position) {
 	t.Helper()
 	for _, position := range foreign {
 		for _, filter := range []store.Filter{{}, {Topic: "topic 0"}, {Source: "none"}} {
-			if records, _, err := s.Newer(t.Context(), filter, position, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
-				t.Errorf("after %v of other data there are %d events, %v; want ErrPosition", position, len(records), err)
+			if records, _, err := s.Newer(t.Context(), filter, position, 5); !errors.Is(err, store.ErrForeignPosition) || len(records) != 0 {
+				t.Errorf("after %v of other data there are %d events, %v; want ErrForeignPosition", position, len(records), err)
 			}
-			if records, _, err := s.Older(t.Context(), filter, position, 5); !errors.Is(err, store.ErrPosition) || len(records) != 0 {
-				t.Errorf("before %v of other data there are %d events, %v; want ErrPosition", position, len(records), err)
+			if records, _, err := s.Older(t.Context(), filter, position, 5); !errors.Is(err, store.ErrForeignPosition) || len(records) != 0 {
+				t.Errorf("before %v of other data there are %d events, %v; want ErrForeignPosition", position, len(records), err)
 			}
 		}
 	}

@@ -114,7 +114,7 @@ func mustNewer(t rapid.TB, s store.EventReader, f store.Filter, after store.Posi
 
 func mustSettled(t rapid.TB, s store.EventReader) store.Position {
 	t.Helper()
-	position, err := s.Settled(context.Background())
+	position, err := s.StableHead(context.Background())
 	if err != nil {
 		t.Fatalf("settled position: %v", err)
 	}

@@ -54,7 +54,7 @@ func calls() []call {
 			_, _, err := s.Newer(ctx, store.Filter{}, store.Position{}, 10)
 			return err
 		}},
-		{"Settled", func(ctx context.Context, s store.Store) error { _, err := s.Settled(ctx); return err }},
+		{"Settled", func(ctx context.Context, s store.Store) error { _, err := s.StableHead(ctx); return err }},
 		{"Ping", func(ctx context.Context, s store.Store) error { return s.Ping(ctx) }},
 	}
 }

@@ -1,0 +1,170 @@
+package queuetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// call is one method of a queue or its consumer.
+type call struct {
+	name string
+	do   func(ctx context.Context, q queue.Queue, c queue.Consumer, m queue.Message) error
+}
+
+func calls() []call {
+	return []call{
+		{"append", func(ctx context.Context, q queue.Queue, _ queue.Consumer, m queue.Message) error {
+			_, err := q.Append(ctx, m.Events)
+			return err
+		}},
+		{"ping", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			return q.Ping(ctx)
+		}},
+		{"size", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			_, err := q.Size(ctx)
+			return err
+		}},
+		{"horizon", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			_, err := q.Horizon(ctx)
+			return err
+		}},
+		{"dead letters", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			_, err := q.DeadLetters(ctx, "", 10)
+			return err
+		}},
+		{"retry", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			_, err := q.Retry(ctx, nil)
+			return err
+		}},
+		{"drop", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+			_, err := q.Drop(ctx, nil)
+			return err
+		}},
+		{"receive", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
+			_, err := c.Receive(ctx, atOnce)
+			return err
+		}},
+		{"claim", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
+			_, err := c.Claim(ctx, hour)
+			return err
+		}},
+		{"done", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
+			return c.Done(ctx, []queue.Message{m})
+		}},
+		{"split", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
+			return c.Split(ctx, m)
+		}},
+		{"bury", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
+			return c.Bury(ctx, m, "reason")
+		}},
+		{"leave", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
+			return c.Leave(ctx)
+		}},
+		{"prune", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
+			return c.Prune(ctx, hour)
+		}},
+	}
+}
+
+func cancelledCalls(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c := q.Consumer("one")
+	m := receiveOne(t, q, c, newEvents("a", 2)...)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, call := range calls() {
+		if err := call.do(cancelled, q, c, m); !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled %s answers %v, want context.Canceled", call.name, err)
+		}
+	}
+	checkSize(t, q, 2, 0)
+	checkEvents(t, drain(t, c), m.Events)
+}
+
+func cancelledWait(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c := q.Consumer("one")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	started := time.Now()
+	messages, err := c.Receive(ctx, patience)
+	if len(messages) != 0 || err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a wait that was ended answers %+v, %v", messages, err)
+	}
+	if took := time.Since(started); took > patience/2 {
+		t.Errorf("it ended after %v", took)
+	}
+	want := newEvents("a", 2)
+	mustAppend(t, q, want...)
+	checkEvents(t, drain(t, c), want) // none went to the call that ended
+}
+
+func useAfterClose(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c := q.Consumer("one")
+	m := receiveOne(t, q, c, newEvents("a", 2)...)
+	for range 2 {
+		if err := q.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	for _, call := range calls() {
+		if err := call.do(t.Context(), q, c, m); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("%s after close: %v, want ErrClosed", call.name, err)
+		}
+	}
+}
+
+func closeEndsWaits(t *testing.T, open Open) {
+	q := open(t, Options{}).Queue
+	c := q.Consumer("one")
+	mustReceive(t, c, atOnce)
+	ended := make(chan error)
+	go func() {
+		_, err := c.Receive(context.Background(), patience)
+		ended <- err
+	}()
+	if err := q.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, store.ErrClosed) {
+			t.Errorf("a wait that close ends answers %v, want ErrClosed", err)
+		}
+	case <-time.After(patience / 2):
+		t.Error("it goes on")
+		<-ended
+	}
+}
+
+func reopened(t *testing.T, open Open) {
+	h := open(t, Options{})
+	dead := newEvents("dead", 1)
+	first := h.Queue.Consumer("first")
+	bury(t, h.Queue, first, dead...)
+	held := receiveOne(t, h.Queue, first, newEvents("held", 2)...)
+	waiting := newEvents("waiting", 3)
+	mustAppend(t, h.Queue, waiting...)
+	other := h.Again(t)
+	checkSize(t, other, 5, 1)
+	if err := h.Queue.Close(); err != nil {
+		t.Fatalf("close: %v", err)
+	}
+	second := other.Consumer("second")
+	checkEvents(t, drain(t, second), waiting)
+	again := claimSoon(t, second)
+	if len(again) != 1 || again[0].ID != held.ID || again[0].Deliveries != 2 {
+		t.Errorf("claimed %+v, which was %+v", again, held)
+	}
+	mustDone(t, second, again...)
+	if letters := mustLetters(t, other, 10); len(letters) != 1 || letters[0].Event != dead[0] {
+		t.Errorf("dead letters %+v", letters)
+	}
+	checkSize(t, other, 0, 1)
+}

@@ -1,0 +1,121 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// TestAFileThatIsNotWholeIsWeak turns the file on while the server runs: until
+// its first rewrite has ended, a restart would find nothing.
+func TestAFileThatIsNotWholeIsWeak(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t, testdb.RedisOptions{Settings: map[string]string{"appendfsync": "always"}})
+	do(t, server.URL(), "SET", "a key", "to write")
+	now := time.Now()
+	old := open(t, Options{URL: server.URL(), Now: func() time.Time { return now }})
+	if err := old.Ping(t.Context()); !errors.Is(err, store.ErrNotDurable) {
+		t.Fatalf("ping without a file: %v, want ErrNotDurable", err)
+	}
+	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "60000000") // a minute for each key
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "yes")
+	now = now.Add(2 * verifyEvery)
+	for name, q := range map[string]*Queue{"an open queue": old, "a new one": open(t, Options{URL: server.URL()})} {
+		_, errAppend := q.Append(t.Context(), []event.Event{newEvent("a")})
+		for what, err := range map[string]error{"ping": q.Ping(t.Context()), "append": errAppend} {
+			if !errors.Is(err, store.ErrNotDurable) || !strings.Contains(err.Error(), "aof_rewrite_in_progress") {
+				t.Errorf("%s: %s while the file is written first: %v, want ErrNotDurable", name, what, err)
+			}
+		}
+	}
+	// Once more, since the rewrite under way keeps its pace.
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no")
+	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "0")
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "yes")
+	untilRewritten(t, server.URL())
+	now = now.Add(2 * verifyEvery)
+	if _, err := old.Append(t.Context(), []event.Event{newEvent("a")}); err != nil {
+		t.Errorf("append once the file is whole: %v", err)
+	}
+	// An ordinary rewrite takes nothing back, for those who know the server.
+	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "60000000")
+	// Before the rewrite, whose process would keep the connections open.
+	do(t, server.URL(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	do(t, server.URL(), "BGREWRITEAOF")
+	now = now.Add(2 * verifyEvery)
+	if err := old.Ping(t.Context()); err != nil {
+		t.Errorf("ping during a later rewrite: %v", err)
+	}
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no") // ends the process that rewrites
+}
+
+func untilRewritten(t *testing.T, address string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for strings.Contains(do(t, address, "INFO", "persistence"), "aof_rewrite_in_progress:1") {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("the append-only file was not rewritten within a minute")
+		}
+	}
+}
+
+func TestTheFilesStateIsJudged(t *testing.T) {
+	t.Parallel()
+	good := map[string]string{
+		"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "maxmemory": "0",
+		"aof_enabled": "1", "aof_rewrite_in_progress": "0", "aof_rewrite_scheduled": "0",
+		"aof_last_write_status": "ok", "aof_last_bgrewrite_status": "ok",
+	}
+	for _, test := range []struct {
+		name    string
+		changes map[string]string
+		whole   bool
+		want    string // empty for durable
+		warning string
+	}{
+		{"a file at rest holds", nil, false, "", ""},
+		{"a rewrite nobody saw the begin of may be the first", map[string]string{"aof_rewrite_in_progress": "1"}, false, "aof_rewrite_in_progress", ""},
+		{"a rewrite that waits for its turn may be the first", map[string]string{"aof_rewrite_scheduled": "1"}, false, "aof_rewrite_in_progress", ""},
+		{"a rewrite of a file that was whole takes nothing back", map[string]string{"aof_rewrite_in_progress": "1"}, true, "", ""},
+		{"a file that can't be written loses", map[string]string{"aof_last_write_status": "err"}, true, "aof_last_write_status:err", ""},
+		{"a file that is not written at the moment loses", map[string]string{"aof_enabled": "0"}, true, "aof_enabled:0", ""},
+		{"a file that can't be rewritten holds, and grows", map[string]string{"aof_last_bgrewrite_status": "err"}, false, "", "aof_last_bgrewrite_status:err"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			settings := maps.Clone(good)
+			settings["run_id"] = "1"
+			maps.Copy(settings, test.changes)
+			var log bytes.Buffer
+			q := open(t, Options{URL: "redis://127.0.0.1:1", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if test.whole {
+				before := maps.Clone(good)
+				before["run_id"] = "1"
+				if err := q.learn(t.Context(), []map[string]string{before}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := q.learn(t.Context(), []map[string]string{settings})
+			if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, store.ErrNotDurable) || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("the verdict is %v, want %q", err, test.want)
+			}
+			if !strings.Contains(log.String(), test.warning) || test.warning == "" && log.Len() > 0 {
+				t.Errorf("the log says %q, want %q", log.String(), test.warning)
+			}
+		})
+	}
+}
