@@ -61,10 +61,10 @@ func (s *service) openWays(ctx context.Context, c config.Config, events store.St
 	s.openWorkers(ctx, c, waiting, events, database, log)
 	behind := c.Ingest
 	behind.Writers, behind.MaxPendingBytes = 1, c.Ingest.MaxPendingBytes/queueShare // Redis writes in one thread
-	queued := s.openGate(ctx, "broker", s.openIngest("broker", waiting, behind, 0, log), waiting.Ping, log)
+	queued := s.openGate(ctx, "queue", s.openIngest("queue", waiting, behind, 0, log), waiting.Ping, log)
 	w := newWays(c.Broker.Ack, database, queued, log)
 	w.direct, w.queue = direct, waiting
-	w.gates = map[string]func() error{"database": database.State, "broker": queued.State}
+	w.gates = map[string]func() error{"database": database.State, "queue": queued.State}
 	return w, nil
 }
 
@@ -74,8 +74,8 @@ const queueShare = 4
 
 // newWays puts the two appenders into their order of preference.
 func newWays(ack string, database, queued store.Appender, log *slog.Logger) ways {
-	durable := failover.NewFallback(database, queued, failover.FallbackOptions{From: "database", To: "broker", Logger: log})
-	async := failover.NewFallback(queued, database, failover.FallbackOptions{From: "broker", To: "database", Logger: log})
+	durable := failover.NewFallback(database, queued, failover.FallbackOptions{From: "database", To: "queue", Logger: log})
+	async := failover.NewFallback(queued, database, failover.FallbackOptions{From: "queue", To: "database", Logger: log})
 	w := ways{appender: durable, async: async}
 	if ack == "queued" {
 		w.appender = async
@@ -103,8 +103,8 @@ func (s *service) openIngest(way string, next store.Appender, c config.Ingest, m
 	return appender
 }
 
-func (s *service) openGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *failover.Gate {
-	gate := failover.NewGate(ctx, name, next, ping, failover.GateOptions{Logger: log})
+func (s *service) openGate(ctx context.Context, name string, next store.Appender, ping func(context.Context) error, log *slog.Logger) *failover.CircuitBreaker {
+	gate := failover.NewCircuitBreaker(ctx, name, next, ping, failover.CircuitBreakerOptions{Logger: log})
 	s.open.push(name+"'s gate", func(context.Context) error {
 		gate.Close()
 		return nil
@@ -114,7 +114,7 @@ func (s *service) openGate(ctx context.Context, name string, next store.Appender
 
 // openWorkers starts the workers and sees to it that they end before what they
 // work with.
-func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queue.Queue, events store.Receiver, database *failover.Gate, log *slog.Logger) {
+func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queue.Queue, events store.Receiver, database *failover.CircuitBreaker, log *slog.Logger) {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
 	name := instanceName()
@@ -122,7 +122,7 @@ func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queu
 	for i := range workersOf(c) {
 		worker := queue.NewWorker(waiting, name+"-"+strconv.Itoa(i+1), events, queue.WorkerOptions{
 			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
-			OnReceived: s.metrics.Received, OnBuried: s.metrics.Buried,
+			OnReceived: s.metrics.Received, OnDeadLetter: s.metrics.Buried,
 		})
 		workers.Go(func() { worker.Run(working) })
 	}

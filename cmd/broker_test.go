@@ -48,7 +48,8 @@ func TestOutageThatNoEventMeetsIsLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		log := text.String()
-		if strings.Count(log, "\n") != 2 || !strings.Contains(log, `msg=away what=database error="pulled the plug"`) || !strings.Contains(log, "msg=back what=database") {
+		if strings.Count(log, "\n") != 2 || !strings.Contains(log, `msg="dependency unavailable" dependency=database`) || !strings.Contains(log, `error="pulled the plug"`) ||
+			!strings.Contains(log, `msg="dependency available again" dependency=database`) {
 			t.Errorf("the log of an outage:\n%s", log)
 		}
 	})

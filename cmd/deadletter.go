@@ -165,7 +165,7 @@ func (a *app) listDeadLetters(ctx context.Context, waiting queue.Queue, opts dea
 				}
 				continue
 			}
-			t.add(l.ID, formatCount(l.Deliveries), formatMoment(l.BuriedAt), printable(l.Event.Topic), printable(l.Event.ID), printable(l.Reason))
+			t.add(l.ID, formatCount(l.Deliveries), formatMoment(l.FailedAt), printable(l.Event.Topic), printable(l.Event.ID), printable(l.Reason))
 		}
 		shown += len(letters)
 		last = letters[len(letters)-1].ID
@@ -203,7 +203,7 @@ func (a *app) tellOfMore(ctx context.Context, waiting queue.Queue, shown int, la
 
 func newDeadLetter(l queue.DeadLetter) deadLetter {
 	shown := deadLetter{
-		ID: l.ID, Reason: l.Reason, QueuedAt: l.QueuedAt.UTC(), BuriedAt: l.BuriedAt.UTC(), Deliveries: l.Deliveries, Text: l.Text,
+		ID: l.ID, Reason: l.Reason, QueuedAt: l.QueuedAt.UTC(), BuriedAt: l.FailedAt.UTC(), Deliveries: l.Deliveries, Text: l.Text,
 	}
 	if l.Text == "" {
 		shown.Event = l.Event.AppendJSON(nil)

@@ -68,7 +68,7 @@ func die(ctx context.Context, t *testing.T, consumer queue.Consumer) {
 			return
 		}
 		for _, m := range messages {
-			if err := consumer.Bury(ctx, m, "refused"); err != nil {
+			if err := consumer.MoveToDeadLetters(ctx, m, "refused"); err != nil {
 				t.Fatal(err)
 			}
 		}

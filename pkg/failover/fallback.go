@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -10,56 +11,59 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Fallback is two appenders in an order of preference: the store and then the
-// queue, or the other way round. Make one with [NewFallback].
+// Fallback is two appenders in order of preference: database then queue, or queue
+// then database. Create one with [NewFallback].
 type Fallback struct {
 	first, second store.Appender
 	options       FallbackOptions
 
-	mu     sync.Mutex
-	turned time.Time // the last time that the second took something; zero while all is well
+	mu       sync.Mutex
+	lastUsed time.Time // when the second was last needed; zero while the first takes all
 }
 
-// FallbackOptions tune a Fallback. The zero value of each field stands for its
-// default.
+// FallbackOptions configure a Fallback. A zero field means its default.
 type FallbackOptions struct {
-	// From and To name the two appenders in the log.
+	// From and To are the names of the two appenders in the log.
 	From, To string
-	// Quiet is how long the second must not have been needed until the log says
-	// that the first takes all again, default 5 seconds.
+	// Quiet is how long the second must not have been needed before the log says
+	// that the first takes everything again, default 5 seconds.
 	Quiet time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
-	// Logger hears of each change once, default nobody.
+	// Logger records each change once. The default discards it.
 	Logger *slog.Logger
+}
+
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o FallbackOptions) WithDefaults() FallbackOptions {
+	o.Quiet = cmp.Or(o.Quiet, 5*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 var _ store.Appender = (*Fallback)(nil)
 
-// NewFallback prefers first.
+// NewFallback returns an appender that prefers first.
 func NewFallback(first, second store.Appender, options FallbackOptions) *Fallback {
-	if options.Quiet == 0 {
-		options.Quiet = 5 * time.Second
-	}
-	if options.Now == nil {
-		options.Now = time.Now
-	}
-	if options.Logger == nil {
-		options.Logger = slog.New(slog.DiscardHandler)
-	}
-	return &Fallback{first: first, second: second, options: options}
+	return &Fallback{first: first, second: second, options: options.WithDefaults()}
 }
 
-// Append asks the first appender, and the second only where the first has
-// surely taken nothing. What the first may have stored must not go through the
-// queue as well: it would be counted as a repeat that nobody sent. That error
-// goes to the sender, whose next attempt is one.
+// Append appends to the first appender, and to the second only if the first has
+// certainly stored nothing. Events that the first may have stored must not go to
+// the second as well: they would be counted as duplicates that no client sent. In
+// that case the client gets the error, and sends again if it wants to.
 //
-// Where neither takes the events, the error is the first's.
+// If both fail, Append returns the first one's error, unless the second may have
+// stored the events.
 func (f *Fallback) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	outcomes, err := f.first.Append(ctx, events)
 	if err == nil {
-		f.straight()
+		f.recordFirst()
 		return outcomes, nil
 	}
 	if !store.NothingStored(err) || ctx.Err() != nil {
@@ -68,7 +72,7 @@ func (f *Fallback) Append(ctx context.Context, events []event.Event) ([]event.Ou
 	outcomes, errSecond := f.second.Append(ctx, events)
 	switch {
 	case errSecond == nil:
-		f.turn(err)
+		f.recordSecond(err)
 		return outcomes, nil
 	case store.NothingStored(errSecond):
 		return nil, err
@@ -77,23 +81,22 @@ func (f *Fallback) Append(ctx context.Context, events []event.Event) ([]event.Ou
 	}
 }
 
-// turn notes that the second appender was needed.
-func (f *Fallback) turn(reason error) {
+// recordSecond notes that the second appender was needed.
+func (f *Fallback) recordSecond(reason error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.turned.IsZero() {
-		f.options.Logger.Warn("events take the second way",
-			slog.String("from", f.options.From), slog.String("to", f.options.To), slog.Any("error", reason))
+	if f.lastUsed.IsZero() {
+		f.options.Logger.Warn("spilling events", slog.String("from", f.options.From), slog.String("to", f.options.To), slog.Any("error", reason))
 	}
-	f.turned = f.options.Now()
+	f.lastUsed = f.options.Now()
 }
 
-// straight notes that the first has taken something.
-func (f *Fallback) straight() {
+// recordFirst notes that the first appender took something.
+func (f *Fallback) recordFirst() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.turned.IsZero() && f.options.Now().Sub(f.turned) >= f.options.Quiet {
-		f.turned = time.Time{}
-		f.options.Logger.Info("events take the first way again", slog.String("to", f.options.From))
+	if !f.lastUsed.IsZero() && f.options.Now().Sub(f.lastUsed) >= f.options.Quiet {
+		f.lastUsed = time.Time{}
+		f.options.Logger.Info("spilling ended", slog.String("from", f.options.From), slog.String("to", f.options.To))
 	}
 }

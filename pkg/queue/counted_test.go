@@ -30,7 +30,7 @@ func TestWorkerTellsWhatBecameOfEvents(t *testing.T) {
 				got.Duplicates += r.Duplicates
 				got.Redelivered += r.Redelivered
 			}
-			o.OnBuried = func(events int) { buried += events }
+			o.OnDeadLetter = func(events int) { buried += events }
 		})
 		pass(time.Minute)
 		end()

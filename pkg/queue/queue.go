@@ -19,7 +19,7 @@ type Queue interface {
 	// told to.
 	store.Appender
 	Observable
-	Graveyard
+	DeadLetterStore
 	// Consumer begins to take messages under a name that nobody else uses.
 	Consumer(name string) Consumer
 	// Close frees everything; what is queued stays. Any call after it returns
@@ -34,13 +34,13 @@ type Observable interface {
 	Ping(ctx context.Context) error
 	// Size tells how much is queued and not yet done.
 	Size(ctx context.Context) (Size, error)
-	// Horizon is a moment by the queue's clock: whatever was queued before it
+	// LowWatermark is a moment by the queue's clock: whatever was queued before it
 	// is done for good. The zero time says that nothing is known.
-	Horizon(ctx context.Context) (time.Time, error)
+	LowWatermark(ctx context.Context) (time.Time, error)
 }
 
-// Graveyard keeps the events that could not be stored.
-type Graveyard interface {
+// DeadLetterStore keeps the events that could not be stored.
+type DeadLetterStore interface {
 	// DeadLetters returns up to limit dead letters after one of them, the
 	// oldest first; an empty after is the beginning.
 	DeadLetters(ctx context.Context, after string, limit int) ([]DeadLetter, error)
@@ -81,11 +81,11 @@ type Consumer interface {
 	// given and has not finished, so what failed is tried again. With nothing
 	// to do it waits, and answers nothing after the wait.
 	Receive(ctx context.Context, wait time.Duration) ([]Message, error)
-	Holder
+	Lease
 	// Claim takes over what others were given longer ago than idle and have
 	// not finished: they are dead or stuck.
 	Claim(ctx context.Context, idle time.Duration) ([]Message, error)
-	Settler
+	Acknowledger
 	// Leave ends the consumer. Whatever it has not finished is left for others
 	// to claim; its name is forgotten where there is nothing.
 	Leave(ctx context.Context) error
@@ -94,26 +94,26 @@ type Consumer interface {
 	Prune(ctx context.Context, idle time.Duration) error
 }
 
-// Holder keeps what a consumer was given and has not finished.
-type Holder interface {
-	// Shelve keeps messages out of what Receive returns, in place of those it
+// Lease keeps what a consumer was given and has not finished.
+type Lease interface {
+	// Park keeps messages out of what Receive returns, in place of those it
 	// was told last. They stay this consumer's, and each Receive keeps them from
 	// others' Claim, until they are finished.
-	Shelve(messages []Message)
-	// Keep makes all that this consumer was given and has not finished look as
+	Park(messages []Message)
+	// Renew makes all that this consumer was given and has not finished look as
 	// if just given to it, so that nobody claims it meanwhile. Receive does so too.
-	Keep(ctx context.Context) error
+	Renew(ctx context.Context) error
 }
 
-// Settler hears what became of messages.
-type Settler interface {
-	// Done removes messages whose events are committed.
-	Done(ctx context.Context, messages []Message) error
+// Acknowledger hears what became of messages.
+type Acknowledger interface {
+	// Acknowledge removes messages whose events are committed.
+	Acknowledge(ctx context.Context, messages []Message) error
 	// Split puts a message of several events back as one message for each, so
 	// that one that can't be stored does not hold up the others.
 	Split(ctx context.Context, message Message) error
-	// Bury turns the events of a message into dead letters.
-	Bury(ctx context.Context, message Message, reason string) error
+	// MoveToDeadLetters turns the events of a message into dead letters.
+	MoveToDeadLetters(ctx context.Context, message Message, reason string) error
 }
 
 // DeadLetter is an event that could not be stored.
@@ -128,7 +128,7 @@ type DeadLetter struct {
 	// QueuedAt and BuriedAt are when the event was queued and given up, by the
 	// queue's clock.
 	QueuedAt time.Time
-	BuriedAt time.Time
+	FailedAt time.Time
 	// Deliveries counts how often it was handed to a worker.
 	Deliveries int64
 }

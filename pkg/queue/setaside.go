@@ -76,7 +76,7 @@ func (w *Worker) putAside(ctx context.Context, m Message, err error) bool {
 			return false
 		}
 	}
-	w.consumer.Shelve(w.shelf.all())
+	w.consumer.Park(w.shelf.all())
 	return w.shelf.doubt() == nil
 }
 
@@ -109,7 +109,7 @@ func (w *Worker) again(ctx context.Context) error {
 		return err
 	}
 	w.shelf.remove(m)
-	w.consumer.Shelve(w.shelf.all())
+	w.consumer.Park(w.shelf.all())
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (w *Worker) end(ctx context.Context, m *shelved) error {
 	case err != nil:
 		return &failedError{err}
 	case known:
-		return w.consumer.Done(ctx, []Message{m.Message})
+		return w.consumer.Acknowledge(ctx, []Message{m.Message})
 	case len(m.Events) > 1:
 		return w.consumer.Split(ctx, m.Message)
 	default:

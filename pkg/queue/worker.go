@@ -42,8 +42,8 @@ type WorkerOptions struct {
 	Logger *slog.Logger
 	// OnReceived hears what became of events that were moved into the store,
 	// OnBuried of how many events became dead letters; nil is nobody.
-	OnReceived func(store.Received)
-	OnBuried   func(events int)
+	OnReceived   func(store.Received)
+	OnDeadLetter func(events int)
 }
 
 func (o WorkerOptions) withDefaults() WorkerOptions {
@@ -59,8 +59,8 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	if o.OnReceived == nil {
 		o.OnReceived = func(store.Received) {}
 	}
-	if o.OnBuried == nil {
-		o.OnBuried = func(int) {}
+	if o.OnDeadLetter == nil {
+		o.OnDeadLetter = func(int) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -177,7 +177,7 @@ func (w *Worker) keep(ctx context.Context) error {
 		return nil
 	}
 	w.kept = now
-	return w.consumer.Keep(ctx)
+	return w.consumer.Renew(ctx)
 }
 
 // settle deals with messages: first deliveries together, and each that was
@@ -230,7 +230,7 @@ func (w *Worker) receive(ctx context.Context, messages []Message) error {
 	case err == nil:
 		w.well(ctx)
 		w.options.OnReceived(received)
-		return w.consumer.Done(appending, messages)
+		return w.consumer.Acknowledge(appending, messages)
 	case !errors.Is(err, store.ErrRejected):
 		if len(messages) == 1 {
 			w.shelf.failing(w.options.Now(), err)
@@ -261,17 +261,17 @@ func (w *Worker) giveUp(ctx context.Context, m Message) error {
 		return err
 	}
 	if known {
-		return w.consumer.Done(ctx, []Message{m})
+		return w.consumer.Acknowledge(ctx, []Message{m})
 	}
 	return w.bury(ctx, m, fmt.Sprintf("delivered %d times without being stored", m.Deliveries-1))
 }
 
 func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
-	if err := w.consumer.Bury(ctx, m, reason); err != nil {
+	if err := w.consumer.MoveToDeadLetters(ctx, m, reason); err != nil {
 		return err
 	}
 	events := max(1, len(m.Events))
-	w.options.OnBuried(events)
+	w.options.OnDeadLetter(events)
 	w.buried.add(events, reason)
 	w.tell(ctx, time.Second)
 	return nil
@@ -319,7 +319,7 @@ func (w *Worker) tend(ctx context.Context) error {
 		return nil
 	}
 	w.tended = now
-	horizon, err := w.queue.Horizon(ctx)
+	horizon, err := w.queue.LowWatermark(ctx)
 	if err != nil {
 		return err
 	}
@@ -329,7 +329,7 @@ func (w *Worker) tend(ctx context.Context) error {
 	}
 	if !before.IsZero() {
 		// What a worker holds is claimed by others after Idle.
-		if err := w.consumer.Keep(ctx); err != nil {
+		if err := w.consumer.Renew(ctx); err != nil {
 			return err
 		}
 		w.kept = now

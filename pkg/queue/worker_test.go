@@ -247,7 +247,7 @@ type deafConsumer struct{ queue.Consumer }
 
 func (d deaf) Consumer(name string) queue.Consumer { return deafConsumer{d.Queue.Consumer(name)} }
 
-func (deafConsumer) Done(context.Context, []queue.Message) error { return errors.New("crash") }
+func (deafConsumer) Acknowledge(context.Context, []queue.Message) error { return errors.New("crash") }
 
 func TestACrashBetweenCommitAndRemovalCountsOnce(t *testing.T) {
 	onBench(t, func(b *bench) {

@@ -143,7 +143,7 @@ func (q *forgetful) Consumer(name string) queue.Consumer {
 	return &forgetfulConsumer{Consumer: q.Queue.Consumer(name), queue: q}
 }
 
-func (c *forgetfulConsumer) Done(_ context.Context, messages []queue.Message) error {
+func (c *forgetfulConsumer) Acknowledge(_ context.Context, messages []queue.Message) error {
 	for _, m := range messages {
 		c.queue.forgot += len(m.Events)
 	}

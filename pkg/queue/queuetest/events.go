@@ -154,7 +154,7 @@ func share(t *testing.T, open Open) {
 				mu.Lock()
 				got = append(got, eventsOf(messages)...)
 				mu.Unlock()
-				if err := c.Done(context.Background(), messages); err != nil {
+				if err := c.Acknowledge(context.Background(), messages); err != nil {
 					return err
 				}
 			}

@@ -65,7 +65,7 @@ func goneMessages(t *testing.T, open Open) {
 	if err := c.Split(t.Context(), m); err != nil {
 		t.Errorf("split what is gone: %v", err)
 	}
-	if err := c.Bury(t.Context(), m, "reason"); err != nil {
+	if err := c.MoveToDeadLetters(t.Context(), m, "reason"); err != nil {
 		t.Errorf("bury what is gone: %v", err)
 	}
 	checkSize(t, q, 0, 0)
@@ -82,7 +82,7 @@ func buried(t *testing.T, open Open) {
 	m.Deliveries = 6
 	const reason = "it \"can't\"\nbe stored\x00 \xff"
 	for range 2 {
-		if err := c.Bury(t.Context(), m, reason); err != nil {
+		if err := c.MoveToDeadLetters(t.Context(), m, reason); err != nil {
 			t.Fatalf("bury: %v", err)
 		}
 		checkSize(t, q, 0, len(want))
@@ -91,7 +91,7 @@ func buried(t *testing.T, open Open) {
 	var events []event.Event
 	for _, letter := range letters {
 		if letter.Reason != reason || letter.Deliveries != 6 || letter.Text != "" || letter.ID == "" ||
-			!letter.QueuedAt.Equal(m.QueuedAt) || letter.BuriedAt.Before(letter.QueuedAt) {
+			!letter.QueuedAt.Equal(m.QueuedAt) || letter.FailedAt.Before(letter.QueuedAt) {
 			t.Errorf("dead letter %+v of %+v", letter, m)
 		}
 		events = append(events, letter.Event)
@@ -109,7 +109,7 @@ func buried(t *testing.T, open Open) {
 func bury(t *testing.T, q queue.Queue, c queue.Consumer, events ...event.Event) {
 	t.Helper()
 	for _, e := range events {
-		if err := c.Bury(t.Context(), receiveOne(t, q, c, e), "reason of "+e.ID); err != nil {
+		if err := c.MoveToDeadLetters(t.Context(), receiveOne(t, q, c, e), "reason of "+e.ID); err != nil {
 			t.Fatalf("bury: %v", err)
 		}
 	}
@@ -125,7 +125,7 @@ func paging(t *testing.T, open Open) {
 		if len(letters) != len(want) {
 			t.Fatalf("%d dead letters in pages of %d, want %d", len(letters), page, len(want))
 		}
-		if !slices.IsSortedFunc(letters, func(a, b queue.DeadLetter) int { return a.BuriedAt.Compare(b.BuriedAt) }) {
+		if !slices.IsSortedFunc(letters, func(a, b queue.DeadLetter) int { return a.FailedAt.Compare(b.FailedAt) }) {
 			t.Errorf("in pages of %d they are out of order: %+v", page, letters)
 		}
 		var events []event.Event
@@ -144,7 +144,7 @@ func retryAndDrop(t *testing.T, open Open) {
 	c := q.Consumer("one")
 	want := newEvents("a", 4)
 	first := receiveOne(t, q, c, want[0])
-	if err := c.Bury(t.Context(), first, "reason"); err != nil {
+	if err := c.MoveToDeadLetters(t.Context(), first, "reason"); err != nil {
 		t.Fatalf("bury: %v", err)
 	}
 	bury(t, q, c, want[1:]...)

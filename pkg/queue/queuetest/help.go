@@ -81,7 +81,7 @@ func checkMessages(t rapid.TB, messages []queue.Message) {
 
 func mustDone(t rapid.TB, c queue.Consumer, messages ...queue.Message) {
 	t.Helper()
-	if err := c.Done(context.Background(), messages); err != nil {
+	if err := c.Acknowledge(context.Background(), messages); err != nil {
 		t.Fatalf("done: %v", err)
 	}
 }

@@ -30,7 +30,7 @@ func calls() []call {
 			return err
 		}},
 		{"horizon", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.Horizon(ctx)
+			_, err := q.LowWatermark(ctx)
 			return err
 		}},
 		{"dead letters", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
@@ -54,13 +54,13 @@ func calls() []call {
 			return err
 		}},
 		{"done", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
-			return c.Done(ctx, []queue.Message{m})
+			return c.Acknowledge(ctx, []queue.Message{m})
 		}},
 		{"split", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
 			return c.Split(ctx, m)
 		}},
 		{"bury", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
-			return c.Bury(ctx, m, "reason")
+			return c.MoveToDeadLetters(ctx, m, "reason")
 		}},
 		{"leave", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
 			return c.Leave(ctx)

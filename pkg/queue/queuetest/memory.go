@@ -193,8 +193,8 @@ func (m *Memory) Size(ctx context.Context) (queue.Size, error) {
 	return m.size, nil
 }
 
-// Horizon is when the oldest message was queued, or now.
-func (m *Memory) Horizon(ctx context.Context) (time.Time, error) {
+// LowWatermark is when the oldest message was queued, or now.
+func (m *Memory) LowWatermark(ctx context.Context) (time.Time, error) {
 	if err := m.begin(ctx); err != nil {
 		return time.Time{}, err
 	}

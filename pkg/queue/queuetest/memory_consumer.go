@@ -40,8 +40,8 @@ func (c *memoryConsumer) Receive(ctx context.Context, wait time.Duration) ([]que
 	}
 }
 
-// Shelve leaves messages out.
-func (c *memoryConsumer) Shelve(messages []queue.Message) {
+// Park leaves messages out.
+func (c *memoryConsumer) Park(messages []queue.Message) {
 	c.shelved = make(map[string]bool, len(messages))
 	for _, m := range messages {
 		c.shelved[m.Ref] = true
@@ -81,8 +81,8 @@ func (c *memoryConsumer) give(items []*item, deliveries int64) []queue.Message {
 	return messages
 }
 
-// Keep renews what this consumer has.
-func (c *memoryConsumer) Keep(ctx context.Context) error {
+// Renew renews what this consumer has.
+func (c *memoryConsumer) Renew(ctx context.Context) error {
 	if err := c.queue.begin(ctx); err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func (c *memoryConsumer) Claim(ctx context.Context, idle time.Duration) ([]queue
 	return c.give(others, 1), nil
 }
 
-// Done removes messages.
-func (c *memoryConsumer) Done(ctx context.Context, messages []queue.Message) error {
+// Acknowledge removes messages.
+func (c *memoryConsumer) Acknowledge(ctx context.Context, messages []queue.Message) error {
 	if err := c.queue.begin(ctx); err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func (c *memoryConsumer) Split(ctx context.Context, message queue.Message) error
 	return nil
 }
 
-// Bury makes a dead letter of each event.
-func (c *memoryConsumer) Bury(ctx context.Context, message queue.Message, reason string) error {
+// MoveToDeadLetters makes a dead letter of each event.
+func (c *memoryConsumer) MoveToDeadLetters(ctx context.Context, message queue.Message, reason string) error {
 	if err := c.queue.begin(ctx); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (c *memoryConsumer) Bury(ctx context.Context, message queue.Message, reason
 		c.queue.size.DeadLetters++
 		c.queue.dead = append(c.queue.dead, queue.DeadLetter{
 			ID: strconv.FormatInt(c.queue.last, 10), Event: e, Reason: reason,
-			QueuedAt: pulled.origin, BuriedAt: c.queue.options.Now(), Deliveries: message.Deliveries,
+			QueuedAt: pulled.origin, FailedAt: c.queue.options.Now(), Deliveries: message.Deliveries,
 		})
 	}
 	return nil

@@ -87,7 +87,7 @@ func (r *modelRun) step(name string) {
 		r.consumers[at] = r.newConsumer()
 	case "done":
 		if m, there := r.pick(); there {
-			r.check(c.Done(ctx, []queue.Message{m}))
+			r.check(c.Acknowledge(ctx, []queue.Message{m}))
 			r.finished(m)
 		}
 	case "split":
@@ -99,7 +99,7 @@ func (r *modelRun) step(name string) {
 		}
 	case "bury":
 		if m, there := r.pick(); there {
-			r.check(c.Bury(ctx, m, "reason"))
+			r.check(c.MoveToDeadLetters(ctx, m, "reason"))
 			r.buried(m)
 		}
 	case "retry":
@@ -296,7 +296,7 @@ func (l *ledger) settle(ctx context.Context, c queue.Consumer, random *rand.Rand
 			return true, nil
 		case chance < 4: // fails, and comes again
 		case chance < 5 && alone:
-			err = c.Bury(ctx, m, "reason")
+			err = c.MoveToDeadLetters(ctx, m, "reason")
 		case chance < 6 && alone:
 			err = c.Split(ctx, m)
 		case chance < 7: // stored, and crashes before it says so
@@ -304,7 +304,7 @@ func (l *ledger) settle(ctx context.Context, c queue.Consumer, random *rand.Rand
 			return true, nil
 		default:
 			l.commit([]queue.Message{m})
-			err = c.Done(ctx, []queue.Message{m})
+			err = c.Acknowledge(ctx, []queue.Message{m})
 		}
 		if err != nil {
 			return false, err

@@ -197,7 +197,7 @@ func (l *ledger) consume(q queue.Queue, name string, stop <-chan struct{}) error
 		}
 		if err == nil {
 			l.commit(messages)
-			err = c.Done(context.Background(), messages)
+			err = c.Acknowledge(context.Background(), messages)
 		}
 		if err != nil && !errors.Is(err, store.ErrUnavailable) {
 			return fmt.Errorf("consume: %w", err)

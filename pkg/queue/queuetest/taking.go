@@ -180,7 +180,7 @@ func horizon(t *testing.T, open Open) {
 	c := q.Consumer("one")
 	ask := func() time.Time {
 		t.Helper()
-		at, err := q.Horizon(t.Context())
+		at, err := q.LowWatermark(t.Context())
 		if err != nil {
 			t.Fatalf("horizon: %v", err)
 		}
@@ -218,7 +218,7 @@ func shelved(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	c, other := q.Consumer("one"), q.Consumer("other")
 	aside := receiveOne(t, q, c, newEvents("aside", 2)...)
-	c.Shelve([]queue.Message{aside})
+	c.Park([]queue.Message{aside})
 	if again := mustReceive(t, c, atOnce); len(again) != 0 {
 		t.Errorf("what is shelved comes again: %+v", again)
 	}
@@ -235,12 +235,12 @@ func shelved(t *testing.T, open Open) {
 	if taken := mustClaim(t, other, idle); len(taken) != 0 {
 		t.Errorf("what is shelved was claimed: %+v", taken)
 	}
-	c.Shelve(nil)
+	c.Park(nil)
 	again := mustReceive(t, c, soon)
 	if len(again) != 1 || again[0].ID != aside.ID || again[0].Deliveries != 1 {
 		t.Errorf("from the shelf comes %+v, want %+v", again, aside)
 	}
-	c.Shelve(again)
+	c.Park(again)
 	if err := c.Split(t.Context(), aside); err != nil {
 		t.Errorf("split: %v", err)
 	}
@@ -251,13 +251,13 @@ func shelved(t *testing.T, open Open) {
 func kept(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	c, other := q.Consumer("one"), q.Consumer("other")
-	if err := c.Keep(t.Context()); err != nil {
+	if err := c.Renew(t.Context()); err != nil {
 		t.Errorf("keep nothing: %v", err)
 	}
 	m := receiveOne(t, q, c, newEvents("a", 2)...)
 	const idle = 2 * time.Second
 	for began := time.Now(); time.Since(began) < idle+idle/2; <-time.After(idle / 8) {
-		if err := c.Keep(t.Context()); err != nil {
+		if err := c.Renew(t.Context()); err != nil {
 			t.Fatalf("keep: %v", err)
 		}
 	}
@@ -272,7 +272,7 @@ func kept(t *testing.T, open Open) {
 		taken = mustClaim(t, other, idle/8)
 		return len(taken) > 0
 	})
-	if err := c.Keep(t.Context()); err != nil {
+	if err := c.Renew(t.Context()); err != nil {
 		t.Errorf("keep what another has: %v", err)
 	}
 	if again := mustReceive(t, c, atOnce); len(again) != 0 {

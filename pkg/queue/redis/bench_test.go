@@ -73,7 +73,7 @@ func BenchmarkReceiveDone(b *testing.B) {
 		for _, m := range messages {
 			taken += len(m.Events)
 		}
-		if err := c.Done(context.Background(), messages); err != nil {
+		if err := c.Acknowledge(context.Background(), messages); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -153,7 +153,7 @@ func receiveAll(t *testing.T, c queue.Consumer, events map[string]int, count int
 			t.Logf("receive: %v", err)
 			return false
 		}
-		if err := c.Done(t.Context(), messages); err != nil {
+		if err := c.Acknowledge(t.Context(), messages); err != nil {
 			t.Logf("done: %v", err)
 			return false
 		}
@@ -226,7 +226,7 @@ func TestAClusterThatLostANodeGoesOn(t *testing.T) {
 			if _, err := q.Size(t.Context()); err == nil {
 				t.Error("a size is told that nobody can know")
 			}
-			if at, err := q.Horizon(t.Context()); err != nil || !at.IsZero() {
+			if at, err := q.LowWatermark(t.Context()); err != nil || !at.IsZero() {
 				t.Errorf("horizon is %v, %v; want none", at, err)
 			}
 

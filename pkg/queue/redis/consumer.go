@@ -116,16 +116,16 @@ func (c *consumer) some(sure []bool) []queue.Message {
 	return some
 }
 
-// Shelve keeps messages out of what Receive returns.
-func (c *consumer) Shelve(messages []queue.Message) {
+// Park keeps messages out of what Receive returns.
+func (c *consumer) Park(messages []queue.Message) {
 	c.shelved = make(map[string]bool, len(messages))
 	for _, m := range messages {
 		c.shelved[m.Ref] = true
 	}
 }
 
-// Keep renews what is held.
-func (c *consumer) Keep(ctx context.Context) error {
+// Renew renews what is held.
+func (c *consumer) Renew(ctx context.Context) error {
 	if err := c.queue.usable(ctx, "keep"); err != nil {
 		return err
 	}

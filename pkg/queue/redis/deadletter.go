@@ -105,7 +105,7 @@ func readLetter(decoder *event.Decoder, id letterID, entry goredis.XMessage) que
 	}
 	l := queue.DeadLetter{ID: id.String(), Reason: text("r")}
 	l.QueuedAt, _ = timeOf(text("q"))
-	l.BuriedAt, _ = timeOf(entry.ID)
+	l.FailedAt, _ = timeOf(entry.ID)
 	l.Deliveries, _ = strconv.ParseInt(text("k"), 10, 64)
 	if e, err := decoder.Decode([]byte(text("e"))); err == nil {
 		l.Event = e

@@ -40,9 +40,9 @@ func TestCountsComeBackToNothing(t *testing.T) {
 				}
 				for _, m := range messages {
 					if m.Broken != nil {
-						err = c.Bury(t.Context(), m, "broken")
+						err = c.MoveToDeadLetters(t.Context(), m, "broken")
 					} else {
-						err = c.Done(t.Context(), []queue.Message{m})
+						err = c.Acknowledge(t.Context(), []queue.Message{m})
 					}
 					if err != nil {
 						t.Fatal(err)

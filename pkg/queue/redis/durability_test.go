@@ -139,22 +139,22 @@ func TestFullMemoryIsOverload(t *testing.T) {
 	if err := c.Split(t.Context(), messages[0]); err != nil {
 		t.Errorf("split: %v", err)
 	}
-	if err := c.Bury(t.Context(), messages[1], "reason"); err != nil {
+	if err := c.MoveToDeadLetters(t.Context(), messages[1], "reason"); err != nil {
 		t.Errorf("bury: %v", err)
 	}
 	checkSize(t, q, queue.Size{Events: 2, Bytes: 2 * lineBytes, DeadLetters: 1})
-	if _, err := q.Horizon(t.Context()); err != nil {
+	if _, err := q.LowWatermark(t.Context()); err != nil {
 		t.Errorf("horizon: %v", err)
 	}
 	again, err := c.Receive(t.Context(), time.Second)
 	if err != nil || len(again) != 2 {
 		t.Fatalf("received %+v, %v", again, err)
 	}
-	if err := c.Done(t.Context(), again); err != nil {
+	if err := c.Acknowledge(t.Context(), again); err != nil {
 		t.Errorf("done: %v", err)
 	}
 	checkSize(t, q, queue.Size{DeadLetters: 1})
-	if at, err := q.Horizon(t.Context()); err != nil || at.IsZero() {
+	if at, err := q.LowWatermark(t.Context()); err != nil || at.IsZero() {
 		t.Errorf("horizon of an empty queue: %v, %v", at, err)
 	}
 }

@@ -84,7 +84,7 @@ func TestNamesThatAreNone(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{URL: "redis://127.0.0.1:1"})
 	for _, text := range []string{"", "1", "0/1-1/1", "x/1-1/1/1", "-1/1-1/1/1", "1/1-1/1/1", "0/1-1/x/1", "0/1-1/1/x", "0/1-1/1/1/1"} {
-		if err := q.Consumer("one").Done(t.Context(), []queue.Message{{Ref: text}}); !errors.Is(err, errRef) {
+		if err := q.Consumer("one").Acknowledge(t.Context(), []queue.Message{{Ref: text}}); !errors.Is(err, errRef) {
 			t.Errorf("done with %q: %v", text, err)
 		}
 	}

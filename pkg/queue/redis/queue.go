@@ -167,12 +167,12 @@ func (q *Queue) sizeOf(ctx context.Context, s *stream) (queue.Size, error) {
 	return queue.Size{Events: counts[0], Bytes: counts[1], DeadLetters: counts[2]}, nil
 }
 
-// Horizon is the earliest of the streams' own: the time of the first entry, or
+// LowWatermark is the earliest of the streams' own: the time of the first entry, or
 // now where there is none. While one of them is away nothing can be said.
-func (q *Queue) Horizon(ctx context.Context) (time.Time, error) {
+func (q *Queue) LowWatermark(ctx context.Context) (time.Time, error) {
 	var times []time.Time
 	err := q.each(ctx, "horizon", func(_ int, s *stream) error {
-		answer, err := q.eval(ctx, q.commands, q.scripts.horizon, []string{s.events})
+		answer, err := q.eval(ctx, q.commands, q.scripts.watermark, []string{s.events})
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func roundTrip(t *testing.T, q *Queue) {
 	if err != nil || len(messages) != 1 || !slices.Equal(messages[0].Events, want) {
 		t.Fatalf("received %+v, %v", messages, err)
 	}
-	if err := c.Done(t.Context(), messages); err != nil {
+	if err := c.Acknowledge(t.Context(), messages); err != nil {
 		t.Errorf("done: %v", err)
 	}
 	checkSize(t, q, queue.Size{})
@@ -157,7 +157,7 @@ func TestWaysToTheServer(t *testing.T) {
 		q := open(t, Options{URL: parsed.String()})
 		roundTrip(t, q)
 		c := q.Consumer("two")
-		_, err = q.Horizon(t.Context())
+		_, err = q.LowWatermark(t.Context())
 		_, errLetters := q.DeadLetters(t.Context(), "", 1)
 		if err := errors.Join(err, errLetters, c.Prune(t.Context(), 0), c.Leave(t.Context())); err != nil {
 			t.Error(err)
@@ -255,7 +255,7 @@ func TestAnEntryThatCantBeReadIsBuriedWithItsText(t *testing.T) {
 			if err != nil || len(messages) != 1 || messages[0].Broken == nil || len(messages[0].Events) > 0 {
 				t.Fatalf("received %+v, %v", messages, err)
 			}
-			if err := c.Bury(t.Context(), messages[0], messages[0].Broken.Error()); err != nil {
+			if err := c.MoveToDeadLetters(t.Context(), messages[0], messages[0].Broken.Error()); err != nil {
 				t.Fatalf("bury: %v", err)
 			}
 			letters, err := q.DeadLetters(t.Context(), "", 10)
@@ -276,7 +276,7 @@ func TestAConsumerGoesOnAfterTheServerWasEmptied(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 	q := open(t, Options{URL: server.URL()})
-	if at, err := q.Horizon(t.Context()); err != nil || !at.IsZero() {
+	if at, err := q.LowWatermark(t.Context()); err != nil || !at.IsZero() {
 		t.Errorf("the horizon of nothing is %v, %v", at, err)
 	}
 	c := q.Consumer("one")
@@ -385,7 +385,7 @@ func TestReceiveIsBounded(t *testing.T) {
 			t.Errorf("one receive answers %d events, %d bytes", events, bytes)
 		}
 		total += events
-		if err := c.Done(t.Context(), messages); err != nil {
+		if err := c.Acknowledge(t.Context(), messages); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,15 +19,15 @@ type script struct{ source, sha string }
 // the first write of append is XADD, refused with nothing done, and that of the
 // others XACK or XDEL: what empties the queue works when memory is full.
 type scripts struct {
-	append, done, split, bury, retry, drop       script
-	renew, recover, claim, leave, prune, horizon script
+	append, acknowledge, split, deadLetter, retry, drop script
+	renew, recover, claim, leave, prune, watermark      script
 }
 
 func newScripts() (scripts, error) {
 	var s scripts
 	for name, to := range map[string]*script{
-		"append": &s.append, "done": &s.done, "split": &s.split, "bury": &s.bury, "retry": &s.retry, "drop": &s.drop,
-		"renew": &s.renew, "recover": &s.recover, "claim": &s.claim, "leave": &s.leave, "prune": &s.prune, "horizon": &s.horizon,
+		"append": &s.append, "acknowledge": &s.acknowledge, "split": &s.split, "deadletter": &s.deadLetter, "retry": &s.retry, "drop": &s.drop,
+		"renew": &s.renew, "recover": &s.recover, "claim": &s.claim, "leave": &s.leave, "prune": &s.prune, "watermark": &s.watermark,
 	} {
 		source, err := programs.ReadFile("lua/" + name + ".lua")
 		if err != nil {

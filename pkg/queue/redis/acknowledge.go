@@ -9,8 +9,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// Done removes messages and counts those down that were still there.
-func (c *consumer) Done(ctx context.Context, messages []queue.Message) error {
+// Acknowledge removes messages and counts those down that were still there.
+func (c *consumer) Acknowledge(ctx context.Context, messages []queue.Message) error {
 	const what = "done"
 	if err := c.queue.usable(ctx, what); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (c *consumer) remove(ctx context.Context, s *stream, refs []ref) error {
 		for _, r := range chunk {
 			args = append(args, r.id, r.events, r.bytes)
 		}
-		if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.done, []string{s.events, s.size}, args...); err != nil {
+		if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.acknowledge, []string{s.events, s.size}, args...); err != nil {
 			return err
 		}
 	}
@@ -87,9 +87,9 @@ func (c *consumer) Split(ctx context.Context, m queue.Message) error {
 	return nil
 }
 
-// Bury turns the events of a message into dead letters, or its text into one
+// MoveToDeadLetters turns the events of a message into dead letters, or its text into one
 // where it can't be read.
-func (c *consumer) Bury(ctx context.Context, m queue.Message, reason string) error {
+func (c *consumer) MoveToDeadLetters(ctx context.Context, m queue.Message, reason string) error {
 	const what = "bury"
 	r, err := c.begin(ctx, what, m)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *consumer) Bury(ctx context.Context, m queue.Message, reason string) err
 		line := append(e.AppendJSON(nil), '\n')
 		args = append(args, len(line), line)
 	}
-	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.bury, []string{s.events, s.size, s.dead}, args...); err != nil {
+	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.deadLetter, []string{s.events, s.size, s.dead}, args...); err != nil {
 		return c.queue.translate(ctx, what, err)
 	}
 	c.forget(r)

@@ -91,7 +91,7 @@ func TestGateClosesAtOnceWhenAnAppendFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &server{ill: away()}, &log{}
-		g := failover.NewGate(t.Context(), "database", s, s.ping, failover.GateOptions{Logger: lines.logger()})
+		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
 		defer g.Close()
 		if _, err := g.Append(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
 			t.Errorf("the failed append itself: %v", err)
@@ -119,7 +119,7 @@ func TestGateStaysOpenForWhatIsNoOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &server{ill: err}
-			g := failover.NewGate(t.Context(), "database", s, func(context.Context) error { return nil }, failover.GateOptions{})
+			g := failover.NewCircuitBreaker(t.Context(), "database", s, func(context.Context) error { return nil }, failover.CircuitBreakerOptions{})
 			defer g.Close()
 			if _, got := g.Append(t.Context(), nil); !errors.Is(got, err) || g.State() != nil {
 				t.Errorf("%v, state %v", got, g.State())
@@ -151,7 +151,7 @@ func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
 					}
 					return nil
 				}
-				g := failover.NewGate(t.Context(), "database", &server{}, ping, failover.GateOptions{})
+				g := failover.NewCircuitBreaker(t.Context(), "database", &server{}, ping, failover.CircuitBreakerOptions{})
 				defer g.Close()
 				pass(time.Second / 2)
 				for i, want := range test.closed {
@@ -169,7 +169,7 @@ func TestGateTakesAServerThatHangsForAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{illSlow: true}
-		g := failover.NewGate(t.Context(), "database", s, s.ping, failover.GateOptions{})
+		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{})
 		defer g.Close()
 		pass(10 * time.Second)
 		if g.State() == nil {
@@ -182,7 +182,7 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &server{}, &log{}
-		g := failover.NewGate(t.Context(), "database", s, s.ping, failover.GateOptions{Logger: lines.logger()})
+		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
 		defer g.Close()
 		for range 2 {
 			s.set(away())
@@ -205,7 +205,7 @@ func TestGateRestsFromAServerThatOnlyLooksWell(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, well := &server{ill: away()}, func(context.Context) error { return nil }
-		g := failover.NewGate(t.Context(), "database", s, well, failover.GateOptions{})
+		g := failover.NewCircuitBreaker(t.Context(), "database", s, well, failover.CircuitBreakerOptions{})
 		defer g.Close()
 		send := func(d time.Duration) (appends int) {
 			before, _ := s.asked()
