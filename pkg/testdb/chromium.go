@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// Chromium returns the path of a browser for tests of pages. The test that
-// starts it ends it.
+// Chromium returns the path of a browser for tests of pages. The test starts and
+// stops the browser itself.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	program, err := findChromium()
 	if err != nil {
-		unavailable(t, "Chromium", err)
+		skipOrFail(t, "Chromium", err)
 	}
 	return program
 }

@@ -4,44 +4,50 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-// environment variables that steer the package.
+// Environment variables that configure the package.
 const (
-	envServers = "EVENTAGG_TEST_SERVERS" // "required": a missing server fails the test
-	envDir     = "EVENTAGG_TEST_DIR"     // where the servers' data goes
+	envServers     = "EVENTAGG_TEST_SERVERS"      // "required": a missing program fails the test
+	envDir         = "EVENTAGG_TEST_DIR"          // folder of the servers' data
+	envPostgresBin = "EVENTAGG_TEST_POSTGRES_BIN" // folder of initdb and postgres
 )
 
-// errMissing says that a server's program is not on this machine.
+// errMissing means that a program is not installed on this machine.
 var errMissing = errors.New("not installed")
 
-// binary is what the tests of one test binary share. It is a
-// variable of the package, since testing gives tests no other way to share.
-var binary shared
+// sharedPostgres and sharedRedis are the servers that the tests of one binary
+// share. They are package variables because testing has no other way to share.
+var (
+	sharedPostgres = shared[*postgres]{launch: func() (*postgres, error) { return newPostgres(PostgresOptions{NoSync: true}) }}
+	sharedRedis    = shared[*redis]{launch: func() (*redis, error) { return newRedis(RedisOptions{Durable: true}) }}
+)
 
-// shared is the PostgreSQL server that [Postgres] takes its databases from,
-// started by the first test that asks.
-type shared struct {
-	mu       sync.Mutex
-	running  bool // within Main
-	started  bool
-	postgres *postgres
-	err      error // why postgres is nil
-	kept     bool  // a failed test wants its database kept
+// shared is a server that the first test which needs it starts, and that [Main]
+// stops.
+type shared[S backend] struct {
+	launch func() (S, error)
+
+	mu      sync.Mutex
+	running bool // between the start and the end of Main
+	started bool
+	server  S
+	err     error // why there is no server
+	kept    bool  // a test failed, so its data must stay
 }
 
-// Main runs the tests of a binary, stops what they started, and then fails if a
-// goroutine is left. It returns the exit code for os.Exit. The options are for
+// Main runs the tests of a binary, stops the shared servers, and then fails if a
+// goroutine is left. It returns the exit code for os.Exit. The options exclude
 // goroutines that are meant to stay.
 func Main(m *testing.M, options ...goleak.Option) int {
-	binary.begin()
+	sharedPostgres.begin()
+	sharedRedis.begin()
 	code := m.Run()
-	if err := binary.end(); err != nil {
+	if err := errors.Join(sharedPostgres.end(), sharedRedis.end()); err != nil {
 		fmt.Fprintln(os.Stderr, "testdb:", err)
 		code = max(code, 1)
 	}
@@ -55,90 +61,52 @@ func Main(m *testing.M, options ...goleak.Option) int {
 	return 0
 }
 
-func (s *shared) begin() {
+func (s *shared[S]) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = true
 }
 
-// server returns the shared server and starts it when it is the first to ask.
-func (s *shared) server() (*postgres, error) {
+// get returns the shared server. The first call starts it.
+func (s *shared[S]) get() (S, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		return nil, errors.New("the package's TestMain does not call testdb.Main")
+		return s.server, errors.New("the package's TestMain does not call testdb.Main")
 	}
 	if !s.started {
 		s.started = true
-		s.postgres, s.err = newPostgres(PostgresOptions{NoSync: true})
+		s.server, s.err = s.launch()
 	}
-	return s.postgres, s.err
+	return s.server, s.err
 }
 
-// keep makes the data outlive the test binary.
-func (s *shared) keep() {
+// keep leaves the data on disk when the test binary ends.
+func (s *shared[S]) keep() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept = true
 }
 
-func (s *shared) end() error {
+func (s *shared[S]) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
-	if s.postgres == nil {
+	if !s.started || s.err != nil {
 		return nil
 	}
-	err := s.postgres.stop(Fast)
+	err := s.server.stop(Fast)
 	if !s.kept {
-		err = errors.Join(err, s.postgres.remove())
+		err = errors.Join(err, s.server.remove())
 	}
 	return err
 }
 
-// Announce makes up for go test showing nothing of a package that passes: where
-// a program is missing it writes one line to the standard error of the
-// go command that runs the test binary, saying what is left out and how to run it.
-// It does nothing where that is not possible, which is anywhere but on Linux and
-// when that is redirected to a file. One package calls it, in TestMain, so that
-// the line is there once.
-func Announce() {
-	_, postgres := findPostgres()
-	_, pgBouncer := findPgBouncer()
-	_, redis := findRedis()
-	_, promtool := findPromtool()
-	_, chromium := findChromium()
-	looked := []lookedFor{{"PostgreSQL", postgres}, {"PgBouncer", pgBouncer}, {"Redis", redis}, {"promtool", promtool}, {"Chromium", chromium}}
-	if line := announcement(looked); line != "" && os.Getenv(envServers) != "required" {
-		tellParent(line)
-	}
-}
-
-// lookedFor is a program that was looked for, with this error.
-type lookedFor struct {
-	name string
-	err  error
-}
-
-// announcement says what is left out; nothing where no program is missing.
-func announcement(looked []lookedFor) string {
-	var missing []string
-	for _, program := range looked {
-		if errors.Is(program.err, errMissing) {
-			missing = append(missing, program.name)
-		}
-	}
-	if len(missing) == 0 {
-		return ""
-	}
-	return "eventagg: tests that need " + strings.Join(missing, " or ") + " are left out; scripts/test runs everything\n"
-}
-
-// unavailable ends a test that asked for a server that there is none of.
-func unavailable(t testing.TB, what string, err error) {
+// skipOrFail ends a test whose server can't be started.
+func skipOrFail(t testing.TB, what string, err error) {
 	t.Helper()
 	if errors.Is(err, errMissing) && os.Getenv(envServers) != "required" {
-		t.Skipf("left out, since %s is not installed (%v); run scripts/test, which installs it", what, err)
+		t.Skipf("skipped because %s is not installed (%v); scripts/test installs it and runs everything", what, err)
 	}
 	t.Fatalf("testdb: start %s: %v", what, err)
 }

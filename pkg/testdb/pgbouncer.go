@@ -1,6 +1,7 @@
 package testdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,40 +18,40 @@ import (
 	"time"
 )
 
-// PgBouncerOptions are the options of a pooler; the zero value lends four
-// connections, each for one transaction.
+// PgBouncerOptions configure a PgBouncer.
 type PgBouncerOptions struct {
-	// PoolSize is how many connections to a database there are, default 4.
+	// PoolSize is the number of connections to each database, default 4.
 	PoolSize int
-	// Settings are put on top, as in pgbouncer.ini.
+	// Settings are added to the configuration, as in pgbouncer.ini.
 	Settings map[string]string
 }
 
-// StartPgBouncer starts a PgBouncer in transaction mode in front of a database
-// that [Postgres] or [StartPostgres] gave, and removes it when the test ends.
-// Its URL leads to that database; with another path, to others of the server.
+// StartPgBouncer starts a PgBouncer in transaction mode in front of a database of
+// [Postgres] or [StartPostgres], and removes it when the test ends. Its URL is
+// for that database. Change the path of the URL to reach another one on the same
+// server.
 func StartPgBouncer(t testing.TB, database string, options PgBouncerOptions) *Server {
 	t.Helper()
 	server, err := newPgBouncer(database, options)
 	if err != nil {
-		unavailable(t, "PgBouncer", err)
+		skipOrFail(t, "PgBouncer", err)
 	}
 	return register(t, server)
 }
 
-// pgBouncer is one pooler: a folder and, while it runs, a process.
+// pgBouncer is one PgBouncer: a folder and, while it runs, a process.
 type pgBouncer struct {
 	program string
 	dir     string
-	config  string // path of its configuration
+	config  string // path of the configuration file
 	port    int
 	target  *url.URL
 	process *process
 }
 
 func newPgBouncer(database string, options PgBouncerOptions) (*pgBouncer, error) {
-	if supported != nil {
-		return nil, supported
+	if errUnsupported != nil {
+		return nil, errUnsupported
 	}
 	program, err := findPgBouncer()
 	if err != nil {
@@ -72,8 +73,8 @@ func newPgBouncer(database string, options PgBouncerOptions) (*pgBouncer, error)
 	return s, nil
 }
 
-// findPgBouncer returns the path of the program, which Debian keeps where only
-// root's PATH looks.
+// findPgBouncer returns the path of the program. Debian installs it in a folder
+// that is only in root's PATH.
 func findPgBouncer() (string, error) {
 	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
 		if program, err := exec.LookPath(name); err == nil {
@@ -96,13 +97,9 @@ func (s *pgBouncer) configure(options PgBouncerOptions) error {
 	fmt.Fprintf(&text, "[databases]\n* = host=%s port=%s\n", s.target.Hostname(), s.target.Port())
 	fmt.Fprintf(&text, "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n", s.port)
 	fmt.Fprintf(&text, "auth_type = scram-sha-256\nauth_file = %s\n", users)
-	poolSize := options.PoolSize
-	if poolSize == 0 {
-		poolSize = 4
-	}
-	fmt.Fprintf(&text, "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 500\n", poolSize)
-	// How long a client waits for a server that is away, and how soon one that is
-	// back is noticed; 120 and 15 seconds would be usual.
+	fmt.Fprintf(&text, "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 500\n", cmp.Or(options.PoolSize, 4))
+	// How long a client waits while the server is unavailable, and how soon a
+	// recovered server is used again. The defaults are 120 and 15 seconds.
 	text.WriteString("query_wait_timeout = 5\nserver_login_retry = 0.1\n")
 	for _, name := range slices.Sorted(maps.Keys(options.Settings)) {
 		fmt.Fprintf(&text, "%s = %s\n", name, options.Settings[name])
@@ -114,20 +111,11 @@ func (s *pgBouncer) configure(options PgBouncerOptions) error {
 func (s *pgBouncer) log() string { return s.dir + "/log" }
 
 func (s *pgBouncer) start() error {
-	logFile, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = logFile.Close() }()
 	cmd := exec.Command(s.program, s.config)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
-	if s.process, err = spawn(cmd, syscall.SIGKILL); err != nil {
-		return err
-	}
-	if err := s.process.until(s.ready); err != nil {
-		return fmt.Errorf("pgbouncer: %w: %s", errors.Join(err, s.stop(Immediate)), tail(s.log()))
-	}
-	return nil
+	cmd.Dir = s.dir
+	var err error
+	s.process, err = launch(cmd, s.log(), syscall.SIGKILL, s.ready)
+	return err
 }
 
 func (s *pgBouncer) host() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
@@ -140,10 +128,7 @@ func (s *pgBouncer) ready() bool {
 }
 
 func (s *pgBouncer) stop(mode Mode) error {
-	if s.process == nil {
-		return nil
-	}
-	signal := syscall.SIGTERM // at once; SIGINT would wait for the clients to leave
+	signal := syscall.SIGTERM // ends at once; SIGINT would wait until the clients disconnect
 	if mode == Immediate {
 		signal = syscall.SIGKILL
 	}

@@ -15,37 +15,55 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long a server may take to start or stop. It is that
-// long for machines that are busy with other things.
+// startTimeout limits how long a server may take to start or stop. It is long
+// because the machine may be busy with other tests.
 const startTimeout = time.Minute
 
 // process is one running server.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
+	done chan struct{} // closed when the process has ended
 }
 
-// spawn starts a server that dies with the test binary: onDeath is sent to it
-// when the thread that started it ends, so that thread waits for it.
-func spawn(cmd *exec.Cmd, onDeath syscall.Signal) (*process, error) {
+// launch starts a server and waits until it is ready. Its output goes to the
+// file log. The kernel sends onDeath to it when the test binary ends.
+func launch(cmd *exec.Cmd, log string, onDeath syscall.Signal, ready func() bool) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, processAttributes(onDeath)
 	p := &process{cmd: cmd, done: make(chan struct{})}
-	cmd.SysProcAttr = attributes(onDeath)
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	if err := p.waitUntil(ready); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), errors.Join(err, p.end(onDeath)), logTail(log))
+	}
+	return p, nil
+}
+
+// begin starts the process from a thread that waits for its end: the kernel
+// sends the signal of processAttributes when that thread ends.
+func (p *process) begin() error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // a server that was killed ends with an error
+			_ = p.cmd.Wait() // a killed server ends with an error
 			close(p.done)
 		}
 	}()
-	return p, <-started
+	return <-started
 }
 
-// until polls a condition until it holds, the process ends, or time is up.
-func (p *process) until(ready func() bool) error {
+// waitUntil polls a condition until it holds, the process ends, or the time is
+// up.
+func (p *process) waitUntil(ready func() bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -53,7 +71,7 @@ func (p *process) until(ready func() bool) error {
 	for !ready() {
 		select {
 		case <-p.done:
-			return fmt.Errorf("it ended: %v", p.cmd.ProcessState)
+			return fmt.Errorf("the process ended: %v", p.cmd.ProcessState)
 		case <-ctx.Done():
 			return fmt.Errorf("not ready after %v", startTimeout)
 		case <-tick.C:
@@ -62,22 +80,28 @@ func (p *process) until(ready func() bool) error {
 	return nil
 }
 
-// end sends a signal and waits until the process has ended.
+// end sends a signal and waits until the process has ended. It does nothing for
+// a nil process.
 func (p *process) end(signal os.Signal) error {
+	if p == nil {
+		return nil
+	}
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
 	select {
 	case <-p.done:
 		return nil
-	case <-time.After(startTimeout):
+	case <-timeout.C:
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		return fmt.Errorf("did not end within %v after %v; killed", startTimeout, signal)
+		return fmt.Errorf("killed, because it did not end within %v after %v", startTimeout, signal)
 	}
 }
 
-// pid is the process's number; a nil process has none.
+// pid is the process ID; a nil process has none.
 func (p *process) pid() (int, bool) {
 	if p == nil {
 		return 0, false
@@ -85,13 +109,13 @@ func (p *process) pid() (int, bool) {
 	return p.cmd.Process.Pid, true
 }
 
-// newFolder makes a folder that the servers' user owns.
+// newFolder creates a folder that the servers' user owns.
 func newFolder(name string) (string, error) {
-	dir, err := os.MkdirTemp(os.Getenv(envDir), "eventagg-"+name+"-")
+	dir, err := os.MkdirTemp(dataFolder(), "eventagg-"+name+"-")
 	if err != nil {
 		return "", err
 	}
-	return dir, handOver(dir)
+	return dir, chownToServerUser(dir)
 }
 
 // writeFile writes a file that only the servers' user can read.
@@ -100,12 +124,12 @@ func writeFile(dir, name, text string) (string, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return "", err
 	}
-	return path, handOver(path)
+	return path, chownToServerUser(path)
 }
 
-// freePort picks a loopback port that nobody listens on. It lies below the range
-// that systems take the ports of outgoing connections from, so that a server
-// which is stopped finds its port free when it starts again.
+// freePort picks an unused loopback port. It is below the range of the ports of
+// outgoing connections, so that a stopped server finds its port free when it
+// starts again.
 func freePort() (int, error) {
 	const first, last, attempts = 14000, 32000, 50
 	var err error
@@ -119,12 +143,12 @@ func freePort() (int, error) {
 	return 0, fmt.Errorf("find a free port: %w", err)
 }
 
-// tail returns the end of a server's log, for the message of a failed start.
-func tail(path string) string {
-	const most = 2000
+// logTail returns the end of a server's log, for the message of a failed start.
+func logTail(path string) string {
+	const maxBytes = 2000
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-most):])
+	return string(text[max(0, len(text)-maxBytes):])
 }

@@ -4,13 +4,14 @@ package testdb
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 )
 
-// supported is nil where servers can be started.
-var supported = fmt.Errorf("servers for tests need Linux: %w", errMissing)
+// errUnsupported is the reason why servers can't be started.
+var errUnsupported = fmt.Errorf("servers for tests need Linux: %w", errMissing)
 
-func attributes(syscall.Signal) *syscall.SysProcAttr { return nil }
-func handOver(string) error                          { return supported }
-func freeze(int) (func() error, error)               { return nil, supported }
-func tellParent(string)                              {}
+func dataFolder() string                                    { return os.TempDir() }
+func processAttributes(syscall.Signal) *syscall.SysProcAttr { return nil }
+func chownToServerUser(string) error                        { return errUnsupported }
+func freeze(int) (func() error, error)                      { return nil, errUnsupported }

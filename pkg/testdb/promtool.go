@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// Promtool runs promtool, which checks what Prometheus is configured with, and
-// fails the test where it finds something wrong.
+// Promtool runs promtool, which checks the configuration of Prometheus. The test
+// fails if promtool reports a problem.
 func Promtool(t testing.TB, args ...string) {
 	t.Helper()
 	program, err := findPromtool()
 	if err != nil {
-		unavailable(t, "promtool", err)
+		skipOrFail(t, "promtool", err)
 	}
 	if output, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
 		t.Errorf("promtool %q: %v\n%s", args, err, output)

@@ -19,68 +19,77 @@ import (
 	"time"
 )
 
-// RedisOptions are the options of a Redis server; the zero value keeps nothing
-// on disk.
+// RedisOptions configure a Redis server. The zero value keeps nothing on disk.
 type RedisOptions struct {
-	// Durable appends every command to a file and syncs it before it answers.
+	// Durable appends every command to a file and syncs it before the response.
 	Durable bool
-	// Cluster makes it a node of a cluster, without slots yet.
+	// Cluster makes the server a node of a cluster, without slots.
 	Cluster bool
-	// Password is the server's; "" is one of its own. The nodes of a cluster
-	// share one, since clients know only one.
+	// Password is the server's password, by default a random one. All nodes of a
+	// cluster need the same, because clients have only one.
 	Password string
-	// Clock lets SetClock make the server's clock wrong. It needs a C compiler.
-	Clock bool
-	// Settings are put on top, as in redis.conf.
+	// Environment is added to the environment of the server process, as
+	// "NAME=value".
+	Environment []string
+	// Settings are added to the configuration, as in redis.conf.
 	Settings map[string]string
 }
 
-// Redis returns the URL of an empty Redis server of the test's own, which ends
-// with the test.
-func Redis(t testing.TB) string {
+// Redis returns the URL of the durable Redis server that all tests of the binary
+// share, and a key prefix that no other test gets. The test must use only keys
+// that begin with the prefix, and must not stop, flush or reconfigure the
+// server: [StartRedis] is for that.
+func Redis(t testing.TB) (url, prefix string) {
 	t.Helper()
-	return StartRedis(t, RedisOptions{}).URL()
+	server, err := sharedRedis.get()
+	if err != nil {
+		skipOrFail(t, "Redis", err)
+	}
+	prefix = uniqueName(t.Name())
+	t.Cleanup(func() {
+		if t.Failed() {
+			sharedRedis.keep()
+			t.Logf("keys kept: %s* at %s\nserve them again with: %s", prefix, server.address(), server.restartHint())
+		}
+	})
+	return server.address(), prefix
 }
 
-// StartRedis starts a Redis server for one test and removes it when that ends.
+// StartRedis starts a Redis server for one test and removes it when the test
+// ends.
 func StartRedis(t testing.TB, options RedisOptions) *Server {
 	t.Helper()
 	server, err := newRedis(options)
 	if err != nil {
-		unavailable(t, "Redis", err)
+		skipOrFail(t, "Redis", err)
 	}
-	s := register(t, server)
-	s.clock = server.clock
-	return s
+	return register(t, server)
 }
 
 // redis is one Redis server: a folder and, while it runs, a process.
 type redis struct {
-	program  string
-	dir      string
-	config   string // path of its configuration
-	port     int
-	password string
-	process  *process
-	clock    *clock
+	program     string
+	dir         string
+	config      string // path of the configuration file
+	port        int
+	password    string
+	environment []string
+	process     *process
 }
 
 func newRedis(options RedisOptions) (*redis, error) {
-	if supported != nil {
-		return nil, supported
+	if errUnsupported != nil {
+		return nil, errUnsupported
 	}
 	program, err := findRedis()
 	if err != nil {
 		return nil, err
 	}
-	s := &redis{program: program, password: cmp.Or(options.Password, rand.Text())}
+	s := &redis{program: program, password: cmp.Or(options.Password, rand.Text()), environment: options.Environment}
 	if s.dir, err = newFolder("redis"); err != nil {
 		return nil, err
 	}
-	if s.clock, err = newClock(s.dir, options.Clock); err == nil {
-		s.port, err = freePort()
-	}
-	if err == nil {
+	if s.port, err = freePort(); err == nil {
 		err = s.configure(options)
 	}
 	if err == nil {
@@ -103,12 +112,12 @@ func findRedis() (string, error) {
 func (s *redis) configure(options RedisOptions) (err error) {
 	busPort := 0
 	if options.Cluster {
-		// Redis' own choice is the port plus 10000, where outgoing connections are.
+		// By default it is the port plus 10000, a port of outgoing connections.
 		if busPort, err = freePort(); err != nil {
 			return err
 		}
 	}
-	// A file, since other users of the machine can read a command line.
+	// The password is in a file because other users can read a command line.
 	s.config, err = writeFile(s.dir, "redis.conf", s.configuration(options, busPort))
 	return err
 }
@@ -131,23 +140,14 @@ func (s *redis) configuration(options RedisOptions, busPort int) string {
 func (s *redis) log() string { return filepath.Join(s.dir, "log") }
 
 func (s *redis) start() error {
-	logFile, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = logFile.Close() }()
 	cmd := exec.Command(s.program, s.config)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = s.dir, logFile, logFile, s.clock.environment()
-	if s.process, err = spawn(cmd, syscall.SIGKILL); err != nil {
-		return err
-	}
-	if err := s.process.until(s.ready); err != nil {
-		return fmt.Errorf("redis: %w: %s", errors.Join(err, s.stop(Immediate)), tail(s.log()))
-	}
-	return nil
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.environment...)
+	var err error
+	s.process, err = launch(cmd, s.log(), syscall.SIGKILL, s.ready)
+	return err
 }
 
-// ready asks the server; while it loads its data it answers with an error.
+// ready sends a PING. The response is an error while the server loads its data.
 func (s *redis) ready() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -161,14 +161,11 @@ func (s *redis) ready() bool {
 	if _, err := fmt.Fprintf(conn, "AUTH %s\r\nPING\r\n", s.password); err != nil {
 		return false
 	}
-	answers := bufio.NewScanner(conn)
-	return answers.Scan() && answers.Text() == "+OK" && answers.Scan() && answers.Text() == "+PONG"
+	replies := bufio.NewScanner(conn)
+	return replies.Scan() && replies.Text() == "+OK" && replies.Scan() && replies.Text() == "+PONG"
 }
 
 func (s *redis) stop(mode Mode) error {
-	if s.process == nil {
-		return nil
-	}
 	signal := syscall.SIGTERM
 	if mode == Immediate {
 		signal = syscall.SIGKILL

@@ -42,6 +42,7 @@ type world struct {
 	t         *testing.T
 	postgres  *testdb.Server
 	redis     *testdb.Server
+	clocks    map[*testdb.Server]*clock
 	instances []*instance
 	queue     queue.Queue
 	senders   *senders
@@ -76,8 +77,10 @@ func TestChaos(t *testing.T) {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{Clock: true}),
-		redis: testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Clock: true})}
+	postgresClock, redisClock := newClock(t), newClock(t)
+	w := &world{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{Environment: postgresClock.environment()}),
+		redis: testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Environment: redisClock.environment()})}
+	w.clocks = map[*testdb.Server]*clock{w.postgres: postgresClock, w.redis: redisClock}
 	var err error
 	w.queue, err = redis.Open(t.Context(), redis.Options{URL: w.redis.URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -70,8 +70,8 @@ func faults() []fault {
 			time.Sleep(between(r, 0, time.Second))
 			w.postgres.Start()
 		}},
-		{"the clock of PostgreSQL jumps", func(w *world, r *rand.Rand) { jump(w.postgres, r) }},
-		{"the clock of Redis jumps", func(w *world, r *rand.Rand) { jump(w.redis, r) }},
+		{"the clock of PostgreSQL jumps", func(w *world, r *rand.Rand) { jump(w.clocks[w.postgres], r) }},
+		{"the clock of Redis jumps", func(w *world, r *rand.Rand) { jump(w.clocks[w.redis], r) }},
 		{"connections cut in the middle of requests and answers", func(w *world, r *rand.Rand) {
 			w.cut(20)
 			time.Sleep(between(r, time.Second, 3*time.Second))
@@ -91,13 +91,13 @@ func faults() []fault {
 
 // jump makes a server's clock wrong by hours, several times and not always to
 // the same side, and leaves it wrong until the next time as often as not.
-func jump(s *testdb.Server, r *rand.Rand) {
+func jump(c *clock, r *rand.Rand) {
 	for range 1 + r.IntN(3) {
-		s.SetClock(between(r, -12*time.Hour, 12*time.Hour))
+		c.shift(between(r, -12*time.Hour, 12*time.Hour))
 		time.Sleep(between(r, 0, time.Second))
 	}
 	if r.IntN(2) == 0 {
-		s.SetClock(0)
+		c.shift(0)
 	}
 }
 

@@ -7,7 +7,4 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-func TestMain(m *testing.M) {
-	testdb.Announce()
-	os.Exit(testdb.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
