@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -19,6 +21,10 @@ const (
 	maxBatchEvents = 10_000
 	maxBatchBytes  = 15 << 20
 )
+
+// maxResponseBytes limits the response to one event. It contains topic and
+// event_id: 767 bytes, which JSON may write as six times as many.
+const maxResponseBytes = 64 << 10
 
 // Append publishes the events and answers as [store.Appender] says. One event
 // is a request of its own, several are an array, which the server stores in one
@@ -74,7 +80,7 @@ func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome,
 	}
 	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
 	write := func(dst []byte) []byte { return appendArray(dst, p.events) }
-	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
+	err = c.post(ctx, write, maxResponseBytes+len(p.events)*maxResultBytes, func(got response) error {
 		outcomes, err = readOutcomes(got, len(p.events), tell)
 		return err
 	})
@@ -87,7 +93,7 @@ func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome,
 // publishOne sends a single event.
 func (c *Client) publishOne(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
 	outcomes = make([]event.Outcome, 1)
-	err = c.wire.post(ctx, p.events[0].AppendJSON, maxAnswerBytes, func(got answer) error {
+	err = c.post(ctx, p.events[0].AppendJSON, maxResponseBytes, func(got response) error {
 		if outcomes[0], err = readOutcome(got); outcomes[0] == event.Rejected {
 			store.ReportRejection(ctx, p.first, got.err())
 		}
@@ -108,7 +114,7 @@ func (c *Client) publishLines(ctx context.Context, p part) (outcomes []event.Out
 		return dst
 	}
 	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
-	err = c.wire.post(ctx, write, maxAnswerBytes+len(p.events)*maxResultBytes, func(got answer) error {
+	err = c.post(ctx, write, maxResponseBytes+len(p.events)*maxResultBytes, func(got response) error {
 		outcomes, err = readTotals(got, len(p.events), tell)
 		return err
 	})
@@ -129,6 +135,37 @@ func (c *Client) publishHalves(ctx context.Context, p part) ([]event.Outcome, er
 	return append(first, second...), nil
 }
 
+// publishOptions describe the requests of POST /publish.
+func publishOptions(base *url.URL, options Options) transport.Options {
+	target := *base
+	target.Path += api.PathPublish
+	mediaType := api.TypeJSON
+	if options.Lines {
+		mediaType = api.TypeLines
+	}
+	header := "User-Agent: " + options.UserAgent + "\r\nContent-Type: " + mediaType + "\r\n"
+	if options.Gzip {
+		header += "Content-Encoding: gzip\r\n"
+	}
+	return transport.Options{
+		Method: http.MethodPost, URL: &target, Header: header, Gzip: options.Gzip,
+		Timeout: options.Timeout, MaxIdle: options.Concurrency,
+	}
+}
+
+// post sends the body that write appends, and calls read with the response,
+// whose body may have limit bytes. read must not keep the body.
+func (c *Client) post(ctx context.Context, write func([]byte) []byte, limit int, read func(response) error) error {
+	var errRead error
+	err := c.pool.Do(ctx, write, limit, func(got transport.Response) {
+		errRead = read(response{status: got.Status, retryAfter: got.RetryAfter, body: got.Body})
+	})
+	if err != nil {
+		return c.lost(ctx, err)
+	}
+	return errRead
+}
+
 // appendArray appends the events as a JSON array.
 func appendArray(dst []byte, events []event.Event) []byte {
 	dst = append(dst, '[')
@@ -142,7 +179,7 @@ func appendArray(dst []byte, events []event.Event) []byte {
 }
 
 // readOutcome reads the answer to one published event.
-func readOutcome(got answer) (event.Outcome, error) {
+func readOutcome(got response) (event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted:
 	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
@@ -172,7 +209,7 @@ var errLarge = errors.New("batch too large for the server")
 const maxResultBytes = 2 << 10
 
 // readOutcomes reads the answer to a batch of n events.
-func readOutcomes(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
+func readOutcomes(got response, n int, tell func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	case http.StatusRequestEntityTooLarge:
@@ -243,7 +280,7 @@ func scanOutcomes(body []byte, n int) []event.Outcome {
 
 // readTotals reads the answer to n lines into outcomes that say how many, but
 // not which.
-func readTotals(got answer, n int, tell func(int, error)) ([]event.Outcome, error) {
+func readTotals(got response, n int, tell func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	default:

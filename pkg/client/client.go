@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -63,7 +64,7 @@ type Client struct {
 	base    *url.URL
 	http    *http.Client
 	streams *http.Client // whose answers may take for ever
-	wire    *wire
+	pool    *transport.Pool
 	held    int // bytes of a walk
 }
 
@@ -83,7 +84,7 @@ func New(options Options) (*Client, error) {
 	if strings.ContainsAny(options.UserAgent, "\r\n") {
 		return nil, errors.New("client user agent: must be one line")
 	}
-	transport := &http.Transport{
+	roundTripper := &http.Transport{
 		MaxIdleConns:        options.Concurrency,
 		MaxIdleConnsPerHost: options.Concurrency,
 		IdleConnTimeout:     30 * time.Second,
@@ -95,9 +96,9 @@ func New(options Options) (*Client, error) {
 		held:    heldBytes,
 		options: options,
 		base:    base,
-		http:    &http.Client{Transport: transport, Timeout: options.Timeout, CheckRedirect: stay},
-		streams: &http.Client{Transport: transport, CheckRedirect: stay},
-		wire:    newWire(base, options),
+		http:    &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: stay},
+		streams: &http.Client{Transport: roundTripper, CheckRedirect: stay},
+		pool:    transport.New(publishOptions(base, options)),
 	}, nil
 }
 
@@ -105,7 +106,7 @@ func New(options Options) (*Client, error) {
 // requests end. The client must not be used any more.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()
-	c.wire.close()
+	c.pool.Close()
 }
 
 // parseURL reads the address of a server. Its errors don't repeat the text,

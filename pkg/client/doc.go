@@ -1,18 +1,16 @@
-// Package client speaks the HTTP interface and gives back what the store's
-// interfaces promise: it is the same Append, Stats and errors at the far end of
-// a network.
+// Package client is the Go client for an eventagg server. It implements the
+// interfaces of package store over HTTP: Append, Stats, and the same errors. It
+// is API for other programs.
 //
 //	loadgen ──Append──▶ client ══HTTP══▶ server ──Append──▶ ingest ──▶ store
 //	stats, tail ──────▶
 //
-// Answers become the store's sentinel errors again, so that a caller need not
-// know whether a store is near or far. The client never sends a request a
-// second time by itself: whoever counts outcomes has to know of every attempt.
-// The exceptions are [Client.Follow] and [Client.Export], which only read.
+// Error responses become the store's sentinel errors again, so a caller does not
+// need to know whether a store is local or remote. The client never repeats a
+// request by itself, because a caller that counts outcomes must see each
+// attempt. The exceptions are [Client.Follow] and [Client.Export], which only
+// read.
 //
-// Reading uses net/http. POST /publish has its own way over the wire (wire.go
-// and package exchange): a load generator must be far cheaper than the server
-// it loads, and net/http spends two thirds of what a small request costs on
-// goroutines, channels and maps that one request after the other on one
-// connection has no need of. Nobody outside of this package can tell.
+// Reading uses net/http. POST /publish uses package transport, because a load
+// generator must be much cheaper than the server that it measures.
 package client

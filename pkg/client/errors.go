@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -72,19 +73,19 @@ func Foreign(err error) bool {
 	}
 }
 
-// answer is an answer as it came.
-type answer struct {
+// response is a response as received.
+type response struct {
 	status     int
 	retryAfter string
 	body       []byte
 }
 
 // err translates an answer into the error it means.
-func (a answer) err() error {
-	e := &AnswerError{Status: a.status}
+func (r response) err() error {
+	e := &AnswerError{Status: r.status}
 	// What isn't a problem leaves it empty.
-	_ = json.Unmarshal(a.body, &e.Problem)
-	switch a.status {
+	_ = json.Unmarshal(r.body, &e.Problem)
+	switch r.status {
 	case http.StatusNotFound:
 		e.means = store.ErrNotFound
 	case http.StatusTooManyRequests:
@@ -101,7 +102,7 @@ func (a answer) err() error {
 	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout:
 		e.means = store.ErrUnavailable
 	}
-	if wait, ok := parseRetryAfter(a.retryAfter, time.Now()); ok {
+	if wait, ok := parseRetryAfter(r.retryAfter, time.Now()); ok {
 		return &store.RetryError{Err: e, After: wait}
 	}
 	return e
@@ -175,14 +176,9 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// lost translates what went wrong on the way to or from the server.
+// lost translates a failed request: to the context's error if the context has
+// ended, otherwise to a LostError.
 func (c *Client) lost(ctx context.Context, err error) error {
-	refused, dialing := errors.AsType[*net.OpError](err)
-	return lost(ctx, &LostError{Server: c.base.String(), Reached: !dialing || refused.Op != "dial", Err: err})
-}
-
-// lost is the context's error where that has ended the request.
-func lost(ctx context.Context, err *LostError) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -190,5 +186,12 @@ func lost(ctx context.Context, err *LostError) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}
-	return err
+	lost := &LostError{Server: c.base.String(), Reached: true, Err: err}
+	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
+		lost.Reached = false
+	}
+	if dial, ok := errors.AsType[*transport.DialError](err); ok {
+		lost.Reached, lost.Err = false, dial.Err
+	}
+	return lost
 }

@@ -86,7 +86,7 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 
 func TestAnswerErrorNamesFaults(t *testing.T) {
 	t.Parallel()
-	err := answer{status: 422, body: []byte(`{"detail":"The query has invalid parameters.","errors":[{"field":"limit","message":"must be …"}]}`)}.err()
+	err := response{status: 422, body: []byte(`{"detail":"The query has invalid parameters.","errors":[{"field":"limit","message":"must be …"}]}`)}.err()
 	const want = "server answered 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
 	if err.Error() != want {
 		t.Errorf("got %q", err)
@@ -98,7 +98,7 @@ func TestAnswersThatAreWorthAnotherTry(t *testing.T) {
 	t.Parallel()
 	worth := map[int]bool{408: true, 429: true, 502: true, 503: true, 504: true}
 	for status := 300; status < 600; status++ {
-		if err := (answer{status: status}).err(); store.Temporary(err) != worth[status] {
+		if err := (response{status: status}).err(); store.Temporary(err) != worth[status] {
 			t.Errorf("%v: temporary is %t", err, !worth[status])
 		}
 	}

@@ -194,12 +194,12 @@ func (c *Client) newRequest(ctx context.Context, path, escaped string, query url
 }
 
 // refusal is the error that an answer other than 200 means.
-func (c *Client) refusal(ctx context.Context, response *http.Response) error {
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
+func (c *Client) refusal(ctx context.Context, from *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(from.Body, maxProblemBytes))
 	if err != nil {
 		return c.lost(ctx, err)
 	}
-	return answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), body: body}.err()
+	return response{status: from.StatusCode, retryAfter: from.Header.Get("Retry-After"), body: body}.err()
 }
 
 // decode reads an answer's JSON. An answer that breaks off is a lost

@@ -5,49 +5,42 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
+	"net/url"
+	"time"
 
-	"github.com/eventagg/eventagg/pkg/client/exchange"
+	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// maxHealthBytes is more than an answer has.
+// maxHealthBytes is more than a response has.
 const maxHealthBytes = 1 << 10
 
-// health answers each append by one GET /healthz, over connections like the
-// publisher's: what HTTP alone costs, at both ends.
-type health struct {
-	address string
-	idle    chan *exchange.Conn
-}
+// health sends GET /healthz for each append, with the transport of the
+// publisher. It measures what HTTP alone costs at both ends.
+type health struct{ pool *transport.Pool }
 
-func newHealth(url string, connections int) *health {
-	return &health{address: strings.TrimPrefix(url, "http://"), idle: make(chan *exchange.Conn, connections)}
+func newHealth(address string, connections int) (*health, error) {
+	target, err := url.Parse(address + "/healthz")
+	if err != nil {
+		return nil, err
+	}
+	return &health{transport.New(transport.Options{
+		Method: http.MethodGet, URL: target, Timeout: time.Minute, MaxIdle: connections,
+	})}, nil
 }
 
 // Append implements [store.Appender] and stores nothing.
 func (h *health) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	var conn *exchange.Conn
-	select {
-	case conn = <-h.idle:
-	default:
-		var dialer net.Dialer
-		dialed, err := dialer.DialContext(ctx, "tcp", h.address)
-		if err != nil {
-			return nil, fmt.Errorf("connect: %w", err)
-		}
-		conn = exchange.New(dialed)
-	}
-	got, err := conn.Exchange([]byte("GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"), maxHealthBytes)
+	status := 0
+	empty := func(body []byte) []byte { return body }
+	err := h.pool.Do(ctx, empty, maxHealthBytes, func(got transport.Response) { status = got.Status })
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("ask: %w", err)
-	case got.Status != http.StatusOK:
-		return nil, fmt.Errorf("GET /healthz: %d", got.Status)
+		return nil, fmt.Errorf("request: %w", err)
+	case status != http.StatusOK:
+		return nil, fmt.Errorf("GET /healthz: %d", status)
 	}
-	h.idle <- conn
 	outcomes := make([]event.Outcome, len(events))
 	for i := range outcomes {
 		outcomes[i] = event.Stored
@@ -55,11 +48,8 @@ func (h *health) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	return outcomes, nil
 }
 
-// close ends the connections.
+// close closes the connections.
 func (h *health) close() error {
-	close(h.idle)
-	for conn := range h.idle {
-		_ = conn.Close() // nothing is under way
-	}
+	h.pool.Close()
 	return nil
 }

@@ -135,7 +135,10 @@ func toHealthz(ctx context.Context, l *lab, connections int) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := newHealth(servers[0].url, connections)
+	h, err := newHealth(servers[0].url, connections)
+	if err != nil {
+		return nil, errors.Join(err, stopAll(servers))
+	}
 	return &rig{appender: h, servers: servers, closers: []func() error{func() error { return stopAll(servers) }, h.close}}, nil
 }
 

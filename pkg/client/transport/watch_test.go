@@ -1,4 +1,4 @@
-package client
+package transport
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	type scene struct {
-		*watch
+		*contextWatch
 		first, second       context.Context
 		endFirst, endSecond context.CancelFunc
 	}
@@ -64,7 +64,7 @@ func TestWatch(t *testing.T) {
 		}, 0},
 		"hears of no context that it was told to forget": {func(s scene) {
 			s.begin(s.first)
-			s.forget()
+			s.stop()
 			s.endFirst()
 		}, 0},
 	}
@@ -73,7 +73,7 @@ func TestWatch(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				interrupted := 0
-				s := scene{watch: &watch{interrupt: func() { interrupted++ }}}
+				s := scene{contextWatch: &contextWatch{interrupt: func() { interrupted++ }}}
 				s.first, s.endFirst = context.WithCancel(t.Context())
 				s.second, s.endSecond = context.WithCancel(t.Context())
 				test.play(s)
@@ -81,7 +81,7 @@ func TestWatch(t *testing.T) {
 				if intact := s.end(); interrupted != test.interrupted || intact != (interrupted == 0) {
 					t.Errorf("interrupted %d times, intact %v", interrupted, intact)
 				}
-				s.forget()
+				s.stop()
 				s.endFirst()
 				s.endSecond()
 			})
@@ -93,7 +93,7 @@ func TestWatchNeverInterruptsForAContextThatIsOver(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	current := 0
-	w := &watch{interrupt: func() {
+	w := &contextWatch{interrupt: func() {
 		mu.Lock()
 		defer mu.Unlock()
 		t.Errorf("request %d was interrupted by an earlier one's context", current)
@@ -107,5 +107,5 @@ func TestWatchNeverInterruptsForAContextThatIsOver(t *testing.T) {
 		w.end()
 		cancel() // its end is told in a goroutine of its own, which may be late
 	}
-	w.forget()
+	w.stop()
 }

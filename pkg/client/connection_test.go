@@ -19,8 +19,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// connections counts those that a server has accepted.
-func connections(t *testing.T, handler http.HandlerFunc, change ...func(*http.Server)) (address string, count *atomic.Int64) {
+// connections starts a server and counts the connections that it accepts.
+func connections(t *testing.T, handler http.HandlerFunc) (address string, count *atomic.Int64) {
 	t.Helper()
 	count = new(atomic.Int64)
 	server := httptest.NewUnstartedServer(handler)
@@ -29,15 +29,12 @@ func connections(t *testing.T, handler http.HandlerFunc, change ...func(*http.Se
 			count.Add(1)
 		}
 	}
-	for _, apply := range change {
-		apply(server.Config)
-	}
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL, count
 }
 
-func TestConnectionsAreUsedAgain(t *testing.T) {
+func TestClient_ReusesConnections(t *testing.T) {
 	t.Parallel()
 	address, count := connections(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -64,7 +61,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
-func TestConnectionsThatTheServerGivesUpAreNotUsedAgain(t *testing.T) {
+func TestClient_DropsConnectionsThatTheServerCloses(t *testing.T) {
 	t.Parallel()
 	address, count := connections(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
@@ -81,40 +78,7 @@ func TestConnectionsThatTheServerGivesUpAreNotUsedAgain(t *testing.T) {
 	}
 }
 
-func TestIdleConnectionsAreGivenUpInTime(t *testing.T) {
-	t.Parallel()
-	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) })
-	if _, err := c.Append(t.Context(), []event.Event{someEvent("a")}); err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	conn := c.wire.take(now)
-	if conn == nil {
-		t.Fatal("the connection was not kept")
-	}
-	c.wire.put(conn)
-	if c.wire.take(now.Add(time.Minute)) != nil || len(c.wire.idle) != 0 {
-		t.Error("a connection of a minute ago is used")
-	}
-}
-
-func TestAConnectionThatTheServerEndedMeanwhileIsNotUsed(t *testing.T) {
-	t.Parallel()
-	address, count := connections(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) },
-		func(s *http.Server) { s.IdleTimeout = time.Millisecond })
-	c := clientOf(t, address)
-	for i := range 3 {
-		if _, err := c.Append(t.Context(), []event.Event{someEvent("a")}); err != nil {
-			t.Fatal(err) // it would be in doubt whether the event is stored
-		}
-		if got := count.Load(); got != int64(i+1) {
-			t.Errorf("%d connections for %d requests", got, i+1)
-		}
-		<-time.After(10 * doubtIdle)
-	}
-}
-
-func TestContextsOfEarlierRequestsDoNotEndLaterOnes(t *testing.T) {
+func TestClient_AppendIgnoresContextsOfEarlierRequests(t *testing.T) {
 	t.Parallel()
 	address, count := connections(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"success"}`) })
 	c := clientOf(t, address)
@@ -131,7 +95,7 @@ func TestContextsOfEarlierRequestsDoNotEndLaterOnes(t *testing.T) {
 	}
 }
 
-func TestAppendEndsWithItsContext(t *testing.T) {
+func TestClient_AppendEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}, 10), make(chan struct{})
 	c := serve(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -156,12 +120,9 @@ func TestAppendEndsWithItsContext(t *testing.T) {
 	if _, err := c.Stats(late); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("reading: %v", err)
 	}
-	if len(c.wire.idle) != 0 {
-		t.Error("a connection whose answer is outstanding was kept")
-	}
 }
 
-func TestTimeoutIsUnavailable(t *testing.T) {
+func TestClient_TimeoutIsUnavailable(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	c := serve(t, func(http.ResponseWriter, *http.Request) { <-release }, func(o *Options) { o.Timeout = 50 * time.Millisecond })
@@ -174,7 +135,7 @@ func TestTimeoutIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestLargeEventsAreRefusedWithTheAnswerRead(t *testing.T) {
+func TestClient_AppendReadsRefusalOfLargeEvent(t *testing.T) {
 	t.Parallel()
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) }) // the body is never read
 	e := someEvent("a")
@@ -184,7 +145,7 @@ func TestLargeEventsAreRefusedWithTheAnswerRead(t *testing.T) {
 	}
 }
 
-func TestAppendChecksCertificates(t *testing.T) {
+func TestClient_AppendChecksCertificates(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)

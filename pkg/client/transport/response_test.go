@@ -1,4 +1,4 @@
-package exchange
+package transport
 
 import (
 	"bufio"
@@ -58,7 +58,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("the careful reader refuses it: %v", err)
 		}
 		if got.Status != want.StatusCode() || !bytes.Equal(got.Body, want.Body()) || reader.Buffered() > 0 ||
-			want.ConnectionClose() || got.Last || len(want.Header.Peek("Retry-After")) > 0 {
+			want.ConnectionClose() || got.last || len(want.Header.Peek("Retry-After")) > 0 {
 			t.Errorf("got %+v, want %v", got, &want)
 		}
 	})
