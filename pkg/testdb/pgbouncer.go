@@ -100,7 +100,7 @@ func (s *pgBouncer) configure(options PgBouncerOptions) error {
 	fmt.Fprintf(&text, "pool_mode = transaction\ndefault_pool_size = %d\nmax_client_conn = 500\n", cmp.Or(options.PoolSize, 4))
 	// How long a client waits while the server is unavailable, and how soon a
 	// recovered server is used again. The defaults are 120 and 15 seconds.
-	text.WriteString("query_wait_timeout = 5\nserver_login_retry = 0.1\n")
+	text.WriteString("query_wait_timeout = 3\nserver_login_retry = 0.1\n")
 	for _, name := range slices.Sorted(maps.Keys(options.Settings)) {
 		fmt.Fprintf(&text, "%s = %s\n", name, options.Settings[name])
 	}

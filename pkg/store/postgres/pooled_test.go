@@ -15,24 +15,16 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// pooler starts a pooler for all databases of the tests' server, and returns how
-// to reach a new one through it.
-func pooler(t *testing.T, connections int) func(t *testing.T) Options {
+// behindPooler starts a PgBouncer in front of a database. The pooler has that many
+// connections to each database.
+func behindPooler(t *testing.T, direct string, connections int) Options {
 	t.Helper()
-	direct := testdb.Postgres(t)
-	address, err := url.Parse(testdb.StartPgBouncer(t, direct, testdb.PgBouncerOptions{PoolSize: connections}).URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(t *testing.T) Options {
-		t.Helper()
-		return Options{Pooled: true, URL: changed(t, testdb.Postgres(t), func(u *url.URL) { u.Host = address.Host })}
-	}
+	return Options{Pooled: true, URL: testdb.StartPgBouncer(t, direct, testdb.PgBouncerOptions{PoolSize: connections}).URL()}
 }
 
-// bothWays runs a test on a store with sessions of its own, and on one behind a
-// pooler.
-func bothWays(t *testing.T, test func(t *testing.T, s *Store)) {
+// directAndPooled runs a test on a store with its own sessions, and on a store
+// behind a pooler.
+func directAndPooled(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Helper()
 	t.Run("direct", func(t *testing.T) {
 		t.Parallel()
@@ -40,36 +32,42 @@ func bothWays(t *testing.T, test func(t *testing.T, s *Store)) {
 	})
 	t.Run("pooled", func(t *testing.T) {
 		t.Parallel()
-		test(t, open(t, pooler(t, 2)(t)))
+		test(t, open(t, behindPooler(t, newDatabase(t), 2)))
 	})
 }
 
-// TestConformanceThroughAPooler gives a store fewer connections than it has
-// clients, so that hardly two transactions of one client meet the same server.
-func TestConformanceThroughAPooler(t *testing.T) {
+// TestConformance_Pooled gives a store fewer connections than it has clients, so
+// that two transactions of one client rarely use the same server session.
+func TestConformance_Pooled(t *testing.T) {
 	t.Parallel()
-	fresh := pooler(t, 3)
+	pooler, err := url.Parse(behindPooler(t, testdb.Postgres(t), 3).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newOptions := func(t *testing.T) Options {
+		t.Helper()
+		return Options{Pooled: true, URL: changed(t, newDatabase(t), func(u *url.URL) { u.Host = pooler.Host })}
+	}
 	storetest.Run(t, storetest.Harness{
-		Open: func(t *testing.T) store.Store { return open(t, fresh(t)) },
+		Open: func(t *testing.T) store.Store { return open(t, newOptions(t)) },
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			return open(t, Options{Pooled: true, URL: urlOf(t, s)})
 		},
-		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, fresh(t)) },
+		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, newOptions(t)) },
 		Outage: outage,
 		Refuse: refusedEvent,
 	})
 }
 
-// TestPooledTransactionsKeepTheGuarantee has defaults that would break
-// exactly-once, and another client of the pooler that leaves worse behind.
-func TestPooledTransactionsKeepTheGuarantee(t *testing.T) {
+// TestPooled_SetsIsolationAndCommitLevel has database defaults that would break
+// exactly-once, and another client of the pooler that leaves worse settings in
+// the session.
+func TestPooled_SetsIsolationAndCommitLevel(t *testing.T) {
 	t.Parallel()
-	options := pooler(t, 1)(t)
-	if _, err := Migrate(t.Context(), Options{URL: direct(t, options)}); err != nil { // whose lock needs a second connection
-		t.Fatal(err)
-	}
-	execAt(t, direct(t, options), `
-		CREATE TABLE seen (who text, value text);
+	direct := newDatabase(t)
+	options := behindPooler(t, direct, 1)
+	execAt(t, direct, `
+		CREATE TABLE seen (name text, value text);
 		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			INSERT INTO seen VALUES ('commit', current_setting('synchronous_commit')),
 				('isolation', current_setting('transaction_isolation')), ('encoding', current_setting('client_encoding'));
@@ -80,12 +78,8 @@ func TestPooledTransactionsKeepTheGuarantee(t *testing.T) {
 			EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
 			EXECUTE format('ALTER DATABASE %I SET client_encoding = latin1', current_database());
 		END $$`)
-	s, err := Open(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	pollute(t, options.URL)
+	s := open(t, options)
+	changeSession(t, options.URL)
 	for _, n := range []int{1, 2} {
 		if _, err := s.Append(t.Context(), someEvents(fmt.Sprint("batch", n), n)); err != nil {
 			t.Fatal(err)
@@ -95,14 +89,15 @@ func TestPooledTransactionsKeepTheGuarantee(t *testing.T) {
 		t.Errorf("ping: %v", err)
 	}
 	var got string
-	row := s.readers.QueryRow(t.Context(), `SELECT string_agg(DISTINCT who || '=' || value, ' ' ORDER BY who || '=' || value) FROM seen`)
+	row := s.readers.QueryRow(t.Context(), `SELECT string_agg(DISTINCT name || '=' || value, ' ' ORDER BY name || '=' || value) FROM seen`)
 	if err := row.Scan(&got); err != nil || got != "commit=on encoding=UTF8 isolation=read committed" {
 		t.Errorf("appends ran with %s (%v)", got, err)
 	}
 }
 
-// pollute is another client of a pooler, which sets up "its" session.
-func pollute(t *testing.T, address string) {
+// changeSession is another client of a pooler that changes the settings of a
+// session which later clients reuse.
+func changeSession(t *testing.T, address string) {
 	t.Helper()
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -121,40 +116,30 @@ func pollute(t *testing.T, address string) {
 	}
 }
 
-// direct is the address of the server behind a pooler.
-func direct(t *testing.T, options Options) string {
-	t.Helper()
-	server, err := url.Parse(testdb.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return changed(t, options.URL, func(u *url.URL) { u.Host = server.Host })
-}
-
-// TestInstancesStartAtOnceThroughAPooler has many instances migrate and open at
-// once, with fewer connections than there are instances and some beside the
-// pooler.
-func TestInstancesStartAtOnceThroughAPooler(t *testing.T) {
+// TestMigrate_PooledInstancesStartTogether has many instances migrate and open at
+// once. There are fewer connections than instances, and every fourth instance
+// connects without the pooler.
+func TestMigrate_PooledInstancesStartTogether(t *testing.T) {
 	t.Parallel()
 	const count = 12
-	options := pooler(t, 2)(t)
-	beside := Options{URL: direct(t, options)}
+	direct := Options{URL: testdb.Postgres(t)}
+	pooled := behindPooler(t, direct.URL, 2)
 	var (
 		instances sync.WaitGroup
 		applied   = make([]int, count)
 	)
 	for i := range applied {
 		instances.Go(func() {
-			way := options
+			options := pooled
 			if i%4 == 3 {
-				way = beside
+				options = direct
 			}
 			var err error
-			if applied[i], err = Migrate(t.Context(), way); err != nil {
+			if applied[i], err = Migrate(t.Context(), options); err != nil {
 				t.Errorf("instance %d: %v", i, err)
 				return
 			}
-			s, err := Open(t.Context(), way)
+			s, err := Open(t.Context(), options)
 			if err != nil {
 				t.Errorf("instance %d: %v", i, err)
 				return
@@ -166,33 +151,33 @@ func TestInstancesStartAtOnceThroughAPooler(t *testing.T) {
 		})
 	}
 	instances.Wait()
-	workers := 0
-	for _, n := range applied {
-		if n > 0 {
-			workers++
+	migrated := 0
+	for _, steps := range applied {
+		if steps > 0 {
+			migrated++
 		}
 	}
-	if workers != 1 {
-		t.Errorf("%d instances migrated, want one: %v", workers, applied)
+	if migrated != 1 {
+		t.Errorf("%d instances migrated, want one: %v", migrated, applied)
 	}
-	stats, err := open(t, options).Stats(t.Context())
+	stats, err := open(t, pooled).Stats(t.Context())
 	if want := (store.Stats{Received: 3 * count, Unique: 3, Duplicates: 3 * (count - 1), Topics: 1}); err != nil || stats != want {
 		t.Errorf("%+v (%v), want %+v", stats, err, want)
 	}
 }
 
-// TestPooledAppendRecoversFromRefusals has a transaction fail in the middle: the
-// connection must not go on inside it.
-func TestPooledAppendRecoversFromRefusals(t *testing.T) {
+// TestAppend_PooledRollsBackAfterRejection has a transaction fail in the middle.
+// The connection must not stay in it.
+func TestAppend_PooledRollsBackAfterRejection(t *testing.T) {
 	t.Parallel()
-	options := pooler(t, 2)(t)
+	options := behindPooler(t, newDatabase(t), 2)
 	options.Writers = 1
 	s := open(t, options)
 	poison := someEvents("poison", 1)
 	poison[0].Payload = "{"
 	for i := range 3 {
 		if _, err := s.Append(t.Context(), poison); err == nil {
-			t.Fatal("what can't be stored was")
+			t.Fatal("an invalid payload was stored")
 		}
 		outcomes, err := s.Append(t.Context(), someEvents("good", 1))
 		want := event.Duplicate
@@ -200,10 +185,10 @@ func TestPooledAppendRecoversFromRefusals(t *testing.T) {
 			want = event.Stored
 		}
 		if err != nil || outcomes[0] != want {
-			t.Errorf("after a refusal: %v, %v", outcomes, err)
+			t.Errorf("after a rejection: %v, %v", outcomes, err)
 		}
 	}
 	if opened := s.writers.Stat().NewConnsCount(); opened != 1 {
-		t.Errorf("%d connections were opened, want the one kept", opened)
+		t.Errorf("%d connections were opened, want 1", opened)
 	}
 }

@@ -3,15 +3,13 @@ package postgres
 import (
 	"testing"
 	"time"
-
-	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 // TestPoolsTellHowConnectionsAreUsed holds a connection and makes a call wait
 // for it.
 func TestPoolsTellHowConnectionsAreUsed(t *testing.T) {
 	t.Parallel()
-	s := open(t, Options{URL: testdb.Postgres(t), Writers: 1, MaxConns: 3})
+	s := open(t, Options{Writers: 1, MaxConns: 3})
 	held, err := s.writers.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)

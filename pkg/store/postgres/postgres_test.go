@@ -17,14 +17,20 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// open migrates a fresh database and opens it until the test ends.
+// newDatabase returns the URL of a database with tables and without rows.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	return testdb.MigratedPostgres(t, func(ctx context.Context, address string) error {
+		_, err := Migrate(ctx, Options{URL: address})
+		return err
+	})
+}
+
+// open opens a migrated database, by default a new one, until the test ends.
 func open(t testing.TB, options Options) *Store {
 	t.Helper()
 	if options.URL == "" {
-		options.URL = testdb.Postgres(t)
-	}
-	if _, err := Migrate(t.Context(), options); err != nil {
-		t.Fatal(err)
+		options.URL = newDatabase(t)
 	}
 	s, err := Open(t.Context(), options)
 	if err != nil {
@@ -101,8 +107,7 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 // TestOpenFaults has what an operator reads when a database can't be used.
 func TestOpenFaults(t *testing.T) {
 	t.Parallel()
-	empty, older := testdb.Postgres(t), testdb.Postgres(t)
-	open(t, Options{URL: older})
+	empty, older := testdb.Postgres(t), newDatabase(t)
 	execAt(t, older, "DROP TABLE deliveries", "DELETE FROM goose_db_version WHERE version_id > 1")
 	missing := changed(t, empty, func(u *url.URL) { u.Path = "/no such database" })
 	tests := []struct {
@@ -144,7 +149,7 @@ func TestOpenFaults(t *testing.T) {
 // exactly-once, and checks that writers do not take them.
 func TestSessionsKeepTheGuarantee(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	setup := open(t, Options{URL: address})
 	_, err := setup.writers.Exec(t.Context(), `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
@@ -257,7 +262,7 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 // TestRefusedDataIsRejected appends what validation would never let through.
 func TestRefusedDataIsRejected(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, s *Store) {
+	directAndPooled(t, func(t *testing.T, s *Store) {
 		poison := someEvents("poison", 2)
 		poison[1].Payload = "{"
 		if _, err := s.Append(t.Context(), poison); !errors.Is(err, store.ErrRejected) {
@@ -276,7 +281,7 @@ func TestRefusedDataIsRejected(t *testing.T) {
 // dump from a busier cluster has them.
 func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	s := open(t, Options{URL: address})
 	ctx := t.Context()
 	for _, id := range []string{"first", "second"} {
@@ -310,7 +315,7 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 // its cursors only the newest still parts what was seen from what was not.
 func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, s *Store) {
+	directAndPooled(t, func(t *testing.T, s *Store) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for _, id := range []string{"first", "second"} {
@@ -355,7 +360,7 @@ func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
 // answered: no outcome may be believed before the COMMIT is.
 func TestFailedCommitIsNoSuccess(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, s *Store) {
+	directAndPooled(t, func(t *testing.T, s *Store) {
 		_, err := s.writers.Exec(t.Context(), `
 			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$;
 			CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED

@@ -133,7 +133,7 @@ func TestOtherEncodingIsRefused(t *testing.T) {
 // read unless they say otherwise.
 func TestReadingByDefaultDoesNotKeepFromWriting(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	execAt(t, address, `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
 	END $$`)
@@ -162,10 +162,10 @@ func TestPingSeesWritersThatOnlyRead(t *testing.T) {
 // TestPingSeesWritersThatCantConnect leaves a store its reader alone.
 func TestPingSeesWritersThatCantConnect(t *testing.T) {
 	t.Parallel()
-	owner := testdb.Postgres(t)
+	owner := newDatabase(t)
 	role := fmt.Sprintf("limited_%d", time.Now().UnixNano())
 	limited := changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") })
-	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 4", "GRANT ALL ON SCHEMA public TO "+role)
+	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 4", "GRANT ALL ON ALL TABLES IN SCHEMA public TO "+role)
 	s := open(t, Options{URL: limited, Writers: 1, MaxConns: 1})
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatalf("ping while both connect: %v", err)

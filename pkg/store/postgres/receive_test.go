@@ -12,14 +12,13 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
-	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 // TestReceiveKeepsTheGuarantee looks at the transaction of a receive from within,
 // on a database whose defaults would break exactly-once.
 func TestReceiveKeepsTheGuarantee(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	setup := open(t, Options{URL: address})
 	_, err := setup.writers.Exec(t.Context(), `
 		CREATE TABLE seen (place text, committing text, isolation text);
@@ -153,7 +152,7 @@ func TestForgetDoesNotWaitForReceivers(t *testing.T) {
 // would break them, and the next try hide them.
 func TestReceiversAndAppendersLockInOneOrder(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	execAt(t, address, `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''1h''', current_database());
 	END $$`)

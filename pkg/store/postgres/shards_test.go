@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-
-	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 // TestShardsFollowConcurrency proves that counters have as many rows as there
 // were writers at once, not as many as there were instances.
 func TestShardsFollowConcurrency(t *testing.T) {
 	t.Parallel()
-	address := testdb.Postgres(t)
+	address := newDatabase(t)
 	for i := range 10 {
 		s := open(t, Options{URL: address, Writers: 2})
 		var writers sync.WaitGroup
@@ -46,10 +44,7 @@ func TestShardsFollowConcurrency(t *testing.T) {
 func TestShardsDoNotGrowWithRestarts(t *testing.T) {
 	t.Parallel()
 	const restarts = 200
-	address := testdb.Postgres(t)
-	if _, err := Migrate(t.Context(), Options{URL: address}); err != nil {
-		t.Fatal(err)
-	}
+	address := newDatabase(t)
 	for i := range restarts {
 		s, err := Open(t.Context(), Options{URL: address, Writers: 1, MaxConns: 1})
 		if err != nil {
