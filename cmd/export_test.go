@@ -136,7 +136,7 @@ func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 		"when it is interrupted":      context.Canceled,
 		"when the server is another":  store.ErrForeignPosition,
 		"when nobody answers":         &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
-		"when the server refuses it,": &client.AnswerError{Status: 422},
+		"when the server refuses it,": &client.ResponseError{Status: 422},
 	} {
 		for _, ending := range []string{"ndjson", "gz", "zst"} {
 			a, out, _ := testApp()

@@ -131,7 +131,7 @@ func shortReason(err error) string {
 	if lost, ok := errors.AsType[*client.LostError](err); ok {
 		return lost.Cause()
 	}
-	answered, ok := errors.AsType[*client.AnswerError](err)
+	answered, ok := errors.AsType[*client.ResponseError](err)
 	switch {
 	case !ok:
 		return err.Error()
@@ -165,7 +165,7 @@ func (p *progress) end() {
 
 // publishFrame is a state of publish.
 func publishFrame(now loadgen.Progress) frame {
-	f := frame{done: done(now), total: now.Total, note: formatCount(now.Ignored) + " repeats", line: progressLine(now), stuck: now.Retrying}
+	f := frame{done: done(now), total: now.Total, note: formatCount(now.Duplicate) + " repeats", line: progressLine(now), stuck: now.Retrying}
 	if f.stuck != nil {
 		f.note = "retrying"
 	}
@@ -173,7 +173,7 @@ func publishFrame(now loadgen.Progress) frame {
 }
 
 // done is how many events need no more work.
-func done(now loadgen.Progress) int64 { return now.Answered() + now.Failed }
+func done(now loadgen.Progress) int64 { return now.Completed() + now.Failed }
 
 // progressLine is a state of the run for a log.
 func progressLine(now loadgen.Progress) string {
@@ -182,7 +182,7 @@ func progressLine(now loadgen.Progress) string {
 		line += " of " + formatCount(now.Total)
 	}
 	rate := float64(done(now)) / max(now.Elapsed.Seconds(), 1e-9)
-	line += fmt.Sprintf(" events, %s, %s success, %s ignored", formatRate(rate), formatCount(now.Success), formatCount(now.Ignored))
+	line += fmt.Sprintf(" events, %s, %s success, %s ignored", formatRate(rate), formatCount(now.Stored), formatCount(now.Duplicate))
 	if now.Queued > 0 {
 		line += fmt.Sprintf(", %s queued", formatCount(now.Queued))
 	}

@@ -67,7 +67,7 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 		opts.send.Ledger = &loadgen.Ledger{}
 	}
 	_, _ = fmt.Fprintf(a.errOut, "publishing %s to %s\n", source.title, config.Redact(opts.url))
-	opts.send.Refused = func(line int64, reason error) {
+	opts.send.OnRejected = func(line int64, reason error) {
 		show.note(fmt.Sprintf("line %d: refused: %v", line, reason))
 	}
 	runner := loadgen.New(target, source, opts.send)
@@ -197,7 +197,7 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = &client.LostError{Server: url, Reached: true, Err: err}
 		}
-		var answered *client.AnswerError
+		var answered *client.ResponseError
 		switch {
 		case err == nil:
 			return nil

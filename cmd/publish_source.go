@@ -54,7 +54,7 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 		in, name, closeFile = file, opts.file, func() { _ = file.Close() } // it was only read
 	}
 	lines, err := loadgen.NewFile(in, loadgen.FileOptions{
-		DupRate: opts.made.DupRate, Seed: opts.made.Seed, Remember: opts.verify, Invalid: invalid,
+		DupRate: opts.made.DupRate, Seed: opts.made.Seed, Remember: opts.verify, OnInvalid: invalid,
 	})
 	if err != nil {
 		closeFile()

@@ -247,7 +247,7 @@ func TestWatchSurvivesAnOutage(t *testing.T) {
 func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		refused := &client.AnswerError{Status: 500}
+		refused := &client.ResponseError{Status: 500}
 		if _, _, err := watch(t, &counting{fail: map[int]error{2: refused}}, statsOptions{}); !errors.Is(err, refused) {
 			t.Errorf("got %v", err)
 		}
@@ -302,7 +302,7 @@ func TestUnreachableSaysWhatToDo(t *testing.T) {
 	}{
 		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Another server is chosen with --url."},
 		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Another server is chosen with --url."},
-		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.AnswerError{Status: 503}), ""},
+		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.ResponseError{Status: 503}), ""},
 		"another error":                 {"http://h:1", errors.New("broken"), ""},
 		"none":                          {"http://h:1", nil, ""},
 	} {

@@ -44,8 +44,8 @@ func TestAppendReadsAnswers(t *testing.T) {
 		"an empty answer that says yes":  {200, ``, nil, 0, errAnswer, 0},
 		"an answer in chunks":            {200, `{"status":"success","m":"` + strings.Repeat("x", 5000) + `"}`, []string{"Transfer-Encoding", "chunked"}, event.Stored, nil, 0},
 		"an answer without end":          {200, `{"status":"success","m":"` + strings.Repeat("x", 100_000) + `"}`, nil, 0, store.ErrUnavailable, 0},
-		"a fault of the server":          {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(AnswerError), 0},
-		"a redirect":                     {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(AnswerError), 0},
+		"a fault of the server":          {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(ResponseError), 0},
+		"a redirect":                     {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(ResponseError), 0},
 		"accepted, and held by a queue":  {202, `{"status":"queued"}`, nil, event.Queued, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestAppendReadsAnswers(t *testing.T) {
 				}
 				return
 			}
-			if _, answered := errors.AsType[*AnswerError](row.err); answered {
-				if got, ok := errors.AsType[*AnswerError](err); !ok || got.Status != row.status || store.Temporary(err) {
+			if _, answered := errors.AsType[*ResponseError](row.err); answered {
+				if got, ok := errors.AsType[*ResponseError](err); !ok || got.Status != row.status || store.Temporary(err) {
 					t.Errorf("got %v", err)
 				}
 			} else if !errors.Is(err, row.err) {

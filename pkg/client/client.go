@@ -44,7 +44,8 @@ type Options struct {
 	Random func() float64
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
 	o.Concurrency = cmp.Or(o.Concurrency, 16)
 	o.UserAgent = cmp.Or(o.UserAgent, "eventagg")
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
@@ -76,7 +77,7 @@ var (
 // New checks the options and returns a client. It does not connect: whether
 // the server is there, the first call shows.
 func New(options Options) (*Client, error) {
-	options = options.withDefaults()
+	options = options.WithDefaults()
 	base, err := parseURL(options.URL)
 	if err != nil {
 		return nil, fmt.Errorf("client URL: %w", err)

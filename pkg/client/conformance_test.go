@@ -214,7 +214,7 @@ func (r *remote) Newer(ctx context.Context, filter store.Filter, after store.Pos
 }
 
 func (r *remote) StableHead(ctx context.Context) (store.Position, error) {
-	page, err := r.Events(ctx, client.EventsQuery{Limit: 1, Settled: true})
+	page, err := r.Events(ctx, client.EventsQuery{Limit: 1, Stable: true})
 	if err != nil {
 		return store.Position{}, err
 	}

@@ -19,9 +19,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// AnswerError is an answer other than the one hoped for. Where it means one of
+// ResponseError is an answer other than the one hoped for. Where it means one of
 // the store's errors, [errors.Is] finds that one too.
-type AnswerError struct {
+type ResponseError struct {
 	// Status is the HTTP status.
 	Status int
 	// Problem is what the server says about it; empty where it says nothing
@@ -32,7 +32,7 @@ type AnswerError struct {
 }
 
 // Error is the status and the server's own words.
-func (e *AnswerError) Error() string {
+func (e *ResponseError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "server answered %d %s", e.Status, http.StatusText(e.Status))
 	if e.Problem.Detail != "" {
@@ -45,7 +45,7 @@ func (e *AnswerError) Error() string {
 }
 
 // Unwrap returns the store's error that the answer means, or nil.
-func (e *AnswerError) Unwrap() error { return e.means }
+func (e *ResponseError) Unwrap() error { return e.means }
 
 // errAnswer says that an answer is not one of this interface.
 var errAnswer = errors.New("answer not understood")
@@ -61,7 +61,7 @@ func Foreign(err error) bool {
 	if errors.Is(err, errText) {
 		return true
 	}
-	answered, ok := errors.AsType[*AnswerError](err)
+	answered, ok := errors.AsType[*ResponseError](err)
 	if !ok || answered.Problem.Type != "" {
 		return false
 	}
@@ -82,7 +82,7 @@ type response struct {
 
 // err translates an answer into the error it means.
 func (r response) err() error {
-	e := &AnswerError{Status: r.status}
+	e := &ResponseError{Status: r.status}
 	// What isn't a problem leaves it empty.
 	_ = json.Unmarshal(r.body, &e.Problem)
 	switch r.status {

@@ -25,7 +25,7 @@ const exportPage = 1000
 // on where it was. One that can't be reached at the beginning is an error at
 // once, and other data midway is [store.ErrForeignPosition].
 func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]store.Record) error) error {
-	newest, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: 1, Settled: true})
+	newest, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: 1, Stable: true})
 	if err != nil || len(newest.Records) == 0 {
 		return err
 	}

@@ -37,7 +37,7 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 	}
 	// The last events are read from the list, which has no limit, rather than
 	// from the stream; the cursor of the one leads into the other.
-	cursor, err := c.last(ctx, EventsQuery{Filter: filter, Settled: true}, last, each)
+	cursor, err := c.last(ctx, EventsQuery{Filter: filter, Stable: true}, last, each)
 	if err != nil {
 		return err
 	}

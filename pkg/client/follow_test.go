@@ -47,7 +47,7 @@ func TestLast(t *testing.T) {
 	} {
 		f := &feed{stored: row.stored}
 		var got []int
-		cursor, err := f.follower().last(t.Context(), EventsQuery{Settled: true}, row.last, note(&got))
+		cursor, err := f.follower().last(t.Context(), EventsQuery{Stable: true}, row.last, note(&got))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestFollowEnds(t *testing.T) {
 		want error
 	}{
 		"at once when nobody answers at the beginning":               {at(1, -1), store.ErrUnavailable},
-		"when the server refuses the query":                          {at(2, 422), new(AnswerError)},
+		"when the server refuses the query":                          {at(2, 422), new(ResponseError)},
 		"with the context, while it waits for events":                {nil, context.DeadlineExceeded},
 		"with the context, while it waits for a server that is away": {at(2, -1), context.DeadlineExceeded},
 	} {
@@ -261,7 +261,7 @@ func TestFollowEnds(t *testing.T) {
 					defer cancel()
 					f := &feed{stored: 3, streams: streams, fail: row.fail}
 					err := f.follower().Follow(ctx, store.Filter{}, 1, time.Second, never)
-					var refused *AnswerError
+					var refused *ResponseError
 					if errors.As(row.want, &refused) && errors.As(err, &refused) {
 						return
 					}

@@ -34,8 +34,8 @@ type EventsQuery struct {
 	Limit int
 	// Cursor is where to go on: [Page.Next] or [Page.Prev] of an earlier one.
 	Cursor string
-	// Settled asks for a page to follow from: it has a Prev.
-	Settled bool
+	// Stable asks for a page to follow from: it has a Prev.
+	Stable bool
 }
 
 // Page is a part of a list of events.
@@ -134,7 +134,7 @@ func (q EventsQuery) values() url.Values {
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
 	}
-	if q.Settled {
+	if q.Stable {
 		values.Set("settled", "true")
 	}
 	return values
@@ -145,7 +145,7 @@ func (q EventsQuery) values() url.Values {
 func (c *Client) Ready(ctx context.Context) error {
 	var health api.Health
 	_, err := c.get(ctx, api.PathReadyz, "", nil, &health)
-	if refused := (*AnswerError)(nil); errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable {
+	if refused := (*ResponseError)(nil); errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable {
 		return fmt.Errorf("server is not ready: %w", err)
 	}
 	return err

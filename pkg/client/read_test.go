@@ -81,7 +81,7 @@ func TestEvents(t *testing.T) {
 		"Link", `</events?cursor=abc&limit=1>; rel="next", </events?cursor=def>; rel="prev"`)
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	got, err := c.Events(t.Context(), EventsQuery{
-		Filter: store.Filter{Topic: "a&b", Source: "c d", Since: noon, Until: noon.Add(time.Hour)}, Limit: 1, Cursor: "xyz", Settled: true,
+		Filter: store.Filter{Topic: "a&b", Source: "c d", Since: noon, Until: noon.Add(time.Hour)}, Limit: 1, Cursor: "xyz", Stable: true,
 	})
 	want := Page{Records: []store.Record{wireRecord()}, Next: "abc", Prev: "def"}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

@@ -276,9 +276,9 @@ func TestStreamEnds(t *testing.T) {
 	}{
 		"when the data is no longer that of the cursor":          {problem(409, api.ProblemCursor), store.ErrForeignPosition},
 		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrForeignPosition},
-		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(AnswerError)},
+		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(ResponseError)},
 		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errAnswer},
-		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(AnswerError)},
+		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(ResponseError)},
 		"when an event has no id to go on from":                  {saying("event: event\ndata: {}\n\n"), errAnswer},
 		"when an id can't be sent back":                          {saying("id: a\x01\nevent: event\ndata: {}\n\n"), errAnswer},
 		"when an event is no JSON":                               {saying("id: 1\nevent: event\ndata: {\n\n"), errText},
@@ -289,7 +289,7 @@ func TestStreamEnds(t *testing.T) {
 			t.Parallel()
 			c, headers := answeringStream(t, row.stream)
 			err := c.Follow(t.Context(), store.Filter{}, 0, time.Second, func(store.Record) error { return store.ErrOverloaded })
-			var refused *AnswerError
+			var refused *ResponseError
 			if errors.As(row.want, &refused) && errors.As(err, &refused) && !errors.Is(err, store.ErrForeignPosition) {
 				return
 			}

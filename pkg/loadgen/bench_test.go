@@ -30,7 +30,7 @@ func BenchmarkRunner(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			report, err := r.Run(context.Background())
-			if err != nil || report.Success != int64(b.N) {
+			if err != nil || report.Stored != int64(b.N) {
 				b.Fatal(report, err)
 			}
 		})

@@ -8,10 +8,10 @@ type Counts struct {
 	// Sent counts the events handed to the target, each once however often it
 	// was tried.
 	Sent int64 `json:"sent"`
-	// Success counts the events that the target stored.
-	Success int64 `json:"success"`
-	// Ignored counts the events that were there already.
-	Ignored int64 `json:"ignored"`
+	// Stored counts the events that the target stored.
+	Stored int64 `json:"success"`
+	// Duplicate counts the events that were there already.
+	Duplicate int64 `json:"ignored"`
 	// Queued counts the events that a broker took, to be stored later.
 	Queued int64 `json:"queued"`
 	// Invalid counts the events that the target refuses for ever.
@@ -23,8 +23,8 @@ type Counts struct {
 	Retried int64 `json:"retried"`
 }
 
-// Answered is how many events have a final answer.
-func (c Counts) Answered() int64 { return c.Success + c.Ignored + c.Queued + c.Invalid }
+// Completed is how many events have a final answer.
+func (c Counts) Completed() int64 { return c.Stored + c.Duplicate + c.Queued + c.Invalid }
 
 // counters are one worker's. Only it writes them; anybody may read.
 type counters struct {
@@ -34,8 +34,8 @@ type counters struct {
 
 func (c *counters) addTo(sum *Counts) {
 	sum.Sent += c.sent.Load()
-	sum.Success += c.success.Load()
-	sum.Ignored += c.ignored.Load()
+	sum.Stored += c.success.Load()
+	sum.Duplicate += c.ignored.Load()
 	sum.Queued += c.queued.Load()
 	sum.Invalid += c.invalid.Load()
 	sum.Failed += c.failed.Load()

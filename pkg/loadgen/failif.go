@@ -120,7 +120,7 @@ func (c Check) measure(r Report) (float64, string) {
 		return r.Rate, humanize.Commaf(roundTo(r.Rate, 10)) + " events/s"
 	}
 	n := map[string]int64{
-		"sent": r.Sent, "success": r.Success, "ignored": r.Ignored,
+		"sent": r.Sent, "success": r.Stored, "ignored": r.Duplicate,
 		"invalid": r.Invalid, "failed": r.Failed, "retried": r.Retried,
 	}[c.Metric]
 	return float64(n), humanize.Comma(n)

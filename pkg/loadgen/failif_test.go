@@ -8,7 +8,7 @@ import (
 
 func sampleReport() Report {
 	return Report{
-		Counts:  Counts{Sent: 20_000, Success: 14_000, Ignored: 6_000, Retried: 2},
+		Counts:  Counts{Sent: 20_000, Stored: 14_000, Duplicate: 6_000, Retried: 2},
 		Elapsed: 1234 * time.Millisecond,
 		Rate:    16207.46,
 		Latency: Latency{

@@ -28,9 +28,9 @@ type FileOptions struct {
 	Remember bool
 	// MaxLineBytes bounds a line; 0 is DefaultMaxLineBytes.
 	MaxLineBytes int
-	// Invalid is told every line that is not a valid event, by its number from
+	// OnInvalid is told every line that is not a valid event, by its number from
 	// 1 (blank lines counted). It is called by one goroutine at a time.
-	Invalid func(line int64, err error)
+	OnInvalid func(line int64, err error)
 }
 
 // File is a run over NDJSON: one event a line, blank lines skipped, plain or
@@ -83,8 +83,8 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	if o.MaxLineBytes == 0 {
 		o.MaxLineBytes = DefaultMaxLineBytes
 	}
-	if o.Invalid == nil {
-		o.Invalid = func(int64, error) {}
+	if o.OnInvalid == nil {
+		o.OnInvalid = func(int64, error) {}
 	}
 	f := &File{
 		options: o, chunks: make(chan []parsedLine, 2), closed: make(chan struct{}),
@@ -165,7 +165,7 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 		}
 		if line.err != nil {
 			f.bad++
-			f.options.Invalid(line.number, line.err)
+			f.options.OnInvalid(line.number, line.err)
 			continue
 		}
 		mark := f.known.mark(line.event)

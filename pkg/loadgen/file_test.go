@@ -20,7 +20,7 @@ func eventLine(id string, payload string) string {
 }
 
 // readAll takes everything a file hands out, n at a time.
-func readAll(t *testing.T, f *File, n int) (events []event.Event, marks []Mark, err error) {
+func readAll(t *testing.T, f *File, n int) (events []event.Event, marks []Ref, err error) {
 	t.Helper()
 	var batch Batch
 	for {
@@ -60,7 +60,7 @@ func TestFileSendsValidLinesAndNamesTheOthers(t *testing.T) {
 			var bad []string
 			f, err := NewFile(strings.NewReader(test.text), FileOptions{
 				MaxLineBytes: 100 << 10,
-				Invalid: func(line int64, err error) {
+				OnInvalid: func(line int64, err error) {
 					if err == nil || err.Error() == "" {
 						t.Errorf("line %d has no fault", line)
 					}
@@ -114,7 +114,7 @@ func TestFileAddsRepeatsToTheirShare(t *testing.T) {
 				index = int64(len(seen))
 				seen[e.Key()] = index
 			}
-			if marks[i] != (Mark{Index: index}) || f.Key(index) != e.Key() {
+			if marks[i] != (Ref{Index: index}) || f.Key(index) != e.Key() {
 				rt.Fatalf("event %d is marked %+v, want key %d", i, marks[i], index)
 			}
 		}
@@ -134,7 +134,7 @@ func TestRepeatsComeFromAllOverTheFile(t *testing.T) {
 	const lines = 50_000
 	size := event.Event{Payload: "{}"}.Size()
 	for n := range int64(lines) {
-		r.offer(n, event.Event{Payload: "{}"}, Mark{Index: n})
+		r.offer(n, event.Event{Payload: "{}"}, Ref{Index: n})
 	}
 	if len(r.sample) != sampleLines || r.bytes != sampleLines*size {
 		t.Fatalf("sample of %d lines and %d bytes", len(r.sample), r.bytes)
@@ -164,7 +164,7 @@ func TestReservoirIsBoundedInBytes(t *testing.T) {
 	var r reservoir
 	large := event.Event{Payload: strings.Repeat("x", 1<<20)}
 	for n := range int64(100) {
-		r.offer(n, large, Mark{Index: n})
+		r.offer(n, large, Ref{Index: n})
 	}
 	if r.bytes > sampleBytes || len(r.sample) == 0 {
 		t.Errorf("%d lines, %d bytes", len(r.sample), r.bytes)
@@ -185,7 +185,7 @@ func TestFileTellsVersionsOfAKeyApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Mark{{0, 0}, {1, 0}, {0, 1}, {0, 0}, {0, 1}}
+	want := []Ref{{0, 0}, {1, 0}, {0, 1}, {0, 0}, {0, 1}}
 	for i := range want {
 		if marks[i] != want[i] {
 			t.Errorf("line %d is marked %+v, want %+v", i+1, marks[i], want[i])
@@ -261,7 +261,7 @@ func TestFileTellsAnArrayFromLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := map[int64]error{}
-			f, err := NewFile(strings.NewReader(test.text), FileOptions{MaxLineBytes: 1000, Invalid: func(line int64, err error) { got[line] = err }})
+			f, err := NewFile(strings.NewReader(test.text), FileOptions{MaxLineBytes: 1000, OnInvalid: func(line int64, err error) { got[line] = err }})
 			if err != nil {
 				t.Fatal(err)
 			}

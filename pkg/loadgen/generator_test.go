@@ -244,7 +244,7 @@ func TestSourceHandsOutEverySlotOnce(t *testing.T) {
 				t.Fatalf("batch begins at slot %d with %d marks, want %d", batch.Slot, len(batch.Marks), slot)
 			}
 			for i, e := range batch.Events {
-				if k, _ := g.Slot(slot); batch.Marks[i] != (Mark{Index: k}) || e != g.Event(k) {
+				if k, _ := g.Slot(slot); batch.Marks[i] != (Ref{Index: k}) || e != g.Event(k) {
 					t.Fatalf("slot %d: mark %+v, want event %d", slot, batch.Marks[i], k)
 				}
 				slot++

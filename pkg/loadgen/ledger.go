@@ -36,7 +36,7 @@ type Ledger struct {
 	winners map[int64]int // the version that was stored, where it isn't the first
 }
 
-func (l *Ledger) answered(mark Mark, outcome event.Outcome) {
+func (l *Ledger) answered(mark Ref, outcome event.Outcome) {
 	switch outcome {
 	case event.Stored:
 		word, shift := l.word(mark.Index)
@@ -56,12 +56,12 @@ func (l *Ledger) answered(mark Mark, outcome event.Outcome) {
 	}
 }
 
-func (l *Ledger) doubted(mark Mark) {
+func (l *Ledger) doubted(mark Ref) {
 	word, shift := l.word(mark.Index)
 	word.Or(wasDoubted << shift)
 }
 
-func (l *Ledger) won(mark Mark) {
+func (l *Ledger) won(mark Ref) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.winners == nil {

@@ -22,9 +22,9 @@ func newMemory() *memory {
 
 // mark returns which key and which version of its content e is. Without a
 // memory nobody will ask, and every event is the first.
-func (m *memory) mark(e event.Event) Mark {
+func (m *memory) mark(e event.Event) Ref {
 	if m == nil {
-		return Mark{}
+		return Ref{}
 	}
 	hash := fingerprint(m.seed, e)
 	index, ok := m.indexes[e.Key()]
@@ -33,17 +33,17 @@ func (m *memory) mark(e event.Event) Mark {
 		m.indexes[e.Key()] = index
 		m.keys = append(m.keys, e.Key())
 		m.first = append(m.first, hash)
-		return Mark{Index: index}
+		return Ref{Index: index}
 	}
 	if m.first[index] == hash {
-		return Mark{Index: index}
+		return Ref{Index: index}
 	}
 	at := slices.Index(m.further[index], hash)
 	if at < 0 {
 		at = len(m.further[index])
 		m.further[index] = append(m.further[index], hash)
 	}
-	return Mark{Index: index, Version: at + 1}
+	return Ref{Index: index, Version: at + 1}
 }
 
 func (m *memory) matches(index int64, version int, stored event.Event) bool {

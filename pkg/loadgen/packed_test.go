@@ -53,7 +53,7 @@ func TestFileReadsWhatIsCompressed(t *testing.T) {
 			t.Run(name+", "+test.name, func(t *testing.T) {
 				t.Parallel()
 				invalid := 0
-				f, err := NewFile(bytes.NewReader(test.data), FileOptions{Invalid: func(int64, error) { invalid++ }})
+				f, err := NewFile(bytes.NewReader(test.data), FileOptions{OnInvalid: func(int64, error) { invalid++ }})
 				if err != nil {
 					t.Fatal(err)
 				}

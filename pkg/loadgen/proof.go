@@ -16,7 +16,7 @@ const (
 	ProblemMissing = "was answered, but is not stored"
 	ProblemContent = "is stored with other content than was sent"
 	ProblemBefore  = "was answered success, but was stored before this run"
-	ProblemNobody  = "was only answered ignored, but was not stored before this run"
+	ProblemNoSuccess  = "was only answered ignored, but was not stored before this run"
 )
 
 // Offender is a key that breaks the promise.
@@ -36,18 +36,18 @@ type Proof struct {
 	// Keys counts the different keys that were answered success, ignored or
 	// queued; each was asked back.
 	Keys int64 `json:"keys"`
-	// Success, Ignored and Queued are the answers of the run.
-	Success int64 `json:"success"`
-	Ignored int64 `json:"ignored"`
+	// Stored, Ignored and Queued are the answers of the run.
+	Stored int64 `json:"success"`
+	Duplicate int64 `json:"ignored"`
 	Queued  int64 `json:"queued,omitempty"`
 	// StoredBefore counts the keys that were never answered success since they
 	// were stored before the run; of these, OtherContent hold other content
 	// than was sent now, as the first one committed stays.
 	StoredBefore int64 `json:"stored_before"`
 	OtherContent int64 `json:"other_content"`
-	// LostAnswers counts the keys that were never answered success since an
+	// LostResponses counts the keys that were never answered success since an
 	// append stored them and its answer got lost; it was sent again.
-	LostAnswers int64 `json:"lost_answers"`
+	LostResponses int64 `json:"lost_answers"`
 	// StoredQueued counts the keys that were never answered success since they
 	// were answered queued, and that are stored now.
 	StoredQueued int64 `json:"stored_queued,omitempty"`
@@ -57,10 +57,10 @@ type Proof struct {
 }
 
 // Repeats is how many of the answers were for a key that had one already.
-func (p Proof) Repeats() int64 { return p.Success + p.Ignored + p.Queued - p.Keys }
+func (p Proof) Repeats() int64 { return p.Stored + p.Duplicate + p.Queued - p.Keys }
 
 // Empty reports whether nothing was answered, so that there was nothing to prove.
-func (p Proof) Empty() bool { return p.Keys == 0 && p.Success+p.Ignored == 0 }
+func (p Proof) Empty() bool { return p.Keys == 0 && p.Stored+p.Duplicate == 0 }
 
 func (p *Proof) offend(o Offender) {
 	p.Violations++
@@ -75,7 +75,7 @@ func (p *Proof) add(part Proof) {
 	p.Keys += part.Keys
 	p.StoredBefore += part.StoredBefore
 	p.OtherContent += part.OtherContent
-	p.LostAnswers += part.LostAnswers
+	p.LostResponses += part.LostResponses
 	p.StoredQueued += part.StoredQueued
 	p.Violations += part.Violations
 	p.Offenders = append(p.Offenders, part.Offenders...)
@@ -106,21 +106,21 @@ func (p Proof) WriteText(out io.Writer) error {
 	if p.OtherContent > 0 {
 		t.line("  %s of those hold what was sent first, which is not what was sent now", count(p.OtherContent))
 	}
-	if p.LostAnswers > 0 {
-		t.line("  %s keys were stored by requests whose answer got lost; sent again, they were ignored", count(p.LostAnswers))
+	if p.LostResponses > 0 {
+		t.line("  %s keys were stored by requests whose answer got lost; sent again, they were ignored", count(p.LostResponses))
 	}
 	if p.StoredQueued > 0 {
 		t.line("  %s keys were answered queued, and have been stored since", count(p.StoredQueued))
 	}
 	sign := "="
-	if fresh := p.Keys - p.StoredBefore - p.LostAnswers - p.StoredQueued; fresh != p.Success {
+	if fresh := p.Keys - p.StoredBefore - p.LostResponses - p.StoredQueued; fresh != p.Stored {
 		sign = "≠"
 	}
-	t.line("  success: %s %s %s", count(p.Success), sign, p.sum())
+	t.line("  success: %s %s %s", count(p.Stored), sign, p.sum())
 	if p.Queued > 0 {
-		t.line("  ignored and queued: %s + %s, of which %s repeats", count(p.Ignored), count(p.Queued), count(p.Repeats()))
+		t.line("  ignored and queued: %s + %s, of which %s repeats", count(p.Duplicate), count(p.Queued), count(p.Repeats()))
 	} else {
-		t.line("  ignored: %s %s", count(p.Ignored), p.ignoredSum())
+		t.line("  ignored: %s %s", count(p.Duplicate), p.ignoredSum())
 	}
 	for _, o := range p.Offenders {
 		t.line("  topic %q event_id %q %s", o.Topic, o.EventID, o.Problem)
@@ -137,8 +137,8 @@ func (p Proof) sum() string {
 	if p.StoredBefore > 0 {
 		sum += " − " + humanize.Comma(p.StoredBefore) + " stored before"
 	}
-	if p.LostAnswers > 0 {
-		sum += " − " + humanize.Comma(p.LostAnswers) + " lost answers"
+	if p.LostResponses > 0 {
+		sum += " − " + humanize.Comma(p.LostResponses) + " lost answers"
 	}
 	if p.StoredQueued > 0 {
 		sum += " − " + humanize.Comma(p.StoredQueued) + " stored from the queue"
@@ -149,7 +149,7 @@ func (p Proof) sum() string {
 // ignoredSum is what ignored consists of.
 func (p Proof) ignoredSum() string {
 	repeats := humanize.Comma(p.Repeats()) + " repeats"
-	switch firsts := p.Ignored - p.Repeats(); {
+	switch firsts := p.Duplicate - p.Repeats(); {
 	case firsts > 0:
 		return fmt.Sprintf("= %s + %s firsts of keys that were there", repeats, humanize.Comma(firsts))
 	case firsts < 0:

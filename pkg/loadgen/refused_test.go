@@ -61,7 +61,7 @@ func TestLinesThatTheTargetRefusesAreNamed(t *testing.T) {
 				mu    sync.Mutex
 				named []string
 			)
-			_, err = New(test.target, f, Options{Concurrency: 2, BatchSize: 3, Refused: func(line int64, reason error) {
+			_, err = New(test.target, f, Options{Concurrency: 2, BatchSize: 3, OnRejected: func(line int64, reason error) {
 				mu.Lock()
 				defer mu.Unlock()
 				named = append(named, fmt.Sprintf("%d: %v", line, reason))

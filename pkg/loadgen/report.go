@@ -91,8 +91,8 @@ type row struct{ name, value, note string }
 func (r Report) rows() []row {
 	rows := []row{
 		{"sent", humanize.Comma(r.Sent), ""},
-		{"success", humanize.Comma(r.Success), ""},
-		{"ignored", humanize.Comma(r.Ignored), r.share()},
+		{"success", humanize.Comma(r.Stored), ""},
+		{"ignored", humanize.Comma(r.Duplicate), r.share()},
 		{"queued", humanize.Comma(r.Queued), ""},
 		{"invalid", humanize.Comma(r.Invalid), ""},
 		{"failed", humanize.Comma(r.Failed), ""},
@@ -115,10 +115,10 @@ func (r Report) rows() []row {
 
 // share says which part of the answers was ignored.
 func (r Report) share() string {
-	if r.Ignored == 0 || r.Answered() == 0 {
+	if r.Duplicate == 0 || r.Completed() == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%.1f %%)", 100*float64(r.Ignored)/float64(r.Answered()))
+	return fmt.Sprintf(" (%.1f %%)", 100*float64(r.Duplicate)/float64(r.Completed()))
 }
 
 // pad puts a value at the right end of width characters, not bytes.

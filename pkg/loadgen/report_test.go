@@ -37,7 +37,7 @@ func TestReportForPeople(t *testing.T) {
 	full.BadLines = 3
 	full.Interrupted = true
 	full.FirstFailure = "store unavailable"
-	full.Proof = &Proof{Holds: true, Keys: 1, Success: 1}
+	full.Proof = &Proof{Holds: true, Keys: 1, Stored: 1}
 	check, err := ParseCheck("p99>=50ms")
 	if err != nil {
 		t.Fatal(err)

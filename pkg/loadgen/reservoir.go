@@ -11,7 +11,7 @@ const (
 // kept is a line that may be repeated.
 type kept struct {
 	event event.Event
-	mark  Mark
+	mark  Ref
 }
 
 // reservoir keeps some of the lines of a file for repeating: the most recent
@@ -28,7 +28,7 @@ type reservoir struct {
 // offer shows the reservoir line number n, from 0. Every line has the same
 // chance to be in the sample (Vitter's algorithm R), unless it is too large
 // for what is left of the bytes.
-func (r *reservoir) offer(n int64, e event.Event, mark Mark) {
+func (r *reservoir) offer(n int64, e event.Event, mark Ref) {
 	line := kept{event: e, mark: mark}
 	r.latest[n%recent] = line
 	r.seen = n + 1
@@ -49,7 +49,7 @@ func (r *reservoir) offer(n int64, e event.Event, mark Mark) {
 
 // pick chooses the line that a slot repeats: as often one of the most recent
 // as one of the sample. At least one line must have been offered.
-func (r *reservoir) pick(slot int64) (event.Event, Mark) {
+func (r *reservoir) pick(slot int64) (event.Event, Ref) {
 	choice := draw(r.seed, streamPick, slot)
 	if len(r.sample) > 0 && choice&1 == 1 {
 		line := r.sample[(choice>>1)%uint64(len(r.sample))]

@@ -36,10 +36,10 @@ type Options struct {
 	// RetryFor is how long an append is tried again that finds the target
 	// unavailable or overloaded; 0 is DefaultRetryFor, below 0 never.
 	RetryFor time.Duration
-	// Refused is told every line of a file whose event the target refuses for
+	// OnRejected is told every line of a file whose event the target refuses for
 	// ever, and why, where the target says it; otherwise the error is
 	// [store.ErrRejected]. It may be called concurrently; nil tells nobody.
-	Refused func(line int64, reason error)
+	OnRejected func(line int64, reason error)
 	// Ledger, where not nil, is told every answer.
 	Ledger *Ledger
 	// Now is the clock; nil is time.Now.
@@ -51,7 +51,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
 	}
@@ -88,7 +89,7 @@ type Runner struct {
 
 // New makes a runner. Run may be called once.
 func New(target store.Appender, source Source, o Options) *Runner {
-	o = o.withDefaults()
+	o = o.WithDefaults()
 	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}, latency: newLatencies()}
 	r.workers = make([]*worker, o.Concurrency)
 	for i := range r.workers {
@@ -172,7 +173,7 @@ func (r *Runner) report(elapsed time.Duration) Report {
 	}
 	report.Latency = r.latency.summary()
 	if elapsed > 0 {
-		report.Rate = float64(report.Answered()) / elapsed.Seconds()
+		report.Rate = float64(report.Completed()) / elapsed.Seconds()
 	}
 	return report
 }

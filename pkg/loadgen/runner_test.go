@@ -41,7 +41,7 @@ func TestRunSendsEverythingOnceWhateverTheShape(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantCounts(t, report.Counts, Counts{Sent: 5000, Success: 3500, Ignored: 1500})
+			wantCounts(t, report.Counts, Counts{Sent: 5000, Stored: 3500, Duplicate: 1500})
 			if len(target.records) != 3500 {
 				t.Errorf("%d events stored", len(target.records))
 			}
@@ -71,7 +71,7 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 3, Success: 3, Retried: 2})
+		wantCounts(t, report.Counts, Counts{Sent: 3, Stored: 3, Retried: 2})
 		if report.Elapsed != 6*time.Second || report.Latency.Max.Round(10*time.Millisecond) != 6*time.Second {
 			t.Errorf("took %v, longest answer %v, want 6 s", report.Elapsed, report.Latency.Max)
 		}
@@ -130,7 +130,7 @@ func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 2, Success: 1, Ignored: 1, Retried: 1})
+		wantCounts(t, report.Counts, Counts{Sent: 2, Stored: 1, Duplicate: 1, Retried: 1})
 		if ledger.flags(0) != wasIgnored|wasDoubted || ledger.flags(1) != wasStored {
 			t.Errorf("ledger has %04b and %04b", ledger.flags(0), ledger.flags(1))
 		}
@@ -194,7 +194,7 @@ func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		report.Retried = 0
-		wantCounts(t, report.Counts, Counts{Sent: 2000, Success: 1999, Failed: 1})
+		wantCounts(t, report.Counts, Counts{Sent: 2000, Stored: 1999, Failed: 1})
 	})
 }
 
@@ -224,7 +224,7 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 				return []event.Outcome{event.Stored, event.Rejected, event.Duplicate}[:len(events)], nil
 			},
-			Counts{Sent: 6, Success: 2, Ignored: 2, Invalid: 2}, "",
+			Counts{Sent: 6, Stored: 2, Duplicate: 2, Invalid: 2}, "",
 		},
 		"a batch that is refused as a whole is taken apart": {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
@@ -233,7 +233,7 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 				}
 				return []event.Outcome{event.Stored}, nil
 			},
-			Counts{Sent: 6, Success: 5, Invalid: 1}, "",
+			Counts{Sent: 6, Stored: 5, Invalid: 1}, "",
 		},
 	}
 	for name, test := range tests {
@@ -294,7 +294,7 @@ func TestAConstantRateIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 200, Success: 200})
+		wantCounts(t, report.Counts, Counts{Sent: 200, Stored: 200})
 		if report.Latency.Max.Round(time.Millisecond) != 30*time.Millisecond {
 			t.Errorf("latency %+v, want 30ms", report.Latency)
 		}
@@ -319,7 +319,7 @@ func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 8, Success: 8})
+		wantCounts(t, report.Counts, Counts{Sent: 8, Stored: 8})
 		if report.Elapsed != 1200*time.Millisecond {
 			t.Errorf("took %v", report.Elapsed)
 		}
@@ -342,7 +342,7 @@ func TestCancellingReportsWhatWasDone(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 8, Success: 6, Failed: 2})
+		wantCounts(t, report.Counts, Counts{Sent: 8, Stored: 6, Failed: 2})
 		if report.FirstFailure != "" {
 			t.Errorf("stopping is shown as the failure %q", report.FirstFailure)
 		}
@@ -386,5 +386,5 @@ func TestAnInputErrorEndsTheRunInGoodOrder(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	wantCounts(t, report.Counts, Counts{Sent: 1, Success: 1})
+	wantCounts(t, report.Counts, Counts{Sent: 1, Stored: 1})
 }

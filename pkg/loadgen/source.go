@@ -26,14 +26,14 @@ type Batch struct {
 	// Events are to be sent in this order.
 	Events []event.Event
 	// Marks says for every event which one it is to a [Ledger].
-	Marks []Mark
+	Marks []Ref
 	// Lines says for every event which line of its file it is, from 1; 0 where
 	// it is none, or one that was handed out before.
 	Lines []int64
 }
 
-// Mark identifies an event within its run.
-type Mark struct {
+// Ref identifies an event within its run.
+type Ref struct {
 	// Index numbers the different keys of a run, from 0 without gaps. All
 	// events of a key have the same.
 	Index int64
@@ -48,7 +48,7 @@ func (b *Batch) reset() {
 	b.Lines = b.Lines[:0]
 }
 
-func (b *Batch) add(e event.Event, mark Mark, line int64) {
+func (b *Batch) add(e event.Event, mark Ref, line int64) {
 	b.Events = append(b.Events, e)
 	b.Marks = append(b.Marks, mark)
 	b.Lines = append(b.Lines, line)
@@ -80,7 +80,7 @@ func (s *generated) Next(_ context.Context, batch *Batch, n int) error {
 	}
 	for slot := batch.Slot; slot < end; slot++ {
 		k, _ := s.Slot(slot)
-		batch.add(s.Event(k), Mark{Index: k}, 0)
+		batch.add(s.Event(k), Ref{Index: k}, 0)
 	}
 	return nil
 }

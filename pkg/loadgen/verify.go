@@ -80,14 +80,14 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 	if err := group.Wait(); err != nil {
 		return Proof{}, fmt.Errorf("ask for stored events: %w", err)
 	}
-	proof := Proof{Success: run.Success, Ignored: run.Ignored, Queued: run.Queued}
+	proof := Proof{Stored: run.Stored, Duplicate: run.Duplicate, Queued: run.Queued}
 	for _, part := range parts {
 		proof.add(part)
 	}
 	slices.SortStableFunc(proof.Offenders, func(a, b Offender) int { return cmp.Compare(a.index, b.index) })
 	proof.Offenders = proof.Offenders[:min(len(proof.Offenders), MaxOffenders)]
 	proof.Holds = !proof.Empty() && proof.Violations == 0 &&
-		proof.Success == proof.Keys-proof.StoredBefore-proof.LostAnswers-proof.StoredQueued
+		proof.Stored == proof.Keys-proof.StoredBefore-proof.LostResponses-proof.StoredQueued
 	return proof, nil
 }
 
@@ -151,9 +151,9 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 	case flags&wasQueued != 0:
 		part.StoredQueued++
 	case flags&wasDoubted != 0:
-		part.LostAnswers++
+		part.LostResponses++
 	default:
-		problems = append(problems, ProblemNobody)
+		problems = append(problems, ProblemNoSuccess)
 	}
 	if !matches {
 		problems = append(problems, ProblemContent)

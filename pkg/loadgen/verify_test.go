@@ -41,9 +41,9 @@ func wantProof(t *testing.T, got Proof, want Proof) {
 	t.Helper()
 	got.Offenders = nil
 	want.Offenders = nil
-	if got.Holds != want.Holds || got.Keys != want.Keys || got.Success != want.Success || got.Ignored != want.Ignored ||
+	if got.Holds != want.Holds || got.Keys != want.Keys || got.Stored != want.Stored || got.Duplicate != want.Duplicate ||
 		got.StoredBefore != want.StoredBefore || got.OtherContent != want.OtherContent ||
-		got.LostAnswers != want.LostAnswers || got.StoredQueued != want.StoredQueued || got.Violations != want.Violations {
+		got.LostResponses != want.LostResponses || got.StoredQueued != want.StoredQueued || got.Violations != want.Violations {
 		t.Errorf("proof\n got %+v\nwant %+v", got, want)
 	}
 }
@@ -51,7 +51,7 @@ func wantProof(t *testing.T, got Proof, want Proof) {
 func TestAnHonestStoreIsProven(t *testing.T) {
 	t.Parallel()
 	proof := verified(t, newMemoryStore(), thousand(t), VerifyOptions{}, nil)
-	wantProof(t, proof, Proof{Holds: true, Keys: 700, Success: 700, Ignored: 300})
+	wantProof(t, proof, Proof{Holds: true, Keys: 700, Stored: 700, Duplicate: 300})
 	if proof.Repeats() != 300 {
 		t.Errorf("%d repeats", proof.Repeats())
 	}
@@ -64,11 +64,11 @@ func TestASecondRunIsProvenByWhatWasThere(t *testing.T) {
 	verified(t, target, half, VerifyOptions{}, nil)
 	newest := target.newest()
 	proof := verified(t, target, thousand(t), VerifyOptions{Newest: newest}, nil)
-	wantProof(t, proof, Proof{Holds: true, Keys: 700, Success: 400, Ignored: 600, StoredBefore: 300})
+	wantProof(t, proof, Proof{Holds: true, Keys: 700, Stored: 400, Duplicate: 600, StoredBefore: 300})
 	// A run with the same keys but other content: the first content stays.
 	other := mustGenerator(t, GeneratorOptions{Count: 1000, DupRate: 0.3, Seed: 9, Source: "other"})
 	proof = verified(t, target, other, VerifyOptions{Newest: target.newest()}, nil)
-	wantProof(t, proof, Proof{Holds: true, Keys: 700, Ignored: 1000, StoredBefore: 700, OtherContent: 700})
+	wantProof(t, proof, Proof{Holds: true, Keys: 700, Duplicate: 1000, StoredBefore: 700, OtherContent: 700})
 }
 
 func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
 	}
 	g := thousand(t)
 	proof := verified(t, target, g, VerifyOptions{}, nil)
-	if !proof.Holds || proof.Queued != 333 || proof.Keys != 700 || proof.Repeats() != 300 || proof.Success != 700-proof.StoredQueued {
+	if !proof.Holds || proof.Queued != 333 || proof.Keys != 700 || proof.Repeats() != 300 || proof.Stored != 700-proof.StoredQueued {
 		t.Errorf("proof %+v", proof)
 	}
 	lost := g.Key(123)
@@ -134,29 +134,29 @@ func TestALyingStoreIsCaught(t *testing.T) {
 	}{
 		"one event is lost": {
 			newMemoryStore(), func(s *memoryStore) { delete(s.records, g.Key(123)) },
-			Proof{Keys: 700, Success: 700, Ignored: 300, Violations: 1}, ProblemMissing,
+			Proof{Keys: 700, Stored: 700, Duplicate: 300, Violations: 1}, ProblemMissing,
 		},
 		"a repeat is answered success": {
 			target(func(s *memoryStore) { s.after = lie(event.Duplicate, event.Stored) }), nil,
-			Proof{Keys: 700, Success: 701, Ignored: 299, Violations: 1}, ProblemTwice,
+			Proof{Keys: 700, Stored: 701, Duplicate: 299, Violations: 1}, ProblemTwice,
 		},
 		"a key that was there is answered success": {
 			newMemoryStore(), func(s *memoryStore) {
 				s.change(g.Key(9), func(r *store.Record) { r.CreatedAt = beforeTheRun().Add(-time.Microsecond) })
 			},
-			Proof{Keys: 700, Success: 700, Ignored: 300, Violations: 1}, ProblemBefore,
+			Proof{Keys: 700, Stored: 700, Duplicate: 300, Violations: 1}, ProblemBefore,
 		},
 		"a payload is changed": {
 			newMemoryStore(), func(s *memoryStore) {
 				s.change(g.Key(5), func(r *store.Record) { r.Payload = `{"seq":6}` })
 			},
-			Proof{Keys: 700, Success: 700, Ignored: 300, Violations: 1}, ProblemContent,
+			Proof{Keys: 700, Stored: 700, Duplicate: 300, Violations: 1}, ProblemContent,
 		},
 		"a timestamp loses its fraction": {
 			newMemoryStore(), func(s *memoryStore) {
 				s.change(g.Key(699), func(r *store.Record) { r.Timestamp = r.Timestamp.Add(-time.Microsecond) })
 			},
-			Proof{Keys: 700, Success: 700, Ignored: 300, Violations: 1}, ProblemContent,
+			Proof{Keys: 700, Stored: 700, Duplicate: 300, Violations: 1}, ProblemContent,
 		},
 	}
 	for name, test := range tests {
@@ -189,12 +189,12 @@ func TestAnEventThatNobodyStoredIsCaught(t *testing.T) {
 		return outcomes, nil
 	}
 	proof := verified(t, target, g, VerifyOptions{Newest: target.newest()}, nil)
-	wantProof(t, proof, Proof{Keys: 100, Ignored: 100, Violations: 100})
+	wantProof(t, proof, Proof{Keys: 100, Duplicate: 100, Violations: 100})
 	if len(proof.Offenders) != MaxOffenders {
 		t.Fatalf("%d offenders named", len(proof.Offenders))
 	}
 	for i, o := range proof.Offenders {
-		if key := g.Key(int64(i)); o.Problem != ProblemNobody || o.EventID != key.ID || o.Topic != key.Topic {
+		if key := g.Key(int64(i)); o.Problem != ProblemNoSuccess || o.EventID != key.ID || o.Topic != key.Topic {
 			t.Errorf("offender %d is %+v, want %v", i, o, key)
 		}
 	}
@@ -211,7 +211,7 @@ func TestLostAnswersAreToldApart(t *testing.T) {
 			return outcomes, nil
 		}
 		proof := verified(t, target, thousand(t), VerifyOptions{}, nil)
-		if !proof.Holds || proof.LostAnswers == 0 || proof.Success+proof.LostAnswers != 700 || proof.StoredBefore != 0 {
+		if !proof.Holds || proof.LostResponses == 0 || proof.Stored+proof.LostResponses != 700 || proof.StoredBefore != 0 {
 			t.Errorf("proof %+v", proof)
 		}
 	})
@@ -319,12 +319,12 @@ func TestLedgerGrowsAndKeepsItsNeighboursApart(t *testing.T) {
 	}
 	indexes := []int64{0, 1, 7, 8, keysPerPage - 1, keysPerPage, 5*keysPerPage + 3}
 	for _, index := range indexes {
-		l.answered(Mark{Index: index}, event.Stored)
+		l.answered(Ref{Index: index}, event.Stored)
 	}
-	l.answered(Mark{Index: 7, Version: 2}, event.Stored)
-	l.answered(Mark{Index: 8}, event.Duplicate)
-	l.answered(Mark{Index: 9}, event.Rejected)
-	l.doubted(Mark{Index: 1})
+	l.answered(Ref{Index: 7, Version: 2}, event.Stored)
+	l.answered(Ref{Index: 8}, event.Duplicate)
+	l.answered(Ref{Index: 9}, event.Rejected)
+	l.doubted(Ref{Index: 1})
 	want := map[int64]uint32{7: wasStored | wasAgain, 8: wasStored | wasIgnored, 1: wasStored | wasDoubted}
 	for index := range l.size() {
 		expected, special := want[index]
@@ -347,7 +347,7 @@ func TestProofText(t *testing.T) {
 		want  string
 	}{
 		"a fresh run": {
-			Proof{Holds: true, Keys: 14000, Success: 14000, Ignored: 6000},
+			Proof{Holds: true, Keys: 14000, Stored: 14000, Duplicate: 6000},
 			`verify: proven
   14,000 keys were answered, none of them success more than once
   14,000 keys were asked back, all are stored as the event that came first
@@ -356,7 +356,7 @@ func TestProofText(t *testing.T) {
 `,
 		},
 		"a run with everything": {
-			Proof{Holds: true, Keys: 100, Success: 60, Ignored: 90, StoredBefore: 30, OtherContent: 5, LostAnswers: 10},
+			Proof{Holds: true, Keys: 100, Stored: 60, Duplicate: 90, StoredBefore: 30, OtherContent: 5, LostResponses: 10},
 			`verify: proven
   100 keys were answered, none of them success more than once
   95 keys were asked back, all are stored as the event that came first
@@ -369,7 +369,7 @@ func TestProofText(t *testing.T) {
 		},
 		"a run without an answer": {Proof{}, "verify: no event was answered, so nothing is proven\n"},
 		"a broken promise": {
-			Proof{Keys: 10, Success: 11, Ignored: 1, Violations: 3, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}},
+			Proof{Keys: 10, Stored: 11, Duplicate: 1, Violations: 3, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}},
 			`verify: THE ANSWERS DO NOT HOLD
   10 keys were answered and asked back, 3 violations
   success: 11 ≠ 10 keys

@@ -23,7 +23,7 @@ type worker struct {
 }
 
 func (w *worker) run(ctx context.Context, began time.Time) error {
-	if w.options.Refused != nil {
+	if w.options.OnRejected != nil {
 		w.reasons = map[int]error{}
 		ctx = store.WithRejections(ctx, func(index int, reason error) { w.reasons[index] = reason })
 	}
@@ -110,7 +110,7 @@ type outage struct {
 }
 
 // total reports whether nobody has been answered since.
-func (o *outage) total(r *Runner) bool { return r.counts().Answered() == o.answered }
+func (o *outage) total(r *Runner) bool { return r.counts().Completed() == o.answered }
 
 // retry waits before the next attempt; false when there is to be none.
 func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) bool {
@@ -119,7 +119,7 @@ func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) b
 	}
 	now := w.options.Now()
 	if attempt == 0 {
-		*o = outage{since: now, answered: w.counts().Answered()}
+		*o = outage{since: now, answered: w.counts().Completed()}
 	}
 	left := w.options.RetryFor - now.Sub(o.since)
 	if left <= 0 {
@@ -191,13 +191,13 @@ func (w *worker) rejected(ctx context.Context, batch *Batch, planned time.Time, 
 
 // refused names a line of a file that the target will never take.
 func (w *worker) refused(line int64, reason error) {
-	if w.options.Refused == nil || line == 0 {
+	if w.options.OnRejected == nil || line == 0 {
 		return
 	}
 	if reason == nil {
 		reason = store.ErrRejected
 	}
-	w.options.Refused(line, reason)
+	w.options.OnRejected(line, reason)
 }
 
 func (w *worker) fail(ctx context.Context, err error, events int) {
@@ -212,7 +212,7 @@ func (w *worker) fail(ctx context.Context, err error, events int) {
 }
 
 // doubt notes that the events may be stored though nobody was told so.
-func (w *worker) doubt(marks []Mark) {
+func (w *worker) doubt(marks []Ref) {
 	if w.options.Ledger == nil {
 		return
 	}

@@ -83,7 +83,7 @@ func (t *loadTrial) run(ctx context.Context, duration time.Duration) (measuremen
 		return measurement{}, err
 	}
 	m := measurement{Rate: report.Rate, P50: report.Latency.P50, P99: report.Latency.P99, Retried: report.Retried}
-	m.share(after.minus(before), report.Answered())
+	m.share(after.minus(before), report.Completed())
 	m.Memory, err = peakMemory(t.servers)
 	return m, err
 }
@@ -114,8 +114,8 @@ func (t *loadTrial) send(ctx context.Context, source loadgen.Source, o loadgen.O
 		return report, fmt.Errorf("load: %w", err)
 	case report.Failed > 0 || report.Invalid > 0:
 		return report, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Invalid, report.FirstFailure)
-	case t.stored != nil && report.Success > 0:
-		return report, fmt.Errorf("%d events that were stored before were stored again", report.Success)
+	case t.stored != nil && report.Stored > 0:
+		return report, fmt.Errorf("%d events that were stored before were stored again", report.Stored)
 	}
 	return report, nil
 }

@@ -57,7 +57,7 @@ func (a *again) Next(_ context.Context, batch *loadgen.Batch, n int) error {
 	for slot := batch.Slot; slot < end; slot++ {
 		at := slot % int64(len(a.events))
 		batch.Events = append(batch.Events, a.events[at])
-		batch.Marks = append(batch.Marks, loadgen.Mark{Index: at})
+		batch.Marks = append(batch.Marks, loadgen.Ref{Index: at})
 	}
 	return nil
 }
