@@ -12,11 +12,11 @@ const MaxOffenders = 20
 
 // What can be wrong with a key, worded to follow it.
 const (
-	ProblemTwice   = "was answered success more than once"
-	ProblemMissing = "was answered, but is not stored"
-	ProblemContent = "is stored with other content than was sent"
-	ProblemBefore  = "was answered success, but was stored before this run"
-	ProblemNoSuccess  = "was only answered ignored, but was not stored before this run"
+	ProblemTwice     = "was answered success more than once"
+	ProblemMissing   = "was answered, but is not stored"
+	ProblemContent   = "is stored with other content than was sent"
+	ProblemBefore    = "was answered success, but was stored before this run"
+	ProblemNoSuccess = "was only answered ignored, but was not stored before this run"
 )
 
 // Offender is a key that breaks the promise.
@@ -37,9 +37,9 @@ type Proof struct {
 	// queued; each was asked back.
 	Keys int64 `json:"keys"`
 	// Stored, Ignored and Queued are the answers of the run.
-	Stored int64 `json:"success"`
+	Stored    int64 `json:"success"`
 	Duplicate int64 `json:"ignored"`
-	Queued  int64 `json:"queued,omitempty"`
+	Queued    int64 `json:"queued,omitempty"`
 	// StoredBefore counts the keys that were never answered success since they
 	// were stored before the run; of these, OtherContent hold other content
 	// than was sent now, as the first one committed stays.
