@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -44,7 +44,7 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 	if cursor == "" {
 		return errNoNewer
 	}
-	f := &follower{Client: c, filter: filter, cursor: cursor, fn: fn}
+	f := &follower{Client: c, filter: filter, cursor: cursor, fn: fn, backoff: c.newBackoff()}
 	if err := f.follow(ctx); !errors.Is(err, errNoStream) {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 func (c *Client) poll(ctx context.Context, filter store.Filter, cursor string, interval time.Duration, fn func([]store.Record) error) error {
 	for filled := false; ; {
 		if !filled {
-			if err := wait(ctx, interval); err != nil {
+			if err := retry.Sleep(ctx, interval); err != nil {
 				return err
 			}
 		}
@@ -86,13 +86,14 @@ func sizeOf(records []store.Record) int {
 	return size
 }
 
-// newer returns the next events after a cursor, oldest first, and the cursor
-// to go on from. It waits for a server that is away.
+// newer returns the next events after a cursor, oldest first, and the cursor of
+// the events after them. It retries while the server is unavailable.
 func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, limit int) ([]store.Record, string, error) {
-	for attempt := 0; ; attempt++ {
+	backoff, lost := c.newBackoff(), false
+	for {
 		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: limit, Cursor: cursor})
 		if err == nil {
-			if attempt > 0 {
+			if lost {
 				c.options.OnConnection(nil)
 			}
 			if page.Prev == "" {
@@ -104,10 +105,11 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, 
 		if ctx.Err() != nil || !store.Temporary(err) {
 			return nil, "", err
 		}
-		if attempt == 0 {
+		if !lost {
+			lost = true
 			c.options.OnConnection(err)
 		}
-		if err := wait(ctx, backoff(attempt, store.RetryAfter(err, 0), c.options.Random())); err != nil {
+		if err := retry.Sleep(ctx, store.RetryAfter(err, 0)+backoff.Next()); err != nil {
 			return nil, "", err
 		}
 	}
@@ -122,24 +124,8 @@ const (
 	maxBackoff = 5 * time.Second
 )
 
-// backoff is how long to wait after so many failed attempts: twice as long each
-// time, and at least what the server asks for. Chance, from 0 to below 1, adds
-// up to half of it, so that those who lost a server together don't all come
-// back at once.
-func backoff(attempt int, asked time.Duration, chance float64) time.Duration {
-	grown := float64(minBackoff) * math.Pow(2, float64(attempt))
-	bounded := max(min(grown, float64(maxBackoff)), float64(asked))
-	return time.Duration(bounded * (1 + chance/2)) //nolint:mnd // half
-}
-
-// wait returns after d, or the context's error before that.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// newBackoff returns the waits between attempts. Half of each is random, so that
+// clients that lost a server together do not reconnect together.
+func (c *Client) newBackoff() retry.Backoff {
+	return retry.Backoff{Min: minBackoff, Max: maxBackoff, Jitter: 0.5, Random: c.options.Random}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -47,8 +48,8 @@ type follower struct {
 	cursor string
 	fn     func(store.Record) error
 
-	// attempt counts the connections since the last one that brought something.
-	attempt int
+	// backoff starts again with each message.
+	backoff retry.Backoff
 	// retry is what the server last said about the wait between connections.
 	retry time.Duration
 	// away says that OnConnection has heard of a loss.
@@ -70,10 +71,9 @@ func (f *follower) follow(ctx context.Context) error {
 		case !store.Temporary(err):
 			return err
 		}
-		if err := wait(ctx, backoff(f.attempt, store.RetryAfter(err, f.retry), f.options.Random())); err != nil {
+		if err := retry.Sleep(ctx, store.RetryAfter(err, f.retry)+f.backoff.Next()); err != nil {
 			return err
 		}
-		f.attempt++
 	}
 }
 
@@ -153,7 +153,8 @@ func (f *follower) read(body io.Reader) error {
 		if err := f.take(m); err != nil {
 			return err
 		}
-		f.cursor, f.attempt = m.id, 0
+		f.cursor = m.id
+		f.backoff.Reset()
 	}
 }
 

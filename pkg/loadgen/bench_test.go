@@ -48,8 +48,8 @@ func BenchmarkFile(b *testing.B) {
 	b.ResetTimer()
 	var batch Batch
 	for range b.N {
-		if err := f.Next(context.Background(), &batch, 1); err != nil || len(batch.Events) != 1 {
-			b.Fatal(len(batch.Events), err)
+		if err := f.Next(context.Background(), &batch, 1); err != nil || len(batch.Items) != 1 {
+			b.Fatal(len(batch.Items), err)
 		}
 	}
 }

@@ -2,40 +2,40 @@ package loadgen
 
 import "sync/atomic"
 
-// Counts say what became of the events of a run, so far or in the end:
-// Sent is Success + Ignored + Queued + Invalid + Failed and those under way.
+// Counts are the numbers of events of a run, by result. Sent is the sum of the
+// others, except Retried, and of the events in progress.
 type Counts struct {
-	// Sent counts the events handed to the target, each once however often it
-	// was tried.
+	// Sent counts the events passed to the target, each once even if it was
+	// retried.
 	Sent int64 `json:"sent"`
 	// Stored counts the events that the target stored.
 	Stored int64 `json:"success"`
-	// Duplicate counts the events that were there already.
+	// Duplicate counts the events that were stored before.
 	Duplicate int64 `json:"ignored"`
-	// Queued counts the events that a broker took, to be stored later.
+	// Queued counts the events that a queue holds, to be stored later.
 	Queued int64 `json:"queued"`
-	// Invalid counts the events that the target refuses for ever.
+	// Invalid counts the events that the target rejects.
 	Invalid int64 `json:"invalid"`
-	// Failed counts the events of which nothing is known: they got no answer
-	// in the time for retries, or the run was stopped.
+	// Failed counts the events without a response: retries did not help, or
+	// the run was stopped. They may be stored.
 	Failed int64 `json:"failed"`
-	// Retried counts the requests that were sent again.
+	// Retried counts the requests that were repeated.
 	Retried int64 `json:"retried"`
 }
 
-// Completed is how many events have a final answer.
+// Completed returns the number of events with an outcome.
 func (c Counts) Completed() int64 { return c.Stored + c.Duplicate + c.Queued + c.Invalid }
 
-// counters are one worker's. Only it writes them; anybody may read.
+// counters are written by one worker and may be read by others.
 type counters struct {
-	sent, success, ignored, queued, invalid, failed, retried atomic.Int64
-	_                                                        [64]byte // keeps workers off each other's cache line
+	sent, stored, duplicate, queued, invalid, failed, retried atomic.Int64
+	_                                                         [64]byte // keeps workers on separate cache lines
 }
 
 func (c *counters) addTo(sum *Counts) {
 	sum.Sent += c.sent.Load()
-	sum.Stored += c.success.Load()
-	sum.Duplicate += c.ignored.Load()
+	sum.Stored += c.stored.Load()
+	sum.Duplicate += c.duplicate.Load()
 	sum.Queued += c.queued.Load()
 	sum.Invalid += c.invalid.Load()
 	sum.Failed += c.failed.Load()

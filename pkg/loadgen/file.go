@@ -50,7 +50,7 @@ type File struct {
 	repeats   int64
 	bad       int64
 	earlier   reservoir
-	known     *memory // nil unless options.Remember
+	known     *keyIndex // nil unless options.Remember
 }
 
 // parsedLine is one line that is not blank, or why reading ended.
@@ -91,9 +91,9 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 		earlier: reservoir{seed: o.Seed},
 	}
 	if o.Remember {
-		f.known = newMemory()
+		f.known = newKeyIndex()
 	}
-	go f.pump(&unpacker{in: in})
+	go f.pump(&decompressor{in: in})
 	return f, nil
 }
 
@@ -108,7 +108,7 @@ const (
 
 // pump reads and decodes in a goroutine of its own, since reading from a
 // terminal or a pipe can't be interrupted and workers must be.
-func (f *File) pump(in *unpacker) {
+func (f *File) pump(in *decompressor) {
 	defer close(f.chunks)
 	defer in.Close()
 	lines := event.NewLineReader(in, f.options.MaxLineBytes)
@@ -147,16 +147,14 @@ func (f *File) pump(in *unpacker) {
 // Next hands out lines in their order, and repeats among them. An error of the
 // reader is answered once, to one caller.
 func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
-	batch.reset()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	batch.Slot = f.slot
-	for len(batch.Events) < n {
+	*batch = Batch{Slot: f.slot, Items: batch.Items[:0]}
+	for len(batch.Items) < n {
 		if f.repeats < f.repeatsDue() {
-			e, mark := f.earlier.pick(f.slot)
+			batch.Items = append(batch.Items, f.earlier.pick(f.slot))
 			f.repeats++
 			f.slot++
-			batch.add(e, mark, 0)
 			continue
 		}
 		line, ok := f.take(ctx)
@@ -168,14 +166,14 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 			f.options.OnInvalid(line.number, line.err)
 			continue
 		}
-		mark := f.known.mark(line.event)
-		f.earlier.offer(f.originals, line.event, mark)
+		item := Item{Event: line.event, Ref: f.known.ref(line.event), Line: line.number}
+		f.earlier.offer(f.originals, item)
 		f.originals++
 		f.slot++
-		batch.add(line.event, mark, line.number)
+		batch.Items = append(batch.Items, item)
 	}
 	err := f.err
-	if len(batch.Events) == 0 {
+	if len(batch.Items) == 0 {
 		f.err = nil
 		return err
 	}

@@ -20,18 +20,19 @@ func eventLine(id string, payload string) string {
 }
 
 // readAll takes everything a file hands out, n at a time.
-func readAll(t *testing.T, f *File, n int) (events []event.Event, marks []Ref, err error) {
+func readAll(t *testing.T, f *File, n int) (events []event.Event, refs []Ref, err error) {
 	t.Helper()
 	var batch Batch
 	for {
-		if err = f.Next(context.Background(), &batch, n); len(batch.Events) == 0 {
-			return events, marks, err
+		if err = f.Next(context.Background(), &batch, n); len(batch.Items) == 0 {
+			return events, refs, err
 		}
-		if batch.Slot != int64(len(events)) || len(batch.Events) > n {
-			t.Fatalf("%d events at slot %d after %d", len(batch.Events), batch.Slot, len(events))
+		if batch.Slot != int64(len(events)) || len(batch.Items) > n {
+			t.Fatalf("%d events at slot %d after %d", len(batch.Items), batch.Slot, len(events))
 		}
-		events = append(events, batch.Events...)
-		marks = append(marks, batch.Marks...)
+		for _, item := range batch.Items {
+			events, refs = append(events, item.Event), append(refs, item.Ref)
+		}
 	}
 }
 
@@ -103,7 +104,7 @@ func TestFileAddsRepeatsToTheirShare(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer f.Close()
-		events, marks, err := readAll(t, f, 4)
+		events, refs, err := readAll(t, f, 4)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -114,8 +115,8 @@ func TestFileAddsRepeatsToTheirShare(t *testing.T) {
 				index = int64(len(seen))
 				seen[e.Key()] = index
 			}
-			if marks[i] != (Ref{Index: index}) || f.Key(index) != e.Key() {
-				rt.Fatalf("event %d is marked %+v, want key %d", i, marks[i], index)
+			if refs[i] != (Ref{Index: index}) || f.Key(index) != e.Key() {
+				rt.Fatalf("event %d has %+v, want key %d", i, refs[i], index)
 			}
 		}
 		if len(seen) != lines {
@@ -134,7 +135,7 @@ func TestRepeatsComeFromAllOverTheFile(t *testing.T) {
 	const lines = 50_000
 	size := event.Event{Payload: "{}"}.Size()
 	for n := range int64(lines) {
-		r.offer(n, event.Event{Payload: "{}"}, Ref{Index: n})
+		r.offer(n, Item{Event: event.Event{Payload: "{}"}, Ref: Ref{Index: n}})
 	}
 	if len(r.sample) != sampleLines || r.bytes != sampleLines*size {
 		t.Fatalf("sample of %d lines and %d bytes", len(r.sample), r.bytes)
@@ -142,12 +143,12 @@ func TestRepeatsComeFromAllOverTheFile(t *testing.T) {
 	var quarter [4]int
 	near := 0
 	for slot := range int64(8000) {
-		_, mark := r.pick(slot)
-		if mark.Index >= lines-recent {
+		ref := r.pick(slot).Ref
+		if ref.Index >= lines-recent {
 			near++
 			continue
 		}
-		quarter[mark.Index*4/lines]++
+		quarter[ref.Index*4/lines]++
 	}
 	if near < 3500 || near > 4500 {
 		t.Errorf("%d of 8,000 repeats are recent", near)
@@ -164,7 +165,7 @@ func TestReservoirIsBoundedInBytes(t *testing.T) {
 	var r reservoir
 	large := event.Event{Payload: strings.Repeat("x", 1<<20)}
 	for n := range int64(100) {
-		r.offer(n, large, Ref{Index: n})
+		r.offer(n, Item{Event: large, Ref: Ref{Index: n}})
 	}
 	if r.bytes > sampleBytes || len(r.sample) == 0 {
 		t.Errorf("%d lines, %d bytes", len(r.sample), r.bytes)
@@ -181,14 +182,14 @@ func TestFileTellsVersionsOfAKeyApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	events, marks, err := readAll(t, f, 10)
+	events, refs, err := readAll(t, f, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []Ref{{0, 0}, {1, 0}, {0, 1}, {0, 0}, {0, 1}}
 	for i := range want {
-		if marks[i] != want[i] {
-			t.Errorf("line %d is marked %+v, want %+v", i+1, marks[i], want[i])
+		if refs[i] != want[i] {
+			t.Errorf("line %d has %+v, want %+v", i+1, refs[i], want[i])
 		}
 	}
 	if !f.Matches(0, 0, events[0]) || f.Matches(0, 0, events[2]) || !f.Matches(0, 1, events[2]) || !f.Matches(0, -1, events[2]) {
@@ -230,8 +231,8 @@ func TestCancellingDoesNotWaitForInput(t *testing.T) {
 		cancel()
 	}()
 	var batch Batch
-	if err := f.Next(ctx, &batch, 2); err != nil || len(batch.Events) > 1 {
-		t.Errorf("%d events, error %v", len(batch.Events), err)
+	if err := f.Next(ctx, &batch, 2); err != nil || len(batch.Items) > 1 {
+		t.Errorf("%d events, error %v", len(batch.Items), err)
 	}
 	f.Close()
 	_ = writer.Close()

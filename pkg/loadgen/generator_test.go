@@ -237,15 +237,15 @@ func TestSourceHandsOutEverySlotOnce(t *testing.T) {
 			if err := source.Next(t.Context(), &batch, rapid.IntRange(1, 7).Draw(t, "n")); err != nil {
 				t.Fatal(err)
 			}
-			if len(batch.Events) == 0 {
+			if len(batch.Items) == 0 {
 				break
 			}
-			if batch.Slot != slot || len(batch.Marks) != len(batch.Events) {
-				t.Fatalf("batch begins at slot %d with %d marks, want %d", batch.Slot, len(batch.Marks), slot)
+			if batch.Slot != slot {
+				t.Fatalf("batch begins at slot %d, want %d", batch.Slot, slot)
 			}
-			for i, e := range batch.Events {
-				if k, _ := g.Slot(slot); batch.Marks[i] != (Ref{Index: k}) || e != g.Event(k) {
-					t.Fatalf("slot %d: mark %+v, want event %d", slot, batch.Marks[i], k)
+			for _, item := range batch.Items {
+				if k, _ := g.Slot(slot); item != (Item{Event: g.Event(k), Ref: Ref{Index: k}}) {
+					t.Fatalf("slot %d has %+v, want event %d", slot, item, k)
 				}
 				slot++
 			}

@@ -9,18 +9,18 @@ import (
 
 // What a ledger knows of a key, in five bits of a byte.
 const (
-	wasStored  uint32 = 1 << iota // answered success
-	wasAgain                      // answered success more than once
-	wasIgnored                    // answered ignored
-	wasDoubted                    // an append that may have stored it had no answer
-	wasQueued                     // answered queued
+	wasStored      uint32 = 1 << iota // answered success
+	wasStoredTwice                    // answered success more than once
+	wasDuplicate                      // answered ignored
+	wasUnknown                        // an append that may have stored it had no answer
+	wasQueued                         // answered queued
 
 	keyBits      = 8
 	keysPerWord  = 32 / keyBits
 	wordsInPage  = 4096
 	keysPerPage  = wordsInPage * keysPerWord
 	wordMask     = 1<<keyBits - 1
-	anyAnswer    = wasStored | wasIgnored | wasQueued
+	anyOutcome   = wasStored | wasDuplicate | wasQueued
 	firstVersion = 0
 )
 
@@ -36,42 +36,42 @@ type Ledger struct {
 	winners map[int64]int // the version that was stored, where it isn't the first
 }
 
-func (l *Ledger) answered(mark Ref, outcome event.Outcome) {
+func (l *Ledger) record(ref Ref, outcome event.Outcome) {
 	switch outcome {
 	case event.Stored:
-		word, shift := l.word(mark.Index)
+		word, shift := l.word(ref.Index)
 		if word.Or(wasStored<<shift)>>shift&wasStored != 0 {
-			word.Or(wasAgain << shift)
+			word.Or(wasStoredTwice << shift)
 		}
-		if mark.Version != firstVersion {
-			l.won(mark)
+		if ref.Version != firstVersion {
+			l.setWinner(ref)
 		}
 	case event.Duplicate:
-		word, shift := l.word(mark.Index)
-		word.Or(wasIgnored << shift)
+		word, shift := l.word(ref.Index)
+		word.Or(wasDuplicate << shift)
 	case event.Queued:
-		word, shift := l.word(mark.Index)
+		word, shift := l.word(ref.Index)
 		word.Or(wasQueued << shift)
 	case event.Rejected: // nothing was promised
 	}
 }
 
-func (l *Ledger) doubted(mark Ref) {
-	word, shift := l.word(mark.Index)
-	word.Or(wasDoubted << shift)
+func (l *Ledger) recordUnknown(ref Ref) {
+	word, shift := l.word(ref.Index)
+	word.Or(wasUnknown << shift)
 }
 
-func (l *Ledger) won(mark Ref) {
+func (l *Ledger) setWinner(ref Ref) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.winners == nil {
 		l.winners = map[int64]int{}
 	}
-	l.winners[mark.Index] = mark.Version
+	l.winners[ref.Index] = ref.Version
 }
 
 // stored returns the version of the content that was answered success.
-func (l *Ledger) stored(index int64) int {
+func (l *Ledger) winner(index int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.winners[index]

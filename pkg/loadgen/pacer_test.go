@@ -1,13 +1,9 @@
 package loadgen
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"testing"
 	"time"
-
-	"github.com/eventagg/eventagg/pkg/store"
 )
 
 func TestPacer(t *testing.T) {
@@ -39,35 +35,5 @@ func TestPacer(t *testing.T) {
 				t.Errorf("waits %v, want %v", got, test.wait)
 			}
 		})
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	asked := fmt.Errorf("append: %w", &store.RetryError{Err: store.ErrOverloaded, After: 2 * time.Second})
-	tests := map[string]struct {
-		err     error
-		attempt int
-		random  float64
-		want    time.Duration
-	}{
-		"no luck is no wait":                    {store.ErrUnavailable, 3, 0, 0},
-		"the first wait is short":               {store.ErrUnavailable, 0, 0.5, 25 * time.Millisecond},
-		"the bound doubles":                     {store.ErrUnavailable, 2, 0.5, 100 * time.Millisecond},
-		"up to a limit":                         {store.ErrUnavailable, 10, 0.5, 2500 * time.Millisecond},
-		"which no number of attempts leaves":    {store.ErrUnavailable, 1 << 40, 0.5, 2500 * time.Millisecond},
-		"what is asked for is kept":             {asked, 0, 0, 2 * time.Second},
-		"and spread, lest all come back as one": {asked, 1, 0.5, 2050 * time.Millisecond},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := backoff(test.err, test.attempt, test.random); got != test.want {
-				t.Errorf("waits %v, want %v", got, test.want)
-			}
-		})
-	}
-	if store.Temporary(errors.New("other")) || store.Temporary(store.ErrRejected) || !store.Temporary(asked) {
-		t.Error("only unavailable and overloaded targets are worth retrying")
 	}
 }

@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func noJitter() float64 { return 0 }
+// noBackoff makes all of each backoff random, and that 0.
+func noBackoff() float64 { return 1 }
 
 // wantCounts compares all counters at once.
 func wantCounts(t *testing.T, got, want Counts) {
@@ -67,7 +69,7 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		}
 		ledger := &Ledger{}
 		g := mustGenerator(t, GeneratorOptions{Count: 3})
-		report, err := New(target, g.Source(), Options{Concurrency: 1, Jitter: noJitter, Ledger: ledger}).Run(t.Context())
+		report, err := New(target, g.Source(), Options{Concurrency: 1, Jitter: noBackoff, Ledger: ledger}).Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +77,7 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		if report.Elapsed != 6*time.Second || report.Latency.Max.Round(10*time.Millisecond) != 6*time.Second {
 			t.Errorf("took %v, longest answer %v, want 6 s", report.Elapsed, report.Latency.Max)
 		}
-		if ledger.flags(0)&wasDoubted != 0 {
+		if ledger.flags(0)&wasUnknown != 0 {
 			t.Error("an event that was turned away is in doubt")
 		}
 	})
@@ -92,7 +94,7 @@ func TestProgressKnowsWhyAnAppendIsTriedAgain(t *testing.T) {
 			return nil
 		}
 		g := mustGenerator(t, GeneratorOptions{Count: 10})
-		r := New(target, g.Source(), Options{Concurrency: 1, Rate: 1, Jitter: noJitter}) // the second is due after 1 s
+		r := New(target, g.Source(), Options{Concurrency: 1, Rate: 1, Jitter: noBackoff}) // the second is due after 1 s
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := r.Run(t.Context()); err != nil {
@@ -100,12 +102,12 @@ func TestProgressKnowsWhyAnAppendIsTriedAgain(t *testing.T) {
 			}
 		})
 		for second := range 10 {
-			<-time.After(500 * time.Millisecond)
+			_ = retry.Sleep(t.Context(), 500*time.Millisecond)
 			trying := 1 <= second && second < 7
 			if got := r.Progress().Retrying; trying != errors.Is(got, store.ErrOverloaded) || !trying && got != nil {
 				t.Errorf("after %d.5 s: %v", second, got)
 			}
-			<-time.After(500 * time.Millisecond)
+			_ = retry.Sleep(t.Context(), 500*time.Millisecond)
 		}
 		group.Wait()
 		if got := r.Progress().Retrying; got != nil {
@@ -131,7 +133,7 @@ func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantCounts(t, report.Counts, Counts{Sent: 2, Stored: 1, Duplicate: 1, Retried: 1})
-		if ledger.flags(0) != wasIgnored|wasDoubted || ledger.flags(1) != wasStored {
+		if ledger.flags(0) != wasDuplicate|wasUnknown || ledger.flags(1) != wasStored {
 			t.Errorf("ledger has %04b and %04b", ledger.flags(0), ledger.flags(1))
 		}
 	})
@@ -183,7 +185,7 @@ func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
 		g := mustGenerator(t, GeneratorOptions{Count: 2000})
 		unlucky := g.Key(0)
 		target := appendFunc(func(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-			pause(ctx, 50*time.Millisecond)
+			_ = retry.Sleep(ctx, 50*time.Millisecond)
 			if events[0].Key() == unlucky {
 				return nil, store.ErrUnavailable
 			}
@@ -257,7 +259,7 @@ func TestLatencyAtAConstantRateCountsFromThePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// One worker can answer 10 a second; 20 a second are planned.
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
-			pause(ctx, 100*time.Millisecond)
+			_ = retry.Sleep(ctx, 100*time.Millisecond)
 			return []event.Outcome{event.Stored}, nil
 		})
 		g := mustGenerator(t, GeneratorOptions{Count: 100})
@@ -285,7 +287,7 @@ func TestAConstantRateIsKept(t *testing.T) {
 			if now > most.Load() {
 				most.Store(now)
 			}
-			pause(ctx, 30*time.Millisecond)
+			_ = retry.Sleep(ctx, 30*time.Millisecond)
 			return []event.Outcome{event.Stored}, nil
 		})
 		g := mustGenerator(t, GeneratorOptions{})
@@ -311,7 +313,7 @@ func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
-			pause(ctx, 300*time.Millisecond)
+			_ = retry.Sleep(ctx, 300*time.Millisecond)
 			return []event.Outcome{event.Stored}, nil
 		})
 		g := mustGenerator(t, GeneratorOptions{})
@@ -332,7 +334,7 @@ func TestCancellingReportsWhatWasDone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
-			if !pause(ctx, 300*time.Millisecond) {
+			if retry.Sleep(ctx, 300*time.Millisecond) != nil {
 				return nil, fmt.Errorf("append: %w", ctx.Err())
 			}
 			return []event.Outcome{event.Stored}, nil

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -106,7 +107,7 @@ func (v *verifier) work(ctx context.Context, part *Proof) error {
 			return nil
 		}
 		flags := v.ledger.flags(index)
-		if flags&anyAnswer == 0 {
+		if flags&anyOutcome == 0 {
 			continue
 		}
 		key := v.sent.Key(index)
@@ -125,14 +126,14 @@ func (v *verifier) work(ctx context.Context, part *Proof) error {
 // judge holds what was answered for one key against what is stored.
 func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Record, missing bool) []string {
 	var problems []string
-	if flags&wasAgain != 0 {
+	if flags&wasStoredTwice != 0 {
 		problems = append(problems, ProblemTwice)
 	}
 	if missing {
 		return append(problems, ProblemMissing)
 	}
 	if flags&wasStored != 0 {
-		if !v.sent.Matches(index, v.ledger.stored(index), record.Event) {
+		if !v.sent.Matches(index, v.ledger.winner(index), record.Event) {
 			problems = append(problems, ProblemContent)
 		}
 		if record.CreatedAt.Before(v.Newest) {
@@ -150,7 +151,7 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 		return problems
 	case flags&wasQueued != 0:
 		part.StoredQueued++
-	case flags&wasDoubted != 0:
+	case flags&wasUnknown != 0:
 		part.LostResponses++
 	default:
 		problems = append(problems, ProblemNoSuccess)
@@ -164,6 +165,7 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 // ask is patient with a store that is away for a while.
 func (v *verifier) ask(ctx context.Context, key event.Key) (store.Record, error) {
 	var since time.Time
+	backoff := newBackoff(v.Jitter)
 	for attempt := 0; ; attempt++ {
 		record, err := v.stored.Event(ctx, key)
 		if err == nil || !store.Temporary(err) || v.RetryFor < 0 {
@@ -173,8 +175,8 @@ func (v *verifier) ask(ctx context.Context, key event.Key) (store.Record, error)
 		if attempt == 0 {
 			since = now
 		}
-		wait := backoff(err, attempt, v.Jitter())
-		if now.Add(wait).Sub(since) > v.RetryFor || !pause(ctx, wait) {
+		wait := waitAfter(err, &backoff)
+		if now.Add(wait).Sub(since) > v.RetryFor || retry.Sleep(ctx, wait) != nil {
 			return record, err
 		}
 	}

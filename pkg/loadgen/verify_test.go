@@ -299,7 +299,7 @@ func TestVerifyIsPatientButNotForEver(t *testing.T) {
 				}
 				began := time.Now()
 				proof, err := Verify(t.Context(), report.Counts, ledger, g, &flakyReader{target, test.errs},
-					VerifyOptions{Concurrency: 1, RetryFor: 10 * time.Second, Jitter: noJitter})
+					VerifyOptions{Concurrency: 1, RetryFor: 10 * time.Second, Jitter: noBackoff})
 				if !errors.Is(err, test.want) || proof.Holds != (test.want == nil) {
 					t.Errorf("holds %v, error %v, want %v", proof.Holds, err, test.want)
 				}
@@ -319,13 +319,13 @@ func TestLedgerGrowsAndKeepsItsNeighboursApart(t *testing.T) {
 	}
 	indexes := []int64{0, 1, 7, 8, keysPerPage - 1, keysPerPage, 5*keysPerPage + 3}
 	for _, index := range indexes {
-		l.answered(Ref{Index: index}, event.Stored)
+		l.record(Ref{Index: index}, event.Stored)
 	}
-	l.answered(Ref{Index: 7, Version: 2}, event.Stored)
-	l.answered(Ref{Index: 8}, event.Duplicate)
-	l.answered(Ref{Index: 9}, event.Rejected)
-	l.doubted(Ref{Index: 1})
-	want := map[int64]uint32{7: wasStored | wasAgain, 8: wasStored | wasIgnored, 1: wasStored | wasDoubted}
+	l.record(Ref{Index: 7, Version: 2}, event.Stored)
+	l.record(Ref{Index: 8}, event.Duplicate)
+	l.record(Ref{Index: 9}, event.Rejected)
+	l.recordUnknown(Ref{Index: 1})
+	want := map[int64]uint32{7: wasStored | wasStoredTwice, 8: wasStored | wasDuplicate, 1: wasStored | wasUnknown}
 	for index := range l.size() {
 		expected, special := want[index]
 		if !special && slices.Contains(indexes, index) {
@@ -335,7 +335,7 @@ func TestLedgerGrowsAndKeepsItsNeighboursApart(t *testing.T) {
 			t.Errorf("key %d has %04b, want %04b", index, got, expected)
 		}
 	}
-	if l.stored(7) != 2 || l.stored(0) != 0 {
+	if l.winner(7) != 2 || l.winner(0) != 0 {
 		t.Error("the version that won is forgotten")
 	}
 }

@@ -9,17 +9,22 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// worker has at most one append under way. What it counts is its own.
+// errOutcomes reports a target that breaks the contract of [store.Appender].
+var errOutcomes = errors.New("wrong number of outcomes")
+
+// worker sends one batch at a time. It has its own counters.
 type worker struct {
 	*Runner
 	counters counters
 	failure  error                 // the first
-	retrying atomic.Pointer[error] // why the append under way is tried again; anybody may read it
+	retrying atomic.Pointer[error] // why the current append is retried; read by Progress
 	batch    Batch
-	reasons  map[int]error // why events of the append under way are refused
+	events   []event.Event
+	reasons  map[int]error // of the current append: why events are rejected, by index
 }
 
 func (w *worker) run(ctx context.Context, began time.Time) error {
@@ -34,22 +39,22 @@ func (w *worker) run(ctx context.Context, began time.Time) error {
 		if err := w.source.Next(ctx, &w.batch, w.options.BatchSize); err != nil {
 			return err
 		}
-		if len(w.batch.Events) == 0 {
+		if len(w.batch.Items) == 0 {
 			return nil
 		}
-		planned, ok := w.pace(ctx, began)
+		scheduled, ok := w.pace(ctx, began)
 		if !ok {
 			return nil
 		}
-		if err := w.send(ctx, &w.batch, planned); err != nil {
+		if err := w.send(ctx, w.batch.Items, scheduled); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pace waits until the batch is due and returns when that was; false when the
-// run ends before.
+// pace waits until the batch is due and returns that time. It returns false if
+// the run ends before.
 func (w *worker) pace(ctx context.Context, began time.Time) (time.Time, bool) {
 	now := w.options.Now()
 	if !w.pacer.Open() {
@@ -59,105 +64,97 @@ func (w *worker) pace(ctx context.Context, began time.Time) (time.Time, bool) {
 	if limit := w.options.Duration; limit > 0 && due >= limit {
 		return now, false
 	}
-	if wait := w.pacer.Wait(now.Sub(began), w.batch.Slot); !pause(ctx, wait) {
+	if retry.Sleep(ctx, w.pacer.Wait(now.Sub(began), w.batch.Slot)) != nil {
 		return now, false
 	}
 	return began.Add(due), true
 }
 
-// send appends until there is an answer or no sense in trying again. Its only
-// error is ErrGaveUp.
-func (w *worker) send(ctx context.Context, batch *Batch, planned time.Time) error {
-	events := batch.Events
-	w.counters.sent.Add(int64(len(events)))
-	var outage outage
+// send appends the items, with retries, and records the result. Its only error
+// is ErrGaveUp.
+func (w *worker) send(ctx context.Context, items []Item, scheduled time.Time) error {
+	w.events = w.events[:0]
+	for i := range items {
+		w.events = append(w.events, items[i].Event)
+	}
+	w.counters.sent.Add(int64(len(items)))
 	defer w.retrying.Store(nil)
-	for attempt := 0; ; attempt++ {
+	for failed := (retries{}); ; {
 		clear(w.reasons)
-		outcomes, err := w.target.Append(ctx, events)
-		if err == nil && len(outcomes) != len(events) {
-			err = fmt.Errorf("%d outcomes for %d events: %w", len(outcomes), len(events), errAnswer)
+		outcomes, err := w.target.Append(ctx, w.events)
+		if err == nil && len(outcomes) != len(items) {
+			err = fmt.Errorf("%w: %d outcomes for %d events", errOutcomes, len(outcomes), len(items))
 		}
 		if err == nil {
-			w.latency.record(w.options.Now().Sub(planned))
-			w.answered(outcomes, batch)
+			w.latency.record(w.options.Now().Sub(scheduled))
+			w.record(outcomes, items)
 			return nil
 		}
 		if errors.Is(err, store.ErrRejected) {
-			return w.rejected(ctx, batch, planned, err)
+			return w.recordRejection(ctx, items, scheduled, err)
 		}
-		if !nothingTaken(err, len(events)) {
-			w.doubt(batch.Marks)
+		// A target may have stored some of several events before it failed.
+		if len(items) > 1 || !store.NothingStored(err) {
+			w.recordUnknown(items)
 		}
-		if w.retry(ctx, err, attempt, &outage) {
+		if w.retry(ctx, err, &failed) {
 			continue
 		}
-		w.fail(ctx, err, len(events))
-		if store.Temporary(err) && attempt > 0 && ctx.Err() == nil && outage.total(w.Runner) {
-			return fmt.Errorf("%w: nothing was answered for %v: %w", ErrGaveUp, w.options.RetryFor, err)
+		w.fail(ctx, err, len(items))
+		if failed.attempts > 0 && store.Temporary(err) && ctx.Err() == nil && w.counts().Completed() == failed.completed {
+			return fmt.Errorf("%w: no response for %v: %w", ErrGaveUp, w.options.RetryFor, err)
 		}
 		return nil
 	}
 }
 
-// errAnswer says that the target broke its contract.
-var errAnswer = errors.New("broken answer")
-
-// outage is what a request remembers of its first failure.
-type outage struct {
-	since    time.Time
-	answered int64
-}
-
-// total reports whether nobody has been answered since.
-func (o *outage) total(r *Runner) bool { return r.counts().Completed() == o.answered }
-
-// retry waits before the next attempt; false when there is to be none.
-func (w *worker) retry(ctx context.Context, err error, attempt int, o *outage) bool {
+// retry waits before the next attempt. It returns false if there is none.
+func (w *worker) retry(ctx context.Context, err error, failed *retries) bool {
 	if !store.Temporary(err) || w.options.RetryFor < 0 || ctx.Err() != nil {
 		return false
 	}
 	now := w.options.Now()
-	if attempt == 0 {
-		*o = outage{since: now, answered: w.counts().Completed()}
+	if failed.attempts == 0 {
+		*failed = retries{since: now, completed: w.counts().Completed(), backoff: newBackoff(w.options.Jitter)}
 	}
-	left := w.options.RetryFor - now.Sub(o.since)
+	left := w.options.RetryFor - now.Sub(failed.since)
 	if left <= 0 {
 		return false
 	}
-	wait := min(backoff(err, attempt, w.options.Jitter()), left) // the last attempt is at the very end
-	w.options.Logger.DebugContext(ctx, "append failed, trying again",
-		slog.Int("attempt", attempt+1), slog.Duration("wait", wait), slog.Any("error", err))
+	failed.attempts++
+	wait := min(waitAfter(err, &failed.backoff), left) // the last attempt is at the end of RetryFor
+	w.options.Logger.DebugContext(ctx, "append failed, retrying",
+		slog.Int("attempt", failed.attempts), slog.Duration("wait", wait), slog.Any("error", err))
 	w.retrying.Store(&err)
-	if !pause(ctx, wait) {
+	if retry.Sleep(ctx, wait) != nil {
 		return false
 	}
 	w.counters.retried.Add(1)
 	return true
 }
 
-// answered counts the outcomes of an append and tells the ledger.
-func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
-	var success, ignored, queued, invalid int64
+// record counts the outcomes of an append and records them in the ledger.
+func (w *worker) record(outcomes []event.Outcome, items []Item) {
+	var stored, duplicate, queued, invalid int64
 	for i, outcome := range outcomes {
 		switch outcome {
 		case event.Stored:
-			success++
+			stored++
 		case event.Duplicate:
-			ignored++
+			duplicate++
 		case event.Queued:
 			queued++
 		default:
 			invalid++
-			w.refused(batch.Lines[i], w.reasons[i])
+			w.reportRejected(items[i].Line, w.reasons[i])
 		}
 		if w.options.Ledger != nil {
-			w.options.Ledger.answered(batch.Marks[i], outcome)
+			w.options.Ledger.record(items[i].Ref, outcome)
 		}
 	}
-	w.counters.success.Add(success)
-	if ignored > 0 {
-		w.counters.ignored.Add(ignored)
+	w.counters.stored.Add(stored)
+	if duplicate > 0 {
+		w.counters.duplicate.Add(duplicate)
 	}
 	if queued > 0 {
 		w.counters.queued.Add(queued)
@@ -167,30 +164,29 @@ func (w *worker) answered(outcomes []event.Outcome, batch *Batch) {
 	}
 }
 
-// rejected finds the culprits of a batch that was refused as a whole: each
-// event is sent alone, and the one that is refused again is invalid.
-func (w *worker) rejected(ctx context.Context, batch *Batch, planned time.Time, reason error) error {
-	events := len(batch.Events)
-	if events == 1 {
-		w.latency.record(w.options.Now().Sub(planned))
+// recordRejection handles a batch that was rejected as a whole. It sends each
+// event alone: one that is rejected again is invalid.
+func (w *worker) recordRejection(ctx context.Context, items []Item, scheduled time.Time, reason error) error {
+	if len(items) == 1 {
+		w.latency.record(w.options.Now().Sub(scheduled))
 		w.counters.invalid.Add(1)
-		w.refused(batch.Lines[0], reason)
+		w.reportRejected(items[0].Line, reason)
 		return nil
 	}
-	w.counters.sent.Add(-int64(events)) // each is counted when it is sent
-	for i := range events {
-		part := batch.only(i)
-		if err := w.send(ctx, &part, planned); err != nil {
-			w.counters.sent.Add(int64(events - i - 1))
-			w.counters.failed.Add(int64(events - i - 1))
+	w.counters.sent.Add(-int64(len(items))) // each is counted when it is sent
+	for i := range items {
+		if err := w.send(ctx, items[i:i+1], scheduled); err != nil {
+			left := int64(len(items) - i - 1)
+			w.counters.sent.Add(left)
+			w.counters.failed.Add(left)
 			return err
 		}
 	}
 	return nil
 }
 
-// refused names a line of a file that the target will never take.
-func (w *worker) refused(line int64, reason error) {
+// reportRejected reports a line of a file that the target rejects.
+func (w *worker) reportRejected(line int64, reason error) {
 	if w.options.OnRejected == nil || line == 0 {
 		return
 	}
@@ -203,41 +199,21 @@ func (w *worker) refused(line int64, reason error) {
 func (w *worker) fail(ctx context.Context, err error, events int) {
 	w.counters.failed.Add(int64(events))
 	if ctx.Err() != nil {
-		return // it was us who stopped
+		return // the run was stopped
 	}
 	if w.failure == nil {
 		w.failure = err
 	}
-	w.options.Logger.DebugContext(ctx, "append failed for good", slog.Int("events", events), slog.Any("error", err))
+	w.options.Logger.DebugContext(ctx, "append failed, not retried", slog.Int("events", events), slog.Any("error", err))
 }
 
-// doubt notes that the events may be stored though nobody was told so.
-func (w *worker) doubt(marks []Ref) {
+// recordUnknown records that the events may be stored although there was no
+// response.
+func (w *worker) recordUnknown(items []Item) {
 	if w.options.Ledger == nil {
 		return
 	}
-	for _, mark := range marks {
-		w.options.Ledger.doubted(mark)
-	}
-}
-
-// nothingTaken reports whether a failed append certainly stored nothing. Of
-// several events a target may have sent some before it was turned away.
-func nothingTaken(err error, events int) bool {
-	return events == 1 && (errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrNotReached))
-}
-
-// pause waits; false when ctx ends first.
-func pause(ctx context.Context, wait time.Duration) bool {
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+	for i := range items {
+		w.options.Ledger.recordUnknown(items[i].Ref)
 	}
 }

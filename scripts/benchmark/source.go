@@ -25,8 +25,9 @@ type randomIDs struct{ loadgen.Source }
 // Next implements [loadgen.Source].
 func (r randomIDs) Next(ctx context.Context, batch *loadgen.Batch, n int) error {
 	err := r.Source.Next(ctx, batch, n)
-	for i := range batch.Events {
-		batch.Events[i].ID = randomID(batch.Events[i].ID)
+	for i := range batch.Items {
+		e := &batch.Items[i].Event
+		e.ID = randomID(e.ID)
 	}
 	return err
 }
@@ -51,13 +52,11 @@ type again struct {
 
 // Next implements [loadgen.Source].
 func (a *again) Next(_ context.Context, batch *loadgen.Batch, n int) error {
-	batch.Events, batch.Marks = batch.Events[:0], batch.Marks[:0]
 	end := a.next.Add(int64(n))
-	batch.Slot = end - int64(n)
+	*batch = loadgen.Batch{Slot: end - int64(n), Items: batch.Items[:0]}
 	for slot := batch.Slot; slot < end; slot++ {
 		at := slot % int64(len(a.events))
-		batch.Events = append(batch.Events, a.events[at])
-		batch.Marks = append(batch.Marks, loadgen.Ref{Index: at})
+		batch.Items = append(batch.Items, loadgen.Item{Event: a.events[at], Ref: loadgen.Ref{Index: at}})
 	}
 	return nil
 }

@@ -15,16 +15,16 @@ import (
 // the zstd program itself reads without being told to take more.
 const maxWindow = 128 << 20
 
-// unpacker reads what is compressed with gzip or zstd, and all else as it is. The
+// decompressor reads what is compressed with gzip or zstd, and all else as it is. The
 // first bytes decide: no line of JSON begins with them.
-type unpacker struct {
+type decompressor struct {
 	in    io.Reader
 	from  io.Reader // nil before the first read
 	close func()
 }
 
 // Read opens at the first call, since looking at the first bytes may block.
-func (u *unpacker) Read(p []byte) (int, error) {
+func (u *decompressor) Read(p []byte) (int, error) {
 	if u.from == nil {
 		if err := u.open(); err != nil {
 			return 0, err
@@ -33,7 +33,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	return u.from.Read(p)
 }
 
-func (u *unpacker) open() error {
+func (u *decompressor) open() error {
 	const longestMagic = 4
 	in := bufio.NewReaderSize(u.in, longestMagic) // small: later reads go past it
 	head, err := in.Peek(longestMagic)
@@ -60,7 +60,7 @@ func (u *unpacker) open() error {
 }
 
 // Close gives back what unpacking took. It is for the goroutine that reads.
-func (u *unpacker) Close() {
+func (u *decompressor) Close() {
 	if u.close != nil {
 		u.close()
 	}

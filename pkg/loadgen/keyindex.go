@@ -8,7 +8,7 @@ import (
 )
 
 // memory numbers the keys of a file and remembers what was sent under each.
-type memory struct {
+type keyIndex struct {
 	seed    maphash.Seed
 	indexes map[event.Key]int64
 	keys    []event.Key
@@ -16,13 +16,13 @@ type memory struct {
 	further map[int64][]uint64 // fingerprints of versions 1 and up
 }
 
-func newMemory() *memory {
-	return &memory{seed: maphash.MakeSeed(), indexes: map[event.Key]int64{}, further: map[int64][]uint64{}}
+func newKeyIndex() *keyIndex {
+	return &keyIndex{seed: maphash.MakeSeed(), indexes: map[event.Key]int64{}, further: map[int64][]uint64{}}
 }
 
 // mark returns which key and which version of its content e is. Without a
 // memory nobody will ask, and every event is the first.
-func (m *memory) mark(e event.Event) Ref {
+func (m *keyIndex) ref(e event.Event) Ref {
 	if m == nil {
 		return Ref{}
 	}
@@ -46,7 +46,7 @@ func (m *memory) mark(e event.Event) Ref {
 	return Ref{Index: index, Version: at + 1}
 }
 
-func (m *memory) matches(index int64, version int, stored event.Event) bool {
+func (m *keyIndex) matches(index int64, version int, stored event.Event) bool {
 	if stored.Key() != m.keys[index] {
 		return false
 	}
