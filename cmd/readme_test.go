@@ -1,48 +1,68 @@
 package cmd_test
 
 import (
-	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
-	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// readme is the README's text.
-func readme(t *testing.T) string {
+// guideFolder has the guides, seen from this package.
+const guideFolder = "../pkg/guide"
+
+// readFile returns a file's text.
+func readFile(t *testing.T, path string) string {
 	t.Helper()
-	data, err := os.ReadFile("../README.md")
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data)
 }
 
-// TestReadmeListsEverySetting holds the README's table to the settings there are.
-func TestReadmeListsEverySetting(t *testing.T) {
-	t.Parallel()
-	var want strings.Builder
-	for _, s := range config.Settings() {
-		value := "empty"
-		if s.Default != "" {
-			value = "`" + s.Default + "`"
+// documents returns the README and all guides by their paths.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{"../README.md": readFile(t, "../README.md")}
+	err := filepath.WalkDir(guideFolder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".md" {
+			found[path] = readFile(t, path)
 		}
-		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Key, value, s.Help)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(readme(t), want.String()) {
-		t.Errorf("the README's table of settings should be:\n%s", &want)
+	return found
+}
+
+// TestREADME_IsShort keeps the README readable at one sitting and in a terminal.
+func TestREADME_IsShort(t *testing.T) {
+	t.Parallel()
+	const maxLines, maxLength = 150, 110
+	lines := strings.Split(strings.TrimSuffix(readFile(t, "../README.md"), "\n"), "\n")
+	if len(lines) > maxLines {
+		t.Errorf("the README has %d lines, at most %d are allowed", len(lines), maxLines)
+	}
+	for i, line := range lines {
+		if length := utf8.RuneCountInString(line); length > maxLength {
+			t.Errorf("README.md:%d has %d characters, at most %d are allowed", i+1, length, maxLength)
+		}
 	}
 }
 
-// example is a command of the README and what it prints there.
+// example is a command in a document and the output that the document shows.
 type example struct{ command, output string }
 
-// examples are the commands in the README's console blocks that begin with one
-// of the words. A command goes on in lines that are indented.
+// examples returns the commands in a text's console blocks that begin with one
+// of the words. Indented lines continue a command.
 func examples(text string, words ...string) []example {
 	var found []example
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(text, -1) {
@@ -54,7 +74,7 @@ func examples(text string, words ...string) []example {
 			}
 			e := example{strings.Join(lines[:n], ""), strings.Join(lines[n:], "")}
 			for _, word := range words {
-				if strings.HasPrefix(e.command, word+" ") {
+				if strings.HasPrefix(e.command, word+" ") || strings.TrimSpace(e.command) == word {
 					found = append(found, e)
 				}
 			}
@@ -63,44 +83,87 @@ func examples(text string, words ...string) []example {
 	return found
 }
 
-// TestReadmeExamples types the README's curl lines, and compares the answers,
-// where "…" stands for anything; and its client commands, which must exit with 0.
-func TestReadmeExamples(t *testing.T) {
+// TestDocuments_ExamplesWork runs the examples of the README and of each guide
+// against a server of their own. They must exit with 0, and print what the
+// document shows, where "…" stands for any text.
+func TestDocuments_ExamplesWork(t *testing.T) {
 	t.Parallel()
+	total := 0
+	for path, text := range documents(t) {
+		found := examples(text, "curl", "eventagg publish", "eventagg stats", "eventagg tail", "eventagg export", "eventagg deadletter")
+		total += len(found)
+		if len(found) == 0 {
+			continue
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			runExamples(t, text, found)
+		})
+	}
+	if total < 25 {
+		t.Errorf("the documents have only %d examples", total)
+	}
+}
+
+// runExamples runs the examples of one document in order.
+func runExamples(t *testing.T, text string, found []example) {
+	t.Helper()
+	const queueURL = "redis://localhost"
 	s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
-	s.serve()
+	replace := []string{"--duration 30s", "--duration 1s", "p99>50ms", "p99>1h"}
+	if strings.Contains(text, "--broker-url "+queueURL) {
+		queue := testdb.StartRedis(t, testdb.RedisOptions{Durable: true}).URL()
+		s.serve("--broker-url", queue)
+		replace = append(replace, queueURL, queue)
+	} else {
+		s.serve()
+	}
 	_, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	replacer := strings.NewReplacer(append(replace, "localhost:8000", "127.0.0.1:"+port)...)
 	dir := t.TempDir()
 	line := `{"topic":"t","event_id":"1","timestamp":"2025-12-19","source":"s","payload":{}}` + "\n"
 	if err := os.WriteFile(dir+"/events.ndjson", []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found := examples(readme(t), "curl", "eventagg publish", "eventagg stats", "eventagg tail", "eventagg export")
-	if len(found) < 7 {
-		t.Fatalf("the README has only %d examples", len(found))
-	}
 	for _, e := range found {
-		if strings.HasPrefix(e.command, "curl localhost:8000/stats") { // after docker compose; the numbers are the publisher's
-			continue
-		}
-		command := strings.NewReplacer("localhost:8000", "127.0.0.1:"+port, "--duration 30s", "--duration 1s", "p99>50ms", "p99>1h").Replace(e.command)
+		command := replacer.Replace(e.command)
 		shell := exec.CommandContext(t.Context(), "bash", "-c", command)
 		shell.Dir, shell.Env = dir, append(os.Environ(), "EVENTAGG_CLIENT_URL=http://"+s.addr)
 		output, err := shell.Output()
 		if err != nil {
 			t.Errorf("%s: %v", command, err)
 		}
-		if strings.HasPrefix(command, "curl") && !like(string(output), e.output) {
-			t.Errorf("%sprints %q, and in the README %q", command, output, e.output)
+		if e.output != "" && !like(string(output), e.output) {
+			t.Errorf("%sprints %q, the document shows %q", command, output, e.output)
 		}
 	}
 }
 
-// like compares a text with a pattern in which "…" stands for anything.
+// TestREADME_GoExampleWorks compiles and runs the README's Go program.
+func TestREADME_GoExampleWorks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
+	s.serve()
+	_, program, _ := strings.Cut(readFile(t, "../README.md"), "```go\n")
+	program, _, found := strings.Cut(program, "```")
+	if !found {
+		t.Fatal("the README has no Go program")
+	}
+	file := t.TempDir() + "/main.go"
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(program, "localhost:8000", s.addr)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
+	if want := "[stored] <nil>\n"; err != nil || string(output) != want {
+		t.Errorf("prints %q, %v, want %q", output, err, want)
+	}
+}
+
+// like compares a text with a pattern in which "…" stands for any text.
 func like(text, pattern string) bool {
 	pattern = regexp.QuoteMeta(strings.TrimSpace(pattern))
-	return regexp.MustCompile("^" + strings.ReplaceAll(pattern, "…", ".*") + "$").MatchString(strings.TrimSpace(text))
+	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(pattern, "…", ".*") + "$").MatchString(strings.TrimSpace(text))
 }

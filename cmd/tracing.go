@@ -16,7 +16,7 @@ func (s *service) openTracing(ctx context.Context, version string, log *slog.Log
 		Version:  version, Logger: log,
 	})
 	if err != nil {
-		return nil, withHint(err, "See \"Traces\" in the README; without OTEL_ variables there are none.")
+		return nil, withHint(err, "See 'eventagg help configuration'; without OTEL_ variables no traces are sent.")
 	}
 	s.open.push("traces", traces.Close)
 	return traces, nil

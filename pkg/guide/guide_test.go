@@ -1,0 +1,188 @@
+package guide_test
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/eventagg/eventagg/pkg/guide"
+)
+
+func TestTopics_HaveEveryFile(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && path.Ext(file) == ".md" {
+			want = append(want, strings.TrimSuffix(file, ".md"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range guide.Topics() {
+		got = append(got, topic.Name)
+		if topic.Title == "" || len(topic.Summary) < 20 || len(topic.Summary) > 130 || !strings.HasSuffix(topic.Summary, ".") {
+			t.Errorf("%s: title %q, summary %q: expected a title and a sentence of at most 130 bytes", topic.Name, topic.Title, topic.Summary)
+		}
+		if strings.Contains(topic.Text, "<!--") {
+			t.Errorf("%s: the text has markers", topic.Name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("topics are %v, files are %v", got, want)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"queue": "queue", "Queue": "queue", "queue.md": "queue",
+		"decisions/0001-group-commit": "decisions/0001-group-commit", "0001": "decisions/0001-group-commit", "0001-group-commit": "decisions/0001-group-commit",
+		"": "", "nothing": "", "decisions": "",
+	} {
+		if topic, found := guide.Find(name); topic.Name != want || found != (want != "") {
+			t.Errorf("Find(%q) = %q, %t, want %q", name, topic.Name, found, want)
+		}
+	}
+}
+
+// get returns the handler's response to a request below /docs.
+func get(t *testing.T, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response := httptest.NewRecorder()
+	http.StripPrefix("/docs", guide.Handler()).ServeHTTP(response, request)
+	return response
+}
+
+// TestHandler_LinksResolve follows every link from the table of contents.
+func TestHandler_LinksResolve(t *testing.T) {
+	t.Parallel()
+	reference := regexp.MustCompile(`(?:href|src)="([^"]*)"`)
+	anchor := regexp.MustCompile(` id="([^"]*)"`)
+	type link struct{ from, to string }
+	queue, seen := []link{{"/docs/", "/docs/"}}, map[string]string{}
+	for len(queue) > 0 {
+		next := queue[0]
+		queue = queue[1:]
+		target, err := url.Parse(next.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, known := seen[target.Path]
+		if !known {
+			response := get(t, target.Path)
+			if response.Code != http.StatusOK {
+				t.Errorf("%s links to %s: status %d", next.from, next.to, response.Code)
+			}
+			body = response.Body.String()
+			seen[target.Path] = body
+			if !strings.HasPrefix(response.Header().Get("Content-Type"), "text/html") {
+				continue
+			}
+			for _, match := range reference.FindAllStringSubmatch(body, -1) {
+				to, err := target.Parse(match[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if to.Host == "" && to.Scheme == "" && to.Path != "/docs" && to.Path != "/" {
+					queue = append(queue, link{target.Path, to.String()})
+				}
+			}
+		}
+		if target.Fragment == "" {
+			continue
+		}
+		found := false
+		for _, id := range anchor.FindAllStringSubmatch(body, -1) {
+			found = found || id[1] == target.Fragment
+		}
+		if !found {
+			t.Errorf("%s links to %s: no such heading", next.from, next.to)
+		}
+	}
+	if want := len(guide.Topics()) + 3; len(seen) != want {
+		t.Errorf("the links lead to %d pages and files, want %d", len(seen), want)
+	}
+}
+
+func TestHandler_LoadsNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, topic := range guide.Topics() {
+		response := get(t, "/docs/guides/"+topic.Name)
+		if policy := response.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") {
+			t.Errorf("%s: policy %q", topic.Name, policy)
+		}
+		body := response.Body.String()
+		for _, bad := range []string{"<!-- raw HTML omitted -->", " style=", "onclick", "<script>", `src="http`, `src="//`} {
+			if strings.Contains(body, bad) {
+				t.Errorf("%s: the page has %q", topic.Name, bad)
+			}
+		}
+	}
+}
+
+func TestHandler_SendsAPageOnce(t *testing.T) {
+	t.Parallel()
+	first := get(t, "/docs/guides/queue")
+	tag := first.Header().Get("ETag")
+	if again := get(t, "/docs/guides/queue", "If-None-Match", tag); tag == "" || again.Code != http.StatusNotModified {
+		t.Errorf("status %d for the tag %q", again.Code, tag)
+	}
+}
+
+func TestHandler_RefusesUnknownPaths(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/docs/guides/", "/docs/guides/nothing", "/docs/guides/../guide.go", "/docs/guides/queue.md"} {
+		if response := get(t, target); response.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d", target, response.Code)
+		}
+	}
+}
+
+// TestGuides_FitTheScreen keeps prose within 120 characters a line.
+func TestGuides_FitTheScreen(t *testing.T) {
+	t.Parallel()
+	for _, topic := range guide.Topics() {
+		code := false
+		for line := range strings.Lines(topic.Text) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.HasPrefix(line, "```") {
+				code = !code
+			}
+			if len([]rune(line)) > 120 && !code && !strings.HasPrefix(line, "|") && !generatedLine(t, topic.Name, line) {
+				t.Errorf("%s: a line of %d characters: %s", topic.Name, len([]rune(line)), line)
+			}
+		}
+	}
+}
+
+// generatedLine reports whether a line stands between the markers of a generated
+// part.
+func generatedLine(t *testing.T, name, line string) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(name) + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range regexp.MustCompile(`(?s)<!-- generated:.*?<!-- end -->`).FindAllString(string(text), -1) {
+		if strings.Contains(part, line) {
+			return true
+		}
+	}
+	return false
+}
