@@ -93,7 +93,11 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	c.Database.URL = "sqlite:" + filepath.Join(folder, defaultSQLite)
 	c.Broker = config.Default().Broker
 	c.Log = config.Log{Level: "warn", Format: "text"}
-	log := newLogger(a.errOut, c.Log)
+	log, flush := newLogger(a.errOut, c.Log)
+	open.push("log", func(context.Context) error {
+		flush()
+		return nil
+	})
 	service, err := a.openService(ctx, serveOptions{config: c, migrate: true}, log)
 	if err != nil {
 		return err

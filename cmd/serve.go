@@ -69,7 +69,8 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 
 // runServe serves until ctx ends, and then returns errServed.
 func (a *app) runServe(ctx context.Context, opts serveOptions) error {
-	log := newLogger(a.errOut, opts.config.Log)
+	log, flush := newLogger(a.errOut, opts.config.Log)
+	defer flush()
 	limitMemory(opts.config)
 	service, err := a.openService(ctx, opts, log)
 	switch {

@@ -174,7 +174,8 @@ func TestNewLoggerFollowsTheConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got bytes.Buffer
-			log := newLogger(&got, test.log)
+			log, flush := newLogger(&got, test.log)
+			defer flush()
 			log.Debug("a")
 			log.Info("b")
 			log.Log(t.Context(), slog.LevelError, "c")
