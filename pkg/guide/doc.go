@@ -2,11 +2,11 @@
 // how it works. It is internal to the program.
 //
 //	*.md ──embed──▶ Topics ──▶ eventagg help TOPIC    (package cmd)
-//	                  └──────▶ Handler ──▶ GET /docs/  (package server)
+//	                  └──────▶ Pages ──▶ GET /docs/   (package server)
 //
 // The guides are plain Markdown, so that GitHub renders them too. A guide's
 // title is its first line and its summary is its first paragraph. Links between
-// guides are relative links to files; [Handler] turns them into links between
+// guides are relative links to files; [Pages] turns them into links between
 // pages.
 //
 // Tables between the markers "<!-- generated: NAME -->" and "<!-- end -->" come

@@ -2,8 +2,6 @@ package guide_test
 
 import (
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path"
@@ -57,20 +55,19 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// get returns the handler's response to a request below /docs.
-func get(t *testing.T, target string, headers ...string) *httptest.ResponseRecorder {
+// page returns a page below /docs.
+func page(t *testing.T, target string) (guide.Page, bool) {
 	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
+	pages, err := guide.Pages()
+	if err != nil {
+		t.Fatal(err)
 	}
-	response := httptest.NewRecorder()
-	http.StripPrefix("/docs", guide.Handler()).ServeHTTP(response, request)
-	return response
+	found, ok := pages[strings.TrimPrefix(target, "/docs")]
+	return found, ok
 }
 
-// TestHandler_LinksResolve follows every link from the table of contents.
-func TestHandler_LinksResolve(t *testing.T) {
+// TestPages_LinksResolve follows every link from the table of contents.
+func TestPages_LinksResolve(t *testing.T) {
 	t.Parallel()
 	reference := regexp.MustCompile(`(?:href|src)="([^"]*)"`)
 	anchor := regexp.MustCompile(` id="([^"]*)"`)
@@ -85,13 +82,13 @@ func TestHandler_LinksResolve(t *testing.T) {
 		}
 		body, known := seen[target.Path]
 		if !known {
-			response := get(t, target.Path)
-			if response.Code != http.StatusOK {
-				t.Errorf("%s links to %s: status %d", next.from, next.to, response.Code)
+			found, ok := page(t, target.Path)
+			if !ok {
+				t.Errorf("%s links to %s: no such page", next.from, next.to)
 			}
-			body = response.Body.String()
+			body = string(found.Content)
 			seen[target.Path] = body
-			if !strings.HasPrefix(response.Header().Get("Content-Type"), "text/html") {
+			if !strings.HasPrefix(found.ContentType, "text/html") {
 				continue
 			}
 			for _, match := range reference.FindAllStringSubmatch(body, -1) {
@@ -120,36 +117,14 @@ func TestHandler_LinksResolve(t *testing.T) {
 	}
 }
 
-func TestHandler_LoadsNothingFromElsewhere(t *testing.T) {
+func TestPages_LoadNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, topic := range guide.Topics() {
-		response := get(t, "/docs/guides/"+topic.Name)
-		if policy := response.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") {
-			t.Errorf("%s: policy %q", topic.Name, policy)
-		}
-		body := response.Body.String()
+		found, _ := page(t, "/docs/guides/"+topic.Name)
 		for _, bad := range []string{"<!-- raw HTML omitted -->", " style=", "onclick", "<script>", `src="http`, `src="//`} {
-			if strings.Contains(body, bad) {
+			if strings.Contains(string(found.Content), bad) {
 				t.Errorf("%s: the page has %q", topic.Name, bad)
 			}
-		}
-	}
-}
-
-func TestHandler_SendsAPageOnce(t *testing.T) {
-	t.Parallel()
-	first := get(t, "/docs/guides/queue")
-	tag := first.Header().Get("ETag")
-	if again := get(t, "/docs/guides/queue", "If-None-Match", tag); tag == "" || again.Code != http.StatusNotModified {
-		t.Errorf("status %d for the tag %q", again.Code, tag)
-	}
-}
-
-func TestHandler_RefusesUnknownPaths(t *testing.T) {
-	t.Parallel()
-	for _, target := range []string{"/docs/guides/", "/docs/guides/nothing", "/docs/guides/../guide.go", "/docs/guides/queue.md"} {
-		if response := get(t, target); response.Code != http.StatusNotFound {
-			t.Errorf("%s: status %d", target, response.Code)
 		}
 	}
 }

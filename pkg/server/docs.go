@@ -12,6 +12,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/labstack/echo/v4"
 	swagger "github.com/swaggest/swgui/v5/static"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/guide"
 )
 
 //go:embed docs
@@ -41,6 +44,22 @@ func (s *Server) docs(c echo.Context) error {
 	header.Set("Content-Security-Policy", docsPolicy)
 	header.Set("Referrer-Policy", "no-referrer")
 	return s.writeFile(c, "text/html; charset=utf-8", page)
+}
+
+// guide sends a page of the guides, or what such a page loads.
+func (s *Server) guide(c echo.Context) error {
+	pages, err := guide.Pages()
+	if err != nil {
+		return err
+	}
+	page, found := pages[strings.TrimPrefix(c.Request().URL.Path, api.PathDocs)]
+	if !found {
+		return echo.ErrNotFound
+	}
+	header := c.Response().Header()
+	header.Set("Content-Security-Policy", guide.ContentSecurityPolicy)
+	header.Set("Referrer-Policy", "no-referrer")
+	return s.writeFile(c, page.ContentType, page.Content)
 }
 
 // docsFile answers a part of that page.

@@ -23,6 +23,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
+	"github.com/eventagg/eventagg/pkg/guide"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/openapi/openapitest"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -267,6 +268,31 @@ func TestDocsAreNotSentAgain(t *testing.T) {
 		}
 		if other := ask(s, http.MethodGet, path, ""); first.Header().Get("Content-Encoding") != "" && other.Header().Get("ETag") == tag {
 			t.Errorf("%s has the same tag, compressed or not", path)
+		}
+	}
+}
+
+// TestDocs_ShowGuides requests the guides and what they load.
+func TestDocs_ShowGuides(t *testing.T) {
+	t.Parallel()
+	s := serverWith(&memory{})
+	for path, want := range map[string]int{
+		"/docs/": 200, "/docs/guides/guarantees": 200, "/docs/guides/style.css": 200, "/docs/guides/search.js": 200,
+		"/docs/guides/index.json": 200, "/docs/guides/decisions/0001-group-commit": 200,
+		"/docs/guides/nothing": 404, "/docs/guides/decisions/0000-nothing": 404, "/docs/guides/": 404, "/docs/guides/guarantees.md": 404,
+	} {
+		first := ask(s, http.MethodGet, path, "")
+		if first.Code != want {
+			t.Errorf("%s: status %d, want %d", path, first.Code, want)
+		}
+		if want != http.StatusOK {
+			continue
+		}
+		if policy := first.Header().Get("Content-Security-Policy"); policy != guide.ContentSecurityPolicy {
+			t.Errorf("%s: policy %q", path, policy)
+		}
+		if again := ask(s, http.MethodGet, path, "", "If-None-Match", first.Header().Get("ETag")); again.Code != http.StatusNotModified {
+			t.Errorf("%s: status %d for what the client has", path, again.Code)
 		}
 	}
 }

@@ -34,6 +34,9 @@ func (s *Server) routes() {
 	s.read(api.PathOpenAPI, s.openapi)
 	s.read(api.PathDocs, s.docs)
 	s.read(api.PathDocs+"/:file", s.docsFile)
+	s.read(api.PathDocs+"/", s.guide)
+	s.read(api.PathDocs+"/guides/:guide", s.guide)
+	s.read(api.PathDocs+"/guides/decisions/:decision", s.guide)
 }
 
 // read adds a route for GET, and for HEAD: net/http leaves the body out.

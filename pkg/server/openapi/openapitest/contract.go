@@ -180,8 +180,12 @@ func (c *Contract) response(a answer) (place string, response object, err error)
 	return place, response, nil
 }
 
-// route is the path of the document that a request's path belongs to, or "".
+// route returns the document's path for a request's path, or "". A path without
+// parameters goes before one with them.
 func (c *Contract) route(path string) string {
+	if _, exact := c.paths[path]; exact {
+		return path
+	}
 	for template, pattern := range c.paths {
 		if pattern.MatchString(path) {
 			return template
