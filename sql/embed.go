@@ -1,10 +1,11 @@
-// Package sql holds the migrations and statements of every store, one
-// statement a file, so that they can be read, formatted and explained as SQL.
+// Package sql contains the migrations and statements of all stores. It is
+// internal. Each statement is a file, so that it can be read, formatted and
+// explained as SQL.
 package sql
 
 import "embed"
 
-// Files has a folder for each database, with migrations and queries in it.
+// Files has a folder for each database, with the subfolders migrations and queries.
 //
 //go:embed postgres sqlite
 var Files embed.FS

@@ -10,39 +10,45 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// maxAttempts bounds how often an append is tried when the database says for
-// certain that the last try left nothing behind.
+// maxAttempts is the maximum number of attempts if the database proves each time
+// that the attempt stored nothing.
 const maxAttempts = 4
 
 // Append implements [store.Appender] with one statement and one COMMIT.
 //
-// It tries again by itself only after errors that prove that nothing was
-// committed: a deadlock, a connection that was dead before anything was sent.
-// After a connection lost in the middle nobody knows; trying again here would
-// then answer "duplicate" to a caller whose event the lost COMMIT has stored,
-// and count a repeat that nobody sent. That error goes to the caller.
+// It retries only after errors which prove that nothing was committed: a
+// deadlock, or a connection that was dead before anything was sent. If a
+// connection is lost in the middle, the COMMIT may have succeeded. A retry here
+// would then report "duplicate" to a caller whose event was stored by the lost
+// COMMIT, and count a duplicate that was never sent. The caller gets that error.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	const attempt = "append events"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "append events"
+	if err := s.enter(attempted); err != nil {
 		return nil, err
 	}
 	defer s.life.RUnlock()
 	if err := ctx.Err(); err != nil || len(events) == 0 {
 		return nil, err
 	}
-	try := func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) }
-	if len(events) > 1 {
-		c := s.takeColumns(events)
-		defer s.putColumns(c)
-		try = func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) }
+	if len(events) == 1 {
+		return retryRolledBack(ctx, attempted, func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) })
 	}
-	for tries := 1; ; tries++ {
-		outcomes, err := try()
+	c := s.takeColumns(events)
+	defer s.putColumns(c)
+	return retryRolledBack(ctx, attempted, func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) })
+}
+
+// retryRolledBack calls a function again if its error proves that the
+// transaction was rolled back and that another attempt may succeed.
+func retryRolledBack[T any](ctx context.Context, attempted string, call func() (T, error)) (T, error) {
+	for attempt := 1; ; attempt++ {
+		result, err := call()
 		if err == nil {
-			return outcomes, nil
+			return result, nil
 		}
-		if !rolledBack(err) || tries == maxAttempts {
-			return nil, translate(ctx, err, attempt)
+		if !rolledBack(err) || attempt == maxAttempts {
+			var none T
+			return none, translate(ctx, err, attempted)
 		}
 	}
 }
@@ -67,7 +73,7 @@ func outcomeOfOne(stored bool) []event.Outcome {
 	return []event.Outcome{event.Duplicate}
 }
 
-// takeColumns returns the events as columns, to be given back.
+// takeColumns returns the events as columns. putColumns takes them back.
 func (s *Store) takeColumns(events []event.Event) *columns {
 	c, ok := s.columns.Get().(*columns)
 	if !ok {
@@ -82,52 +88,48 @@ func (s *Store) putColumns(c *columns) {
 	s.columns.Put(c)
 }
 
-// errPlace says that the statement answered a place that the batch has not.
-var errPlace = errors.New("the database answered a place that is not in the batch")
+// errUnknownIndex means that the database returned an index outside of the batch.
+var errUnknownIndex = errors.New("the database returned an index that is not in the batch")
 
-// appendBatch stores a batch in a transaction of its own, with parameters that
-// are encoded already.
+// appendBatch stores a batch in its own transaction. The parameters are encoded
+// already.
 func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release()
-	places := newPlaces(c.count)
+	result := newBatchResult(c.count)
 	if s.pooled {
-		err = s.inTransaction(ctx, conn.Conn(), s.queries.append, c.encode(), binaryFormat(), places.read)
+		err = s.inTransaction(ctx, conn.Conn(), s.queries.append, c.encode(), binaryFormat(), result.read)
 	} else {
-		err = s.appendPrepared(ctx, conn.Conn(), c, places)
+		err = s.appendPrepared(ctx, conn.Conn(), c, result)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case places.stray:
-		return nil, errPlace
-	default:
-		return places.outcomes, nil
 	}
+	return result.outcomes, result.err
 }
 
-// binaryFormat is the form of all parameters or columns.
+// binaryFormat is the format of all parameters or columns.
 func binaryFormat() []int16 { return []int16{pgx.BinaryFormatCode} }
 
-// appendPrepared runs append.sql, which the connection keeps prepared.
-func (s *Store) appendPrepared(ctx context.Context, conn *pgx.Conn, c *columns, places *places) error {
+// appendPrepared runs append.sql as a prepared statement of the connection.
+func (s *Store) appendPrepared(ctx context.Context, conn *pgx.Conn, c *columns, result *batchResult) error {
 	statement, err := s.prepareAppend(ctx, conn)
 	if err != nil {
 		return err
 	}
-	answer := conn.PgConn().ExecPrepared(ctx, statement, c.encode(), binaryFormat(), binaryFormat())
-	for answer.NextRow() {
-		places.read(answer.Values())
+	rows := conn.PgConn().ExecPrepared(ctx, statement, c.encode(), binaryFormat(), binaryFormat())
+	for rows.NextRow() {
+		result.read(rows.Values())
 	}
-	_, err = answer.Close()
+	_, err = rows.Close()
 	return err
 }
 
-// prepareAppend returns the name of append.sql, which pgx remembers to have
-// prepared.
+// prepareAppend returns the name of the prepared append.sql. Only the first call
+// on a connection prepares it.
 func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, error) {
 	statement, err := conn.Prepare(ctx, "append", s.queries.append)
 	if err != nil {
@@ -136,26 +138,26 @@ func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, erro
 	return statement.Name, nil
 }
 
-// places turns the answer of append.sql into outcomes.
-type places struct {
+// batchResult turns the rows of append.sql into outcomes.
+type batchResult struct {
 	outcomes []event.Outcome
-	stray    bool // a place was answered that the batch has not
+	err      error // set if a row is not about an event of the batch
 }
 
-func newPlaces(count int) *places {
-	p := &places{outcomes: make([]event.Outcome, count)}
-	for i := range p.outcomes {
-		p.outcomes[i] = event.Duplicate
+func newBatchResult(count int) *batchResult {
+	r := &batchResult{outcomes: make([]event.Outcome, count)}
+	for i := range r.outcomes {
+		r.outcomes[i] = event.Duplicate
 	}
-	return p
+	return r
 }
 
-// read takes a row of the answer.
-func (p *places) read(row [][]byte) {
-	place := int(binary.BigEndian.Uint32(row[0]))
-	if place < 1 || place > len(p.outcomes) {
-		p.stray = true
+// read takes one row: the index of a stored event, counted from 1.
+func (r *batchResult) read(row [][]byte) {
+	index := int(binary.BigEndian.Uint32(row[0]))
+	if index < 1 || index > len(r.outcomes) {
+		r.err = errUnknownIndex
 		return
 	}
-	p.outcomes[place-1] = event.Stored
+	r.outcomes[index-1] = event.Stored
 }

@@ -10,27 +10,27 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// columns are a batch as append.sql wants it: distinct events, sorted by key,
-// one array a column. They are reused from batch to batch.
+// columns are the parameters of append.sql for one batch: distinct events, sorted
+// by key, with one array per column. The memory is reused for the next batch.
 type columns struct {
 	count int     // events in the batch, repeats included
-	order []int32 // the events by key, equal keys in the order given
-	kept  []int32 // those of them that are the first of their key
-	// topics has each topic of the batch, and received how many events of it.
+	order []int32 // indexes of the events by key; equal keys keep their order
+	first []int32 // those indexes in order that are the first of their key
+	// topics are the topics of the batch, and received the events of each.
 	topics   []string
 	received []int64
 
-	buffer []byte // all parameters, encoded, one behind the other
-	ends   []int  // where each ends
+	buffer []byte // all encoded parameters, one after the other
+	ends   []int  // end of each parameter but the last
 	params [][]byte
 }
 
-// keptBytes is how large a buffer may be to be kept for the next batch.
-const keptBytes = 4 << 20
+// maxReusedBytes is the maximum size of a buffer that is kept for the next batch.
+const maxReusedBytes = 4 << 20
 
-// fill sorts the events by key, keeps the first of each, and encodes them.
-// Repeats within the batch only count: they share the fate of the first, which
-// is committed either way.
+// fill sorts the events by key, encodes the first event of each key, and counts
+// the others. A repeat within the batch is a duplicate of the first event, which
+// this transaction commits or finds committed.
 func (c *columns) fill(events []event.Event) {
 	c.count = len(events)
 	for i := range events {
@@ -47,18 +47,18 @@ func (c *columns) fill(events []event.Event) {
 		}
 		c.received[len(c.received)-1]++
 		if i == 0 || events[c.order[i-1]].Key() != e.Key() {
-			c.kept = append(c.kept, at)
+			c.first = append(c.first, at)
 		}
 	}
-	c.param(pgtype.Int4OID, len(c.kept))
-	for _, at := range c.kept {
+	c.param(pgtype.Int4OID, len(c.first))
+	for _, at := range c.first {
 		c.buffer = binary.BigEndian.AppendUint32(c.buffer, 4)
 		c.buffer = binary.BigEndian.AppendUint32(c.buffer, uint32(at)+1)
 	}
 	c.texts(events, func(e *event.Event) string { return e.Topic })
 	c.texts(events, func(e *event.Event) string { return e.ID })
-	c.param(pgtype.TimestamptzOID, len(c.kept))
-	for _, at := range c.kept {
+	c.param(pgtype.TimestamptzOID, len(c.first))
+	for _, at := range c.first {
 		c.int8(events[at].Timestamp.UnixMicro() - postgresEpoch)
 	}
 	c.texts(events, func(e *event.Event) string { return e.Source })
@@ -73,14 +73,15 @@ func (c *columns) fill(events []event.Event) {
 	}
 }
 
-// postgresEpoch is when PostgreSQL's clock starts, 2000-01-01, in Unix time.
+// postgresEpoch is the zero of PostgreSQL's timestamps, 2000-01-01, in
+// microseconds of Unix time.
 const postgresEpoch = int64(946_684_800 * time.Second / time.Microsecond)
 
-// param begins the next parameter, a one-dimensional array in binary form. The
-// form is array_send's, in src/backend/utils/adt/arrayfuncs.c: dimensions, a
-// flag for nulls, the elements' type, then length and lower bound of the
-// dimension; each element follows with its own length. Encoding it here instead
-// of in pgx costs a third of the allocations of an append.
+// param begins the next parameter, a one-dimensional array in binary format. The
+// format is that of array_send in src/backend/utils/adt/arrayfuncs.c: dimensions,
+// a flag for nulls, the elements' type, then length and lower bound of the
+// dimension. Each element follows with its length. Encoding the arrays here and
+// not in pgx saves a third of the allocations of an append.
 func (c *columns) param(element, length int) {
 	if len(c.buffer) > 0 {
 		c.ends = append(c.ends, len(c.buffer))
@@ -94,10 +95,10 @@ func (c *columns) param(element, length int) {
 	}
 }
 
-func (c *columns) texts(events []event.Event, of func(*event.Event) string) {
-	c.param(pgtype.TextOID, len(c.kept))
-	for _, at := range c.kept {
-		c.text(of(&events[at]))
+func (c *columns) texts(events []event.Event, field func(*event.Event) string) {
+	c.param(pgtype.TextOID, len(c.first))
+	for _, at := range c.first {
+		c.text(field(&events[at]))
 	}
 }
 
@@ -111,7 +112,7 @@ func (c *columns) int8(value int64) {
 	c.buffer = binary.BigEndian.AppendUint64(c.buffer, uint64(value))
 }
 
-// encode returns the parameters of the statement. They are parts of c.
+// encode returns the parameters of the statement. They use the memory of c.
 func (c *columns) encode() [][]byte {
 	c.params = c.params[:0]
 	from := 0
@@ -125,9 +126,9 @@ func (c *columns) encode() [][]byte {
 // reset empties the columns and drops their references, but keeps the memory.
 func (c *columns) reset() {
 	clear(c.topics)
-	if cap(c.buffer) > keptBytes {
+	if cap(c.buffer) > maxReusedBytes {
 		c.buffer, c.params = nil, nil
 	}
-	c.order, c.kept, c.topics, c.received = c.order[:0], c.kept[:0], c.topics[:0], c.received[:0]
+	c.order, c.first, c.topics, c.received = c.order[:0], c.first[:0], c.topics[:0], c.received[:0]
 	c.buffer, c.ends = c.buffer[:0], c.ends[:0]
 }

@@ -25,14 +25,15 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// refusedEvent is what validation would never let through.
+// refusedEvent returns an event that only the database rejects. Validation would
+// not accept it.
 func refusedEvent(*testing.T, store.Store) event.Event {
 	refused := someEvents("refused", 1)[0]
 	refused.Payload = "{"
 	return refused
 }
 
-// copied opens a database with the rows of another, as a dump has them.
+// copied opens a database with the rows of another one, as after a restored dump.
 func copied(t *testing.T, s store.Store, options Options) *Store {
 	t.Helper()
 	target := open(t, options)
@@ -58,7 +59,7 @@ func copied(t *testing.T, s store.Store, options Options) *Store {
 	return target
 }
 
-// urlOf is the address of the database that a store works on.
+// urlOf is the URL of the database of a store.
 func urlOf(t *testing.T, s store.Store) string {
 	t.Helper()
 	opened, ok := s.(*Store)
@@ -68,8 +69,8 @@ func urlOf(t *testing.T, s store.Store) string {
 	return opened.writers.Config().ConnString()
 }
 
-// outage takes one database away from its clients, as a stopped server would,
-// and spares the tests beside it. Stopped servers are in the tests of cmd.
+// outage makes one database unavailable to its clients, as a stopped server would,
+// without an effect on other tests. The tests of cmd stop real servers.
 func outage(t *testing.T, s store.Store) (down, up func()) {
 	t.Helper()
 	config, err := pgx.ParseConfig(urlOf(t, s))

@@ -15,24 +15,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// openPool makes a pool whose connections begin with a statement of ours, unless
-// they lead to a pooler.
+// openPool opens a pool. Each new connection first runs the statement session,
+// unless it is one to a pooler.
 func openPool(ctx context.Context, options Options, size int, session string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(options.URL)
 	if err != nil {
-		return nil, unreadable(options.URL, err)
+		return nil, invalidURL(options.URL, err)
 	}
 	config.MaxConns = int32(min(size, 10_000))
 	if options.Pooled {
 		withoutSession(config.ConnConfig)
 	} else {
-		config.AfterConnect = beginWith(session)
+		config.AfterConnect = runFirst(session)
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
 	}
-	// Events are UTF-8. Under another encoding the server would convert keys, and
-	// two instances that differ in it would store one event twice.
+	// Events are UTF-8. With another client encoding the server would convert
+	// keys, and two instances with different encodings would store an event twice.
 	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -41,39 +41,40 @@ func openPool(ctx context.Context, options Options, size int, session string) (*
 	return pool, nil
 }
 
-// beginWith makes a statement the first of every connection.
-func beginWith(session string) func(context.Context, *pgx.Conn) error {
+// runFirst runs a statement on every new connection.
+func runFirst(session string) func(context.Context, *pgx.Conn) error {
 	return func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, session)
 		return err
 	}
 }
 
-// withoutSession makes a connection rely on nothing that a server keeps from one
-// transaction to the next: no statement is prepared under a name. What a
-// statement's parameters are is asked once and remembered here, so that each
-// later call is one round trip, to whichever server the pooler picks.
+// withoutSession makes a connection independent of the server's session, which
+// may change with each transaction: there are no named prepared statements. The
+// types of a statement's parameters are requested once and cached in this
+// process, so each later call is one round trip.
 func withoutSession(config *pgx.ConnConfig) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	config.StatementCacheCapacity = 0
 }
 
-// errURL says what a database URL looks like.
-var errURL = errors.New("it is no postgres://user:password@host:port/database; " +
+// errURL explains the format of a database URL.
+var errURL = errors.New("invalid URL: expected postgres://user:password@host:port/database; " +
 	"write characters such as @ : / % # ? in user and password as %40 and so on")
 
-// unreadable words an error of reading the database URL. The driver's own words
-// repeat the URL without its password, which only a URL with clear parts allows.
-func unreadable(address string, err error) error {
-	const attempt = "read the database URL"
+// invalidURL explains why the database URL can't be used. The driver's message
+// contains the URL without its password. That is safe only if the URL can be
+// parsed, because otherwise the password can't be found in it.
+func invalidURL(address string, err error) error {
+	const attempted = "read the database URL"
 	if parsed, errParse := url.Parse(address); errParse != nil || parsed.Host == "" {
-		return fmt.Errorf("%s: %w", attempt, errURL)
+		return fmt.Errorf("%s: %w", attempted, errURL)
 	}
-	return fmt.Errorf("%s: %w", attempt, err)
+	return fmt.Errorf("%s: %w", attempted, err)
 }
 
-// connectError is an error of connecting, in words that say what to do. The
-// driver's are a paragraph with a line for every address and way to encrypt.
+// connectError is a failed connection attempt with a message that says what to
+// do. The driver's message has a line for each address and encryption mode.
 type connectError struct {
 	text string
 	err  error
@@ -85,10 +86,10 @@ func (e *connectError) Error() string { return e.text }
 // Unwrap returns the driver's error.
 func (e *connectError) Unwrap() error { return e.err }
 
-// explainConnect words what kept a connection from being made. Of several
-// addresses the answer of a server tells more than the silence of another.
+// explainConnect explains why there is no connection. If there are several
+// addresses, a server's response is more useful than a timeout of another one.
 func explainConnect(config *pgconn.Config, err error) error {
-	at := addresses(config)
+	servers := addresses(config)
 	var (
 		refused *pgconn.PgError
 		lookup  *net.DNSError
@@ -96,46 +97,46 @@ func explainConnect(config *pgconn.Config, err error) error {
 	)
 	switch {
 	case errors.As(err, &refused):
-		text = explainRefusal(config, at, refused)
+		text = explainRefusal(config, servers, refused)
 	case errors.As(err, &lookup) && lookup.IsNotFound:
-		text = fmt.Sprintf("there is no host named %q; check the host in database.url", lookup.Name)
+		text = fmt.Sprintf("unknown host %q; check the host in database.url", lookup.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		text = fmt.Sprintf("nothing listens at %s (connection refused); is PostgreSQL running there, and is the port right?", at)
+		text = fmt.Sprintf("nothing listens at %s (connection refused); is PostgreSQL running there, and is the port right?", servers)
 	case pgconn.Timeout(err), errors.As(err, &lookup) && lookup.IsTimeout:
-		text = fmt.Sprintf("no answer from %s in time; check host and port in database.url, and the firewalls in between", at)
+		text = fmt.Sprintf("no response from %s in time; check host and port in database.url, and the firewalls in between", servers)
 	default:
-		text = fmt.Sprintf("no connection to %s as user %q: %s", at, config.User, oneLine(err))
+		text = fmt.Sprintf("no connection to %s as user %q: %s", servers, config.User, oneLine(err))
 	}
 	return &connectError{text: text, err: err}
 }
 
-// explainRefusal words a server's refusal to let somebody in.
-func explainRefusal(config *pgconn.Config, at string, refused *pgconn.PgError) string {
+// explainRefusal explains why a server refused the connection.
+func explainRefusal(config *pgconn.Config, servers string, refused *pgconn.PgError) string {
 	switch refused.Code {
 	case "28P01": // invalid_password
 		if config.Password == "" {
-			return fmt.Sprintf("the server at %s wants a password for user %q, and database.url has none", at, config.User)
+			return fmt.Sprintf("the server at %s requires a password for user %q, and database.url has none", servers, config.User)
 		}
-		return fmt.Sprintf("the server at %s doesn't take the password of user %q, or there is no such user; "+
-			"check both in database.url (password authentication failed)", at, config.User)
+		return fmt.Sprintf("the server at %s rejects the password of user %q, or the user does not exist; "+
+			"check both in database.url (password authentication failed)", servers, config.User)
 	case "28000": // invalid_authorization_specification
-		return fmt.Sprintf("the server at %s doesn't let user %q in; check the user in database.url, and pg_hba.conf there (%s)",
-			at, config.User, refused.Message)
+		return fmt.Sprintf("the server at %s refuses user %q; check the user in database.url, and pg_hba.conf of the server (%s)",
+			servers, config.User, refused.Message)
 	case "3D000": // invalid_catalog_name
-		return fmt.Sprintf("the server at %s has no database %q; make it with CREATE DATABASE, or name another in database.url",
-			at, config.Database)
+		return fmt.Sprintf("the server at %s has no database %q; create it with CREATE DATABASE, or name another in database.url",
+			servers, config.Database)
 	case "53300": // too_many_connections
 		return fmt.Sprintf("the server at %s has no connection left; lower database.max_conns and ingest.writers, "+
-			"or raise the limit there (%s)", at, refused.Message)
+			"or raise max_connections (%s)", servers, refused.Message)
 	case "57P03": // cannot_connect_now
-		return fmt.Sprintf("the server at %s is not ready yet; try again in a moment (%s)", at, refused.Message)
+		return fmt.Sprintf("the server at %s is not ready yet; try again in a moment (%s)", servers, refused.Message)
 	default:
-		return fmt.Sprintf("the server at %s doesn't let user %q into database %q: %s (SQLSTATE %s)",
-			at, config.User, config.Database, refused.Message, refused.Code)
+		return fmt.Sprintf("the server at %s refuses user %q in database %q: %s (SQLSTATE %s)",
+			servers, config.User, config.Database, refused.Message, refused.Code)
 	}
 }
 
-// addresses are where a connection was tried, in that order.
+// addresses are the addresses that were tried, in that order.
 func addresses(config *pgconn.Config) string {
 	_, first := pgconn.NetworkAddress(config.Host, config.Port)
 	all := []string{first}
@@ -147,5 +148,5 @@ func addresses(config *pgconn.Config) string {
 	return strings.Join(all, " or ")
 }
 
-// oneLine is an error's message without line breaks.
+// oneLine is an error message without line breaks.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -11,8 +11,22 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// translate turns an error of pgx into one of package store. The classes of
-// SQLSTATE are in appendix A of PostgreSQL's manual.
+// translate turns an error of pgx into one of package store:
+//
+//	SQLSTATE class                          cause                                error
+//	22 data, 23 constraint, 54 limit        this data can't be stored, ever      ErrRejected
+//	08 connection, 25 read-only,            an outage: the same data may be      ErrUnavailable
+//	40 rollback, 53 resources,              stored later
+//	55 object state, 57 operator,
+//	58 system
+//	42 tables or rights missing             another version's tables             ErrUnavailable, run migrate
+//	26000, 42P05 prepared statements        a pooler in transaction mode         ErrUnavailable, set database.pooler
+//	any other                               unknown                              ErrUnavailable
+//	none, because there is no response      network, or the server crashed       ErrUnavailable
+//
+// An ErrUnavailable is also [store.ErrNotReached] if nothing can have been stored:
+// there was no connection, or the server has rolled the transaction back. The
+// classes are in appendix A of PostgreSQL's manual.
 func translate(ctx context.Context, err error, attempted string) error {
 	var (
 		refused     *pgconn.PgError
@@ -23,47 +37,45 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
-	case errors.Is(err, errPlace):
+	case errors.Is(err, errUnknownIndex):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.As(err, &unconnected):
 		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable,
 			explainConnect(unconnected.Config, unconnected.Unwrap())))
-	case pgconn.SafeToRetry(err): // the connection was dead before
+	case pgconn.SafeToRetry(err): // the connection was dead before anything was sent
 		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err))
-	case !errors.As(err, &refused): // no answer at all: the network, or the server is gone
+	case !errors.As(err, &refused):
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
-	if refused.Code == "26000" || refused.Code == "42P05" { // a prepared statement is not there, or there already
-		return fmt.Errorf("%s: statements that were prepared get lost, as they do behind a pooler in transaction mode; "+
+	if refused.Code == "26000" || refused.Code == "42P05" { // the prepared statement is missing, or exists already
+		return fmt.Errorf("%s: prepared statements are lost, as behind a pooler in transaction mode; "+
 			"set database.pooler to transaction: %w: %w", attempted, store.ErrUnavailable, err)
 	}
 	switch class(refused) {
-	case "22", "23", "54": // data exception, integrity constraint, program limit
+	case "22", "23", "54":
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
-	case "42": // a table or column that is not there, a right that is missing
+	case "42":
 		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate` and check the role's rights: %w: %w",
 			attempted, store.ErrUnavailable, err)
 	}
-	switch { // 08 connection, 25 read-only, 40 rollback, 53 resources, 55 not in state, 57 operator, 58 system, XX internal
-	case undone(refused): // a full disk, say
-		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err))
-	default:
-		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
+	failed := fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
+	if aborted(refused) { // a full disk, for example
+		return store.NotReached(failed)
 	}
+	return failed
 }
 
-// undone reports whether an error proves that the transaction was rolled back.
-// An ERROR ends the statement and with it the transaction; the server goes on.
-// FATAL and PANIC end the session, at whatever moment (section 20.8 of
-// PostgreSQL's manual).
-func undone(err *pgconn.PgError) bool {
+// aborted reports whether an error proves that the transaction was rolled back.
+// An ERROR ends the statement and with it the transaction, and the server goes
+// on. FATAL and PANIC end the session at any moment, perhaps after the COMMIT
+// (section 20.8 of PostgreSQL's manual). 40003 is "statement completion unknown".
+func aborted(err *pgconn.PgError) bool {
 	return err.SeverityUnlocalized == "ERROR" && err.Code != "40003"
 }
 
-// rolledBack reports whether an error proves that nothing was committed and a
-// new try may well work: the database broke a deadlock or a serialization
-// conflict (class 40, but for 40003 "statement completion unknown"), or nothing
-// had been sent.
+// rolledBack reports whether an error proves that nothing was committed, and
+// another attempt may succeed at once: the database ended a deadlock or a
+// serialization conflict (class 40 without 40003), or nothing had been sent.
 func rolledBack(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return class(refused) == "40" && refused.Code != "40003"

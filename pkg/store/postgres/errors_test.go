@@ -13,7 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestTranslate has what each kind of error means to a caller.
+// TestTranslate checks what each kind of error means to a caller.
 func TestTranslate(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
@@ -24,19 +24,19 @@ func TestTranslate(t *testing.T) {
 		err  error
 		want error
 	}{
-		{"text that is no JSON is rejected for ever", t.Context(), state("22P02"), store.ErrRejected},
-		{"a broken constraint is rejected for ever", t.Context(), state("23514"), store.ErrRejected},
-		{"an index entry too long is rejected for ever", t.Context(), state("54000"), store.ErrRejected},
-		{"a full disk may pass", t.Context(), state("53100"), store.ErrUnavailable},
-		{"too many connections may pass", t.Context(), state("53300"), store.ErrUnavailable},
-		{"a server that shuts down may pass", t.Context(), state("57P01"), store.ErrUnavailable},
-		{"a read-only database may pass", t.Context(), state("25006"), store.ErrUnavailable},
-		{"a deadlock that outlived its retries may pass", t.Context(), state("40P01"), store.ErrUnavailable},
-		{"a missing table is for the operator, and callers wait", t.Context(), state("42P01"), store.ErrUnavailable},
-		{"a broken page is for the operator, and callers wait", t.Context(), state("XX001"), store.ErrUnavailable},
-		{"a lost connection may pass", t.Context(), io.ErrUnexpectedEOF, store.ErrUnavailable},
-		{"no row is not found", t.Context(), pgx.ErrNoRows, store.ErrNotFound},
-		{"a caller that went away gets its own error", ended, state("57014"), context.Canceled},
+		{"invalid JSON is rejected", t.Context(), state("22P02"), store.ErrRejected},
+		{"a violated constraint is rejected", t.Context(), state("23514"), store.ErrRejected},
+		{"an index entry that is too long is rejected", t.Context(), state("54000"), store.ErrRejected},
+		{"a full disk is an outage", t.Context(), state("53100"), store.ErrUnavailable},
+		{"too many connections are an outage", t.Context(), state("53300"), store.ErrUnavailable},
+		{"a server that shuts down is an outage", t.Context(), state("57P01"), store.ErrUnavailable},
+		{"a read-only database is an outage", t.Context(), state("25006"), store.ErrUnavailable},
+		{"a deadlock after all retries is an outage", t.Context(), state("40P01"), store.ErrUnavailable},
+		{"a missing table is an outage until an operator acts", t.Context(), state("42P01"), store.ErrUnavailable},
+		{"a damaged page is an outage until an operator acts", t.Context(), state("XX001"), store.ErrUnavailable},
+		{"a lost connection is an outage", t.Context(), io.ErrUnexpectedEOF, store.ErrUnavailable},
+		{"a missing row is not found", t.Context(), pgx.ErrNoRows, store.ErrNotFound},
+		{"a cancelled call returns the error of its context", ended, state("57014"), context.Canceled},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,9 +48,9 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// TestErrorsThatEndTheTransactionAlone has which errors leave certainly nothing
-// behind, so that the events may go another way.
-func TestErrorsThatEndTheTransactionAlone(t *testing.T) {
+// TestTranslate_NotReached checks which errors prove that nothing was stored, so
+// that the events may go to the queue.
+func TestTranslate_NotReached(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name           string
@@ -61,9 +61,9 @@ func TestErrorsThatEndTheTransactionAlone(t *testing.T) {
 		{"a read-only transaction", "ERROR", "25006", true},
 		{"a statement that was cancelled", "ERROR", "57014", true},
 		{"a session that was ended", "FATAL", "57P01", false},
-		{"a server that broke down", "PANIC", "53100", false},
+		{"a server that crashed", "PANIC", "53100", false},
 		{"an unknown completion", "ERROR", "40003", false},
-		{"a severity that the server did not tell", "", "53100", false},
+		{"an unknown severity", "", "53100", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +75,9 @@ func TestErrorsThatEndTheTransactionAlone(t *testing.T) {
 	}
 }
 
-// TestLostStatementsNameThePooler: whoever forgot the setting is told it.
-func TestLostStatementsNameThePooler(t *testing.T) {
+// TestTranslate_LostStatementsNamePoolerSetting checks that the message names the
+// setting that is missing.
+func TestTranslate_LostStatementsNamePoolerSetting(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"26000", "42P05"} {
 		err := translate(t.Context(), state(code), "try")
@@ -86,7 +87,7 @@ func TestLostStatementsNameThePooler(t *testing.T) {
 	}
 }
 
-// TestRolledBack has which errors are safe to try again without asking anyone.
+// TestRolledBack checks after which errors a retry is safe.
 func TestRolledBack(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -96,10 +97,10 @@ func TestRolledBack(t *testing.T) {
 	}{
 		{"a deadlock was rolled back", state("40P01"), true},
 		{"a serialization failure was rolled back", state("40001"), true},
-		{"of an unknown completion nothing is known", state("40003"), false},
-		{"of a server that shuts down nothing is known", state("57P01"), false},
-		{"of a connection lost in the middle nothing is known", io.ErrUnexpectedEOF, false},
-		{"data that is refused stays refused", state("22P02"), false},
+		{"an unknown completion may have committed", state("40003"), false},
+		{"a server that shuts down may have committed", state("57P01"), false},
+		{"a connection lost in the middle may have committed", io.ErrUnexpectedEOF, false},
+		{"rejected data is rejected again", state("22P02"), false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,9 +17,9 @@ import (
 	"github.com/eventagg/eventagg/sql"
 )
 
-// TestFailedStepIsNamed has a step that fails after one that is done. The first
-// stays, and is told.
-func TestFailedStepIsNamed(t *testing.T) {
+// TestMigrateUp_NamesFailedStep has a second step that fails. The first step stays
+// applied and is reported.
+func TestMigrateUp_NamesFailedStep(t *testing.T) {
 	t.Parallel()
 	config, err := pgx.ParseConfig(testdb.Postgres(t))
 	if err != nil {
@@ -33,32 +33,31 @@ func TestFailedStepIsNamed(t *testing.T) {
 	}
 	for _, want := range []int{1, 0} {
 		applied, err := migrateUp(t.Context(), db, steps)
-		message := fmt.Sprintf("step 2 failed after %d applied now", want)
+		message := fmt.Sprintf("step 2 failed after %d new steps", want)
 		if applied != want || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), message) {
 			t.Errorf("applied %d steps, %v; want %d and %q", applied, err, want, message)
 		}
 		if strings.Contains(err.Error(), "run `eventagg migrate`") {
-			t.Errorf("migrate advises to run itself: %v", err)
+			t.Errorf("the message of migrate recommends migrate: %v", err)
 		}
 	}
 }
 
-// TestMigrateWithoutTheRightSaysWhichIsMissing has a role that may connect and
-// no more.
-func TestMigrateWithoutTheRightSaysWhichIsMissing(t *testing.T) {
+// TestMigrate_NamesMissingRight has a role that may only connect.
+func TestMigrate_NamesMissingRight(t *testing.T) {
 	t.Parallel()
 	owner := testdb.Postgres(t)
 	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
 	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
 	_, err := Migrate(t.Context(), Options{URL: changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") })})
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "GRANT it CREATE") {
-		t.Errorf("got %v, want the right that is missing", err)
+		t.Errorf("got %v, want the missing right", err)
 	}
 }
 
-// TestRenumberingFitsPlacesIntoTheirColumn renumbers as many rows as need
-// several transaction IDs. Two events an ID stand for a thousand million.
-func TestRenumberingFitsPlacesIntoTheirColumn(t *testing.T) {
+// TestRenumber_KeepsSeqWithinInteger renumbers more rows than one transaction ID
+// can have. Two events per ID stand for a thousand million.
+func TestRenumber_KeepsSeqWithinInteger(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
@@ -77,7 +76,7 @@ func TestRenumberingFitsPlacesIntoTheirColumn(t *testing.T) {
 	const perID = "1000000000"
 	statement := string(text)
 	if strings.Count(statement, perID) != 3 {
-		t.Fatalf("the statement has the number of events an ID %d times, want 3", strings.Count(statement, perID))
+		t.Fatalf("the statement contains the number of events per ID %d times, want 3", strings.Count(statement, perID))
 	}
 	if _, err := s.writers.Exec(ctx, strings.ReplaceAll(statement, perID, "2")); err != nil {
 		t.Fatal(err)

@@ -12,19 +12,21 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// firstStep is how many events are asked for before their size is known. Closing
-// rows reads whatever the server still sends, so an answer that is cut off costs
-// all of it; this many of the largest events cost the time of some pages.
+// firstStep is the number of events to request while their size is unknown. An
+// early Close of rows still reads everything that the server sends. This number
+// of the largest events costs the time of a few pages.
 const firstStep = 32
 
 // records reads the events of a query up to limit or [store.PageBytes], and
-// whether there are more. The query's first arguments are the position to go on
-// from, in two parts, and how many events it is to return. It is asked in steps,
-// the first of them short and each further one as long as events of the size so
-// far have room for; most pages are one step or two. With the first of them goes
-// the question whether the position check is one of this data.
-func (s *Store) records(ctx context.Context, attempt, query string, arguments []any, limit int, check store.Position) ([]store.Record, bool, error) {
-	if err := s.enter(attempt); err != nil {
+// reports whether there are more. The query's first three arguments are the
+// position to continue from (two values) and the number of events to return.
+//
+// It runs the query in steps. The first step is short. Each further one is as
+// long as the rest of the page has room for, at the average size so far. Most
+// pages take one or two steps. The first step also checks in the same round trip
+// whether the position check belongs to this data.
+func (s *Store) records(ctx context.Context, attempted, query string, arguments []any, limit int, check store.Position) ([]store.Record, bool, error) {
+	if err := s.enter(attempted); err != nil {
 		return nil, false, err
 	}
 	defer s.life.RUnlock()
@@ -32,12 +34,12 @@ func (s *Store) records(ctx context.Context, attempt, query string, arguments []
 	for step := firstStep; ; step = p.room() {
 		step = min(step, limit+1-len(p.records))
 		arguments[2] = step
-		found, err := s.takeStep(ctx, &p, check, query, arguments)
+		found, err := s.readStep(ctx, &p, check, query, arguments)
 		if errors.Is(err, store.ErrForeignPosition) {
-			return nil, false, fmt.Errorf("%s: %w", attempt, err)
+			return nil, false, fmt.Errorf("%s: %w", attempted, err)
 		}
 		if err != nil {
-			return nil, false, translate(ctx, err, attempt)
+			return nil, false, translate(ctx, err, attempted)
 		}
 		check = store.Position{}
 		if p.more || found < step {
@@ -48,18 +50,18 @@ func (s *Store) records(ctx context.Context, attempt, query string, arguments []
 	}
 }
 
-// takeStep asks for the next rows and takes them. A position to check is asked
-// for in the same round trip.
-func (s *Store) takeStep(ctx context.Context, p *page, check store.Position, query string, arguments []any) (added int, err error) {
+// readStep adds the next rows to the page. It first checks the position, if it has
+// a fingerprint.
+func (s *Store) readStep(ctx context.Context, p *page, check store.Position, query string, arguments []any) (added int, err error) {
 	if check.Fingerprint == 0 {
 		rows, err := s.readers.Query(ctx, query, arguments...)
 		if err != nil {
 			return 0, err
 		}
-		return p.take(rows)
+		return p.add(rows)
 	}
 	var batch pgx.Batch
-	batch.Queue(s.queries.mark, check.Commit, check.Seq)
+	batch.Queue(s.queries.fingerprint, check.Commit, check.Seq)
 	batch.Queue(query, arguments...)
 	results := s.readers.SendBatch(ctx, &batch)
 	defer func() { err = cmp.Or(err, results.Close()) }()
@@ -67,17 +69,17 @@ func (s *Store) takeStep(ctx context.Context, p *page, check store.Position, que
 	if err := results.QueryRow().Scan(&created); err != nil {
 		return 0, err
 	}
-	if err := check.Check(mark(created)); err != nil {
+	if err := check.Check(fingerprint(created)); err != nil {
 		return 0, err
 	}
 	rows, err := results.Query()
 	if err != nil {
 		return 0, err
 	}
-	return p.take(rows)
+	return p.add(rows)
 }
 
-// page is an answer under way.
+// page is a result that is being read.
 type page struct {
 	limit   int
 	records []store.Record
@@ -85,8 +87,8 @@ type page struct {
 	more    bool
 }
 
-// take adds rows until the page is full, and returns how many it added.
-func (p *page) take(rows pgx.Rows) (added int, err error) {
+// add adds rows until the page is full, and returns how many it added.
+func (p *page) add(rows pgx.Rows) (added int, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		if len(p.records) == p.limit || p.size >= store.PageBytes {
@@ -105,8 +107,8 @@ func (p *page) take(rows pgx.Rows) (added int, err error) {
 	return added, rows.Err()
 }
 
-// room is how many more events like those so far the page has room for, and one
-// to know whether there are more.
+// room is the number of further events that fit into the page, at the average
+// size so far, plus one that shows whether there are more.
 func (p *page) room() int {
 	return max(0, store.PageBytes-p.size)*len(p.records)/p.size + 1
 }

@@ -6,20 +6,20 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// PoolStats is the use of one pool of connections.
+// PoolStats are the statistics of one connection pool.
 type PoolStats struct {
 	// Name is "writers" or "readers".
 	Name string
-	// InUse and Idle count the connections that are open, Max those that there
-	// may be.
+	// InUse and Idle count the open connections. Max is the maximum number.
 	InUse, Idle, Max int
-	// Waits counts the calls, since the store was opened, that found no
-	// connection idle, and Waited is how long all of them waited together.
+	// Waits counts the calls since Open that found no idle connection, and Waited
+	// is the sum of their waiting times.
 	Waits  int64
 	Waited time.Duration
 }
 
-// Pools tells how the connections are used at this moment; it asks nobody.
+// Pools returns the current use of the connections. It sends nothing to the
+// database.
 func (s *Store) Pools() []PoolStats {
 	return []PoolStats{poolStats("writers", s.writers), poolStats("readers", s.readers)}
 }

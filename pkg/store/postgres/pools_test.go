@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// TestPoolsTellHowConnectionsAreUsed holds a connection and makes a call wait
-// for it.
-func TestPoolsTellHowConnectionsAreUsed(t *testing.T) {
+// TestPools holds a connection and makes a call wait for it.
+func TestPools(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{Writers: 1, MaxConns: 3})
 	held, err := s.writers.Acquire(t.Context())
@@ -19,7 +18,7 @@ func TestPoolsTellHowConnectionsAreUsed(t *testing.T) {
 		t.Errorf("a writer in use is %+v", before[0])
 	}
 	if before[1].Name != "readers" || before[1].InUse != 0 || before[1].Idle == 0 || before[1].Max != 3 {
-		t.Errorf("readers that nobody uses are %+v", before[1])
+		t.Errorf("unused readers are %+v", before[1])
 	}
 	const wait = 20 * time.Millisecond
 	time.AfterFunc(wait, held.Release)
@@ -28,6 +27,6 @@ func TestPoolsTellHowConnectionsAreUsed(t *testing.T) {
 	}
 	after := s.Pools()[0]
 	if after.Waits != before[0].Waits+1 || after.Waited-before[0].Waited < wait/2 {
-		t.Errorf("a call that waited for %v makes %+v of %+v", wait, after, before[0])
+		t.Errorf("after a call that waited for %v: %+v, before: %+v", wait, after, before[0])
 	}
 }

@@ -51,15 +51,16 @@ func someEvents(prefix string, n int) []event.Event {
 	return list
 }
 
-// TestEveryStatementPrepares runs each statement past the planner of a migrated
-// database, so that no typing error waits for its first use.
-func TestEveryStatementPrepares(t *testing.T) {
+// TestQueries_AllPrepare prepares each statement in a migrated database, so that a
+// mistake is not found only at its first use.
+func TestQueries_AllPrepare(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	for name, text := range map[string]string{
 		"append": s.queries.append, "append_one": s.queries.appendOne, "stats": s.queries.stats, "topic_stats": s.queries.topicStats,
 		"event": s.queries.event, "older": s.queries.older, "newer": s.queries.newer,
-		"settled": s.queries.settled, "mark": s.queries.mark, "ready": s.queries.ready,
+		"older_of_topic": s.queries.olderOfTopic, "newer_of_topic": s.queries.newerOfTopic,
+		"stable_head": s.queries.stableHead, "fingerprint": s.queries.fingerprint, "ready": s.queries.ready,
 		"remember": s.queries.remember, "known": s.queries.known, "forget": s.queries.forget,
 		"writer_begin": s.queries.writerBegin, "writer_transaction": s.queries.writerTransaction,
 		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
@@ -74,8 +75,9 @@ func TestEveryStatementPrepares(t *testing.T) {
 	}
 }
 
-// TestInstancesMigrateAtOnce starts several instances on an empty database.
-func TestInstancesMigrateAtOnce(t *testing.T) {
+// TestMigrate_InstancesStartTogether migrates an empty database from several
+// instances at once.
+func TestMigrate_InstancesStartTogether(t *testing.T) {
 	t.Parallel()
 	address := testdb.Postgres(t)
 	var (
@@ -99,13 +101,14 @@ func TestInstancesMigrateAtOnce(t *testing.T) {
 		t.Errorf("migrating once more applied %d steps, %v", again, err)
 	}
 	if total == 0 {
-		t.Error("nobody migrated")
+		t.Error("no instance applied a step")
 	}
 	open(t, Options{URL: address})
 }
 
-// TestOpenFaults has what an operator reads when a database can't be used.
-func TestOpenFaults(t *testing.T) {
+// TestOpen_Errors checks the message that an operator reads if a database can't be
+// used.
+func TestOpen_Errors(t *testing.T) {
 	t.Parallel()
 	empty, older := testdb.Postgres(t), newDatabase(t)
 	execAt(t, older, "DROP TABLE deliveries", "DELETE FROM goose_db_version WHERE version_id > 1")
@@ -115,15 +118,15 @@ func TestOpenFaults(t *testing.T) {
 	}{
 		{"an empty database asks for migrate", empty, "run `eventagg migrate`"},
 		{"the tables of an older version ask for migrate", older, "lacks the tables of this version; run `eventagg migrate`"},
-		{"a wrong password is not repeated", strings.Replace(empty, "eventagg:", "eventagg:secret", 1), `doesn't take the password of user "eventagg"`},
+		{"a wrong password is not repeated", strings.Replace(empty, "eventagg:", "eventagg:secret", 1), `rejects the password of user "eventagg"`},
 		{"no password", changed(t, empty, func(u *url.URL) { u.User = url.User("eventagg") }), "and database.url has none"},
-		{"another user's name", changed(t, empty, func(u *url.URL) { u.User = url.UserPassword("nobody", "secret") }), "or there is no such user"},
-		{"a database that is not there", missing, `has no database "no such database"; make it with CREATE DATABASE`},
-		{"nobody listens", "postgres://eventagg:secret@127.0.0.1:1/x", "nothing listens at 127.0.0.1:1 (connection refused); is PostgreSQL running there"},
+		{"an unknown user", changed(t, empty, func(u *url.URL) { u.User = url.UserPassword("nobody", "secret") }), "or the user does not exist"},
+		{"a database that does not exist", missing, `has no database "no such database"; create it with CREATE DATABASE`},
+		{"nothing listens", "postgres://eventagg:secret@127.0.0.1:1/x", "nothing listens at 127.0.0.1:1 (connection refused); is PostgreSQL running there"},
 		{"no URL at all", "postgres://%zz", "read the database URL"},
 		{"a password that needs escapes", "postgres://eventagg:se@cr%secret/et@127.0.0.1/x", "as %40 and so on"},
-		{"a password before a port that is none", "postgres://eventagg:secret@127.0.0.1:port/x", "as %40 and so on"},
-		{"a password beside an option that is none", "postgres://eventagg:secret@127.0.0.1/x?sslmode=maybe", "sslmode"},
+		{"a password before an invalid port", "postgres://eventagg:secret@127.0.0.1:port/x", "as %40 and so on"},
+		{"a password and an invalid option", "postgres://eventagg:secret@127.0.0.1/x?sslmode=maybe", "sslmode"},
 		{"a password among the options", "postgres://127.0.0.1/x?user=eventagg&password=secret&sslmode=maybe", "sslmode"},
 	}
 	for _, test := range tests {
@@ -139,15 +142,15 @@ func TestOpenFaults(t *testing.T) {
 				t.Errorf("open: %v, migrate: %v, want %q in both", err, errMigrate, test.want)
 			}
 			if text := fmt.Sprint(err, errMigrate); strings.Contains(text, "secret") || strings.Contains(text, "\n") {
-				t.Errorf("a password, or more than one line: %s", text)
+				t.Errorf("the message has a password or several lines: %s", text)
 			}
 		})
 	}
 }
 
-// TestSessionsKeepTheGuarantee gives the role defaults that would break
-// exactly-once, and checks that writers do not take them.
-func TestSessionsKeepTheGuarantee(t *testing.T) {
+// TestOpen_OverridesUnsafeDefaults has database defaults that would break
+// exactly-once. Writers must not use them.
+func TestOpen_OverridesUnsafeDefaults(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	setup := open(t, Options{URL: address})
@@ -168,9 +171,9 @@ func TestSessionsKeepTheGuarantee(t *testing.T) {
 	}
 }
 
-// TestFollowerWaitsForSlowTransactions has a transaction that stored an event
-// early and commits late. A follower must not pass its place before that.
-func TestFollowerWaitsForSlowTransactions(t *testing.T) {
+// TestNewer_WaitsForSlowTransaction has a transaction that stores an event early
+// and commits late. A follower must not pass its position before that.
+func TestNewer_WaitsForSlowTransaction(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
@@ -191,21 +194,21 @@ func TestFollowerWaitsForSlowTransactions(t *testing.T) {
 	if _, err := s.Append(ctx, someEvents("fast", 3)); err != nil {
 		t.Fatal(err)
 	}
-	// Below the slow transaction others may end, in this or another database of
-	// the server; what it holds back is itself and all after it.
+	// Older transactions may end meanwhile, in this or another database of the
+	// server. The slow one holds back only itself and later ones.
 	records, next, err := s.Newer(ctx, store.Filter{}, start, 10)
 	if err != nil || len(records) != 0 {
-		t.Fatalf("while a transaction runs that came first: %d events, %v", len(records), err)
+		t.Fatalf("while an older transaction runs: %d events, %v, want none", len(records), err)
 	}
 	if seen, _, err := s.Older(ctx, store.Filter{}, store.Position{}, 10); err != nil || len(seen) != 3 {
-		t.Fatalf("a reader who does not follow sees %d events, %v; want the 3 committed", len(seen), err)
+		t.Fatalf("a reader that does not follow sees %d events, %v; want the 3 committed", len(seen), err)
 	}
 	if err := slow.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	deadline := time.Now().Add(10 * time.Second)
-	for len(got) < 4 && time.Now().Before(deadline) { // other tests' transactions may hold the horizon for a moment
+	for len(got) < 4 && time.Now().Before(deadline) { // transactions of other tests may hold the stable head back for a moment
 		if records, next, err = s.Newer(ctx, store.Filter{}, next, 10); err != nil {
 			t.Fatal(err)
 		}
@@ -218,10 +221,10 @@ func TestFollowerWaitsForSlowTransactions(t *testing.T) {
 	}
 }
 
-// TestPositionsRestOnEventsAlone rolls transactions back, which leave nothing on
-// the disk. After a crash their numbers may be given out again, so no position
-// may lie behind them.
-func TestPositionsRestOnEventsAlone(t *testing.T) {
+// TestStableHead_IgnoresRolledBackTransactions rolls transactions back. They leave
+// nothing on the disk, so PostgreSQL may use their IDs again after a crash, and no
+// position may lie behind them.
+func TestStableHead_IgnoresRolledBackTransactions(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
@@ -242,16 +245,16 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		most := store.Position{Commit: 1}
+		limit := store.Position{Commit: 1}
 		for _, record := range newest {
-			most.Commit = record.Position.Commit + 1
+			limit.Commit = record.Position.Commit + 1
 		}
-		settled, err := s.StableHead(ctx)
-		if err != nil || settled.Compare(most) > 0 {
-			t.Errorf("settled at %v (%v), behind the newest event's %v", settled, err, most)
+		stable, err := s.StableHead(ctx)
+		if err != nil || stable.Compare(limit) > 0 {
+			t.Errorf("the stable head is %v (%v), behind the newest event at %v", stable, err, limit)
 		}
-		if _, next, err := s.Newer(ctx, store.Filter{}, settled, 10); err != nil || next.Compare(most) > 0 {
-			t.Errorf("a follower goes on from %v (%v), behind the newest event's %v", next, err, most)
+		if _, next, err := s.Newer(ctx, store.Filter{}, stable, 10); err != nil || next.Compare(limit) > 0 {
+			t.Errorf("a follower continues from %v (%v), behind the newest event at %v", next, err, limit)
 		}
 		if _, err := s.Append(ctx, someEvents("e", 2)); err != nil {
 			t.Fatal(err)
@@ -259,8 +262,8 @@ func TestPositionsRestOnEventsAlone(t *testing.T) {
 	}
 }
 
-// TestRefusedDataIsRejected appends what validation would never let through.
-func TestRefusedDataIsRejected(t *testing.T) {
+// TestAppend_RejectsInvalidData appends data that validation would not accept.
+func TestAppend_RejectsInvalidData(t *testing.T) {
 	t.Parallel()
 	directAndPooled(t, func(t *testing.T, s *Store) {
 		poison := someEvents("poison", 2)
@@ -272,14 +275,14 @@ func TestRefusedDataIsRejected(t *testing.T) {
 			t.Fatalf("alone: got %v, want rejected", err)
 		}
 		if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
-			t.Errorf("a refused append left %+v (%v)", stats, err)
+			t.Errorf("after a rejected append the counters are %+v (%v)", stats, err)
 		}
 	})
 }
 
-// TestRestoredDumpKeepsItsOrder gives rows transaction IDs from the future, as a
-// dump from a busier cluster has them.
-func TestRestoredDumpKeepsItsOrder(t *testing.T) {
+// TestMigrate_KeepsOrderOfRestoredDump has rows with transaction IDs from the
+// future, as in a dump from a busier cluster.
+func TestMigrate_KeepsOrderOfRestoredDump(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	s := open(t, Options{URL: address})
@@ -311,9 +314,9 @@ func TestRestoredDumpKeepsItsOrder(t *testing.T) {
 	}
 }
 
-// TestRenumberingEndsWhoeverCannotGoOn renumbers beside an instance at work. Of
-// its cursors only the newest still parts what was seen from what was not.
-func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
+// TestMigrate_RenumberingInvalidatesPositions renumbers while an instance works.
+// Only its newest position is still valid after that.
+func TestMigrate_RenumberingInvalidatesPositions(t *testing.T) {
 	t.Parallel()
 	directAndPooled(t, func(t *testing.T, s *Store) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -344,7 +347,7 @@ func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
 		if _, _, err := s.Older(ctx, store.Filter{}, first, 10); !errors.Is(err, store.ErrForeignPosition) {
 			t.Errorf("before the first events: %v, want ErrForeignPosition", err)
 		}
-		for { // until it is settled
+		for { // until the order is stable
 			records, _, err := s.Newer(ctx, store.Filter{}, second, 10)
 			if err != nil || len(records) > 1 || len(records) == 1 && records[0].ID != "new-0" {
 				t.Fatalf("after the second events: %v, %v, want new-0", records, err)
@@ -356,9 +359,9 @@ func TestRenumberingEndsWhoeverCannotGoOn(t *testing.T) {
 	})
 }
 
-// TestFailedCommitIsNoSuccess has a COMMIT that fails after the statement has
-// answered: no outcome may be believed before the COMMIT is.
-func TestFailedCommitIsNoSuccess(t *testing.T) {
+// TestAppend_FailedCommitIsError has a COMMIT that fails after the statement has
+// returned its rows. Outcomes are valid only after the COMMIT.
+func TestAppend_FailedCommitIsError(t *testing.T) {
 	t.Parallel()
 	directAndPooled(t, func(t *testing.T, s *Store) {
 		_, err := s.writers.Exec(t.Context(), `
@@ -370,7 +373,7 @@ func TestFailedCommitIsNoSuccess(t *testing.T) {
 		}
 		for _, n := range []int{1, 2} {
 			if outcomes, err := s.Append(t.Context(), someEvents("late", n)); err == nil {
-				t.Errorf("%d events whose COMMIT failed were answered %v", n, outcomes)
+				t.Errorf("%d events whose COMMIT failed have the outcomes %v", n, outcomes)
 			}
 			d := store.Delivery{ID: store.DeliveryID{byte(n)}, Events: someEvents("late", n)}
 			if received, err := s.Receive(t.Context(), []store.Delivery{d}); err == nil || received != (store.Received{}) {
@@ -381,7 +384,7 @@ func TestFailedCommitIsNoSuccess(t *testing.T) {
 			}
 		}
 		if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
-			t.Errorf("failed commits left %+v (%v)", stats, err)
+			t.Errorf("after failed commits the counters are %+v (%v)", stats, err)
 		}
 	})
 }

@@ -14,15 +14,15 @@ import (
 
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	const attempt = "read the totals"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "read the totals"
+	if err := s.enter(attempted); err != nil {
 		return store.Stats{}, err
 	}
 	defer s.life.RUnlock()
 	var stats store.Stats
 	err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
 	if err != nil {
-		return store.Stats{}, translate(ctx, err, attempt)
+		return store.Stats{}, translate(ctx, err, attempted)
 	}
 	stats.Unique = stats.Received - stats.Duplicates
 	return stats, nil
@@ -30,14 +30,14 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	const attempt = "read the totals of the topics"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "read the totals of the topics"
+	if err := s.enter(attempted); err != nil {
 		return nil, err
 	}
 	defer s.life.RUnlock()
 	rows, err := s.readers.Query(ctx, s.queries.topicStats)
 	if err != nil {
-		return nil, translate(ctx, err, attempt)
+		return nil, translate(ctx, err, attempted)
 	}
 	topics, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
 		var t store.TopicStats
@@ -46,25 +46,25 @@ func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 		return t, err
 	})
 	if err != nil {
-		return nil, translate(ctx, err, attempt)
+		return nil, translate(ctx, err, attempted)
 	}
 	return topics, nil
 }
 
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
-	const attempt = "read an event"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "read an event"
+	if err := s.enter(attempted); err != nil {
 		return store.Record{}, err
 	}
 	defer s.life.RUnlock()
 	rows, err := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID)
 	if err != nil {
-		return store.Record{}, translate(ctx, err, attempt)
+		return store.Record{}, translate(ctx, err, attempted)
 	}
 	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
 	if err != nil {
-		return store.Record{}, translate(ctx, err, attempt)
+		return store.Record{}, translate(ctx, err, attempted)
 	}
 	return record, nil
 }
@@ -75,40 +75,40 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if before.IsZero() {
 		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
 	}
-	query, arguments := s.queries.older, []any{before.Commit, before.Seq, nil, text(filter.Source), moment(filter.Since), moment(filter.Until)}
+	query, arguments := s.queries.older, []any{before.Commit, before.Seq, nil, orNull(filter.Source), orNull(filter.Since), orNull(filter.Until)}
 	if filter.Topic != "" {
 		query, arguments = s.queries.olderOfTopic, append(arguments, filter.Topic)
 	}
 	return s.records(ctx, "read older events", query, arguments, limit, check)
 }
 
-// Newer implements [store.EventReader]. It reads the horizon first and the
-// events below it after that: by then none of them can change.
+// Newer implements [store.EventReader]. It reads the stable head first and then
+// the events below it, which can't change any more.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
-	const attempt = "read newer events"
-	settled, newest, err := s.horizon(ctx, after)
+	const attempted = "read newer events"
+	stable, newest, err := s.heads(ctx, after)
 	if err != nil {
 		return nil, after, err
 	}
 	if after.Compare(newest) > 0 {
-		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrForeignPosition)
+		return nil, after, fmt.Errorf("%s after %v: %w", attempted, after, store.ErrForeignPosition)
 	}
-	if settled.Compare(after) <= 0 { // as most often where followers ask again and again
+	if stable.Compare(after) <= 0 { // the usual case for followers that poll
 		return nil, after, nil
 	}
 	query, arguments := s.queries.newer,
-		[]any{after.Commit, after.Seq, nil, text(filter.Source), moment(filter.Since), moment(filter.Until), settled.Commit}
+		[]any{after.Commit, after.Seq, nil, orNull(filter.Source), orNull(filter.Since), orNull(filter.Until), stable.Commit}
 	if filter.Topic != "" {
 		query, arguments = s.queries.newerOfTopic, append(arguments, filter.Topic)
 	}
-	records, more, err := s.records(ctx, attempt, query, arguments, limit, store.Position{})
+	records, more, err := s.records(ctx, attempted, query, arguments, limit, store.Position{})
 	switch {
 	case err != nil:
 		return nil, after, err
 	case more:
 		return records, records[len(records)-1].Position, nil
-	case settled.Compare(after) > 0: // skip what the filter left out
-		return records, settled, nil
+	case stable.Compare(after) > 0: // skip what the filter left out
+		return records, stable, nil
 	default:
 		return records, after, nil
 	}
@@ -116,31 +116,31 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 
 // StableHead implements [store.EventReader].
 func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
-	settled, _, err := s.horizon(ctx, store.Position{})
-	return settled, err
+	stable, _, err := s.heads(ctx, store.Position{})
+	return stable, err
 }
 
-// horizon returns the position behind all events that are settled, and the one
-// behind all events: no position that was given out lies beyond that. It looks
-// on the way at whether the position check is one of this data.
-func (s *Store) horizon(ctx context.Context, check store.Position) (settled, newest store.Position, err error) {
-	const attempt = "read the horizon"
-	if err := s.enter(attempt); err != nil {
+// heads returns the position behind all events whose order is stable, and the
+// position behind all events. No valid position lies behind the second. It also
+// checks whether the position check belongs to this data.
+func (s *Store) heads(ctx context.Context, check store.Position) (stable, newest store.Position, err error) {
+	const attempted = "read the newest positions"
+	if err := s.enter(attempted); err != nil {
 		return store.Position{}, store.Position{}, err
 	}
 	defer s.life.RUnlock()
 	var last, found *time.Time
-	err = s.readers.QueryRow(ctx, s.queries.settled, check.Commit, check.Seq).Scan(&settled.Commit, &last, &newest.Commit, &found)
+	err = s.readers.QueryRow(ctx, s.queries.stableHead, check.Commit, check.Seq).Scan(&stable.Commit, &last, &newest.Commit, &found)
 	if err != nil {
-		return store.Position{}, store.Position{}, translate(ctx, err, attempt)
+		return store.Position{}, store.Position{}, translate(ctx, err, attempted)
 	}
-	if err := check.Check(mark(found)); err != nil {
-		return store.Position{}, store.Position{}, fmt.Errorf("%s: %w", attempt, err)
+	if err := check.Check(fingerprint(found)); err != nil {
+		return store.Position{}, store.Position{}, fmt.Errorf("%s: %w", attempted, err)
 	}
-	settled.Fingerprint = mark(last)
-	settled.Commit++
+	stable.Fingerprint = fingerprint(last)
+	stable.Commit++
 	newest.Commit++
-	return settled, newest, nil
+	return stable, newest, nil
 }
 
 // scanRecord reads the columns that every query for events selects.
@@ -152,26 +152,20 @@ func scanRecord(row pgx.CollectableRow) (store.Record, error) {
 	return r, err
 }
 
-// mark is that of an event stored then, 0 where there is none.
-func mark(created *time.Time) uint32 {
+// fingerprint is the fingerprint of a position whose last event was stored at that
+// time, and 0 if there is no event.
+func fingerprint(created *time.Time) uint32 {
 	if created == nil {
 		return 0
 	}
 	return store.FingerprintOf(*created)
 }
 
-// text is a filter's value, null where it is not set.
-func text(value string) *string {
-	if value == "" {
+// orNull is the value of a filter, and null if the filter is not set.
+func orNull[T comparable](value T) *T {
+	var unset T
+	if value == unset {
 		return nil
 	}
 	return &value
-}
-
-// moment is a filter's bound, null where it is not set.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -9,40 +9,40 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// readiness is what ready.sql answers.
+// readiness is the result of ready.sql.
 type readiness struct {
 	standby, readOnly bool
 	encoding          string
 	migrated          bool
 }
 
-// columns are where the statement's answer goes.
+// columns are the destinations for the columns of ready.sql.
 func (r *readiness) columns() []any {
 	return []any{&r.standby, &r.readOnly, &r.encoding, &r.migrated}
 }
 
-// suits says what keeps the database from being used, with or without tables.
-func (r *readiness) suits() error {
+// usable returns why the database can't be used, with or without tables.
+func (r *readiness) usable() error {
 	switch {
 	case r.encoding != "UTF8" && r.encoding != "SQL_ASCII":
-		// Under another encoding the server refuses or converts characters.
-		// SQL_ASCII, what initdb makes where LANG is not set, takes every byte as
-		// it is; that it is UTF-8 the decoder has seen to.
+		// With another encoding the server refuses or converts characters.
+		// SQL_ASCII, which initdb chooses if LANG is not set, stores every byte
+		// unchanged, and the decoder has made sure that events are UTF-8.
 		return fmt.Errorf("the database has the encoding %s, and events are UTF-8; "+
-			"make one with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: %w", r.encoding, store.ErrUnavailable)
+			"create one with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: %w", r.encoding, store.ErrUnavailable)
 	case r.standby:
-		return fmt.Errorf("the database is a standby and takes no writes; name the primary in database.url: %w", store.ErrUnavailable)
+		return fmt.Errorf("the database is a standby and accepts no writes; name the primary in database.url: %w", store.ErrUnavailable)
 	case r.readOnly:
-		return fmt.Errorf("the database is read only; check default_transaction_read_only of the server, the database, the role "+
-			"and a connection pooler in between: %w", store.ErrUnavailable)
+		return fmt.Errorf("the database is read only; check default_transaction_read_only of the server, the database and the role, "+
+			"and the connection pooler if there is one: %w", store.ErrUnavailable)
 	default:
 		return nil
 	}
 }
 
-// ready says what keeps a store from working on the database.
+// ready returns why a store can't work on the database.
 func (r *readiness) ready() error {
-	if err := r.suits(); err != nil {
+	if err := r.usable(); err != nil {
 		return err
 	}
 	if !r.migrated {
@@ -51,54 +51,55 @@ func (r *readiness) ready() error {
 	return nil
 }
 
-// Ping implements [store.Store]: the database answers, has the tables, and takes
-// writes on a connection that is there for them.
+// Ping implements [store.Store]: the database responds, has the tables, and
+// accepts writes on a writer's connection.
 func (s *Store) Ping(ctx context.Context) error {
-	const attempt = "reach the database"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "reach the database"
+	if err := s.enter(attempted); err != nil {
 		return err
 	}
 	defer s.life.RUnlock()
 	var found readiness
 	if err := s.readers.QueryRow(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
-		return translate(ctx, err, attempt)
+		return translate(ctx, err, attempted)
 	}
-	found.readOnly = false // readers are so by our own wish
+	found.readOnly = false // readers are read-only by configuration
 	if err := found.ready(); err != nil {
 		return err
 	}
 	return s.pingWriter(ctx)
 }
 
-// pingWriter asks a writer, whose connections may fail where those of readers
-// don't, by the limits of the server for one. A writer at work is an answer in
-// itself: waiting for its turn would take as long as the queue of appends.
+// pingWriter checks a writer's connection. It may fail while readers' connections
+// work, because of a connection limit of the server, for example. If a writer is
+// busy, that is proof enough: waiting for it would take as long as all waiting
+// appends.
 func (s *Store) pingWriter(ctx context.Context) error {
-	const attempt = "reach the database for writing"
+	const attempted = "reach the database for writing"
 	busy := func() bool { return s.writers.Stat().AcquiredConns() > 0 }
 	if busy() {
 		return nil
 	}
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
-		if busy() { // since it was looked at
+		if busy() { // a writer became busy in the meantime
 			return nil
 		}
-		return translate(ctx, err, attempt)
+		return translate(ctx, err, attempted)
 	}
 	defer conn.Release()
 	var found readiness
-	ask := conn.QueryRow
-	if s.pooled { // which names its needs with each transaction
+	queryRow := conn.QueryRow
+	if s.pooled { // each transaction sets what it needs
 		tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.queries.writerBegin})
 		if err != nil {
-			return translate(ctx, err, attempt)
+			return translate(ctx, err, attempted)
 		}
 		defer func() { _ = tx.Rollback(ctx) }()
-		ask = tx.QueryRow
+		queryRow = tx.QueryRow
 	}
-	if err := ask(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
-		return translate(ctx, err, attempt)
+	if err := queryRow(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
+		return translate(ctx, err, attempted)
 	}
 	return found.ready()
 }

@@ -17,22 +17,22 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// TestReadiness has what an operator reads of a database that is reached and
-// can't be used.
+// TestReadiness checks the message that an operator reads if the database responds
+// but can't be used.
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
 		found readiness
-		want  string // "" where it is ready
+		want  string // "" if it is ready
 	}{
 		{"all there and writable", readiness{encoding: "UTF8", migrated: true}, ""},
 		{"no tables yet", readiness{encoding: "UTF8"}, "run `eventagg migrate`"},
-		{"a standby takes no writes", readiness{encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
-		{"a session that only reads", readiness{encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
+		{"a standby accepts no writes", readiness{encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
+		{"a read-only session", readiness{encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
 		{"an encoding that lacks characters", readiness{encoding: "LATIN1", migrated: true}, "has the encoding LATIN1"},
-		{"the wrong encoding is told before the missing tables", readiness{encoding: "LATIN1"}, "ENCODING 'UTF8'"},
-		{"an encoding that takes every byte", readiness{encoding: "SQL_ASCII", migrated: true}, ""},
+		{"the wrong encoding is reported before missing tables", readiness{encoding: "LATIN1"}, "ENCODING 'UTF8'"},
+		{"an encoding that stores every byte", readiness{encoding: "SQL_ASCII", migrated: true}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// execAt runs statements on a database beside the store.
+// execAt runs statements in a database over its own connection.
 func execAt(t *testing.T, address string, statements ...string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -64,7 +64,7 @@ func execAt(t *testing.T, address string, statements ...string) {
 	}
 }
 
-// changed returns an address with something changed in it.
+// changed returns an address with a change.
 func changed(t *testing.T, address string, change func(*url.URL)) string {
 	t.Helper()
 	parsed, err := url.Parse(address)
@@ -75,8 +75,9 @@ func changed(t *testing.T, address string, change func(*url.URL)) string {
 	return parsed.String()
 }
 
-// TestSQLASCIIKeepsEveryText: initdb makes such databases where LANG is not set.
-func TestSQLASCIIKeepsEveryText(t *testing.T) {
+// TestAppend_SQLASCIIKeepsText uses the encoding that initdb chooses if LANG is not
+// set.
+func TestAppend_SQLASCIIKeepsText(t *testing.T) {
 	t.Parallel()
 	own := testdb.Postgres(t)
 	var name string
@@ -102,14 +103,14 @@ func TestSQLASCIIKeepsEveryText(t *testing.T) {
 		}
 		got, err := s.Event(t.Context(), want.Key())
 		if err != nil || outcomes[0] == event.Stored && got.Event != want {
-			t.Errorf("%s came back as %+v, %v", seed, got, err)
+			t.Errorf("%s was read as %+v, %v", seed, got, err)
 		}
 	}
 }
 
-// TestOtherEncodingIsRefused offers a database that can't keep every text.
-// Neither Migrate nor Open takes it.
-func TestOtherEncodingIsRefused(t *testing.T) {
+// TestOpen_RefusesOtherEncoding has a database that can't store every text. Migrate
+// and Open both refuse it.
+func TestOpen_RefusesOtherEncoding(t *testing.T) {
 	t.Parallel()
 	own := testdb.Postgres(t)
 	var name string
@@ -124,14 +125,14 @@ func TestOtherEncodingIsRefused(t *testing.T) {
 	_, errOpen := Open(t.Context(), Options{URL: latin})
 	for name, err := range map[string]error{"migrate": errMigrate, "open": errOpen} {
 		if err == nil || !strings.Contains(err.Error(), "has the encoding LATIN1") {
-			t.Errorf("%s: %v, want the encoding named", name, err)
+			t.Errorf("%s: %v, want the name of the encoding", name, err)
 		}
 	}
 }
 
-// TestReadingByDefaultDoesNotKeepFromWriting has a database whose sessions only
-// read unless they say otherwise.
-func TestReadingByDefaultDoesNotKeepFromWriting(t *testing.T) {
+// TestOpen_WritesDespiteReadOnlyDefault has a database whose sessions are read-only
+// by default.
+func TestOpen_WritesDespiteReadOnlyDefault(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	execAt(t, address, `DO $$ BEGIN
@@ -146,9 +147,9 @@ func TestReadingByDefaultDoesNotKeepFromWriting(t *testing.T) {
 	}
 }
 
-// TestPingSeesWritersThatOnlyRead takes the right to write from the session of
-// a writer, as a pooler does that hands out sessions of others.
-func TestPingSeesWritersThatOnlyRead(t *testing.T) {
+// TestPing_ReadOnlyWriter makes the session of a writer read-only, as a pooler may
+// do that shares sessions between clients.
+func TestPing_ReadOnlyWriter(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{Writers: 1})
 	if _, err := s.writers.Exec(t.Context(), "SET default_transaction_read_only = on"); err != nil {
@@ -159,8 +160,9 @@ func TestPingSeesWritersThatOnlyRead(t *testing.T) {
 	}
 }
 
-// TestPingSeesWritersThatCantConnect leaves a store its reader alone.
-func TestPingSeesWritersThatCantConnect(t *testing.T) {
+// TestPing_WriterCannotConnect has a connection limit that only the reader fits
+// into.
+func TestPing_WriterCannotConnect(t *testing.T) {
 	t.Parallel()
 	owner := newDatabase(t)
 	role := fmt.Sprintf("limited_%d", time.Now().UnixNano())
@@ -173,11 +175,11 @@ func TestPingSeesWritersThatCantConnect(t *testing.T) {
 	execAt(t, owner, "ALTER ROLE "+role+" CONNECTION LIMIT 1")
 	s.writers.Reset()
 	if _, err := s.Stats(t.Context()); err != nil {
-		t.Fatalf("the reader doesn't work any more: %v", err)
+		t.Fatalf("the reader failed: %v", err)
 	}
 	err := s.Ping(t.Context())
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "has no connection left") || strings.Contains(err.Error(), "secret") {
-		t.Errorf("ping without a writer: %v, want ErrUnavailable, why, and no password", err)
+		t.Errorf("ping without a writer: %v, want ErrUnavailable with the cause and without the password", err)
 	}
 	execAt(t, owner, "ALTER ROLE "+role+" CONNECTION LIMIT 4")
 	if err := s.Ping(t.Context()); err != nil {
@@ -185,9 +187,9 @@ func TestPingSeesWritersThatCantConnect(t *testing.T) {
 	}
 }
 
-// TestPingDoesNotWaitForBusyWriters pings while all writers are in the middle of
-// something that does not end.
-func TestPingDoesNotWaitForBusyWriters(t *testing.T) {
+// TestPing_DoesNotWaitForBusyWriters pings while all writers have transactions that
+// do not end.
+func TestPing_DoesNotWaitForBusyWriters(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{Writers: 2})
 	for range 2 {
@@ -200,6 +202,6 @@ func TestPingDoesNotWaitForBusyWriters(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Ping(ctx); err != nil {
-		t.Errorf("ping: %v, want none from writers that are at work", err)
+		t.Errorf("ping: %v, want no error while writers are busy", err)
 	}
 }

@@ -12,57 +12,48 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Receive implements [store.Receiver] with one transaction in two round trips:
-// BEGIN and the deliveries, whose answer says which events are to be stored,
-// then those events and COMMIT.
+// Receive implements [store.Receiver] with one transaction in two round trips. The
+// first is BEGIN and the deliveries, and returns which of them are new. The second
+// is the events of the new deliveries and COMMIT.
 //
-// Everybody locks in one order, so that no two wait for each other: deliveries
-// by ID, events by key, counters by topic, the total. Append begins at the
-// events. Forget holds nothing that it did not find committed, and waits for
-// nobody but another Forget, which meets the same rows in the same order.
+// All transactions lock in the same order, so that no two wait for each other:
+// deliveries by ID, events by key, counters by topic, the total. Append starts
+// with the events. Forget locks only committed rows, and waits only for another
+// Forget, which finds the same rows in the same order.
 //
-// It tries again by itself where Append does, after what was surely rolled
-// back. Everything else is the caller's to try again: what it waits for may be
-// away for long.
+// Like Append it retries only if the transaction was certainly rolled back. After
+// other errors the caller retries, because an outage may last long.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	const attempt = "receive deliveries"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "receive deliveries"
+	if err := s.enter(attempted); err != nil {
 		return store.Received{}, err
 	}
 	defer s.life.RUnlock()
 	if err := ctx.Err(); err != nil || len(deliveries) == 0 {
 		return store.Received{}, err
 	}
-	for tries := 1; ; tries++ {
-		received, err := s.receive(ctx, deliveries)
-		if err == nil {
-			return received, nil
-		}
-		if !rolledBack(err) || tries == maxAttempts {
-			return store.Received{}, translate(ctx, err, attempt)
-		}
-	}
+	return retryRolledBack(ctx, attempted, func() (store.Received, error) { return s.receive(ctx, deliveries) })
 }
 
-// receive is one try.
+// receive is one attempt of Receive.
 func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
 		return store.Received{}, err
 	}
-	// A failed transaction is ended before its error is answered. Where that
-	// fails too the pool closes the connection, which ends it as well.
+	// A failed transaction is rolled back before its error is returned. If that
+	// fails, too, the pool closes the connection, which rolls it back as well.
 	defer func() {
 		if conn.Conn().PgConn().TxStatus() != idle {
 			_, _ = conn.Exec(ctx, "ROLLBACK")
 		}
 		conn.Release()
 	}()
-	fresh, err := s.remember(ctx, conn.Conn(), deliveries)
+	isNew, err := s.remember(ctx, conn.Conn(), deliveries)
 	if err != nil {
 		return store.Received{}, err
 	}
-	events, redelivered := part(deliveries, fresh)
+	events, redelivered := split(deliveries, isNew)
 	outcomes, err := s.appendAndCommit(ctx, conn.Conn(), events)
 	if err != nil {
 		return store.Received{}, err
@@ -77,59 +68,59 @@ func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (store
 	return received, nil
 }
 
-// idle is the status of a connection that is in no transaction.
+// idle is the status of a connection without a transaction.
 const idle = 'I'
 
-// remember begins a transaction, notes the deliveries in it, and reports which
-// of them are new: of those with one ID, the first.
-func (s *Store) remember(ctx context.Context, conn *pgx.Conn, deliveries []store.Delivery) (fresh []bool, err error) {
-	places := make(map[store.DeliveryID]int, len(deliveries))
+// remember begins a transaction, inserts the deliveries, and reports which of them
+// are new. If several have the same ID, only the first is.
+func (s *Store) remember(ctx context.Context, conn *pgx.Conn, deliveries []store.Delivery) (isNew []bool, err error) {
+	indexes := make(map[store.DeliveryID]int, len(deliveries))
 	ids, queued := make([][16]byte, 0, len(deliveries)), make([]time.Time, 0, len(deliveries))
 	for i, d := range deliveries {
-		if _, repeated := places[d.ID]; !repeated {
-			places[d.ID] = i
+		if _, repeated := indexes[d.ID]; !repeated {
+			indexes[d.ID] = i
 			ids, queued = append(ids, d.ID), append(queued, d.QueuedAt)
 		}
 	}
 	var batch pgx.Batch
 	begin := []string{"BEGIN"}
-	if s.pooled { // the session is anybody's, so the transaction says itself what it rests on
+	if s.pooled { // the session has unknown settings, so the transaction sets its own
 		begin = []string{s.queries.writerBegin, s.queries.writerTransaction}
 	}
 	for _, statement := range begin {
 		batch.Queue(statement)
 	}
 	batch.Queue(s.queries.remember, ids, queued)
-	answers := conn.SendBatch(ctx, &batch)
+	results := conn.SendBatch(ctx, &batch)
 	defer func() {
-		if errClose := answers.Close(); err == nil {
+		if errClose := results.Close(); err == nil {
 			err = errClose
 		}
 	}()
 	for range begin {
-		if _, err := answers.Exec(); err != nil {
+		if _, err := results.Exec(); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := answers.Query()
+	rows, err := results.Query()
 	if err != nil {
 		return nil, err
 	}
-	fresh = make([]bool, len(deliveries))
+	isNew = make([]bool, len(deliveries))
 	var id [16]byte
 	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
-		fresh[places[id]] = true
+		isNew[indexes[id]] = true
 		return nil
 	})
-	return fresh, err
+	return isNew, err
 }
 
-// part returns the events of the deliveries that are new, and how many the
-// others have.
-func part(deliveries []store.Delivery, fresh []bool) (events []event.Event, redelivered int64) {
+// split returns the events of the new deliveries, and the number of events of the
+// others.
+func split(deliveries []store.Delivery, isNew []bool) (events []event.Event, redelivered int64) {
 	lists := make([][]event.Event, 0, len(deliveries))
 	for i, d := range deliveries {
-		if fresh[i] {
+		if isNew[i] {
 			lists = append(lists, d.Events)
 		} else {
 			redelivered += int64(len(d.Events))
@@ -138,8 +129,8 @@ func part(deliveries []store.Delivery, fresh []bool) (events []event.Event, rede
 	return slices.Concat(lists...), redelivered
 }
 
-// appendAndCommit stores events in the transaction that the connection is in,
-// and commits it.
+// appendAndCommit stores events in the open transaction of the connection, and
+// commits it.
 func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) ([]event.Outcome, error) {
 	if len(events) == 0 {
 		_, err := conn.Exec(ctx, "COMMIT")
@@ -157,28 +148,25 @@ func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []ev
 		}
 		batch.ExecPrepared(statement, c.encode(), binaryFormat(), binaryFormat())
 	}
-	batch.ExecParams("COMMIT", nil, nil, nil, nil) // which the server leaves out where the statement fails
-	answers := conn.PgConn().ExecBatch(ctx, &batch)
-	places := newPlaces(c.count)
-	if answers.NextResult() {
-		for answer := answers.ResultReader(); answer.NextRow(); {
-			places.read(answer.Values())
+	batch.ExecParams("COMMIT", nil, nil, nil, nil) // the server skips it if the statement fails
+	results := conn.PgConn().ExecBatch(ctx, &batch)
+	result := newBatchResult(c.count)
+	if results.NextResult() {
+		for rows := results.ResultReader(); rows.NextRow(); {
+			result.read(rows.Values())
 		}
 	}
-	// What is wrong shows at the end, be it of the statement or of the COMMIT.
-	if err := answers.Close(); err != nil {
+	// Close returns the error of the statement as well as that of the COMMIT.
+	if err := results.Close(); err != nil {
 		return nil, err
 	}
-	if places.stray {
-		return nil, errPlace
-	}
-	return places.outcomes, nil
+	return result.outcomes, result.err
 }
 
 // Known implements [store.Receiver].
 func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, error) {
-	const attempt = "look for deliveries"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "look for deliveries"
+	if err := s.enter(attempted); err != nil {
 		return nil, err
 	}
 	defer s.life.RUnlock()
@@ -187,7 +175,7 @@ func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, erro
 		raw[i] = id
 	}
 	known := make([]bool, len(ids))
-	// A writer is asked, as a reader's session might be on a standby one day.
+	// It uses a writer, because readers may connect to a standby one day.
 	rows, err := s.writers.Query(ctx, s.queries.known, raw)
 	if err == nil {
 		var id [16]byte
@@ -199,21 +187,21 @@ func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, erro
 		})
 	}
 	if err != nil {
-		return nil, translate(ctx, err, attempt)
+		return nil, translate(ctx, err, attempted)
 	}
 	return known, nil
 }
 
 // Forget implements [store.Receiver].
 func (s *Store) Forget(ctx context.Context, queuedBefore time.Time) (int64, error) {
-	const attempt = "forget deliveries"
-	if err := s.enter(attempt); err != nil {
+	const attempted = "forget deliveries"
+	if err := s.enter(attempted); err != nil {
 		return 0, err
 	}
 	defer s.life.RUnlock()
 	done, err := s.writers.Exec(ctx, s.queries.forget, queuedBefore)
 	if err != nil {
-		return 0, translate(ctx, err, attempt)
+		return 0, translate(ctx, err, attempted)
 	}
 	return done.RowsAffected(), nil
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestReceiveKeepsTheGuarantee looks at the transaction of a receive from within,
-// on a database whose defaults would break exactly-once.
-func TestReceiveKeepsTheGuarantee(t *testing.T) {
+// TestReceive_OverridesUnsafeDefaults records the settings inside the transaction
+// of Receive. The defaults of the database would break exactly-once.
+func TestReceive_OverridesUnsafeDefaults(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	setup := open(t, Options{URL: address})
 	_, err := setup.writers.Exec(t.Context(), `
-		CREATE TABLE seen (place text, committing text, isolation text);
+		CREATE TABLE seen (table_name text, commit_level text, isolation text);
 		CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			INSERT INTO seen VALUES (TG_TABLE_NAME, current_setting('synchronous_commit'), current_setting('transaction_isolation'));
 			RETURN NULL;
@@ -42,60 +42,60 @@ func TestReceiveKeepsTheGuarantee(t *testing.T) {
 	}
 	var safe, all int
 	err = s.readers.QueryRow(t.Context(), `
-		SELECT count(*) FILTER (WHERE committing = 'on' AND isolation = 'read committed'), count(*) FROM seen`).Scan(&safe, &all)
+		SELECT count(*) FILTER (WHERE commit_level = 'on' AND isolation = 'read committed'), count(*) FROM seen`).Scan(&safe, &all)
 	if err != nil || safe != 2 || all != 2 {
-		t.Errorf("%d of %d rows were written under the guarantee (%v), want both of 2", safe, all, err)
+		t.Errorf("%d of %d rows were written with safe settings (%v), want 2 of 2", safe, all, err)
 	}
 }
 
-// TestReceiveSurvivesADeadlock has a rival that takes keys in the order that
-// nobody of ours does. The database ends the receive; the rollback takes the
-// memory of the delivery with it, and the next try finds it new.
-func TestReceiveSurvivesADeadlock(t *testing.T) {
+// TestReceive_RetriesAfterDeadlock has another transaction that locks keys in the
+// opposite order. The database aborts the receive. The rollback also removes the
+// delivery, so that the next attempt finds it new.
+func TestReceive_RetriesAfterDeadlock(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{Writers: 1})
 	ctx := t.Context()
-	rival, err := pgx.Connect(ctx, urlOf(t, s))
+	other, err := pgx.Connect(ctx, urlOf(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rival.Close(context.WithoutCancel(ctx)) }()
+	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
 	const insert = `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload) VALUES (1, 't', $1, now(), 's', '{}')`
-	tx, err := rival.Begin(ctx)
+	tx, err := other.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The one whose patience ends first is the one that is ended.
+	// The transaction with the shorter deadlock_timeout is aborted.
 	if _, err := tx.Exec(ctx, "SET LOCAL deadlock_timeout = '1min'"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tx.Exec(ctx, insert, "e-2"); err != nil {
 		t.Fatal(err)
 	}
-	answered := make(chan error, 1)
+	done := make(chan error, 1)
 	var received store.Received
 	go func() {
 		d := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("e", 4)}
 		var err error
 		received, err = s.Receive(context.WithoutCancel(ctx), []store.Delivery{d})
-		answered <- err
+		done <- err
 	}()
 	waitForLock(t, s)
 	if _, err := tx.Exec(ctx, insert, "e-1"); err != nil {
-		t.Fatalf("the rival was ended: %v", err)
+		t.Fatalf("the other transaction was aborted: %v", err)
 	}
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-answered; err != nil || received != (store.Received{Stored: 2, Duplicates: 2}) {
-		t.Errorf("received %+v, %v, want 2 stored beside the rival's 2", received, err)
+	if err := <-done; err != nil || received != (store.Received{Stored: 2, Duplicates: 2}) {
+		t.Errorf("received %+v, %v, want 2 stored and 2 duplicates", received, err)
 	}
 	if stats, err := s.Stats(ctx); err != nil || stats.Received != 4 || stats.Duplicates != 2 {
-		t.Errorf("counted %+v, %v, want only the try that was committed", stats, err)
+		t.Errorf("counted %+v, %v, want only the committed attempt", stats, err)
 	}
 }
 
-// waitForLock waits until somebody in the store's database waits for a lock.
+// waitForLock waits until a session in the store's database waits for a lock.
 func waitForLock(t *testing.T, s *Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -104,62 +104,62 @@ func waitForLock(t *testing.T, s *Store) {
 		err := s.readers.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
 		if err != nil {
-			t.Fatalf("nobody waits for a lock: %v", err)
+			t.Fatalf("no session waits for a lock: %v", err)
 		}
 	}
 }
 
-// TestForgetDoesNotWaitForReceivers forgets while a receive is in the middle of
-// its transaction, and holds up nobody who receives what it forgets.
-func TestForgetDoesNotWaitForReceivers(t *testing.T) {
+// TestForget_DoesNotWaitForReceivers forgets deliveries during the transaction of
+// another receive. A later receive of the forgotten delivery does not wait, either.
+func TestForget_DoesNotWaitForReceivers(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{Writers: 3})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	done := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("done", 1)}
-	if _, err := s.Receive(ctx, []store.Delivery{done}); err != nil {
+	first := store.Delivery{ID: store.DeliveryID{1}, Events: someEvents("done", 1)}
+	if _, err := s.Receive(ctx, []store.Delivery{first}); err != nil {
 		t.Fatal(err)
 	}
-	rival, err := s.writers.Begin(ctx)
+	other, err := s.writers.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rival.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := rival.Exec(ctx, s.queries.remember, [][16]byte{{1}, {2}}, []time.Time{{}, {}}); err != nil {
+	defer func() { _ = other.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := other.Exec(ctx, s.queries.remember, [][16]byte{{1}, {2}}, []time.Time{{}, {}}); err != nil {
 		t.Fatal(err)
 	}
 	if count, err := s.Forget(ctx, time.Unix(0, 0)); err != nil || count != 1 {
-		t.Errorf("forgot %d, %v, want the one that is committed", count, err)
+		t.Errorf("forgot %d, %v, want only the committed delivery", count, err)
 	}
-	if err := rival.Commit(ctx); err != nil {
+	if err := other.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
 	known, err := s.Known(ctx, []store.DeliveryID{{1}, {2}})
 	if err != nil || known[0] || !known[1] {
-		t.Errorf("known %v, %v, want only what was remembered since", known, err)
+		t.Errorf("known %v, %v, want only the later delivery", known, err)
 	}
-	received, err := s.Receive(ctx, []store.Delivery{done})
+	received, err := s.Receive(ctx, []store.Delivery{first})
 	if err != nil || received != (store.Received{Duplicates: 1}) {
-		t.Errorf("received %+v, %v, want what was forgotten to be new", received, err)
+		t.Errorf("received %+v, %v, want the forgotten delivery to be new", received, err)
 	}
-	if outcomes, err := s.Append(ctx, done.Events); err != nil || outcomes[0] != event.Duplicate {
+	if outcomes, err := s.Append(ctx, first.Events); err != nil || outcomes[0] != event.Duplicate {
 		t.Errorf("append: %v, %v", outcomes, err)
 	}
 }
 
-// TestReceiversAndAppendersLockInOneOrder has the same deliveries received and
-// appended in opposite orders. The database does not look for deadlocks here: it
-// would break them, and the next try hide them.
-func TestReceiversAndAppendersLockInOneOrder(t *testing.T) {
+// TestReceive_LocksInSameOrderAsAppend receives and appends the same deliveries in
+// opposite orders. Deadlock detection is off: it would abort a transaction, and the
+// retry would hide that.
+func TestReceive_LocksInSameOrderAsAppend(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	execAt(t, address, `DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''1h''', current_database());
 	END $$`)
 	s := open(t, Options{URL: address, Writers: 6})
-	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	timeout, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	group, ctx := errgroup.WithContext(patience)
+	group, ctx := errgroup.WithContext(timeout)
 	for worker := range 6 {
 		group.Go(func() error {
 			for round := range 25 {
@@ -185,6 +185,6 @@ func TestReceiversAndAppendersLockInOneOrder(t *testing.T) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		t.Errorf("they wait for each other: %v", err)
+		t.Errorf("the calls wait for each other: %v", err)
 	}
 }

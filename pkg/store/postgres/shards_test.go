@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestShardsFollowConcurrency proves that counters have as many rows as there
-// were writers at once, not as many as there were instances.
-func TestShardsFollowConcurrency(t *testing.T) {
+// TestShards_FollowConcurrency checks that counters have one row per concurrent
+// writer, and not one per instance.
+func TestShards_FollowConcurrency(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
 	for i := range 10 {
@@ -32,16 +32,16 @@ func TestShardsFollowConcurrency(t *testing.T) {
 	if err := s.readers.QueryRow(t.Context(), `SELECT count(*), sum(received) FROM audit_stats`).Scan(&shards, &received); err != nil {
 		t.Fatal(err)
 	}
-	// A connection's lock may outlive its answer by a moment, so that one more
-	// shard than writers can come into use.
+	// A transaction may hold its lock for a moment after the response, so there
+	// can be one shard more than writers.
 	if shards > 3 || received != 200 {
 		t.Errorf("10 instances of 2 writers use %d shards for %d events, want at most 3 for 200", shards, received)
 	}
 }
 
-// TestShardsDoNotGrowWithRestarts starts and ends an instance as often as one
-// that crashes all the time. What each has counted stays counted.
-func TestShardsDoNotGrowWithRestarts(t *testing.T) {
+// TestShards_DoNotGrowWithRestarts starts and closes an instance many times. The
+// counts of all of them must remain.
+func TestShards_DoNotGrowWithRestarts(t *testing.T) {
 	t.Parallel()
 	const restarts = 200
 	address := newDatabase(t)
@@ -64,7 +64,7 @@ func TestShardsDoNotGrowWithRestarts(t *testing.T) {
 		if err := row.Scan(&shards, &received, &duplicates); err != nil {
 			t.Fatal(err)
 		}
-		// A lock may outlive the answer by a moment, so one more can come into use.
+		// A transaction may hold its lock for a moment after the response.
 		if shards > 2 || received != restarts || duplicates != 50 {
 			t.Errorf("%s: %d restarts left %d shards with %d received and %d duplicates, want at most 2 with %d and 50",
 				table, restarts, shards, received, duplicates, restarts)

@@ -12,25 +12,26 @@ import (
 	"github.com/eventagg/eventagg/sql"
 )
 
-// Options say where the database is and how much of it to use.
+// Options configure a Store. The zero value of a field stands for its default.
 type Options struct {
-	// URL is a postgres:// connection string, with every parameter that
-	// libpq and pgxpool know.
+	// URL is a postgres:// connection string. It may have every parameter of
+	// libpq and pgxpool.
 	URL string
-	// Writers is how many connections append, default 2. More appends than
-	// that wait for one another.
+	// Writers is the number of connections that append, default 2. Further
+	// appends wait for one of them.
 	Writers int
-	// MaxConns is how many connections read, on top of the writers, default 8.
+	// MaxConns is the maximum number of connections that read, in addition to the
+	// writers, default 8.
 	MaxConns int
-	// Pooled says that URL leads to a pooler that lends a connection for one
-	// transaction, such as PgBouncer with pool_mode=transaction. Nothing is then
-	// kept in a session: each transaction names what it needs, and statements
-	// are sent in full each time. It is right without a pooler as well, and
-	// slower; without it, a pooler of that kind breaks the store.
+	// Pooled must be set if URL leads to a pooler in transaction mode, such as
+	// PgBouncer with pool_mode=transaction. The store then keeps nothing in a
+	// session: each transaction sets what it needs, and statements are sent in
+	// full each time. This also works without a pooler, but is slower. Without
+	// the option, such a pooler breaks the store.
 	Pooled bool
 }
 
-// Store is a [store.Store] on PostgreSQL. Make one with [Open].
+// Store is a [store.Store] on PostgreSQL. Create one with [Open].
 type Store struct {
 	writers *pgxpool.Pool
 	readers *pgxpool.Pool
@@ -38,25 +39,33 @@ type Store struct {
 	columns sync.Pool
 	pooled  bool
 
-	life   sync.RWMutex // held for reading by calls under way
+	life   sync.RWMutex // held for reading by running calls
 	closed bool
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to a database that [Migrate] has prepared. It fails, rather
-// than waits, when the database can't be reached ([store.ErrUnavailable]) or
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
+	o.Writers = cmp.Or(o.Writers, 2)
+	o.MaxConns = cmp.Or(o.MaxConns, 8)
+	return o
+}
+
+// Open connects to a database that [Migrate] has prepared. It fails with
+// [store.ErrUnavailable], without waiting, if the database can't be reached or
 // lacks the tables.
 func Open(ctx context.Context, options Options) (*Store, error) {
+	options = options.WithDefaults()
 	s := &Store{pooled: options.Pooled}
 	var err error
 	if s.queries, err = loadQueries(); err != nil {
 		return nil, err
 	}
-	if s.writers, err = openPool(ctx, options, cmp.Or(options.Writers, 2), s.queries.writerSession); err != nil {
+	if s.writers, err = openPool(ctx, options, options.Writers, s.queries.writerSession); err != nil {
 		return nil, err
 	}
-	if s.readers, err = openPool(ctx, options, cmp.Or(options.MaxConns, 8), s.queries.readerSession); err != nil {
+	if s.readers, err = openPool(ctx, options, options.MaxConns, s.queries.readerSession); err != nil {
 		s.writers.Close()
 		return nil, err
 	}
@@ -81,24 +90,23 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// enter begins a call: the store stays open until life is unlocked again, which
-// is the caller's to do where the error is nil.
-func (s *Store) enter(attempt string) error {
+// enter begins a call. The store stays open until the caller unlocks life, which
+// it must do if the error is nil.
+func (s *Store) enter(attempted string) error {
 	s.life.RLock()
 	if s.closed {
 		s.life.RUnlock()
-		return fmt.Errorf("%s: %w", attempt, store.ErrClosed)
+		return fmt.Errorf("%s: %w", attempted, store.ErrClosed)
 	}
 	return nil
 }
 
-// queries are the statements of sql/postgres/queries, by use.
+// queries are the statements of sql/postgres/queries.
 type queries struct {
-	writerSession, readerSession, ready                                string
-	writerBegin, writerTransaction                                     string
-	append, appendOne, stats, topicStats, event, older, newer, settled string
-	olderOfTopic, newerOfTopic, mark                                   string
-	remember, known, forget                                            string
+	writerSession, readerSession, writerBegin, writerTransaction, ready string
+	append, appendOne, stats, topicStats, event, stableHead             string
+	older, newer, olderOfTopic, newerOfTopic, fingerprint               string
+	remember, known, forget                                             string
 }
 
 func loadQueries() (queries, error) {
@@ -107,8 +115,8 @@ func loadQueries() (queries, error) {
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
 		"writer_begin": &q.writerBegin, "writer_transaction": &q.writerTransaction,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
-		"older": &q.older, "newer": &q.newer, "settled": &q.settled,
-		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "mark": &q.mark,
+		"older": &q.older, "newer": &q.newer, "stable_head": &q.stableHead,
+		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "fingerprint": &q.fingerprint,
 		"remember": &q.remember, "known": &q.known, "forget": &q.forget,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")

@@ -1,11 +1,11 @@
 -- +goose Up
 
--- One row for each distinct event, for ever. COLLATE "C" makes the database
--- compare keys bytewise, as package event does, and spares it the locale.
+-- One row for each distinct event, for ever. COLLATE "C" compares keys bytewise, as
+-- package event does, and is faster than the rules of a locale.
 CREATE TABLE events (
     -- The order of the store: the transaction that stored the event, and the
-    -- event's place in it. Not a sequence: that is drawn before COMMIT, so a
-    -- reader that has seen number 8 may yet miss number 7.
+    -- event's number in it. A sequence would not do: its numbers are drawn before
+    -- COMMIT, so number 7 may become visible after number 8.
     xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
     seq         integer     NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
@@ -13,23 +13,23 @@ CREATE TABLE events (
     topic       text        NOT NULL COLLATE "C",
     event_id    text        NOT NULL COLLATE "C",
     source      text        NOT NULL COLLATE "C",
-    -- json, not jsonb: it keeps the text as sent, every digit of a number
-    -- included, and costs the writer a check instead of a conversion.
+    -- json and not jsonb, because it keeps the text as sent, with every digit of
+    -- a number, and needs a check instead of a conversion.
     payload     json        NOT NULL,
     PRIMARY KEY (topic, event_id)
 );
 
 CREATE INDEX events_order ON events (xid, seq);
 CREATE INDEX events_topic_order ON events (topic, xid, seq);
--- Rows arrive in nearly the order of created_at, so block ranges find a time
--- span at next to no cost for the writer.
+-- Rows arrive almost in the order of created_at, so an index of block ranges finds
+-- a time span and costs the writer almost nothing.
 CREATE INDEX events_created ON events USING brin (created_at);
 
--- Counters are rows of their own, changed in the transaction that stores the
--- events: a count of the events table would read all of it. Each is spread over
--- shards, since one hot row would make all writers wait for each other's
--- COMMIT; a reader adds them up. No index is on a counter and the pages are
--- half empty, so that updates stay on their page (HOT).
+-- Counters are rows, updated in the transaction that stores the events. Counting
+-- the rows of the events table would read all of it. Each counter is spread over
+-- shards, because one hot row would make all writers wait for each other's COMMIT.
+-- A reader adds the shards up. The counters have no index and the pages are half
+-- empty, so that an update stays on its page (HOT).
 CREATE TABLE audit_stats (
     shard      smallint PRIMARY KEY,
     received   bigint   NOT NULL,

@@ -1,8 +1,8 @@
 -- +goose Up
 
--- What a queue has delivered, remembered in the transaction that stored its
--- events: whatever comes again is left out. Rows live for minutes, until the
--- queue is done with them for good.
+-- The deliveries of a queue, remembered in the transaction that stores their
+-- events, so that a redelivery is recognised. A row lives for minutes, until the
+-- queue can't deliver it again.
 CREATE TABLE deliveries (
     id        uuid        PRIMARY KEY,
     queued_at timestamptz NOT NULL

@@ -1,17 +1,17 @@
 -- Stores a batch and counts it, in one statement and so in one transaction.
 --
--- $1…$6 are the columns of the distinct events of the batch, sorted by key: all
--- instances lock keys in one order. A key that another transaction has inserted
--- and not committed makes this one wait for its COMMIT, so that "duplicate"
--- always means committed. A duplicate writes nothing, not even a dead row.
--- $7 and $8 are the topics of the batch, sorted, and how many events of each
--- arrived, repeats within the batch included.
+-- $1…$6 are the columns of the distinct events of the batch, sorted by key, so
+-- that all instances lock keys in the same order. If another transaction has
+-- inserted a key and not committed it, this one waits for that COMMIT. So
+-- "duplicate" always means that the original is committed. A duplicate writes
+-- nothing, not even a dead row. $7 and $8 are the topics of the batch, sorted, and
+-- the number of received events of each, repeats within the batch included.
 --
--- The parts run in the order in which they read each other: events first,
--- counters last, the total at the very end. Two transactions that meet on a
--- counter then never hold anything that the other still wants.
+-- The parts run in the order in which they read each other: events first, then
+-- the counters of the topics, then the total. Two transactions that wait for each
+-- other's counters are therefore impossible.
 --
--- It answers the places (seq) of the events that were stored.
+-- It returns the index (seq) of each stored event.
 WITH stored AS (
     INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
     SELECT b.seq, b.topic, b.event_id, b.occurred_at, b.source, b.payload::json
@@ -22,10 +22,10 @@ WITH stored AS (
 ), stored_by_topic AS (
     SELECT topic, count(*) AS events FROM stored GROUP BY topic
 ), shard AS MATERIALIZED (
-    -- The first shard that no transaction under way is using; its lock ends
-    -- with this one. So there are as many rows of a counter as there ever were
-    -- writers at once, however often instances come and go. 1163219783 is
-    -- "EvAG"; a two-part key keeps clear of other users of advisory locks.
+    -- The first shard that no running transaction uses. The lock is released
+    -- at the end of this transaction. A counter therefore has as many rows as
+    -- there were concurrent writers, however often instances restart. 1163219783
+    -- is "EvAG". A two-part key does not collide with other advisory locks.
     SELECT coalesce((
         SELECT s FROM generate_series(0, 63) AS s
         WHERE pg_try_advisory_xact_lock(1163219783, s)

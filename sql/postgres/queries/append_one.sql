@@ -1,13 +1,13 @@
--- append.sql for a batch of one event, which is every batch of an idle server:
--- the same transaction without the machinery of arrays, at three quarters of
--- the processor time (232 µs against 288, and 156 for the bare INSERT alone).
--- $1…$5 are the event. It answers whether the event was stored.
+-- append.sql for a batch of one event, which is every batch of an idle server. It
+-- is the same transaction without arrays, and needs three quarters of the CPU time
+-- (232 µs instead of 288; the INSERT alone needs 156).
+-- $1…$5 are the event. It returns whether the event was stored.
 WITH stored AS (
     INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
     VALUES (1, $1, $2, $3, $4, $5::text::json)
     ON CONFLICT (topic, event_id) DO NOTHING
     RETURNING 1
-), fate AS MATERIALIZED (
+), outcome AS MATERIALIZED (
     SELECT
         1 - (SELECT count(*) FROM stored) AS duplicates,
         coalesce((
@@ -17,7 +17,7 @@ WITH stored AS (
         ), 0)::smallint AS shard
 ), counted AS (
     INSERT INTO topic_stats AS t (topic, shard, received, duplicates, first_seen, last_seen)
-    SELECT $1, shard, 1, duplicates, now(), now() FROM fate
+    SELECT $1, shard, 1, duplicates, now(), now() FROM outcome
     ON CONFLICT (topic, shard) DO UPDATE SET
         received   = t.received + 1,
         duplicates = t.duplicates + excluded.duplicates,
@@ -25,9 +25,9 @@ WITH stored AS (
     RETURNING t.shard
 ), audited AS (
     INSERT INTO audit_stats AS a (shard, received, duplicates)
-    SELECT counted.shard, 1, fate.duplicates FROM counted, fate
+    SELECT counted.shard, 1, outcome.duplicates FROM counted, outcome
     ON CONFLICT (shard) DO UPDATE SET
         received   = a.received + 1,
         duplicates = a.duplicates + excluded.duplicates
 )
-SELECT duplicates = 0 FROM fate
+SELECT duplicates = 0 FROM outcome

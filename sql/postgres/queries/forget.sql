@@ -1,3 +1,3 @@
--- Forgets the deliveries that were queued before a moment. There are as many as
--- a queue took in some minutes, which is no reason for an index.
+-- Deletes the deliveries that were queued before a time. The table has only the
+-- deliveries of some minutes, so an index would not pay.
 DELETE FROM deliveries WHERE queued_at < $1

@@ -1,2 +1,2 @@
--- The deliveries of these that are remembered.
+-- Those of the deliveries that are remembered.
 SELECT id FROM deliveries WHERE id = ANY ($1::uuid[])

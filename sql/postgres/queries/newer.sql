@@ -1,5 +1,6 @@
--- Up to $3 events after the position ($1, $2), oldest first, of those that were
--- settled when the horizon $7 was read (settled.sql). Filters as in older.sql.
+-- Up to $3 events after the position ($1, $2), oldest first. $7 is the transaction
+-- after the stable head (stable_head.sql): the order of the events below it can't
+-- change any more. The filters are those of older.sql.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (xid, seq) > ($1::xid8, $2::integer)

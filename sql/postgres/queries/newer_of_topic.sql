@@ -1,6 +1,5 @@
--- Up to $3 events of the topic $8 after the position ($1, $2), oldest first, of
--- those that were settled when the horizon $7 was read (settled.sql). The topic
--- as in older_of_topic.sql, the other filters as in older.sql.
+-- newer.sql for the events of the topic $8. The condition on the topic is that of
+-- older_of_topic.sql.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (topic, xid, seq) > ($8::text COLLATE "C", $1::xid8, $2::integer)

@@ -1,6 +1,6 @@
--- Up to $3 events before the position ($1, $2), newest first. A filter that is
--- null lets everything through. Readers plan each call for its own values
--- (plan_cache_mode), so that a null filter vanishes and a set one finds its index.
+-- Up to $3 events before the position ($1, $2), newest first. A filter that is null
+-- excludes nothing. Readers plan each call for its own values (plan_cache_mode), so
+-- a null filter disappears from the plan and another one gets its index.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (xid, seq) < ($1::xid8, $2::integer)

@@ -1,10 +1,9 @@
--- Up to $3 events of the topic $7 before the position ($1, $2), newest first. The
--- other filters as in older.sql.
+-- older.sql for the events of the topic $7.
 --
--- The topic is two bounds and part of the order, not an equation: then nothing
--- but the index on (topic, xid, seq) gives the order, and the planner can't walk
--- back over all topics in the hope to meet this one soon. For a topic that has
--- been quiet for ten million events that took more than a second.
+-- The topic is two bounds and part of the order, instead of an equation. Then only
+-- the index on (topic, xid, seq) yields the order, and the planner can't scan all
+-- topics backwards in the hope of finding this one soon. That scan took more than a
+-- second for a topic without any of the last ten million events.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
 FROM events
 WHERE (topic, xid, seq) < ($7::text COLLATE "C", $1::xid8, $2::integer)

@@ -1,6 +1,6 @@
--- What a connection can be used for: whether the server is a standby, whether
--- this session's transactions read only, how the database keeps texts, and
--- whether our tables are there.
+-- What this connection can be used for: whether the server is a standby, whether
+-- the transactions of this session are read-only, the encoding of the database,
+-- and whether the tables exist.
 SELECT
     pg_is_in_recovery(),
     current_setting('transaction_read_only')::boolean,

@@ -1,6 +1,7 @@
--- Remembers deliveries and answers those that were not known. A delivery that
--- another transaction has remembered and not committed makes this one wait for
--- its end. They are sorted, so that two that share some lock them in one order.
+-- Inserts deliveries and returns those that were new. If another transaction has
+-- inserted a delivery and not committed it, this one waits for its end. They are
+-- sorted, so that two transactions with the same deliveries lock them in the same
+-- order.
 INSERT INTO deliveries (id, queued_at)
 SELECT d.id, d.queued_at
 FROM unnest($1::uuid[], $2::timestamptz[]) AS d (id, queued_at)

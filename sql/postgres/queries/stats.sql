@@ -1,4 +1,4 @@
--- The totals, at one moment.
+-- The totals, all from one snapshot.
 SELECT
     coalesce(sum(received), 0)::bigint,
     coalesce(sum(duplicates), 0)::bigint,

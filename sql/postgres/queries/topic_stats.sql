@@ -1,4 +1,4 @@
--- The totals of each topic, most received first.
+-- The totals of each topic, busiest first.
 SELECT topic, sum(received - duplicates)::bigint, sum(duplicates)::bigint, min(first_seen), max(last_seen)
 FROM topic_stats
 GROUP BY topic

@@ -1,4 +1,4 @@
--- Begins the transaction of an append where no session is ours to set up, since
--- a pooler lends its connections for one transaction (database.pooler). See
--- writer_session.sql for why it must be this level and may write.
+-- Begins the transaction of an append behind a pooler, which shares its sessions
+-- between clients (database.pooler). writer_session.sql says why it needs this
+-- level and must write.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE

@@ -1,8 +1,8 @@
--- What exactly-once rests on, whatever the server or the role has for a
--- default. READ COMMITTED lets ON CONFLICT see what a rival has just committed.
--- Without synchronous_commit an answer could be given for a COMMIT that a crash
--- undoes; values stricter than "on" are left alone. And they write, also where
--- reading is the default.
+-- The settings that exactly-once needs, whatever the defaults of the server or the
+-- role are. With READ COMMITTED, ON CONFLICT sees what a concurrent transaction has
+-- just committed. Without synchronous_commit a response could be sent for a COMMIT
+-- that a crash then loses; stricter values than "on" stay. The session may write,
+-- even if the default is read-only.
 SELECT
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('default_transaction_read_only', 'off', false),

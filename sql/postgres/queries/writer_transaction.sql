@@ -1,6 +1,6 @@
--- What exactly-once rests on besides writer_begin.sql, until the end of this
--- transaction: an answer is given after its COMMIT is on disk, whatever the role
--- has for a default and whatever another client of the pooler has left behind.
+-- What exactly-once needs besides writer_begin.sql, until the end of this
+-- transaction: the response is sent after the COMMIT is on the disk, whatever the
+-- default of the role is and whatever another client of the pooler has set.
 SELECT set_config('synchronous_commit', CASE
     WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
     ELSE current_setting('synchronous_commit')

@@ -1,26 +1,26 @@
 -- +goose Up
 
--- One row for each distinct event, for ever. id is the order of the store:
--- there is one writer at a time, so ids are given in the order of COMMIT.
--- AUTOINCREMENT keeps an id from coming back.
+-- One row for each distinct event, for ever. id is the order of the store: there
+-- is one writer at a time, so ids are assigned in the order of COMMIT.
+-- AUTOINCREMENT prevents that an id is used again.
 CREATE TABLE events (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    created_at  INTEGER NOT NULL, -- microseconds since 1970, never less than in the row before
+    created_at  INTEGER NOT NULL, -- microseconds since 1970, never less than in the previous row
     occurred_at INTEGER NOT NULL, -- microseconds since 1970
     topic       TEXT    NOT NULL,
     event_id    TEXT    NOT NULL,
     source      TEXT    NOT NULL,
-    payload     TEXT    NOT NULL, -- the JSON text as sent: every digit of a number survives
+    payload     TEXT    NOT NULL, -- the JSON text as sent, with every digit of a number
     UNIQUE (topic, event_id)
 ) STRICT;
 
--- SQLite ends every entry of an index with the row's id: both of these are in
--- the order of the store within one topic, and for one moment.
+-- SQLite appends the row's id to every index entry. So the entries of one topic,
+-- or of one time, are in the order of the store.
 CREATE INDEX events_topic ON events (topic);
 CREATE INDEX events_created ON events (created_at);
 
--- Counters are rows of their own, changed in the transaction that stores the
--- events: a count of the events table would read all of it.
+-- Counters are rows, updated in the transaction that stores the events. Counting
+-- the rows of the events table would read all of it.
 CREATE TABLE audit_stats (
     only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
     unique_events    INTEGER NOT NULL,
@@ -37,7 +37,7 @@ CREATE TABLE topic_stats (
     last_seen        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- "EvAg": the file tells what it is, to file(1) and to a start on the wrong one.
+-- "EvAg" identifies the file, for file(1) and for a start with the wrong file.
 PRAGMA application_id = 1165377895;
 
 -- +goose Down

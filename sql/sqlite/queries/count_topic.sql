@@ -1,4 +1,4 @@
--- Adds to the counters of a topic that is known: ?2 unique, ?3 duplicates, ?4 now.
+-- Adds to the counters of an existing topic: ?2 stored, ?3 duplicates, ?4 now.
 UPDATE topic_stats
 SET unique_events    = unique_events + ?2,
     duplicate_events = duplicate_events + ?3,

@@ -1,2 +1,2 @@
--- Forgets the deliveries that were queued before a moment.
+-- Deletes the deliveries that were queued before a time.
 DELETE FROM deliveries WHERE queued_at < ?1

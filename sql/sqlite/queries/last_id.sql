@@ -1,6 +1,6 @@
--- The newest event's place in the order of the store and when it was stored, 0
--- where there is none; and when the last event before the id ?1 was, by which a
--- position is known for one of this data.
+-- The id of the newest event (0 if there is none), when it was stored, and when the
+-- last event before the id ?1 was stored. The last value shows whether a position
+-- belongs to this data.
 SELECT
     coalesce((SELECT max(id) FROM events), 0),
     (SELECT created_at FROM events WHERE id = (SELECT max(id) FROM events)),

@@ -1,8 +1,8 @@
 -- Up to ?3 events of the topic ?7 with ids from ?1 up to, not including, ?2, oldest
--- first. ?4 is the source, '' for any. ?5 and ?6 bound created_at, which never
--- decreases from row to row: so each bound is one step in its index to an id,
--- and what lies outside is not read. The plus keeps that index from being used
--- for the rows themselves, which would then have to be sorted.
+-- first. ?4 is the source, or '' for any. ?5 and ?6 bound created_at. It never
+-- decreases from row to row, so one index lookup turns each bound into an id, and
+-- rows outside of the bounds are not read. The plus in "+created_at" prevents that
+-- the index is used for the rows themselves, which would then have to be sorted.
 SELECT id, created_at, occurred_at, topic, event_id, source, payload
 FROM events
 WHERE id >= max(?1, coalesce(
