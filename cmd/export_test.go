@@ -135,7 +135,7 @@ func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	for name, err := range map[string]error{
 		"when it is interrupted":      context.Canceled,
 		"when the server is another":  store.ErrForeignPosition,
-		"when nobody answers":         &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
+		"when nobody answers":         &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
 		"when the server refuses it,": &client.ResponseError{Status: 422},
 	} {
 		for _, ending := range []string{"ndjson", "gz", "zst"} {

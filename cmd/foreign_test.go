@@ -56,7 +56,7 @@ func TestAnotherProgramIsToldFromAServer(t *testing.T) {
 				}
 				told := strings.Contains(errOut.String(), "eventagg: "+s.URL+" does not look like an eventagg server: ") &&
 					strings.Contains(errOut.String(), "--url (EVENTAGG_CLIENT_URL")
-				if told != row.told || told != client.Foreign(err) || told && out.Len() > 0 {
+				if told != row.told || told != client.ForeignServer(err) || told && out.Len() > 0 {
 					t.Errorf("%s: wrote %s%s", command, out, errOut)
 				}
 			}

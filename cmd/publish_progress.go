@@ -128,7 +128,7 @@ func (p *progress) tellStall(now frame) {
 // shortReason is why a request is tried again, in a few words: the line says
 // already what is sent, and to whom.
 func shortReason(err error) string {
-	if lost, ok := errors.AsType[*client.LostError](err); ok {
+	if lost, ok := errors.AsType[*client.ConnectionError](err); ok {
 		return lost.Cause()
 	}
 	answered, ok := errors.AsType[*client.ResponseError](err)

@@ -52,7 +52,7 @@ func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
 
 func TestProgressSaysWhyItRetries(t *testing.T) {
 	t.Parallel()
-	refused := fmt.Errorf("publish: %w", &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
+	refused := fmt.Errorf("publish: %w", &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
 	for name, test := range map[string]struct {
 		err  error
 		want string

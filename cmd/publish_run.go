@@ -195,7 +195,7 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 	for told := false; ; told = true {
 		err := ready(limit, target)
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = &client.LostError{Server: url, Reached: true, Err: err}
+			err = &client.ConnectionError{Server: url, Reached: true, Err: err}
 		}
 		var answered *client.ResponseError
 		switch {
@@ -203,7 +203,7 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !opts.wait && client.Foreign(err):
+		case !opts.wait && client.ForeignServer(err):
 			return foreign(opts.url, err)
 		case !opts.wait && errors.As(err, &answered):
 			return nil

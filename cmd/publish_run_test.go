@@ -267,7 +267,7 @@ func TestPublishWithFailuresFails(t *testing.T) {
 
 func TestReach(t *testing.T) {
 	t.Parallel()
-	refused := &client.LostError{Server: "http://127.0.0.1:8000", Err: syscall.ECONNREFUSED}
+	refused := &client.ConnectionError{Server: "http://127.0.0.1:8000", Err: syscall.ECONNREFUSED}
 	starting := fmt.Errorf("server is not ready: %w", &client.ResponseError{Status: 503})
 	tests := map[string]struct {
 		notReady []error

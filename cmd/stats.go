@@ -165,11 +165,11 @@ func takeSample(ctx context.Context, target statsTarget, totals, topics bool) (s
 // unreachable adds to the error of a server that doesn't answer what the reader
 // can do about it.
 func unreachable(address string, err error) error {
-	if client.Foreign(err) {
+	if client.ForeignServer(err) {
 		return foreign(address, err)
 	}
 	lost := plain(err)
-	if _, ok := errors.AsType[*client.LostError](lost); !ok {
+	if _, ok := errors.AsType[*client.ConnectionError](lost); !ok {
 		return err
 	}
 	flag := ""
@@ -188,7 +188,7 @@ func foreign(address string, err error) error {
 // plain leaves out of the error of a server that doesn't answer what it was to
 // answer: the reader knows what was asked for, and none of it is the reason.
 func plain(err error) error {
-	if lost, ok := errors.AsType[*client.LostError](err); ok {
+	if lost, ok := errors.AsType[*client.ConnectionError](err); ok {
 		return lost
 	}
 	return err

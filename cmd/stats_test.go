@@ -232,7 +232,7 @@ func TestWatchBeginsAnewWithAnotherDatabase(t *testing.T) {
 func TestWatchSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		away := fmt.Errorf("read stats: %w", &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
+		away := fmt.Errorf("read stats: %w", &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
 		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: away, 3: away}}, statsOptions{format: "table"})
 		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
 			t.Errorf("%v\n%s", err, out)
@@ -294,7 +294,7 @@ func TestTopicsBeyondTheScreenAreCounted(t *testing.T) {
 
 func TestUnreachableSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	refused := &client.LostError{Server: "http://h:1", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
+	refused := &client.ConnectionError{Server: "http://h:1", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
 	for name, test := range map[string]struct {
 		url  string
 		err  error

@@ -157,7 +157,7 @@ func TestTailOfAServerThatIsAway(t *testing.T) {
 	t.Parallel()
 	for _, follow := range []bool{false, true} {
 		a, _, _ := testApp()
-		err := a.showTail(t.Context(), stored{err: &client.LostError{Server: "http://h:1", Err: syscall.ECONNREFUSED}}, tailOptions{follow: follow, url: "http://h:1"})
+		err := a.showTail(t.Context(), stored{err: &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED}}, tailOptions{follow: follow, url: "http://h:1"})
 		if _, hinted := errors.AsType[*hintError](err); !hinted || !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}

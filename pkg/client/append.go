@@ -39,7 +39,7 @@ func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	var outcomes []event.Outcome
 	for len(outcomes) < len(events) {
 		rest := events[len(outcomes):]
-		answered, err := c.publish(ctx, part{events: rest[:batchLength(rest)], first: len(outcomes)})
+		answered, err := c.publish(ctx, appendPart{events: rest[:batchLength(rest)], first: len(outcomes)})
 		if err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
 		}
@@ -52,8 +52,8 @@ func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	return outcomes, nil
 }
 
-// part is the events of one request, and the place of their first in the append.
-type part struct {
+// appendPart is the events of one request, and the place of their first in the append.
+type appendPart struct {
 	events []event.Event
 	first  int
 }
@@ -71,7 +71,7 @@ func batchLength(events []event.Event) int {
 }
 
 // publish sends events with one request.
-func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+func (c *Client) publish(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	switch {
 	case c.options.Lines:
 		return c.publishLines(ctx, p)
@@ -91,7 +91,7 @@ func (c *Client) publish(ctx context.Context, p part) (outcomes []event.Outcome,
 }
 
 // publishOne sends a single event.
-func (c *Client) publishOne(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+func (c *Client) publishOne(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	outcomes = make([]event.Outcome, 1)
 	err = c.post(ctx, p.events[0].AppendJSON, maxResponseBytes, func(got response) error {
 		if outcomes[0], err = readOutcome(got); outcomes[0] == event.Rejected {
@@ -106,7 +106,7 @@ func (c *Client) publishOne(ctx context.Context, p part) (outcomes []event.Outco
 }
 
 // publishLines sends events one a line.
-func (c *Client) publishLines(ctx context.Context, p part) (outcomes []event.Outcome, err error) {
+func (c *Client) publishLines(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	write := func(dst []byte) []byte {
 		for i := range p.events {
 			dst = append(p.events[i].AppendJSON(dst), '\n')
@@ -122,13 +122,13 @@ func (c *Client) publishLines(ctx context.Context, p part) (outcomes []event.Out
 }
 
 // publishHalves sends a batch that the server finds too large in two requests.
-func (c *Client) publishHalves(ctx context.Context, p part) ([]event.Outcome, error) {
+func (c *Client) publishHalves(ctx context.Context, p appendPart) ([]event.Outcome, error) {
 	middle := len(p.events) / 2
-	first, err := c.publish(ctx, part{events: p.events[:middle], first: p.first})
+	first, err := c.publish(ctx, appendPart{events: p.events[:middle], first: p.first})
 	if err != nil {
 		return nil, err
 	}
-	second, err := c.publish(ctx, part{events: p.events[middle:], first: p.first + middle})
+	second, err := c.publish(ctx, appendPart{events: p.events[middle:], first: p.first + middle})
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (c *Client) post(ctx context.Context, write func([]byte) []byte, limit int,
 		errRead = read(response{status: got.Status, retryAfter: got.RetryAfter, body: got.Body})
 	})
 	if err != nil {
-		return c.lost(ctx, err)
+		return c.connectionError(ctx, err)
 	}
 	return errRead
 }
@@ -196,7 +196,7 @@ func readOutcome(got response) (event.Outcome, error) {
 	}
 	var published api.Published
 	if err := json.Unmarshal(got.body, &published); err != nil {
-		return 0, fmt.Errorf("%w: %w", errText, err)
+		return 0, fmt.Errorf("%w: %w", errJSON, err)
 	}
 	return outcomeOf(published.Status)
 }
@@ -222,13 +222,13 @@ func readOutcomes(got response, n int, tell func(int, error)) ([]event.Outcome, 
 	}
 	var batch api.Batch
 	if err := json.Unmarshal(got.body, &batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", errText, err)
+		return nil, fmt.Errorf("%w: %w", errJSON, err)
 	}
 	if len(batch.Results) != n {
 		if got.status == http.StatusUnprocessableEntity {
 			return nil, got.err() // the body as a whole was refused
 		}
-		return nil, fmt.Errorf("%w: %d results for %d events", errAnswer, len(batch.Results), n)
+		return nil, fmt.Errorf("%w: %d results for %d events", errResponse, len(batch.Results), n)
 	}
 	outcomes := make([]event.Outcome, n)
 	for i, result := range batch.Results {
@@ -288,10 +288,10 @@ func readTotals(got response, n int, tell func(int, error)) ([]event.Outcome, er
 	}
 	var batch api.Batch
 	if err := json.Unmarshal(got.body, &batch); err != nil {
-		return nil, fmt.Errorf("%w: %w", errText, err)
+		return nil, fmt.Errorf("%w: %w", errJSON, err)
 	}
 	if answered := batch.Success + batch.Ignored + batch.Queued + batch.Invalid; answered != int64(n) {
-		return nil, fmt.Errorf("%w: %d results for %d lines", errAnswer, answered, n)
+		return nil, fmt.Errorf("%w: %d results for %d lines", errResponse, answered, n)
 	}
 	for _, result := range batch.Results { // line by line, with nothing between them
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
@@ -341,6 +341,6 @@ func outcomeOf(status string) (event.Outcome, error) {
 	case api.StatusInvalid:
 		return event.Rejected, nil
 	default:
-		return 0, fmt.Errorf("%w: status %q", errAnswer, status)
+		return 0, fmt.Errorf("%w: status %q", errResponse, status)
 	}
 }

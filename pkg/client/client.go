@@ -66,7 +66,7 @@ type Client struct {
 	http    *http.Client
 	streams *http.Client // whose answers may take for ever
 	pool    *transport.Pool
-	held    int // bytes of a walk
+	bufferBytes    int // bytes of a walk
 }
 
 var (
@@ -94,7 +94,7 @@ func New(options Options) (*Client, error) {
 	// A redirect is no answer that the interface knows.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
-		held:    heldBytes,
+		bufferBytes:    maxBufferBytes,
 		options: options,
 		base:    base,
 		http:    &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: stay},

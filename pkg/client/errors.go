@@ -47,18 +47,18 @@ func (e *ResponseError) Error() string {
 // Unwrap returns the store's error that the answer means, or nil.
 func (e *ResponseError) Unwrap() error { return e.means }
 
-// errAnswer says that an answer is not one of this interface.
-var errAnswer = errors.New("answer not understood")
+// errResponse says that an answer is not one of this interface.
+var errResponse = errors.New("answer not understood")
 
-// errText says of such an answer that not even its form is right.
-var errText = fmt.Errorf("%w, it is not the JSON that was expected", errAnswer)
+// errJSON says of such an answer that not even its form is right.
+var errJSON = fmt.Errorf("%w, it is not the JSON that was expected", errResponse)
 
-// Foreign reports whether an error shows that something answered that is no
+// ForeignServer reports whether an error shows that something answered that is no
 // eventagg server: a page where JSON was expected, or a refusal of a path that
 // every such server has, without the problem that it would say it with. What a
 // proxy in front of a server answers for it, such as 502, tells nothing.
-func Foreign(err error) bool {
-	if errors.Is(err, errText) {
+func ForeignServer(err error) bool {
+	if errors.Is(err, errJSON) {
 		return true
 	}
 	answered, ok := errors.AsType[*ResponseError](err)
@@ -122,11 +122,11 @@ func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// LostError is a request without an answer: nothing is known about it, and
+// ConnectionError is a request without an answer: nothing is known about it, and
 // trying again may help. It is [store.ErrUnavailable], and where no connection
 // was made also [store.ErrNotReached]. Its message is for people and has
 // neither, since they speak of a store behind the server.
-type LostError struct {
+type ConnectionError struct {
 	// Server is the address that was asked.
 	Server string
 	// Reached says that there was a connection.
@@ -136,7 +136,7 @@ type LostError struct {
 }
 
 // Error names the server and the last cause of the failure.
-func (e *LostError) Error() string {
+func (e *ConnectionError) Error() string {
 	if !e.Reached {
 		return "can't reach " + e.Server + ": " + cause(e.Err)
 	}
@@ -145,10 +145,10 @@ func (e *LostError) Error() string {
 
 // Cause is why there is no answer, without the server's name: "connection
 // refused".
-func (e *LostError) Cause() string { return cause(e.Err) }
+func (e *ConnectionError) Cause() string { return cause(e.Err) }
 
 // Unwrap returns the store's errors that this one is, and what happened.
-func (e *LostError) Unwrap() []error {
+func (e *ConnectionError) Unwrap() []error {
 	if !e.Reached {
 		return []error{store.ErrUnavailable, store.ErrNotReached, e.Err}
 	}
@@ -176,9 +176,9 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// lost translates a failed request: to the context's error if the context has
+// connectionError translates a failed request: to the context's error if the context has
 // ended, otherwise to a LostError.
-func (c *Client) lost(ctx context.Context, err error) error {
+func (c *Client) connectionError(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -186,7 +186,7 @@ func (c *Client) lost(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}
-	lost := &LostError{Server: c.base.String(), Reached: true, Err: err}
+	lost := &ConnectionError{Server: c.base.String(), Reached: true, Err: err}
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
 		lost.Reached = false
 	}

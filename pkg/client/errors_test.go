@@ -76,7 +76,7 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := &LostError{Server: "http://h", Reached: row.reached, Err: row.err}
+			err := &ConnectionError{Server: "http://h", Reached: row.reached, Err: row.err}
 			if err.Error() != row.want || !errors.Is(err, row.err) || !store.Temporary(err) || errors.Is(err, store.ErrNotReached) == row.reached || !strings.HasSuffix(row.want, ": "+err.Cause()) {
 				t.Errorf("%v, expected %s", err, row.want)
 			}

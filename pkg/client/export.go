@@ -34,7 +34,7 @@ func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]stor
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(pages)
-		return c.walk(ctx, filter, end, pages)
+		return c.exportPages(ctx, filter, end, pages)
 	})
 	group.Go(func() error {
 		for records := range pages {
@@ -47,8 +47,8 @@ func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]stor
 	return group.Wait()
 }
 
-// walk sends all events up to the one with the key end.
-func (c *Client) walk(ctx context.Context, filter store.Filter, end event.Key, pages chan<- []store.Record) error {
+// exportPages sends all events up to the one with the key end.
+func (c *Client) exportPages(ctx context.Context, filter store.Filter, end event.Key, pages chan<- []store.Record) error {
 	cursor := api.Cursor{Newer: true}.String() // after nothing
 	for ended := false; !ended; {
 		records, next, err := c.newer(ctx, filter, cursor, exportPage)

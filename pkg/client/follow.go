@@ -37,7 +37,7 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 	}
 	// The last events are read from the list, which has no limit, rather than
 	// from the stream; the cursor of the one leads into the other.
-	cursor, err := c.last(ctx, EventsQuery{Filter: filter, Stable: true}, last, each)
+	cursor, err := c.lastFrom(ctx, EventsQuery{Filter: filter, Stable: true}, last, each)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, 
 }
 
 // errNoNewer says that a page lacks what Follow goes on from.
-var errNoNewer = fmt.Errorf("read events: %w: no link to newer events", errAnswer)
+var errNoNewer = fmt.Errorf("read events: %w: no link to newer events", errResponse)
 
 // Bounds of the wait between two attempts.
 const (

@@ -47,7 +47,7 @@ func TestLast(t *testing.T) {
 	} {
 		f := &feed{stored: row.stored}
 		var got []int
-		cursor, err := f.follower().last(t.Context(), EventsQuery{Stable: true}, row.last, note(&got))
+		cursor, err := f.follower().lastFrom(t.Context(), EventsQuery{Stable: true}, row.last, note(&got))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestLastOfMuchIsNotHeldInMemory(t *testing.T) {
 	const stored, size, late = 6 * followPage, 1000, 250
 	f := &feed{stored: stored, payload: large(size), late: map[int]int{late: 7}}
 	c := f.follower()
-	c.held = followPage * size
+	c.bufferBytes = followPage * size
 	var got []int
 	most := 0
 	err := c.Last(t.Context(), store.Filter{}, stored, func(records []store.Record) error {
@@ -107,7 +107,7 @@ func TestLastOfMuchIsNotHeldInMemory(t *testing.T) {
 	if err != nil || !slices.Equal(got, span(1, stored)) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if most > 3*c.held || f.asked < 7 {
+	if most > 3*c.bufferBytes || f.asked < 7 {
 		t.Errorf("%d bytes were held at once, after %d requests", most, f.asked)
 	}
 }
@@ -277,7 +277,7 @@ func TestFollowEnds(t *testing.T) {
 func TestFollowNeedsAServerThatLinksToNewerEvents(t *testing.T) {
 	t.Parallel()
 	c, _ := answering(t, 200, `[]`)
-	if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, nil); !errors.Is(err, errAnswer) {
+	if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, nil); !errors.Is(err, errResponse) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// heldBytes is about how much of a walk is held in memory. The server shows the
+// maxBufferBytes is about how much of a walk is held in memory. The server shows the
 // newest events first and a reader wants the oldest first, so what lies beyond
 // is read twice: once to find where to begin, once to be shown.
-const heldBytes = 16 << 20
+const maxBufferBytes = 16 << 20
 
 // Last calls fn with the last so many events that match, oldest first and many
 // at a time, with everything that is stored by now: what an append has been
@@ -21,24 +21,24 @@ func (c *Client) Last(ctx context.Context, filter store.Filter, last int, fn fun
 	if last < 1 {
 		return ctx.Err()
 	}
-	_, err := c.last(ctx, EventsQuery{Filter: filter}, last, fn)
+	_, err := c.lastFrom(ctx, EventsQuery{Filter: filter}, last, fn)
 	return err
 }
 
-// stretch is a page of a walk that was not kept: where it begins, and the event
+// skippedPage is a page of a walk that was not kept: where it begins, and the event
 // that it ends with.
-type stretch struct {
+type skippedPage struct {
 	cursor string
 	end    event.Key
 }
 
-// last is Last from the page that a query begins with. It returns the cursor of
+// lastFrom is Last from the page that a query begins with. It returns the cursor of
 // that page's newer events.
-func (c *Client) last(ctx context.Context, query EventsQuery, last int, fn func([]store.Record) error) (newer string, err error) {
+func (c *Client) lastFrom(ctx context.Context, query EventsQuery, last int, fn func([]store.Record) error) (newer string, err error) {
 	var (
 		kept  []store.Record
 		size  int
-		rest  []stretch
+		rest  []skippedPage
 		left  = max(last, 0)
 		first = true
 	)
@@ -54,11 +54,11 @@ func (c *Client) last(ctx context.Context, query EventsQuery, last int, fn func(
 		records := page.Records[:min(left, len(page.Records))]
 		left -= len(records)
 		switch {
-		case size < c.held:
+		case size < c.bufferBytes:
 			kept = append(kept, records...)
 			size += sizeOf(records)
 		case len(records) > 0:
-			rest = append(rest, stretch{query.Cursor, records[len(records)-1].Key()})
+			rest = append(rest, skippedPage{query.Cursor, records[len(records)-1].Key()})
 		}
 		if left == 0 || page.Next == "" {
 			break
@@ -66,19 +66,19 @@ func (c *Client) last(ctx context.Context, query EventsQuery, last int, fn func(
 		query = EventsQuery{Filter: query.Filter, Cursor: page.Next}
 	}
 	for _, s := range slices.Backward(rest) {
-		records, err := c.again(ctx, query.Filter, s)
+		records, err := c.readSkipped(ctx, query.Filter, s)
 		if err != nil {
 			return "", err
 		}
-		if err := show(records, fn); err != nil {
+		if err := reversed(records, fn); err != nil {
 			return "", err
 		}
 	}
-	return newer, show(kept, fn)
+	return newer, reversed(kept, fn)
 }
 
-// show calls fn with records that are newest first.
-func show(records []store.Record, fn func([]store.Record) error) error {
+// reversed calls fn with records that are newest first.
+func reversed(records []store.Record, fn func([]store.Record) error) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -86,10 +86,10 @@ func show(records []store.Record, fn func([]store.Record) error) error {
 	return fn(records)
 }
 
-// again reads a stretch of a walk once more. It ends with the event that it
+// readSkipped reads a stretch of a walk once more. It ends with the event that it
 // ended with before rather than by number: an event whose transaction took long
 // may lie in it by now.
-func (c *Client) again(ctx context.Context, filter store.Filter, s stretch) ([]store.Record, error) {
+func (c *Client) readSkipped(ctx context.Context, filter store.Filter, s skippedPage) ([]store.Record, error) {
 	var records []store.Record
 	for cursor := s.cursor; cursor != ""; {
 		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: followPage, Cursor: cursor})

@@ -164,7 +164,7 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 	request.Header.Set("Accept", api.TypeJSON)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.lost(ctx, err)
+		return nil, c.connectionError(ctx, err)
 	}
 	defer func() {
 		// A connection whose answer is read to its end can be used again.
@@ -172,7 +172,7 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 		_ = response.Body.Close()
 	}()
 	if response.StatusCode != http.StatusOK {
-		return nil, c.refusal(ctx, response)
+		return nil, c.responseError(ctx, response)
 	}
 	return response.Header, c.decode(ctx, response.Body, into)
 }
@@ -193,11 +193,11 @@ func (c *Client) newRequest(ctx context.Context, path, escaped string, query url
 	return request, nil
 }
 
-// refusal is the error that an answer other than 200 means.
-func (c *Client) refusal(ctx context.Context, from *http.Response) error {
+// responseError is the error that an answer other than 200 means.
+func (c *Client) responseError(ctx context.Context, from *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(from.Body, maxProblemBytes))
 	if err != nil {
-		return c.lost(ctx, err)
+		return c.connectionError(ctx, err)
 	}
 	return response{status: from.StatusCode, retryAfter: from.Header.Get("Retry-After"), body: body}.err()
 }
@@ -212,11 +212,11 @@ func (c *Client) decode(ctx context.Context, body io.Reader, into any) error {
 	case err == nil:
 		return nil
 	case limited.N == 0:
-		return fmt.Errorf("%w: longer than %d bytes", errAnswer, maxReadBytes)
+		return fmt.Errorf("%w: longer than %d bytes", errResponse, maxReadBytes)
 	case noted.err != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return c.lost(ctx, err)
+		return c.connectionError(ctx, err)
 	default:
-		return fmt.Errorf("%w: %w", errText, err)
+		return fmt.Errorf("%w: %w", errJSON, err)
 	}
 }
 

@@ -106,11 +106,11 @@ func TestReadingFails(t *testing.T) {
 		"no such event":               {404, `{"detail":"There is no such event."}`, store.ErrNotFound},
 		"unavailable":                 {503, `{}`, store.ErrUnavailable},
 		"a cursor of another store":   {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrForeignPosition},
-		"another program":             {200, `<html>`, errAnswer},
-		"an answer of another shape":  {200, `[1,2]`, errAnswer},
+		"another program":             {200, `<html>`, errResponse},
+		"an answer of another shape":  {200, `[1,2]`, errResponse},
 		"an answer that breaks off":   {200, `{"topic":`, store.ErrUnavailable},
 		"an empty answer":             {200, ``, store.ErrUnavailable},
-		"a page that lies about time": {200, `{"timestamp":"noon"}`, errAnswer},
+		"a page that lies about time": {200, `{"timestamp":"noon"}`, errResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,8 +24,8 @@ const maxSilence = 45 * time.Second
 var (
 	// errNoStream says that the server is of a version without the stream.
 	errNoStream = errors.New("the server has no stream of events")
-	// errSilent says that a connection is dead though nobody has closed it.
-	errSilent error = silentError{}
+	// errSilence says that a connection is dead though nobody has closed it.
+	errSilence error = silentError{}
 )
 
 // silentError is a timeout to those who word it.
@@ -52,10 +52,10 @@ type follower struct {
 	backoff retry.Backoff
 	// retry is what the server last said about the wait between connections.
 	retry time.Duration
-	// away says that OnConnection has heard of a loss.
-	away bool
-	// refused is what fn returned.
-	refused error
+	// lost says that OnConnection has heard of a loss.
+	lost bool
+	// callbackErr is what fn returned.
+	callbackErr error
 }
 
 // follow calls fn with every event after the cursor. It returns errNoStream,
@@ -64,8 +64,8 @@ func (f *follower) follow(ctx context.Context) error {
 	for {
 		err := f.connect(ctx)
 		switch {
-		case f.refused != nil:
-			return f.refused
+		case f.callbackErr != nil:
+			return f.callbackErr
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !store.Temporary(err):
@@ -83,25 +83,25 @@ func (f *follower) follow(ctx context.Context) error {
 func (f *follower) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alarm := time.AfterFunc(f.options.Timeout, func() { cancel(errSilent) })
+	alarm := time.AfterFunc(f.options.Timeout, func() { cancel(errSilence) })
 	defer alarm.Stop()
 	response, err := f.open(ctx)
 	if err != nil {
-		if !f.away && store.Temporary(err) {
-			f.away = true
+		if !f.lost && store.Temporary(err) {
+			f.lost = true
 			f.options.OnConnection(err)
 		}
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
 	alarm.Stop()
-	if f.away {
-		f.away = false
+	if f.lost {
+		f.lost = false
 		f.options.OnConnection(nil)
 	}
 	err = f.read(&watchedReader{source: response.Body, alarm: alarm})
-	if f.refused == nil && !errors.Is(err, errAnswer) {
-		return f.broken(ctx, err)
+	if f.callbackErr == nil && !errors.Is(err, errResponse) {
+		return f.streamError(ctx, err)
 	}
 	return err
 }
@@ -118,7 +118,7 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 	request.Header.Set("Last-Event-ID", f.cursor)
 	response, err := f.streams.Do(request)
 	if err != nil {
-		return nil, f.broken(ctx, err)
+		return nil, f.streamError(ctx, err)
 	}
 	if response.StatusCode == http.StatusOK {
 		kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
@@ -126,14 +126,14 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 			return response, nil
 		}
 		_ = response.Body.Close()
-		return nil, fmt.Errorf("follow events: %w, it is no event stream", errAnswer)
+		return nil, fmt.Errorf("follow events: %w, it is no event stream", errResponse)
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return nil, errNoStream
 	}
-	return nil, fmt.Errorf("follow events: %w", f.refusal(ctx, response))
+	return nil, fmt.Errorf("follow events: %w", f.responseError(ctx, response))
 }
 
 // read hands on what a stream brings until it ends.
@@ -145,12 +145,12 @@ func (f *follower) read(body io.Reader) error {
 			f.retry = messages.retry
 		}
 		if errors.Is(err, errLong) {
-			return fmt.Errorf("follow events: %w: longer than %d bytes", errAnswer, maxMessageBytes)
+			return fmt.Errorf("follow events: %w: longer than %d bytes", errResponse, maxMessageBytes)
 		}
 		if err != nil {
 			return err
 		}
-		if err := f.take(m); err != nil {
+		if err := f.deliver(m); err != nil {
 			return err
 		}
 		f.cursor = m.id
@@ -158,34 +158,34 @@ func (f *follower) read(body io.Reader) error {
 	}
 }
 
-// take hands on one message, if it is an event. Other kinds may come in later
+// deliver hands on one message, if it is an event. Other kinds may come in later
 // versions.
-func (f *follower) take(m message) error {
+func (f *follower) deliver(m message) error {
 	if m.id == "" || strings.ContainsFunc(m.id, unicode.IsControl) {
-		return fmt.Errorf("follow events: %w: a message without a usable id", errAnswer)
+		return fmt.Errorf("follow events: %w: a message without a usable id", errResponse)
 	}
 	if m.data == nil || m.kind != api.StreamEvent {
 		return nil
 	}
 	var got api.Event
 	if err := json.Unmarshal(m.data, &got); err != nil {
-		return fmt.Errorf("follow events: %w: %w", errText, err)
+		return fmt.Errorf("follow events: %w: %w", errJSON, err)
 	}
 	record := got.Record()
 	if until := f.filter.Until; !until.IsZero() && !record.CreatedAt.Before(until) {
 		return nil // which the stream can't be asked for
 	}
-	f.refused = f.fn(record)
-	return f.refused
+	f.callbackErr = f.fn(record)
+	return f.callbackErr
 }
 
-// broken words the end of a connection. A stream that ends well is one that was
+// streamError words the end of a connection. A stream that ends well is one that was
 // closed all the same.
-func (f *follower) broken(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errSilent) {
-		return &LostError{Server: f.base.String(), Reached: true, Err: errSilent}
+func (f *follower) streamError(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errSilence) {
+		return &ConnectionError{Server: f.base.String(), Reached: true, Err: errSilence}
 	}
-	return f.lost(ctx, err)
+	return f.connectionError(ctx, err)
 }
 
 // watchedReader sounds an alarm where a read takes too long. The time that the

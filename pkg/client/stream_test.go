@@ -277,12 +277,12 @@ func TestStreamEnds(t *testing.T) {
 		"when the data is no longer that of the cursor":          {problem(409, api.ProblemCursor), store.ErrForeignPosition},
 		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrForeignPosition},
 		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(ResponseError)},
-		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errAnswer},
+		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errResponse},
 		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(ResponseError)},
-		"when an event has no id to go on from":                  {saying("event: event\ndata: {}\n\n"), errAnswer},
-		"when an id can't be sent back":                          {saying("id: a\x01\nevent: event\ndata: {}\n\n"), errAnswer},
-		"when an event is no JSON":                               {saying("id: 1\nevent: event\ndata: {\n\n"), errText},
-		"when a line is longer than any event":                   {saying("data: " + strings.Repeat("x", maxMessageBytes+1)), errAnswer},
+		"when an event has no id to go on from":                  {saying("event: event\ndata: {}\n\n"), errResponse},
+		"when an id can't be sent back":                          {saying("id: a\x01\nevent: event\ndata: {}\n\n"), errResponse},
+		"when an event is no JSON":                               {saying("id: 1\nevent: event\ndata: {\n\n"), errJSON},
+		"when a line is longer than any event":                   {saying("data: " + strings.Repeat("x", maxMessageBytes+1)), errResponse},
 		"with the caller's error, even if waiting might help it": {saying("id: 1\nevent: event\ndata: {\"topic\":\"t\"}\n\n"), store.ErrOverloaded},
 	} {
 		t.Run(name, func(t *testing.T) {
