@@ -61,12 +61,12 @@ func (o Options) WithDefaults() Options {
 // Client talks to one server. Make one with [New]. All methods may be called
 // concurrently.
 type Client struct {
-	options Options
-	base    *url.URL
-	http    *http.Client
-	streams *http.Client // whose answers may take for ever
-	pool    *transport.Pool
-	bufferBytes    int // bytes of a walk
+	options     Options
+	base        *url.URL
+	http        *http.Client
+	streams     *http.Client // whose answers may take for ever
+	pool        *transport.Pool
+	bufferBytes int // bytes of a walk
 }
 
 var (
@@ -94,12 +94,12 @@ func New(options Options) (*Client, error) {
 	// A redirect is no answer that the interface knows.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
-		bufferBytes:    maxBufferBytes,
-		options: options,
-		base:    base,
-		http:    &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: stay},
-		streams: &http.Client{Transport: roundTripper, CheckRedirect: stay},
-		pool:    transport.New(publishOptions(base, options)),
+		bufferBytes: maxBufferBytes,
+		options:     options,
+		base:        base,
+		http:        &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: stay},
+		streams:     &http.Client{Transport: roundTripper, CheckRedirect: stay},
+		pool:        transport.New(publishOptions(base, options)),
 	}, nil
 }
 
