@@ -280,7 +280,7 @@ func TestReach(t *testing.T) {
 		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
 		"a server that starts will be ready":     {[]error{starting}, false, time.Minute, "", 0},
 		"waiting for no server to be one":        {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyEvery},
-		"a server that accepts and says nothing": {[]error{context.DeadlineExceeded}, false, time.Minute, "no answer from http://127.0.0.1:8000: timed out", 0},
+		"a server that accepts and says nothing": {[]error{context.DeadlineExceeded}, false, time.Minute, "no response from http://127.0.0.1:8000: timed out", 0},
 		"waiting for longer than was allowed":    {[]error{refused, refused, refused}, true, 2 * readyEvery, "was not ready within", 2 * readyEvery},
 	}
 	for name, test := range tests {

@@ -15,8 +15,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Bounds of one request; a longer append is several. They are the server's
-// defaults, with some room for what is around the events.
+// Limits of one request. A larger append is split. They are the default limits
+// of the server, with some room for the JSON around the events.
 const (
 	maxBatchEvents = 10_000
 	maxBatchBytes  = 15 << 20
@@ -26,39 +26,40 @@ const (
 // event_id: 767 bytes, which JSON may write as six times as many.
 const maxResponseBytes = 64 << 10
 
-// Append publishes the events and answers as [store.Appender] says. One event
-// is a request of its own, several are an array, which the server stores in one
-// transaction. An event that the server refuses for ever is [event.Rejected]:
-// it is invalid or longer than the server allows.
+// Append publishes the events and returns their outcomes, see [store.Appender].
+// A single event is sent as an object. Several are sent as an array, which the
+// server stores in one transaction. The outcome [event.Rejected] means that the
+// event is invalid or too large for the server.
 //
-// More than 10,000 events or 15 MiB are several requests, one after the other;
-// the ones before a failure are stored when Append returns an error. Nothing is
-// sent twice, but for a batch that is too large for the server: of that nothing
-// was taken, and its halves are sent.
+// Append splits more than 10,000 events or 15 MiB into several requests, one
+// after the other. If it returns an error, the requests before the failed one
+// are stored. No event is sent twice, with one exception: if the server finds a
+// batch too large, nothing of it is stored, and its halves are sent.
 func (c *Client) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	var outcomes []event.Outcome
 	for len(outcomes) < len(events) {
 		rest := events[len(outcomes):]
-		answered, err := c.publish(ctx, appendPart{events: rest[:batchLength(rest)], first: len(outcomes)})
+		got, err := c.publish(ctx, appendPart{events: rest[:batchLength(rest)], first: len(outcomes)})
 		if err != nil {
 			return nil, fmt.Errorf("publish: %w", err)
 		}
 		if outcomes == nil {
-			outcomes = answered // of all, mostly
+			outcomes = got // usually of all events
 			continue
 		}
-		outcomes = append(outcomes, answered...)
+		outcomes = append(outcomes, got...)
 	}
 	return outcomes, nil
 }
 
-// appendPart is the events of one request, and the place of their first in the append.
+// appendPart is the events of one request. first is the index of the first one
+// in the append.
 type appendPart struct {
 	events []event.Event
 	first  int
 }
 
-// batchLength is how many of the events go into the next request.
+// batchLength returns the number of events for the next request.
 func batchLength(events []event.Event) int {
 	size := 0
 	for i := range events {
@@ -78,10 +79,10 @@ func (c *Client) publish(ctx context.Context, p appendPart) (outcomes []event.Ou
 	case len(p.events) == 1:
 		return c.publishOne(ctx, p)
 	}
-	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
+	report := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
 	write := func(dst []byte) []byte { return appendArray(dst, p.events) }
 	err = c.post(ctx, write, maxResponseBytes+len(p.events)*maxResultBytes, func(got response) error {
-		outcomes, err = readOutcomes(got, len(p.events), tell)
+		outcomes, err = readOutcomes(got, len(p.events), report)
 		return err
 	})
 	if errors.Is(err, errLarge) {
@@ -90,7 +91,7 @@ func (c *Client) publish(ctx context.Context, p appendPart) (outcomes []event.Ou
 	return outcomes, err
 }
 
-// publishOne sends a single event.
+// publishOne sends one event as an object.
 func (c *Client) publishOne(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	outcomes = make([]event.Outcome, 1)
 	err = c.post(ctx, p.events[0].AppendJSON, maxResponseBytes, func(got response) error {
@@ -105,7 +106,7 @@ func (c *Client) publishOne(ctx context.Context, p appendPart) (outcomes []event
 	return outcomes, nil
 }
 
-// publishLines sends events one a line.
+// publishLines sends events as NDJSON.
 func (c *Client) publishLines(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	write := func(dst []byte) []byte {
 		for i := range p.events {
@@ -113,15 +114,15 @@ func (c *Client) publishLines(ctx context.Context, p appendPart) (outcomes []eve
 		}
 		return dst
 	}
-	tell := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
+	report := func(index int, reason error) { store.ReportRejection(ctx, p.first+index, reason) }
 	err = c.post(ctx, write, maxResponseBytes+len(p.events)*maxResultBytes, func(got response) error {
-		outcomes, err = readTotals(got, len(p.events), tell)
+		outcomes, err = readTotals(got, len(p.events), report)
 		return err
 	})
 	return outcomes, err
 }
 
-// publishHalves sends a batch that the server finds too large in two requests.
+// publishHalves sends a batch that is too large for the server in two requests.
 func (c *Client) publishHalves(ctx context.Context, p appendPart) ([]event.Outcome, error) {
 	middle := len(p.events) / 2
 	first, err := c.publish(ctx, appendPart{events: p.events[:middle], first: p.first})
@@ -178,7 +179,7 @@ func appendArray(dst []byte, events []event.Event) []byte {
 	return append(dst, ']')
 }
 
-// readOutcome reads the answer to one published event.
+// readOutcome reads the response to one event.
 func readOutcome(got response) (event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted:
@@ -187,7 +188,7 @@ func readOutcome(got response) (event.Outcome, error) {
 	default:
 		return 0, got.err()
 	}
-	// The server's own writing is told without parsing; any other is valid too.
+	// The form that eventagg writes needs no parser. Other forms are valid, too.
 	switch {
 	case bytes.HasPrefix(got.body, []byte(`{"status":"success",`)):
 		return event.Stored, nil
@@ -204,12 +205,12 @@ func readOutcome(got response) (event.Outcome, error) {
 // errLarge says that a batch is larger than the server allows.
 var errLarge = errors.New("batch too large for the server")
 
-// maxResultBytes is how long a result may be on average; that of an invalid
-// event names its faults.
+// maxResultBytes limits the average size of a result. That of an invalid event
+// lists its errors.
 const maxResultBytes = 2 << 10
 
-// readOutcomes reads the answer to a batch of n events.
-func readOutcomes(got response, n int, tell func(int, error)) ([]event.Outcome, error) {
+// readOutcomes reads the response to a batch of n events.
+func readOutcomes(got response, n int, report func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	case http.StatusRequestEntityTooLarge:
@@ -226,7 +227,7 @@ func readOutcomes(got response, n int, tell func(int, error)) ([]event.Outcome, 
 	}
 	if len(batch.Results) != n {
 		if got.status == http.StatusUnprocessableEntity {
-			return nil, got.err() // the body as a whole was refused
+			return nil, got.err() // the whole body was rejected
 		}
 		return nil, fmt.Errorf("%w: %d results for %d events", errResponse, len(batch.Results), n)
 	}
@@ -237,15 +238,16 @@ func readOutcomes(got response, n int, tell func(int, error)) ([]event.Outcome, 
 			return nil, err
 		}
 		if outcomes[i] == event.Rejected {
-			tell(i, &event.InvalidError{Faults: result.Errors})
+			report(i, &event.InvalidError{Faults: result.Errors})
 		}
 	}
 	return outcomes, nil
 }
 
-// scanOutcomes reads the results of a batch without an invalid event in the
-// server's own writing, or returns nil. It compares where parsing would build
-// every result: the generator shares its machine with what it measures.
+// scanOutcomes reads the results of a batch without invalid events in the form
+// that eventagg writes, otherwise it returns nil. It compares text instead of
+// parsing each result, because the load generator often shares its machine with
+// the server that it measures.
 func scanOutcomes(body []byte, n int) []event.Outcome {
 	const stored, duplicate = `{"status":"success"}`, `{"status":"ignored"}`
 	_, rest, found := bytes.Cut(body, []byte(`"results":[`))
@@ -278,9 +280,9 @@ func scanOutcomes(body []byte, n int) []event.Outcome {
 	return outcomes
 }
 
-// readTotals reads the answer to n lines into outcomes that say how many, but
-// not which.
-func readTotals(got response, n int, tell func(int, error)) ([]event.Outcome, error) {
+// readTotals reads the response to n lines, which has totals. The outcomes are
+// right in number, but not in order.
+func readTotals(got response, n int, report func(int, error)) ([]event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted, http.StatusMultiStatus, http.StatusUnprocessableEntity:
 	default:
@@ -290,20 +292,20 @@ func readTotals(got response, n int, tell func(int, error)) ([]event.Outcome, er
 	if err := json.Unmarshal(got.body, &batch); err != nil {
 		return nil, fmt.Errorf("%w: %w", errJSON, err)
 	}
-	if answered := batch.Success + batch.Ignored + batch.Queued + batch.Invalid; answered != int64(n) {
-		return nil, fmt.Errorf("%w: %d results for %d lines", errResponse, answered, n)
+	if results := batch.Success + batch.Ignored + batch.Queued + batch.Invalid; results != int64(n) {
+		return nil, fmt.Errorf("%w: %d results for %d lines", errResponse, results, n)
 	}
-	for _, result := range batch.Results { // line by line, with nothing between them
+	for _, result := range batch.Results { // the request has no blank lines
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
-			tell(int(*result.Line)-1, &event.InvalidError{Faults: result.Errors})
+			report(int(*result.Line)-1, &event.InvalidError{Faults: result.Errors})
 		}
 	}
-	return spread(batch, n), nil
+	return outcomesOf(batch, n), nil
 }
 
-// spread makes outcomes of totals: rejected are the lines that are named, and
-// as many others as are not; of the rest the first are the stored ones.
-func spread(batch api.Batch, n int) []event.Outcome {
+// outcomesOf converts totals to outcomes. The lines in the results are rejected.
+// The others are first stored, then duplicate, queued and rejected.
+func outcomesOf(batch api.Batch, n int) []event.Outcome {
 	outcomes := make([]event.Outcome, n)
 	for _, result := range batch.Results {
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) && batch.Invalid > 0 {

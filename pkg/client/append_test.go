@@ -115,7 +115,7 @@ func TestAppendTellsWhyAnEventIsRefused(t *testing.T) {
 		body   string
 		want   []string
 	}{
-		"alone": {false, []event.Event{someEvent("a")}, 422, `{"detail":"odd",` + fault + `}`, []string{"0: server answered 422 Unprocessable Entity: odd [topic is odd]"}},
+		"alone": {false, []event.Event{someEvent("a")}, 422, `{"detail":"odd",` + fault + `}`, []string{"0: server responded 422 Unprocessable Entity: odd [topic is odd]"}},
 		"in a batch": {
 			false, []event.Event{someEvent("a"), someEvent("b")}, 207,
 			`{"results":[{"status":"success"},{"status":"invalid",` + fault + `}]}`, []string{"1: invalid event: topic is odd"},

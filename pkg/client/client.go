@@ -14,33 +14,33 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Options say which server a Client talks to. URL is required; the zero value
-// of every other field stands for its default.
+// Options configure a Client. URL is required; zero fields have defaults.
 type Options struct {
-	// URL is where the server is: http or https, a host, perhaps a port and a
-	// path that all of the server's own paths are below.
+	// URL is the address of the server: http or https, a host, an optional port
+	// and an optional path, which is the prefix of all paths of the server.
 	URL string
-	// Concurrency is how many connections are kept open between requests,
-	// default 16. Make it the number of goroutines that use the client; more
-	// may, at the cost of new connections.
+	// Concurrency is the maximum number of idle connections, default 16. Set it
+	// to the number of goroutines that use the client. More goroutines may use
+	// it, at the cost of new connections.
 	Concurrency int
-	// Lines makes Append send its events as NDJSON. The server answers how many
-	// were stored and how many were there before, but not which: so do the
-	// outcomes then, stored ones first.
+	// Lines makes Append send its events as NDJSON. The response has only the
+	// numbers of stored and duplicate events. So the outcomes have the right
+	// numbers, but not the right order: stored ones come first.
 	Lines bool
-	// Gzip makes Append compress what it sends.
+	// Gzip makes Append compress its requests.
 	Gzip bool
-	// UserAgent is what the client calls itself, default "eventagg".
+	// UserAgent is the header of that name, default "eventagg".
 	UserAgent string
-	// Timeout is about how long one request may take, default 30 seconds. Beyond
-	// it the error is [store.ErrUnavailable]; a context's end is the
-	// context's own.
+	// Timeout is the approximate maximum time of one request, default 30
+	// seconds. The error is then [store.ErrUnavailable]. If the context ends
+	// first, the error is the context's.
 	Timeout time.Duration
-	// OnConnection hears from [Client.Follow] when the server is lost, once
-	// with the reason, and once with nil when it is back. Default nobody.
+	// OnConnection is called by [Client.Follow] and [Client.Export] once when
+	// the connection is lost, with the reason, and once when there is a new
+	// one, with nil. The default does nothing.
 	OnConnection func(lost error)
-	// Random is the chance that waits are spread with, from 0 to below 1.
-	// It may be called concurrently. Default math/rand/v2.
+	// Random returns a value in [0, 1) for the jitter of waits. It may be
+	// called concurrently. Default math/rand/v2.
 	Random func() float64
 }
 
@@ -58,15 +58,15 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// Client talks to one server. Make one with [New]. All methods may be called
-// concurrently.
+// Client sends requests to one server. Create it with [New]. All methods may be
+// called concurrently.
 type Client struct {
 	options     Options
 	base        *url.URL
 	http        *http.Client
-	streams     *http.Client // whose answers may take for ever
+	streams     *http.Client // without a timeout
 	pool        *transport.Pool
-	bufferBytes int // bytes of a walk
+	bufferBytes int // maximum that Last buffers
 }
 
 var (
@@ -74,8 +74,8 @@ var (
 	_ store.StatsReader = (*Client)(nil)
 )
 
-// New checks the options and returns a client. It does not connect: whether
-// the server is there, the first call shows.
+// New checks the options and returns a client. It does not connect; the first
+// call does.
 func New(options Options) (*Client, error) {
 	options = options.WithDefaults()
 	base, err := parseURL(options.URL)
@@ -91,32 +91,32 @@ func New(options Options) (*Client, error) {
 		IdleConnTimeout:     30 * time.Second,
 		DisableCompression:  true,
 	}
-	// A redirect is no answer that the interface knows.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	// The interface has no redirects.
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{
 		bufferBytes: maxBufferBytes,
 		options:     options,
 		base:        base,
-		http:        &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: stay},
-		streams:     &http.Client{Transport: roundTripper, CheckRedirect: stay},
+		http:        &http.Client{Transport: roundTripper, Timeout: options.Timeout, CheckRedirect: noRedirect},
+		streams:     &http.Client{Transport: roundTripper, CheckRedirect: noRedirect},
 		pool:        transport.New(publishOptions(base, options)),
 	}, nil
 }
 
-// Close closes the connections that are not in use; others close when their
-// requests end. The client must not be used any more.
+// Close closes the idle connections. Others close when their requests end. The
+// client must not be used afterwards.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()
 	c.pool.Close()
 }
 
-// parseURL reads the address of a server. Its errors don't repeat the text,
-// which may have a password in it.
+// parseURL parses the address of a server. Its errors do not contain the text,
+// which may contain a password.
 func parseURL(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("is not a URL")
+		return nil, errors.New("not a valid URL")
 	case base.Scheme != "http" && base.Scheme != "https":
 		return nil, errors.New("must begin with http:// or https://")
 	case base.Hostname() == "":

@@ -19,22 +19,22 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// ResponseError is an answer other than the one hoped for. Where it means one of
-// the store's errors, [errors.Is] finds that one too.
+// ResponseError is an error response of the server. If it means one of the
+// store's errors, [errors.Is] finds that one, too.
 type ResponseError struct {
 	// Status is the HTTP status.
 	Status int
-	// Problem is what the server says about it; empty where it says nothing
-	// that can be read, as other programs do.
+	// Problem is the body. It is empty if the body is not a problem, for
+	// example because another program sent the response.
 	Problem api.Problem
 
 	means error
 }
 
-// Error is the status and the server's own words.
+// Error returns the status and the detail of the problem.
 func (e *ResponseError) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "server answered %d %s", e.Status, http.StatusText(e.Status))
+	fmt.Fprintf(&text, "server responded %d %s", e.Status, http.StatusText(e.Status))
 	if e.Problem.Detail != "" {
 		text.WriteString(": " + e.Problem.Detail)
 	}
@@ -44,32 +44,32 @@ func (e *ResponseError) Error() string {
 	return text.String()
 }
 
-// Unwrap returns the store's error that the answer means, or nil.
+// Unwrap returns the store's error that the response means, or nil.
 func (e *ResponseError) Unwrap() error { return e.means }
 
-// errResponse says that an answer is not one of this interface.
-var errResponse = errors.New("answer not understood")
+// errResponse reports a response that an eventagg server does not send.
+var errResponse = errors.New("unexpected response")
 
-// errJSON says of such an answer that not even its form is right.
-var errJSON = fmt.Errorf("%w, it is not the JSON that was expected", errResponse)
+// errJSON reports a response that is not even JSON of the expected form.
+var errJSON = fmt.Errorf("%w: invalid JSON", errResponse)
 
-// ForeignServer reports whether an error shows that something answered that is no
-// eventagg server: a page where JSON was expected, or a refusal of a path that
-// every such server has, without the problem that it would say it with. What a
-// proxy in front of a server answers for it, such as 502, tells nothing.
+// ForeignServer reports whether the error shows that the responder is not an
+// eventagg server. It sent something else instead of JSON, or it does not know a
+// path that every eventagg server has, and the response is not a problem. A
+// response of a proxy in front of the server, such as 502, shows nothing.
 func ForeignServer(err error) bool {
 	if errors.Is(err, errJSON) {
 		return true
 	}
-	answered, ok := errors.AsType[*ResponseError](err)
-	if !ok || answered.Problem.Type != "" {
+	refused, ok := errors.AsType[*ResponseError](err)
+	if !ok || refused.Problem.Type != "" {
 		return false
 	}
-	switch answered.Status {
+	switch refused.Status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
 		return true
 	default:
-		return answered.Status/100 == 3 //nolint:mnd // it knows another place; this one's servers don't
+		return refused.Status/100 == 3 // eventagg has no redirects
 	}
 }
 
@@ -80,10 +80,10 @@ type response struct {
 	body       []byte
 }
 
-// err translates an answer into the error it means.
+// err returns the error that the response means.
 func (r response) err() error {
 	e := &ResponseError{Status: r.status}
-	// What isn't a problem leaves it empty.
+	// A body that is not a problem leaves it empty.
 	_ = json.Unmarshal(r.body, &e.Problem)
 	switch r.status {
 	case http.StatusNotFound:
@@ -108,10 +108,10 @@ func (r response) err() error {
 	return e
 }
 
-// maxRetryAfter bounds what a server can make a client wait.
+// maxRetryAfter limits the wait that a server can request.
 const maxRetryAfter = time.Hour
 
-// parseRetryAfter reads the header of that name: seconds, or a date.
+// parseRetryAfter parses the header Retry-After: seconds or a date.
 func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxRetryAfter), true
@@ -122,32 +122,31 @@ func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// ConnectionError is a request without an answer: nothing is known about it, and
-// trying again may help. It is [store.ErrUnavailable], and where no connection
-// was made also [store.ErrNotReached]. Its message is for people and has
-// neither, since they speak of a store behind the server.
+// ConnectionError is a request without a response. Whether it was processed is
+// unknown, and a retry may help. The error is [store.ErrUnavailable], and also
+// [store.ErrNotReached] if there was no connection. Its message contains neither,
+// because both are about a store behind the server.
 type ConnectionError struct {
-	// Server is the address that was asked.
+	// Server is the address of the server.
 	Server string
-	// Reached says that there was a connection.
+	// Reached reports whether there was a connection.
 	Reached bool
-	// Err is what happened to it.
+	// Err is the error of the connection.
 	Err error
 }
 
-// Error names the server and the last cause of the failure.
+// Error names the server and the cause.
 func (e *ConnectionError) Error() string {
 	if !e.Reached {
 		return "can't reach " + e.Server + ": " + cause(e.Err)
 	}
-	return "no answer from " + e.Server + ": " + cause(e.Err)
+	return "no response from " + e.Server + ": " + cause(e.Err)
 }
 
-// Cause is why there is no answer, without the server's name: "connection
-// refused".
+// Cause returns the cause without the name of the server: "connection refused".
 func (e *ConnectionError) Cause() string { return cause(e.Err) }
 
-// Unwrap returns the store's errors that this one is, and what happened.
+// Unwrap returns the store's errors that this one means, and the cause.
 func (e *ConnectionError) Unwrap() []error {
 	if !e.Reached {
 		return []error{store.ErrUnavailable, store.ErrNotReached, e.Err}
@@ -155,8 +154,8 @@ func (e *ConnectionError) Unwrap() []error {
 	return []error{store.ErrUnavailable, e.Err}
 }
 
-// cause is why a connection failed, without the requests, addresses and system
-// calls that the standard library puts before it.
+// cause returns why a connection failed, without the requests, addresses and
+// system calls that the standard library puts in front of it.
 func cause(err error) string {
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return "timed out"
@@ -176,13 +175,13 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// connectionError translates a failed request: to the context's error if the context has
-// ended, otherwise to a LostError.
+// connectionError translates the error of a request without a response: to the
+// context's error if the context has ended, otherwise to a ConnectionError.
 func (c *Client) connectionError(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
-	// Connections have the context's deadline too, and may notice it first.
+	// A connection may notice the deadline of the context first.
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}

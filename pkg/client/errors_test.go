@@ -68,10 +68,10 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 	}{
 		"nobody listens":            {false, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "can't reach http://h: connection refused"},
 		"a name that is not known":  {false, &net.OpError{Op: "dial", Err: unknown}, "can't reach http://h: no such host"},
-		"a connection that is cut":  {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no answer from http://h: connection reset by peer"},
-		"one that is closed":        {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no answer from http://h: the connection was closed"},
-		"a server that takes long":  {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no answer from http://h: timed out"},
-		"what the library explains": {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no answer from http://h: bad certificate"},
+		"a connection that is cut":  {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no response from http://h: connection reset by peer"},
+		"one that is closed":        {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no response from http://h: the connection was closed"},
+		"a server that takes long":  {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no response from http://h: timed out"},
+		"what the library explains": {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no response from http://h: bad certificate"},
 		"anything else":             {false, errors.New("odd"), "can't reach http://h: odd"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 func TestAnswerErrorNamesFaults(t *testing.T) {
 	t.Parallel()
 	err := response{status: 422, body: []byte(`{"detail":"The query has invalid parameters.","errors":[{"field":"limit","message":"must be …"}]}`)}.err()
-	const want = "server answered 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
+	const want = "server responded 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
 	if err.Error() != want {
 		t.Errorf("got %q", err)
 	}

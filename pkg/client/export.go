@@ -11,19 +11,20 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// exportPage is how many events Export asks for at once: the most that the
-// server gives.
+// exportPage is the number of events per page of Export: the maximum of the
+// server.
 const exportPage = 1000
 
-// Export calls fn with every event that matches and that was settled when it
-// began, oldest first and many at a time, and returns the first error of fn. What
-// is stored later is left out; so is an event beside which a transaction was
-// still open.
+// Export calls fn with each event that matches and had a stable position when
+// Export began, oldest first and many at a time. It returns the first error of
+// fn. Events that are stored later are left out. So are events that were stored
+// while an older transaction was still open.
 //
-// The next page is read while fn has one, and no more than these two are held.
-// Like [Client.Follow], Export waits for a server that goes away midway and goes
-// on where it was. One that can't be reached at the beginning is an error at
-// once, and other data midway is [store.ErrForeignPosition].
+// Export reads the next page while fn processes one, and keeps only these two in
+// memory. Like [Client.Follow], it reconnects and continues after a lost
+// connection. If the server can't be reached at the start, Export returns that
+// error at once. If the server has different data after a reconnect, the error is
+// [store.ErrForeignPosition].
 func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]store.Record) error) error {
 	newest, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: 1, Stable: true})
 	if err != nil || len(newest.Records) == 0 {
@@ -47,16 +48,16 @@ func (c *Client) Export(ctx context.Context, filter store.Filter, fn func([]stor
 	return group.Wait()
 }
 
-// exportPages sends all events up to the one with the key end.
+// exportPages sends the pages up to the event with the key end.
 func (c *Client) exportPages(ctx context.Context, filter store.Filter, end event.Key, pages chan<- []store.Record) error {
-	cursor := api.Cursor{Newer: true}.String() // after nothing
+	cursor := api.Cursor{Newer: true}.String() // from the start
 	for ended := false; !ended; {
 		records, next, err := c.newer(ctx, filter, cursor, exportPage)
 		if err != nil {
 			return err
 		}
-		// An event is not stored twice, and what was settled stays: the end comes.
-		// Were it removed all the same, an empty page would be the last.
+		// A stable position never changes, so the end comes. If the event was
+		// removed, an empty page is the last.
 		if i := slices.IndexFunc(records, func(r store.Record) bool { return r.Key() == end }); i >= 0 {
 			records, ended = records[:i+1], true
 		}

@@ -11,21 +11,21 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// followPage is how many events Follow and Last read at once.
+// followPage is the number of events per page of Follow and Last.
 const followPage = 100
 
-// Follow calls fn with the last so many events that match, oldest first, and
-// then with every one stored later, until ctx ends, fn returns an error, or the
-// server gives an answer that waiting does not help; it returns that error. New
-// events come as the server stores them; one of a version that has no stream is
-// asked each interval.
+// Follow calls fn with the last events that match, oldest first, and then with
+// each event that is stored later. It returns when the context ends, fn returns
+// an error, or a request fails for a reason that a retry can't fix. New events
+// arrive as soon as they are stored. A server without the event stream is polled
+// at the interval.
 //
-// Each event comes once, in the order that all followers share, also across
-// lost connections, restarts of the server, and instances of it behind one URL:
-// Follow waits for it, longer each time up to 5 seconds, or as long as the server
-// asks for. A server that can't be reached at the beginning is an
-// error at once. One that comes back with other data, where how far it was
-// followed means nothing, is [store.ErrForeignPosition].
+// Each event arrives once, in the order that all followers share, also across
+// lost connections, restarts and several instances behind one URL. Follow
+// reconnects with a backoff of up to 5 seconds, and honors Retry-After. If the
+// server can't be reached at the start, Follow returns that error at once. If the
+// server has different data after a reconnect, the error is
+// [store.ErrForeignPosition].
 func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error {
 	each := func(records []store.Record) error {
 		for _, record := range records {
@@ -35,8 +35,8 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 		}
 		return nil
 	}
-	// The last events are read from the list, which has no limit, rather than
-	// from the stream; the cursor of the one leads into the other.
+	// The last events come from the list, because the stream limits their
+	// number. The cursor of the list continues with the stream.
 	cursor, err := c.lastFrom(ctx, EventsQuery{Filter: filter, Stable: true}, last, each)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 	return c.poll(ctx, filter, f.cursor, interval, each)
 }
 
-// poll asks for new events each interval.
+// poll requests new events at each interval.
 func (c *Client) poll(ctx context.Context, filter store.Filter, cursor string, interval time.Duration, fn func([]store.Record) error) error {
 	for filled := false; ; {
 		if !filled {
@@ -71,13 +71,12 @@ func (c *Client) poll(ctx context.Context, filter store.Filter, cursor string, i
 	}
 }
 
-// full reports whether a page ends because it is full, so that more may be
-// there already.
+// full reports whether a page has reached a limit, so there may be more events.
 func full(page []store.Record) bool {
 	return len(page) >= followPage || sizeOf(page) >= store.PageBytes
 }
 
-// sizeOf is how many bytes records take.
+// sizeOf returns the size of the records in bytes.
 func sizeOf(records []store.Record) int {
 	size := 0
 	for i := range records {
@@ -115,7 +114,7 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, 
 	}
 }
 
-// errNoNewer says that a page lacks what Follow goes on from.
+// errNoNewer reports a page without the link that Follow continues with.
 var errNoNewer = fmt.Errorf("read events: %w: no link to newer events", errResponse)
 
 // Bounds of the wait between two attempts.

@@ -8,15 +8,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// maxBufferBytes is about how much of a walk is held in memory. The server shows the
-// newest events first and a reader wants the oldest first, so what lies beyond
-// is read twice: once to find where to begin, once to be shown.
+// maxBufferBytes limits the events that Last keeps in memory. The server returns
+// the newest events first, but Last returns the oldest first. So events beyond
+// the limit are read twice: once to find the first one, once to return them.
 const maxBufferBytes = 16 << 20
 
-// Last calls fn with the last so many events that match, oldest first and many
-// at a time, with everything that is stored by now: what an append has been
-// answered shows at once. It walks as many pages as that takes, and holds no more
-// than some 16 MiB of events at once. It returns the first error of fn.
+// Last calls fn with the last events that match, oldest first and many at a time.
+// It includes each event whose append has returned. It reads as many pages as
+// necessary and buffers about 16 MiB of events. It returns the first error of fn.
 func (c *Client) Last(ctx context.Context, filter store.Filter, last int, fn func([]store.Record) error) error {
 	if last < 1 {
 		return ctx.Err()
@@ -25,15 +24,14 @@ func (c *Client) Last(ctx context.Context, filter store.Filter, last int, fn fun
 	return err
 }
 
-// skippedPage is a page of a walk that was not kept: where it begins, and the event
-// that it ends with.
+// skippedPage is a page that was not buffered: its cursor and its last event.
 type skippedPage struct {
 	cursor string
 	end    event.Key
 }
 
-// lastFrom is Last from the page that a query begins with. It returns the cursor of
-// that page's newer events.
+// lastFrom is Last for the pages of a query. It returns the cursor of the events
+// that are newer than the first page.
 func (c *Client) lastFrom(ctx context.Context, query EventsQuery, last int, fn func([]store.Record) error) (newer string, err error) {
 	var (
 		kept  []store.Record
@@ -77,7 +75,7 @@ func (c *Client) lastFrom(ctx context.Context, query EventsQuery, last int, fn f
 	return newer, reversed(kept, fn)
 }
 
-// reversed calls fn with records that are newest first.
+// reversed calls fn with the records in reverse order.
 func reversed(records []store.Record, fn func([]store.Record) error) error {
 	if len(records) == 0 {
 		return nil
@@ -86,9 +84,8 @@ func reversed(records []store.Record, fn func([]store.Record) error) error {
 	return fn(records)
 }
 
-// readSkipped reads a stretch of a walk once more. It ends with the event that it
-// ended with before rather than by number: an event whose transaction took long
-// may lie in it by now.
+// readSkipped reads a skipped page again. It ends with the same event, not after
+// after the same number: an event whose transaction took long may be in it now.
 func (c *Client) readSkipped(ctx context.Context, filter store.Filter, s skippedPage) ([]store.Record, error) {
 	var records []store.Record
 	for cursor := s.cursor; cursor != ""; {

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// linkedCursor returns the cursor in the link of a relation, as Link headers
-// (RFC 8288) have it, or "" where there is none. Only the cursor counts, so
-// that it does not matter under which host or path a proxy shows the server.
+// linkedCursor returns the cursor in the link with that relation (RFC 8288), or "".
+// Host and path of the link are ignored, because a proxy may change them.
 func linkedCursor(headers []string, relation string) string {
 	for _, rest := range headers {
 		for {
@@ -42,7 +41,7 @@ func cutLink(header string) (target, params, rest string, found bool) {
 	return target, params, rest, true
 }
 
-// cutOutsideQuotes cuts a text at the first separator that no quotes hide.
+// cutOutsideQuotes cuts a text at the first separator outside of quotes.
 func cutOutsideQuotes(text string, separator byte) (before, after string) {
 	quoted := false
 	for i := range len(text) {
@@ -56,7 +55,7 @@ func cutOutsideQuotes(text string, separator byte) (before, after string) {
 	return text, ""
 }
 
-// hasRelation reports whether a link's parameters say what it leads to.
+// hasRelation reports whether the parameters of a link have the relation.
 func hasRelation(params, relation string) bool {
 	for params != "" {
 		var param string

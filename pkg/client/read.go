@@ -18,38 +18,38 @@ import (
 )
 
 const (
-	// maxReadBytes bounds what is read of one answer. A page has little more
-	// than [store.PageBytes], but a server may be set to take larger events.
+	// maxReadBytes limits one response. A page has little more than
+	// [store.PageBytes], unless the server accepts larger events.
 	maxReadBytes = 512 << 20
-	// maxProblemBytes bounds what is read of an error's answer.
+	// maxProblemBytes limits an error response.
 	maxProblemBytes = 64 << 10
 )
 
-// EventsQuery says which events to read. The zero value is the newest 10.
+// EventsQuery selects events. The zero value selects the newest 10.
 type EventsQuery struct {
 	store.Filter
 
-	// Limit is how many events a page has at most, 1 to 1,000; 0 leaves it
-	// to the server. A page of large events has fewer: see [store.PageBytes].
+	// Limit is the maximum number of events of a page, 1 to 1,000. With 0 the
+	// server decides. A page of large events has fewer, see [store.PageBytes].
 	Limit int
-	// Cursor is where to go on: [Page.Next] or [Page.Prev] of an earlier one.
+	// Cursor continues an earlier page: its [Page.Next] or [Page.Prev].
 	Cursor string
-	// Stable asks for a page to follow from: it has a Prev.
+	// Stable requests a page with a Prev to follow from. It omits events whose
+	// position is not stable yet.
 	Stable bool
 }
 
-// Page is a part of a list of events.
+// Page is one page of events.
 type Page struct {
-	// Records are newest first. Their positions are not known here and zero.
+	// Records are ordered from newest to oldest. Their positions are zero.
 	Records []store.Record
-	// Next is the cursor of older events, "" where there are none.
+	// Next is the cursor of older events, "" if there are none.
 	Next string
-	// Prev is the cursor of newer events, "" where there is no such link.
+	// Prev is the cursor of newer events, "" without such a link.
 	Prev string
 }
 
-// Totals returns the server's totals with everything the server tells beside
-// them.
+// Totals returns the totals with all further members that the server sends.
 func (c *Client) Totals(ctx context.Context) (api.Stats, error) {
 	var got api.Stats
 	if _, err := c.get(ctx, api.PathStats, "", nil, &got); err != nil {
@@ -58,7 +58,7 @@ func (c *Client) Totals(ctx context.Context) (api.Stats, error) {
 	return got, nil
 }
 
-// Stats returns the server's totals as a store does.
+// Stats returns the totals, see [store.StatsReader].
 func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	got, err := c.Totals(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	return store.Stats{Received: got.Received, Unique: got.Unique, Duplicates: got.Duplicates, Topics: got.Topics}, nil
 }
 
-// TopicStats returns a row per topic, busiest first.
+// TopicStats returns one row per topic, busiest first.
 func (c *Client) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 	var got []api.TopicStats
 	if _, err := c.get(ctx, api.PathTopicStats, "", nil, &got); err != nil {
@@ -93,8 +93,8 @@ func (c *Client) Event(ctx context.Context, key event.Key) (store.Record, error)
 	return got.Record(), nil
 }
 
-// escape writes a text as one part of a path. The dots of "." and ".." are
-// escaped too: proxies take these parts for folders and resolve them.
+// escape escapes a text as one segment of a path. The dots of "." and ".." are
+// escaped, too, because proxies resolve these segments.
 func escape(part string) string {
 	if part == "." || part == ".." {
 		return strings.ReplaceAll(part, ".", "%2E")
@@ -140,8 +140,8 @@ func (q EventsQuery) values() url.Values {
 	return values
 }
 
-// Ready returns nil where the server takes requests, and otherwise
-// [store.ErrUnavailable] with what is missing.
+// Ready returns nil if the server is ready, otherwise [store.ErrUnavailable] with
+// the failed checks.
 func (c *Client) Ready(ctx context.Context) error {
 	var health api.Health
 	_, err := c.get(ctx, api.PathReadyz, "", nil, &health)
@@ -151,8 +151,8 @@ func (c *Client) Ready(ctx context.Context) error {
 	return err
 }
 
-// get asks for a path and decodes its answer. The escaped form of the path is
-// given where it is not the usual one.
+// get sends GET for a path and decodes the response. escaped is the escaped form
+// of the path if it is not the usual one.
 func (c *Client) get(ctx context.Context, path, escaped string, query url.Values, into any) (http.Header, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 		return nil, c.connectionError(ctx, err)
 	}
 	defer func() {
-		// A connection whose answer is read to its end can be used again.
+		// A connection can be reused only if the response was read to its end.
 		_, _ = io.CopyN(io.Discard, response.Body, maxProblemBytes)
 		_ = response.Body.Close()
 	}()
@@ -177,7 +177,7 @@ func (c *Client) get(ctx context.Context, path, escaped string, query url.Values
 	return response.Header, c.decode(ctx, response.Body, into)
 }
 
-// newRequest makes a request for a path, as get has it.
+// newRequest creates the request of get.
 func (c *Client) newRequest(ctx context.Context, path, escaped string, query url.Values) (*http.Request, error) {
 	target := *c.base
 	if escaped != "" {
@@ -193,7 +193,7 @@ func (c *Client) newRequest(ctx context.Context, path, escaped string, query url
 	return request, nil
 }
 
-// responseError is the error that an answer other than 200 means.
+// responseError returns the error that a response other than 200 means.
 func (c *Client) responseError(ctx context.Context, from *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(from.Body, maxProblemBytes))
 	if err != nil {
@@ -202,34 +202,34 @@ func (c *Client) responseError(ctx context.Context, from *http.Response) error {
 	return response{status: from.StatusCode, retryAfter: from.Header.Get("Retry-After"), body: body}.err()
 }
 
-// decode reads an answer's JSON. An answer that breaks off is a lost
-// connection; one that is no such JSON comes from another program.
+// decode decodes the JSON of a response. An incomplete response is a failed
+// connection. Invalid JSON comes from another program.
 func (c *Client) decode(ctx context.Context, body io.Reader, into any) error {
-	noted := &notingReader{source: body}
-	limited := &io.LimitedReader{R: noted, N: maxReadBytes}
+	recorder := &errorRecorder{source: body}
+	limited := &io.LimitedReader{R: recorder, N: maxReadBytes}
 	err := json.NewDecoder(limited).Decode(into)
 	switch {
 	case err == nil:
 		return nil
 	case limited.N == 0:
 		return fmt.Errorf("%w: longer than %d bytes", errResponse, maxReadBytes)
-	case noted.err != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case recorder.err != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return c.connectionError(ctx, err)
 	default:
 		return fmt.Errorf("%w: %w", errJSON, err)
 	}
 }
 
-// notingReader remembers that reading failed, which a decoder's error can't
-// always tell from broken text.
-type notingReader struct {
+// errorRecorder keeps the error of its source. The error of a decoder does not
+// always distinguish it from invalid JSON.
+type errorRecorder struct {
 	source io.Reader
 	err    error
 }
 
-// Read reads from the source. Its end is no failure: every answer has one, and a
-// decoder for which it comes too early says so itself.
-func (r *notingReader) Read(p []byte) (int, error) {
+// Read reads from the source. [io.EOF] is not recorded: the decoder returns an
+// error if it comes too early.
+func (r *errorRecorder) Read(p []byte) (int, error) {
 	n, err := r.source.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err

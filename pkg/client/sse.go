@@ -10,55 +10,52 @@ import (
 	"time"
 )
 
-// maxMessageBytes bounds the data of one message, and so a line of it. An event
-// has 1 MiB unless the server is set to take larger ones.
+// maxMessageBytes limits the data of one message. An event has at most 1 MiB,
+// unless the server accepts larger ones.
 const maxMessageBytes = 64 << 20
 
-// errLong says that a message is longer than the reader's bound.
+// errLong reports a message that is longer than the limit.
 var errLong = errors.New("message too long")
 
-// message is what a blank line of a stream of server-sent events ends.
+// message is one message of a stream of server-sent events.
 type message struct {
-	// id is the last event ID so far: where the next connection goes on.
+	// id is the last event ID: the next connection continues after it.
 	id string
 	// kind is the event field, "" for the default kind.
 	kind string
-	// data is nil where the message has none: to an EventSource that is no
-	// message, only its id counts. It is valid until the next read.
+	// data is nil if the message has only an id. It is valid until the next
+	// read.
 	data []byte
 }
 
-// messageReader reads server-sent events as the HTML standard of the WHATWG has
-// them (section 9.2.6), but for one thing: data that is not UTF-8 is handed on
-// as it is, since JSON has its own rule for that.
+// messageReader reads server-sent events according to the HTML standard (section
+// 9.2.6). One thing differs: data that is not UTF-8 is passed on unchanged,
+// because the JSON decoder checks that.
 //
-// github.com/tmaxmax/go-sse, the library that is kept best, was looked at: its
-// reader hides retry, its connection decides itself when to come again, which
-// leaves no room for Retry-After, and it looks through an unfinished message
-// anew with each piece that arrives, which is slow for one of 1 MiB.
+// The library github.com/tmaxmax/go-sse does not fit. Its reader hides retry, its
+// connection decides by itself when to reconnect and ignores Retry-After, and it
+// scans an incomplete message again for each piece, which is slow for 1 MiB.
 type messageReader struct {
 	source *bufio.Reader
 	limit  int // of the bytes of a message
 
-	// retry is how long the server wants clients to wait before they come
-	// again, 0 where it has not said.
+	// retry is the wait before a reconnect that the server requests, or 0.
 	retry time.Duration
 
 	line, data []byte
 	kind       string
 	id         string
-	named      bool // the message under way has an id
+	named      bool // the current message has an id
 	begun      bool // the first line was read
-	afterCR    bool // a line feed now belongs to the line before
+	afterCR    bool // a line feed now belongs to the previous line
 }
 
 func newMessageReader(source io.Reader, limit int) *messageReader {
 	return &messageReader{source: bufio.NewReaderSize(source, 64<<10), limit: limit}
 }
 
-// next returns the next message that has data or an id. A message that the
-// stream breaks off is none; the error is then the source's, [io.EOF] where
-// that ended well.
+// next returns the next message that has data or an id. If the stream ends within
+// a message, the error is that of the source, for example [io.EOF].
 func (r *messageReader) next() (message, error) {
 	r.data, r.kind, r.named = r.data[:0], "", false
 	for {
@@ -72,7 +69,7 @@ func (r *messageReader) next() (message, error) {
 		}
 		m := message{id: r.id, kind: r.kind}
 		if len(r.data) > 0 {
-			m.data = r.data[:len(r.data)-1] // the last line feed is no part of it
+			m.data = r.data[:len(r.data)-1] // without the last line feed
 			return m, nil
 		}
 		if r.named {
@@ -82,9 +79,9 @@ func (r *messageReader) next() (message, error) {
 	}
 }
 
-// field takes one line that is not blank.
+// field processes a line that is not blank.
 func (r *messageReader) field(line []byte) {
-	name, value, _ := bytes.Cut(line, []byte(":")) // a comment has no name
+	name, value, _ := bytes.Cut(line, []byte(":")) // the name of a comment is empty
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(name) {
 	case "data":
@@ -96,23 +93,23 @@ func (r *messageReader) field(line []byte) {
 			r.id, r.named = id, true
 		}
 	case "retry":
-		// ParseUint takes digits alone, as the standard does.
+		// ParseUint accepts only digits, like the standard.
 		if millis, err := strconv.ParseUint(string(value), 10, 40); err == nil {
 			r.retry = min(time.Duration(millis)*time.Millisecond, maxRetryAfter)
 		}
 	}
 }
 
-// readLine reads up to a line feed, a carriage return or both. A line that ends
-// with a carriage return is complete: waiting for what follows would hold a
-// message back until the next one.
+// readLine reads up to a line feed, a carriage return or both. A carriage return
+// completes the line at once: waiting for a line feed would delay a message until
+// the next one.
 func (r *messageReader) readLine() ([]byte, error) {
 	r.line = r.line[:0]
 	for {
 		if _, err := r.source.Peek(1); err != nil {
 			return nil, err
 		}
-		chunk, _ := r.source.Peek(r.source.Buffered()) // which can't fail
+		chunk, _ := r.source.Peek(r.source.Buffered()) // can't fail
 		if r.afterCR && chunk[0] == '\n' {
 			chunk = chunk[1:]
 			_, _ = r.source.Discard(1)
@@ -142,7 +139,7 @@ func (r *messageReader) readLine() ([]byte, error) {
 	}
 }
 
-// lineEnd is where the first line end is, -1 where there is none.
+// lineEnd returns the index of the first line end, or -1.
 func lineEnd(chunk []byte) int {
 	feed := bytes.IndexByte(chunk, '\n')
 	if feed >= 0 {

@@ -17,30 +17,30 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// maxSilence is how long a stream may be silent before its connection counts as
-// dead. The server writes a comment every 15 seconds; two of them may be late.
+// maxSilence is the time without data after which a connection counts as lost.
+// The server sends a comment every 15 seconds, so two of them may be late.
 const maxSilence = 45 * time.Second
 
 var (
-	// errNoStream says that the server is of a version without the stream.
+	// errNoStream reports a server of a version without the stream.
 	errNoStream = errors.New("the server has no stream of events")
-	// errSilence says that a connection is dead though nobody has closed it.
+	// errSilence reports a connection that is open but brings no data.
 	errSilence error = silentError{}
 )
 
-// silentError is a timeout to those who word it.
+// silentError is a timeout.
 type silentError struct{}
 
-// Error says how long was waited.
+// Error implements error.
 func (silentError) Error() string { return "timed out" }
 
-// Timeout makes it a [net.Error].
+// Timeout implements [net.Error].
 func (silentError) Timeout() bool { return true }
 
-// Temporary makes it a [net.Error].
+// Temporary implements [net.Error].
 func (silentError) Temporary() bool { return true }
 
-// follower follows the stream of events over as many connections as it takes.
+// follower follows the event stream over several connections.
 type follower struct {
 	*Client
 
@@ -50,16 +50,16 @@ type follower struct {
 
 	// backoff starts again with each message.
 	backoff retry.Backoff
-	// retry is what the server last said about the wait between connections.
+	// retry is the wait between connections that the server last requested.
 	retry time.Duration
-	// lost says that OnConnection has heard of a loss.
+	// lost reports that OnConnection was called with an error.
 	lost bool
-	// callbackErr is what fn returned.
+	// callbackErr is the error of fn.
 	callbackErr error
 }
 
-// follow calls fn with every event after the cursor. It returns errNoStream,
-// with nothing done since the cursor, where the server has no stream.
+// follow calls fn with each event after the cursor. It returns errNoStream if the
+// server has no stream; the cursor is then still valid.
 func (f *follower) follow(ctx context.Context) error {
 	for {
 		err := f.connect(ctx)
@@ -77,14 +77,14 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 }
 
-// connect opens the stream at the cursor and reads it until it ends, as every
-// one does some day: by a restart of the server, or a proxy's patience. That
-// alone is nothing to tell anybody; that no new one can be opened is.
+// connect opens the stream at the cursor and reads it until it ends. Each stream
+// ends sometime, by a restart of the server or a timeout of a proxy, so that is
+// not reported. Only a failed reconnect is reported.
 func (f *follower) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alarm := time.AfterFunc(f.options.Timeout, func() { cancel(errSilence) })
-	defer alarm.Stop()
+	timer := time.AfterFunc(f.options.Timeout, func() { cancel(errSilence) })
+	defer timer.Stop()
 	response, err := f.open(ctx)
 	if err != nil {
 		if !f.lost && store.Temporary(err) {
@@ -94,19 +94,19 @@ func (f *follower) connect(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	alarm.Stop()
+	timer.Stop()
 	if f.lost {
 		f.lost = false
 		f.options.OnConnection(nil)
 	}
-	err = f.read(&watchedReader{source: response.Body, alarm: alarm})
+	err = f.read(&timedReader{source: response.Body, timer: timer})
 	if f.callbackErr == nil && !errors.Is(err, errResponse) {
 		return f.streamError(ctx, err)
 	}
 	return err
 }
 
-// open asks for the stream and checks the answer.
+// open requests the stream and checks the response.
 func (f *follower) open(ctx context.Context) (*http.Response, error) {
 	query := EventsQuery{Filter: store.Filter{Topic: f.filter.Topic, Source: f.filter.Source, Since: f.filter.Since}}
 	request, err := f.newRequest(ctx, api.PathStream, "", query.values())
@@ -126,7 +126,7 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 			return response, nil
 		}
 		_ = response.Body.Close()
-		return nil, fmt.Errorf("follow events: %w, it is no event stream", errResponse)
+		return nil, fmt.Errorf("follow events: %w: not an event stream", errResponse)
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
@@ -136,7 +136,7 @@ func (f *follower) open(ctx context.Context) (*http.Response, error) {
 	return nil, fmt.Errorf("follow events: %w", f.responseError(ctx, response))
 }
 
-// read hands on what a stream brings until it ends.
+// read delivers the messages of a stream until it ends.
 func (f *follower) read(body io.Reader) error {
 	messages := newMessageReader(body, maxMessageBytes)
 	for {
@@ -158,11 +158,11 @@ func (f *follower) read(body io.Reader) error {
 	}
 }
 
-// deliver hands on one message, if it is an event. Other kinds may come in later
-// versions.
+// deliver calls fn if the message is an event. Later versions of the server may
+// send other kinds.
 func (f *follower) deliver(m message) error {
 	if m.id == "" || strings.ContainsFunc(m.id, unicode.IsControl) {
-		return fmt.Errorf("follow events: %w: a message without a usable id", errResponse)
+		return fmt.Errorf("follow events: %w: message without a valid id", errResponse)
 	}
 	if m.data == nil || m.kind != api.StreamEvent {
 		return nil
@@ -173,14 +173,13 @@ func (f *follower) deliver(m message) error {
 	}
 	record := got.Record()
 	if until := f.filter.Until; !until.IsZero() && !record.CreatedAt.Before(until) {
-		return nil // which the stream can't be asked for
+		return nil // the stream has no such filter
 	}
 	f.callbackErr = f.fn(record)
 	return f.callbackErr
 }
 
-// streamError words the end of a connection. A stream that ends well is one that was
-// closed all the same.
+// streamError returns the error of a stream that has ended.
 func (f *follower) streamError(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errSilence) {
 		return &ConnectionError{Server: f.base.String(), Reached: true, Err: errSilence}
@@ -188,16 +187,16 @@ func (f *follower) streamError(ctx context.Context, err error) error {
 	return f.connectionError(ctx, err)
 }
 
-// watchedReader sounds an alarm where a read takes too long. The time that the
-// reader's user takes in between doesn't count.
-type watchedReader struct {
+// timedReader runs the timer only during a read, so the time that fn takes does
+// not count as silence.
+type timedReader struct {
 	source io.Reader
-	alarm  *time.Timer
+	timer  *time.Timer
 }
 
 // Read reads from the source.
-func (r *watchedReader) Read(p []byte) (int, error) {
-	r.alarm.Reset(maxSilence)
-	defer r.alarm.Stop()
+func (r *timedReader) Read(p []byte) (int, error) {
+	r.timer.Reset(maxSilence)
+	defer r.timer.Stop()
 	return r.source.Read(p)
 }

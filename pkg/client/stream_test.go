@@ -190,7 +190,7 @@ func TestAConnectionWithoutALifeSignIsDead(t *testing.T) {
 		heard []string
 	}{
 		"after 45 seconds within the stream":       {false, maxSilence, nil},
-		"after a request's time before its answer": {true, 30 * time.Second, []string{"no answer from http://feed: timed out", "<nil>"}},
+		"after a request's time before its answer": {true, 30 * time.Second, []string{"no response from http://feed: timed out", "<nil>"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
