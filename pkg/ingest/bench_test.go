@@ -7,15 +7,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// instant answers at once and allocates nothing but its answer.
+// instant returns at once and allocates only its result.
 type instant struct{}
 
 func (instant) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 	return make([]event.Outcome, len(events)), nil
 }
 
-// BenchmarkDecodeToOutcome is what one event costs between the bytes of its
-// request and its outcome, the store left out.
+// BenchmarkDecodeToOutcome measures the cost of an event from the bytes of its
+// request to its outcome, without the store.
 func BenchmarkDecodeToOutcome(b *testing.B) {
 	a := New(instant{}, Options{})
 	b.Cleanup(func() { _ = a.Close(context.Background()) })

@@ -12,52 +12,54 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// DefaultMaxWait is what Options.MaxWait is where it is 0.
+// DefaultMaxWait is the default of Options.MaxWait.
 const DefaultMaxWait = 10 * time.Second
 
-// Options tune an Appender. The zero value of each field stands for its default.
+// Options configure an Appender. The zero value of a field stands for its default.
 type Options struct {
-	// Writers is how many appends to the store may be under way at once,
-	// default 2: while one waits for its COMMIT, another works. Beyond the
-	// first they start only when there is enough for them.
+	// Writers is the maximum number of concurrent appends to the store, default
+	// 2: while one waits for its COMMIT, another works. Only the first starts for
+	// any number of events.
 	Writers int
-	// MaxBatch is how many events one append gathers from several callers,
-	// default 1,000. A caller's own events are never parted by it.
+	// MaxBatch is the maximum number of events of several callers in one append,
+	// default 1,000. The events of one caller are never split.
 	MaxBatch int
-	// MaxPending and MaxPendingBytes bound what is accepted and not yet
-	// answered, default 50,000 events and 64 MiB.
+	// MaxPending and MaxPendingBytes limit the accepted events without a result,
+	// default 50,000 events and 64 MiB.
 	MaxPending      int
 	MaxPendingBytes int
-	// MaxDelay is how long new events may have to wait, as far as the rate of
-	// late tells; beyond, they are overload like those beyond MaxPending.
-	// Default 0, which is no bound: waiting is better than being turned away,
-	// unless something else would take them.
+	// MaxDelay is the maximum expected waiting time of new events, at the current
+	// drain rate. Events that would wait longer get ErrOverloaded, as if the
+	// buffer was full. Default 0, no limit: waiting is better than a refusal,
+	// unless there is a queue that would accept them.
 	MaxDelay time.Duration
-	// FlushTimeout is how long one append to the store may take, default 10
-	// seconds. It belongs to the batch: a caller that goes away takes nobody
-	// else's events with it.
+	// FlushTimeout is the maximum duration of one append to the store, default 10
+	// seconds. It applies to the whole batch: a caller that disconnects does not
+	// cancel the events of others.
 	FlushTimeout time.Duration
-	// MaxWait is how long events may wait for a writer, default DefaultMaxWait:
-	// when the store hangs, callers hear of it after MaxWait + FlushTimeout at
-	// the latest, whatever their contexts allow. No timer watches it: an event
-	// would pay as much for that as for being decoded.
+	// MaxWait is how long events may wait for a writer, default DefaultMaxWait. If
+	// the store hangs, callers get an error after MaxWait + FlushTimeout at the
+	// latest, also without a deadline of their own. There is no timer for it: that
+	// would cost an event as much as its decoding.
 	MaxWait time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
-	// Logger hears of the store failing and recovering, default nobody.
+	// Logger records store failures and recoveries. The default discards them.
 	Logger *slog.Logger
-	// Tracer makes a span of each append to the store, nil for none.
+	// Tracer makes a span of each append to the store; nil makes none.
 	Tracer trace.Tracer
-	// OnFlush hears of each append to the store before its callers do: of how
-	// many events, how long it took, and its error. Writers call it at the
-	// same time; nil is nobody.
+	// OnFlush is called after each append to the store, before its callers get
+	// their results, with the number of events, the duration and the error.
+	// Several writers may call it at the same time.
 	OnFlush func(events int, took time.Duration, err error)
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
 	o.Writers = cmp.Or(o.Writers, 2)
 	o.MaxBatch = cmp.Or(o.MaxBatch, 1000)
 	o.MaxPending = cmp.Or(o.MaxPending, 50_000)
@@ -73,60 +75,52 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Appender gathers concurrent appends into fewer, larger ones. Make one with
+// Appender gathers concurrent appends into fewer, larger ones. Create one with
 // [New] and end it with [Appender.Close].
 type Appender struct {
 	next    store.Appender
 	options Options
 
 	mu     sync.Mutex
-	arrive *sync.Cond // work is due, or closed is set
+	wake   *sync.Cond // a batch is due, or closed is set
 	queue  queue
-	meter  meter
+	drain  retry.DrainRate // of one writer, in events
 	closed bool
-	// watching says that a timer will wake the writers; see watch.
-	watching bool
+	timer  bool // a timer will wake the writers; see wakeForStuckBatch
 
 	writers  sync.WaitGroup
-	stop     context.Context // ends when Close gives up on draining
-	giveUp   context.CancelFunc
-	failing  atomic.Bool // the store failed last time; says what to log
+	stop     context.Context // ends when Close stops waiting for the drain
+	cancel   context.CancelFunc
+	failing  atomic.Bool // the last append failed, and that is logged
 	requests sync.Pool
-
-	rejected struct {
-		sync.Mutex
-
-		told time.Time // when one was logged
-		more int       // how many have not been since
-	}
 }
 
 var _ store.Appender = (*Appender)(nil)
 
 // New starts the writers in front of next.
 func New(next store.Appender, options Options) *Appender {
-	a := &Appender{next: next, options: options.withDefaults()}
-	a.arrive = sync.NewCond(&a.mu)
+	a := &Appender{next: next, options: options.WithDefaults()}
+	a.wake = sync.NewCond(&a.mu)
 	a.queue.maxEvents, a.queue.maxBytes, a.queue.maxWait = a.options.MaxPending, a.options.MaxPendingBytes, a.options.MaxWait
 	a.requests.New = func() any { return &request{done: make(chan struct{}, 1)} }
-	a.stop, a.giveUp = context.WithCancel(context.Background())
+	a.stop, a.cancel = context.WithCancel(context.Background())
 	for range a.options.Writers {
 		a.writers.Go(a.write)
 	}
 	return a
 }
 
-// Append hands the events to a writer and waits for the COMMIT that holds them.
-// Beyond the contract of [store.Appender]:
+// Append hands the events to a writer and waits for the COMMIT that contains them.
+// In addition to the contract of [store.Appender]:
 //
-//   - an event that the store refuses for ever is [event.Rejected], alone; its
-//     neighbours are stored;
-//   - when the bounds are reached the error is a [*store.RetryError] around
-//     [store.ErrOverloaded], and nothing was taken;
-//   - when no writer takes the events within MaxWait, the error is
-//     [store.ErrUnavailable], and nothing was taken;
-//   - when ctx ends first the answer is its error. Events that no writer had
-//     taken yet are withdrawn; others may be stored all the same.
+//   - If the store rejects an event, only this event has the outcome
+//     [event.Rejected]. The other events of the batch are stored.
+//   - If the buffer is full, the error is a [*store.RetryError] around
+//     [store.ErrOverloaded], and nothing was accepted.
+//   - If no writer takes the events within MaxWait, the error is
+//     [store.ErrUnavailable], and nothing was stored.
+//   - If ctx ends first, the error is that of ctx. Events that no writer has taken
+//     are withdrawn. Others may be stored.
 func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -152,8 +146,8 @@ func (a *Appender) Append(ctx context.Context, events []event.Event) ([]event.Ou
 	return outcomes, err
 }
 
-// await waits until the request is answered, or its context ends. Waiting for
-// the answer alone, as an HTTP server does that never withdraws, is cheaper.
+// await waits for the result of the request, or the end of its context. A context
+// that never ends is cheaper. The HTTP server uses one, because it never withdraws.
 func (a *Appender) await(ctx context.Context, r *request) error {
 	ended := ctx.Done()
 	if ended == nil {
@@ -164,13 +158,13 @@ func (a *Appender) await(ctx context.Context, r *request) error {
 	case <-r.done:
 		return nil
 	case <-ended:
-		a.withdraw(r) // r is not used again: a writer may still answer it
+		a.withdraw(r) // r is not reused, because a writer may still set its result
 		return ctx.Err()
 	}
 }
 
-// Pending is how much is accepted and not yet answered, what is under way to the
-// store included: what MaxPending and MaxPendingBytes bound.
+// Pending returns the accepted events without a result, those on their way to the
+// store included. MaxPending and MaxPendingBytes limit them.
 func (a *Appender) Pending() (events, bytes int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -181,43 +175,49 @@ func (a *Appender) enqueue(r *request) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		return fmt.Errorf("queue events: %w", store.ErrClosed)
+		return fmt.Errorf("buffer events: %w", store.ErrClosed)
 	}
 	now := a.options.Now()
-	if a.slow() || !a.queue.push(r, now) {
+	if a.tooSlow() || !a.queue.push(r, now) {
 		return &store.RetryError{
-			Err:   fmt.Errorf("queue events: %d are waiting: %w", a.queue.events, store.ErrOverloaded),
-			After: a.meter.drainTime(a.queue.events, a.options.Writers),
+			Err:   fmt.Errorf("buffer events: %d are waiting: %w", a.queue.events, store.ErrOverloaded),
+			After: a.drain.Wait(a.backlogPerWriter()),
 		}
 	}
 	if a.queue.due(now) {
-		a.arrive.Signal()
+		a.wake.Signal()
 	} else {
-		a.watch()
+		a.wakeForStuckBatch()
 	}
 	return nil
 }
 
-// slow reports whether events that come now would wait for longer than they
-// may; the caller holds the lock.
-func (a *Appender) slow() bool {
-	return a.options.MaxDelay > 0 && a.meter.expected(a.queue.events, a.options.Writers) > a.options.MaxDelay
+// tooSlow reports whether new events would wait longer than MaxDelay. The caller
+// holds the lock.
+func (a *Appender) tooSlow() bool {
+	if a.options.MaxDelay <= 0 {
+		return false
+	}
+	wait, known := a.drain.Estimate(a.backlogPerWriter())
+	return known && wait > a.options.MaxDelay
 }
 
-// watch sees to it that what waits for a batch under way does not wait for a
-// stuck one: when the oldest has become that, the writers look again. One timer
-// is set at most; the caller holds the lock.
-func (a *Appender) watch() {
-	if a.watching || a.queue.ready == 0 || len(a.queue.underWay) == 0 {
+func (a *Appender) backlogPerWriter() int64 { return int64(a.queue.events / a.options.Writers) }
+
+// wakeForStuckBatch sets a timer that wakes the writers when the oldest batch in
+// flight is stuck, so that waiting events do not wait for it. At most one timer is
+// set. The caller holds the lock.
+func (a *Appender) wakeForStuckBatch() {
+	if a.timer || a.queue.ready == 0 || len(a.queue.inFlight) == 0 {
 		return
 	}
-	a.watching = true
-	age := a.options.Now().Sub(a.queue.underWay[0].began)
+	a.timer = true
+	age := a.options.Now().Sub(a.queue.inFlight[0].began)
 	time.AfterFunc(max(0, stuckAfter-age), func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.watching = false
-		a.arrive.Broadcast()
+		a.timer = false
+		a.wake.Broadcast()
 	})
 }
 
@@ -227,14 +227,13 @@ func (a *Appender) withdraw(r *request) {
 	a.queue.withdraw(r)
 }
 
-// Close takes no more events, appends what was accepted, and ends the writers.
-// When ctx ends first it gives up: what is not appended by then is answered
-// with [store.ErrClosed], and the error is the context's. It does not close the
-// store behind. A second Close waits like the first.
+// Close accepts no more events, appends the accepted ones, and ends the writers.
+// If ctx ends first, the remaining events get [store.ErrClosed], and the error is
+// that of ctx. It does not close the store. A second Close waits like the first.
 func (a *Appender) Close(ctx context.Context) error {
 	a.mu.Lock()
 	a.closed = true
-	a.arrive.Broadcast()
+	a.wake.Broadcast()
 	a.mu.Unlock()
 
 	drained := make(chan struct{})
@@ -246,9 +245,9 @@ func (a *Appender) Close(ctx context.Context) error {
 	select {
 	case <-drained:
 	case <-ctx.Done():
-		err = fmt.Errorf("drain queued events: %w", ctx.Err())
+		err = fmt.Errorf("drain buffered events: %w", ctx.Err())
 	}
-	a.giveUp()
+	a.cancel()
 	<-drained
 	return err
 }

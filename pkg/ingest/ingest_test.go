@@ -16,13 +16,13 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// slowStore answers from memory after a delay, as a database does after its
-// COMMIT, and remembers the size of each append.
+// slowStore is a store in memory with a delay, like the COMMIT of a database. It
+// records the size of each append.
 type slowStore struct {
 	delay  time.Duration
-	poison string // an event with this ID is rejected for ever
+	poison string // an event with this ID is rejected
 	stuck  string // an append of this ID hangs until its context ends
-	fail   error  // every append fails with it, where set
+	fail   error  // error of every append, if set
 
 	mu      sync.Mutex
 	seen    map[event.Key]bool
@@ -62,7 +62,7 @@ func (s *slowStore) Append(ctx context.Context, events []event.Event) ([]event.O
 	return outcomes, nil
 }
 
-// start makes an Appender that is closed at the end of the test.
+// start creates an Appender that is closed at the end of the test.
 func start(t *testing.T, next store.Appender, options Options) *Appender {
 	t.Helper()
 	a := New(next, options)
@@ -74,8 +74,8 @@ func start(t *testing.T, next store.Appender, options Options) *Appender {
 	return a
 }
 
-// appendAll appends one event per caller at the same moment and returns each
-// one's outcome or error.
+// appendAll appends one event per caller at the same time and returns the outcome
+// or error of each.
 func appendAll(t *testing.T, a *Appender, events []event.Event) ([]event.Outcome, []error) {
 	t.Helper()
 	outcomes, errs := make([]event.Outcome, len(events)), make([]error, len(events))
@@ -92,22 +92,22 @@ func appendAll(t *testing.T, a *Appender, events []event.Event) ([]event.Outcome
 	return outcomes, errs
 }
 
-func TestIdleWriterFlushesAtOnce(t *testing.T) {
+func TestAppend_IdleWriterFlushesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: 5 * time.Millisecond}
 		a := start(t, next, Options{Writers: 1})
 		began := time.Now()
-		if _, err := a.Append(t.Context(), events(1, "lone")); err != nil {
+		if _, err := a.Append(t.Context(), events(1, "single")); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took != next.delay {
-			t.Errorf("a lone event took %s, the store %s", took, next.delay)
+			t.Errorf("a single event took %s, the store %s", took, next.delay)
 		}
 	})
 }
 
-func TestConcurrentCallersShareACommit(t *testing.T) {
+func TestAppend_ConcurrentCallersShareCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Millisecond}
@@ -117,7 +117,7 @@ func TestConcurrentCallersShareACommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if slices.ContainsFunc(outcomes, func(o event.Outcome) bool { return o != event.Stored }) {
-			t.Errorf("distinct events were answered %v", outcomes)
+			t.Errorf("distinct events have the outcomes %v", outcomes)
 		}
 		if len(next.appends) > 4 || slices.Max(next.appends) > 40 {
 			t.Errorf("100 callers made appends of %v events; want the first alone at most, then batches of up to 40", next.appends)
@@ -125,7 +125,7 @@ func TestConcurrentCallersShareACommit(t *testing.T) {
 	})
 }
 
-func TestCallersGetTheirOwnOutcomes(t *testing.T) {
+func TestAppend_CallersGetTheirOwnOutcomes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, &slowStore{delay: time.Millisecond}, Options{Writers: 2})
@@ -138,13 +138,13 @@ func TestCallersGetTheirOwnOutcomes(t *testing.T) {
 			got := []event.Outcome{outcomes[i], outcomes[i+50]}
 			slices.Sort(got)
 			if want := []event.Outcome{event.Stored, event.Duplicate}; !slices.Equal(got, want) {
-				t.Errorf("key %d was answered %v, want one of each", i, got)
+				t.Errorf("key %d has the outcomes %v, want one of each", i, got)
 			}
 		}
 	})
 }
 
-func TestALargeAppendStaysWhole(t *testing.T) {
+func TestAppend_LargeAppendIsNotSplit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{}
@@ -159,7 +159,7 @@ func TestALargeAppendStaysWhole(t *testing.T) {
 	})
 }
 
-func TestPoisonIsAlone(t *testing.T) {
+func TestAppend_RejectsOnlyPoisonedEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Millisecond, poison: "e13"}
@@ -174,15 +174,15 @@ func TestPoisonIsAlone(t *testing.T) {
 				want = event.Rejected
 			}
 			if got != want {
-				t.Errorf("event %d was answered %s, want %s", i, got, want)
+				t.Errorf("event %d has the outcome %s, want %s", i, got, want)
 			}
 		}
 	})
 }
 
-// TestStuckBatchHoldsNobodyUp has one append that hangs. Events that come later
-// go past it, also where they are few.
-func TestStuckBatchHoldsNobodyUp(t *testing.T) {
+// TestAppend_StuckBatchDoesNotDelayOthers has one append that hangs. Later events
+// do not wait for it, even if they are few.
+func TestAppend_StuckBatchDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Millisecond, stuck: "stuck0"}
@@ -193,7 +193,7 @@ func TestStuckBatchHoldsNobodyUp(t *testing.T) {
 				t.Errorf("the stuck event: %v", err)
 			}
 		})
-		synctest.Wait() // the stuck one is with its writer
+		synctest.Wait() // the stuck event is with its writer
 		for _, want := range []time.Duration{stuckAfter + next.delay, next.delay} {
 			began := time.Now()
 			if _, err := a.Append(t.Context(), events(1, fmt.Sprint("later", want))); err != nil || time.Since(began) != want {
@@ -204,10 +204,10 @@ func TestStuckBatchHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-func TestFailureReachesEveryCaller(t *testing.T) {
+func TestAppend_FailureReachesEveryCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next := &slowStore{delay: time.Millisecond, fail: fmt.Errorf("gone: %w", store.ErrUnavailable)}
+		next := &slowStore{delay: time.Millisecond, fail: fmt.Errorf("no route: %w", store.ErrUnavailable)}
 		var log strings.Builder
 		a := start(t, next, Options{Writers: 2, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		_, errs := appendAll(t, a, events(20, "e"))
@@ -218,18 +218,19 @@ func TestFailureReachesEveryCaller(t *testing.T) {
 		}
 		next.fail = nil
 		if _, err := a.Append(t.Context(), events(1, "after")); err != nil {
-			t.Errorf("when the store is back: %v", err)
+			t.Errorf("after the recovery of the store: %v", err)
 		}
-		if _, said, _ := strings.Cut(log.String(), "msg="); strings.Count(said, "\n") != 2 ||
-			!strings.HasPrefix(said, `"store fails" error="gone: store unavailable"`) || !strings.Contains(said, `msg="store works again"`) {
-			t.Errorf("the log says %s", log.String())
+		if _, logged, _ := strings.Cut(log.String(), "msg="); strings.Count(logged, "\n") != 2 ||
+			!strings.HasPrefix(logged, `"append failed" dependency=database error="no route: store unavailable" consequence=`) ||
+			!strings.Contains(logged, `msg="append succeeded again" dependency=database`) {
+			t.Errorf("the log is\n%s", log.String())
 		}
 	})
 }
 
-// TestHangingStoreIsUnavailable: an append ends when its time is over, and so
-// does the wait of those that no writer came to take by then.
-func TestHangingStoreIsUnavailable(t *testing.T) {
+// TestAppend_HangingStoreIsUnavailable checks that an append ends after the flush
+// timeout, and that waiting events fail if no writer takes them in time.
+func TestAppend_HangingStoreIsUnavailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, &slowStore{delay: time.Hour}, Options{Writers: 1, MaxBatch: 1, FlushTimeout: 3 * time.Second, MaxWait: 4 * time.Second})
@@ -247,12 +248,12 @@ func TestHangingStoreIsUnavailable(t *testing.T) {
 		callers.Wait()
 		slices.Sort(took)
 		if want := []time.Duration{3 * time.Second, 6 * time.Second, 6 * time.Second, 6 * time.Second, 6 * time.Second}; !slices.Equal(took, want) {
-			t.Errorf("callers were answered after %v, want %v", took, want)
+			t.Errorf("callers got their results after %v, want %v", took, want)
 		}
 	})
 }
 
-func TestCallerThatGoesAway(t *testing.T) {
+func TestAppend_CancelledCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Second}
@@ -266,11 +267,11 @@ func TestCallerThatGoesAway(t *testing.T) {
 					t.Errorf("%s: got %v", id, err)
 				}
 			})
-			synctest.Wait() // the first is with the writer before the second comes
+			synctest.Wait() // the first is with the writer before the second arrives
 		}
 		callers.Wait()
 		if n, _ := pending(a); n != 1 {
-			t.Errorf("%d events are pending; want the one that the writer has", n)
+			t.Errorf("%d events are pending; want the one in the writer's batch", n)
 		}
 		outcomes, err := a.Append(t.Context(), slices.Concat(events(1, "taken"), events(1, "waiting")))
 		if err != nil {
@@ -282,7 +283,7 @@ func TestCallerThatGoesAway(t *testing.T) {
 	})
 }
 
-func TestEndedContextAndEmptyAppend(t *testing.T) {
+func TestAppend_EndedContextAndNoEvents(t *testing.T) {
 	t.Parallel()
 	next := &slowStore{}
 	a := start(t, next, Options{})
@@ -299,7 +300,7 @@ func TestEndedContextAndEmptyAppend(t *testing.T) {
 	}
 }
 
-func TestCloseDrains(t *testing.T) {
+func TestClose_Drains(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: time.Second}
@@ -329,7 +330,7 @@ func TestCloseDrains(t *testing.T) {
 	})
 }
 
-func TestCloseGivesUp(t *testing.T) {
+func TestClose_StopsAtDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := New(&slowStore{delay: time.Hour}, Options{Writers: 1, FlushTimeout: 2 * time.Hour})
@@ -351,7 +352,7 @@ func TestCloseGivesUp(t *testing.T) {
 	})
 }
 
-// BenchmarkAppend measures what the group commit itself costs an event.
+// BenchmarkAppend measures the cost of the group commit itself.
 func BenchmarkAppend(b *testing.B) {
 	a := New(&slowStore{poison: "none"}, Options{})
 	defer func() { _ = a.Close(context.Background()) }()

@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pending is how many events and bytes are accepted and not yet answered.
+// pending returns the accepted events and bytes without a result.
 func pending(a *Appender) (events, bytes int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestFullQueueAnswersAtOnce(t *testing.T) {
+func TestAppend_FullBufferIsOverloadedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &slowStore{delay: 2 * time.Second}
@@ -35,61 +35,61 @@ func TestFullQueueAnswersAtOnce(t *testing.T) {
 		began := time.Now()
 		_, err := a.Append(t.Context(), events(1, "late"))
 		if !errors.Is(err, store.ErrOverloaded) || time.Since(began) != 0 {
-			t.Errorf("got %v after %s, want overload at once", err, time.Since(began))
+			t.Errorf("got %v after %s, want ErrOverloaded at once", err, time.Since(began))
 		}
 		if got := store.RetryAfter(err, 0); got != 6*time.Second {
-			t.Errorf("30 events at 10 in 2 s: told to wait %s, want 6s", got)
+			t.Errorf("30 events at 10 in 2 s: Retry-After is %s, want 6s", got)
 		}
 		callers.Wait()
 		if n, bytes := pending(a); n != 0 || bytes != 0 {
-			t.Errorf("%d events and %d bytes are pending when all are answered", n, bytes)
+			t.Errorf("%d events and %d bytes are pending after all results", n, bytes)
 		}
 	})
 }
 
-// TestWhatWouldWaitTooLongIsTurnedAway has a store that takes 10 events in 100
-// ms, and callers whom something else would serve within the second.
-func TestWhatWouldWaitTooLongIsTurnedAway(t *testing.T) {
+// TestAppend_RefusesEventsBeyondMaxDelay has a store that takes 10 events in 100
+// ms, and a maximum delay of a second.
+func TestAppend_RefusesEventsBeyondMaxDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, &slowStore{delay: 100 * time.Millisecond}, Options{Writers: 1, MaxBatch: 10, MaxDelay: time.Second})
-		for i := range 10 { // by which the rate is known
+		for i := range 10 { // measures the drain rate
 			if _, err := a.Append(t.Context(), events(10, fmt.Sprint("warm", i))); err != nil {
 				t.Fatal(err)
 			}
 		}
 		_, errs := appendAll(t, a, events(300, "e"))
-		turned := 0
+		refused := 0
 		for _, err := range errs {
 			if errors.Is(err, store.ErrOverloaded) {
-				turned++
+				refused++
 			} else if err != nil {
 				t.Error(err)
 			}
 		}
-		if taken := len(errs) - turned; taken < 90 || taken > 120 {
-			t.Errorf("%d of 300 events were taken, want those of about a second", taken)
+		if taken := len(errs) - refused; taken < 90 || taken > 120 {
+			t.Errorf("%d of 300 events were accepted, want those of about a second", taken)
 		}
 	})
 }
 
-// flush is what Options.OnFlush hears.
+// flush is a call of Options.OnFlush.
 type flush struct {
 	events int
 	took   time.Duration
 	failed bool
 }
 
-func TestFlushesAreTold(t *testing.T) {
+func TestAppender_CallsOnFlush(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
 		next *slowStore
 		want []flush
 	}{
-		{"a lone event and those that gather meanwhile", &slowStore{delay: time.Second}, []flush{{1, time.Second, false}, {4, time.Second, false}}},
-		{"failures too", &slowStore{delay: time.Second, fail: store.ErrUnavailable}, []flush{{1, time.Second, true}, {4, time.Second, true}}},
-		{"a batch that is split is one", &slowStore{poison: "e0"}, []flush{{1, 0, false}, {4, 0, false}}},
+		{"a single event and those that gather meanwhile", &slowStore{delay: time.Second}, []flush{{1, time.Second, false}, {4, time.Second, false}}},
+		{"failures, too", &slowStore{delay: time.Second, fail: store.ErrUnavailable}, []flush{{1, time.Second, true}, {4, time.Second, true}}},
+		{"a batch that is halved is one flush", &slowStore{poison: "e0"}, []flush{{1, 0, false}, {4, 0, false}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,14 +105,14 @@ func TestFlushesAreTold(t *testing.T) {
 				_, _ = a.Append(t.Context(), list[1:])
 				first.Wait()
 				if !slices.Equal(got, test.want) {
-					t.Errorf("told of %v, want %v", got, test.want)
+					t.Errorf("got calls %v, want %v", got, test.want)
 				}
 			})
 		})
 	}
 }
 
-func TestPendingIsWhatIsNotAnswered(t *testing.T) {
+func TestAppender_Pending(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, &slowStore{delay: time.Second}, Options{Writers: 1})
@@ -127,7 +127,7 @@ func TestPendingIsWhatIsNotAnswered(t *testing.T) {
 		}
 		callers.Wait()
 		if events, bytes := a.Pending(); events != 0 || bytes != 0 {
-			t.Errorf("%d events and %d bytes are pending after all were answered", events, bytes)
+			t.Errorf("%d events and %d bytes are pending after all results", events, bytes)
 		}
 	})
 }

@@ -14,21 +14,21 @@ type request struct {
 	events   []event.Event
 	count    int
 	bytes    int
-	place    place
-	since    time.Time // when it came into the queue
+	state    state
+	since    time.Time // when it was pushed
 	span     trace.SpanContext
 	outcomes []event.Outcome
 	err      error
-	done     chan struct{} // holds one token, so that answering never blocks
+	done     chan struct{} // has room for one token, so that sending never blocks
 }
 
-// place says who owns a request.
-type place uint8
+// state is the state of a request. It decides who owns the events.
+type state uint8
 
 const (
-	waiting   place = iota // in the queue; the events are still the caller's
+	waiting   state = iota // in the queue; the caller owns the events
 	taken                  // copied into a writer's batch
-	withdrawn              // its caller went away while it was waiting
+	withdrawn              // cancelled by its caller while waiting
 )
 
 func (r *request) reset(events []event.Event) {
@@ -39,14 +39,14 @@ func (r *request) reset(events []event.Event) {
 	*r = request{events: events, count: len(events), bytes: bytes, done: r.done}
 }
 
-// queue holds requests in the order they came and keeps count of all that is
-// accepted and not yet answered, the batches under way included. It is a plain
+// queue contains requests in the order of their arrival, and counts everything that
+// is accepted and without a result, the batches in flight included. It is a plain
 // value under its owner's lock.
 type queue struct {
 	waiting   []*request
-	withdrawn int      // requests in waiting whose caller went away
+	withdrawn int      // number of withdrawn requests in waiting
 	ready     int      // events of the other requests in waiting
-	underWay  []*batch // taken and not released, the oldest first
+	inFlight  []*batch // taken and not released, oldest first
 	events    int
 	bytes     int
 	maxEvents int
@@ -54,9 +54,9 @@ type queue struct {
 	maxWait   time.Duration
 }
 
-// push takes a request in, or reports false where that would pass a bound. A
-// request larger than a bound is let in when nothing else is there: it would
-// otherwise never be.
+// push adds a request, or reports false if a limit would be exceeded. A request
+// that is larger than a limit is added if nothing else is pending, because
+// otherwise it could never be.
 func (q *queue) push(r *request, now time.Time) bool {
 	if q.events > 0 && (q.events+r.count > q.maxEvents || q.bytes+r.bytes > q.maxBytes) {
 		return false
@@ -69,41 +69,40 @@ func (q *queue) push(r *request, now time.Time) bool {
 	return true
 }
 
-// worthOverlap is how many events must wait before a second batch starts beside
-// one that is under way. A transaction costs PostgreSQL as much as some twenty
-// events whatever it holds, and two at once wait for each other's keys. With
-// this, 32 clients store 1.3 times as many events a second as with a second
-// batch that starts at once. At 64 events instead, PostgreSQL works a sixth
-// longer for an event of 128 to 512 clients. Waiting costs no rate: whoever
-// comes meanwhile is in the next batch.
-const worthOverlap = 256
+// secondWriterThreshold is how many events must wait before a second batch starts
+// while one is in flight. A transaction costs PostgreSQL as much as about twenty
+// events, whatever it contains, and two at once wait for each other's keys. With
+// the threshold 32 clients store 1.3 times as many events per second as without.
+// With 64 instead of 256, PostgreSQL needs a sixth more time per event for 128 to
+// 512 clients. Waiting costs no throughput: events that arrive meanwhile are in
+// the next batch.
+const secondWriterThreshold = 256
 
-// stuckAfter is when a batch no longer counts as under way: it waits for
-// something, perhaps a key that a dead instance's transaction holds, and others
-// must not wait with it.
+// stuckAfter is the age at which a batch in flight no longer delays others. It
+// waits for something, perhaps for a key that the transaction of a dead instance
+// has locked.
 const stuckAfter = 100 * time.Millisecond
 
-// due reports whether a writer has something to do now: a batch worth its
-// transaction, or whatever waits when no other batch is on its way.
+// due reports whether a writer has work now: enough events for a second batch, or
+// any event if no batch is in flight.
 func (q *queue) due(now time.Time) bool {
-	if q.ready == 0 || q.ready >= worthOverlap || len(q.underWay) == 0 {
+	if q.ready == 0 || q.ready >= secondWriterThreshold || len(q.inFlight) == 0 {
 		return q.ready > 0
 	}
-	return now.Sub(q.underWay[0].began) >= stuckAfter
+	return now.Sub(q.inFlight[0].began) >= stuckAfter
 }
 
-// take moves requests from the front into a batch until it has maxBatch
-// events. Requests are never parted, since a caller's events are one
-// transaction; the first one always fits. Those that have waited for too long
-// are only handed over as late.
+// take moves requests from the front into a batch until it has maxBatch events. A
+// request is never split, because the events of a caller are one transaction. The
+// first one always fits. Requests that have waited too long become b.late.
 func (q *queue) take(b *batch, maxBatch int, now time.Time) {
 	b.began = now
-	q.underWay = append(q.underWay, b)
+	q.inFlight = append(q.inFlight, b)
 	n := 0
 gather:
 	for _, r := range q.waiting {
 		switch {
-		case r.place == withdrawn:
+		case r.state == withdrawn:
 			q.withdrawn--
 		case now.Sub(r.since) > q.maxWait:
 			q.drop(r)
@@ -121,47 +120,47 @@ gather:
 	q.waiting = q.waiting[:rest]
 }
 
-// withdraw gives up a request whose caller went away. One that is taken stays.
+// withdraw removes a request that its caller has cancelled. A taken one stays.
 func (q *queue) withdraw(r *request) {
-	if r.place != waiting {
+	if r.state != waiting {
 		return
 	}
 	q.drop(r)
 	q.withdrawn++
-	if q.withdrawn > len(q.waiting)/2 { // or a store that hangs would let them pile up
-		q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool { return r.place == withdrawn })
+	if q.withdrawn > len(q.waiting)/2 { // otherwise they accumulate while the store hangs
+		q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool { return r.state == withdrawn })
 		q.withdrawn = 0
 	}
 }
 
-// drop gives up a request that no writer has taken.
+// drop marks a waiting request as withdrawn.
 func (q *queue) drop(r *request) {
-	r.place = withdrawn
+	r.state = withdrawn
 	r.events = nil
 	q.ready -= r.count
 	q.events -= r.count
 	q.bytes -= r.bytes
 }
 
-// release returns a batch that is now answered.
+// release removes a batch whose requests get their results now.
 func (q *queue) release(b *batch) {
-	q.underWay = slices.DeleteFunc(q.underWay, func(other *batch) bool { return other == b })
+	q.inFlight = slices.DeleteFunc(q.inFlight, func(other *batch) bool { return other == b })
 	q.events -= len(b.events)
 	q.bytes -= b.bytes
 }
 
-// batch is what one append to the store carries, and for whom.
+// batch is one append to the store, with the requests that it is for.
 type batch struct {
 	events   []event.Event
 	requests []*request
-	late     []*request // waited for too long; their events are not in the batch
+	late     []*request // waited too long; their events are not in the batch
 	bytes    int
 	began    time.Time
 }
 
-// add copies the request's events; from here on they are the batch's.
+// add copies the request's events into the batch.
 func (b *batch) add(r *request) {
-	r.place = taken
+	r.state = taken
 	b.events = append(b.events, r.events...)
 	b.requests = append(b.requests, r)
 	b.bytes += r.bytes
@@ -176,16 +175,16 @@ func (b *batch) reset() {
 	b.events, b.requests, b.late, b.bytes = b.events[:0], b.requests[:0], b.late[:0], 0
 }
 
-// answerLate tells the requests that waited for too long.
-func (b *batch) answerLate(err error) {
+// failLate sets the result of the requests that waited too long.
+func (b *batch) failLate(err error) {
 	for _, r := range b.late {
 		r.err = err
 		r.done <- struct{}{}
 	}
 }
 
-// answer hands every request its outcomes, or the error all of them share.
-func (b *batch) answer(outcomes []event.Outcome, err error) {
+// finish sets the result of every request: its outcomes, or the common error.
+func (b *batch) finish(outcomes []event.Outcome, err error) {
 	for _, r := range b.requests {
 		if err == nil {
 			r.outcomes, outcomes = outcomes[:r.count:r.count], outcomes[r.count:]

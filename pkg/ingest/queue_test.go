@@ -12,8 +12,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// TestQueueBounds has the rule of what is let in, a sentence a row.
-func TestQueueBounds(t *testing.T) {
+// TestQueue_Limits checks which requests are accepted.
+func TestQueue_Limits(t *testing.T) {
 	t.Parallel()
 	size := events(1, "x")[0].Size()
 	tests := []struct {
@@ -23,12 +23,12 @@ func TestQueueBounds(t *testing.T) {
 		arrive    []int // events of each request
 		want      []bool
 	}{
-		{"what fits is let in", 10, 10 * size, []int{4, 6}, []bool{true, true}},
-		{"one event too many is kept out", 10, 100 * size, []int{4, 7}, []bool{true, false}},
-		{"one byte too many is kept out", 100, 10*size - 1, []int{4, 6}, []bool{true, false}},
+		{"requests that fit are accepted", 10, 10 * size, []int{4, 6}, []bool{true, true}},
+		{"one event too many is refused", 10, 100 * size, []int{4, 7}, []bool{true, false}},
+		{"one byte too many is refused", 100, 10*size - 1, []int{4, 6}, []bool{true, false}},
 		{"a smaller one still fits after a refusal", 10, 100 * size, []int{4, 7, 6}, []bool{true, false, true}},
-		{"one larger than the bound is let in when alone", 10, size, []int{50}, []bool{true}},
-		{"and keeps all others out", 10, size, []int{50, 1}, []bool{true, false}},
+		{"a request larger than the limit is accepted if it is alone", 10, size, []int{50}, []bool{true}},
+		{"and all others are refused then", 10, size, []int{50, 1}, []bool{true, false}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -36,16 +36,16 @@ func TestQueueBounds(t *testing.T) {
 			q := queue{maxEvents: test.maxEvents, maxBytes: test.maxBytes}
 			for i, n := range test.arrive {
 				if got := q.push(newRequest(events(n, "x")), time.Time{}); got != test.want[i] {
-					t.Errorf("request %d of %d events: let in %t, want %t", i, n, got, test.want[i])
+					t.Errorf("request %d of %d events: accepted %t, want %t", i, n, got, test.want[i])
 				}
 			}
 		})
 	}
 }
 
-// TestQueueProperties drives a queue with any mix of arrivals, departures,
-// batches and answers, and holds it to what it promises.
-func TestQueueProperties(t *testing.T) {
+// TestQueue_Properties drives a queue with any mix of arrivals, withdrawals, batches
+// and results, and checks its invariants.
+func TestQueue_Properties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		q := queue{
@@ -57,7 +57,7 @@ func TestQueueProperties(t *testing.T) {
 		var (
 			now      = time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 			inQueue  []*request // in the order of arrival
-			underWay []*batch
+			inFlight []*batch
 		)
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
@@ -83,11 +83,11 @@ func TestQueueProperties(t *testing.T) {
 				q.take(b, maxBatch, now)
 				late := func(r *request) bool { return now.Sub(r.since) > q.maxWait }
 				if slices.ContainsFunc(b.requests, late) || !slices.Equal(b.late, slices.Collect(filter(b.late, late))) {
-					t.Fatal("late is something else than what waited for too long")
+					t.Fatal("late requests are not those that waited too long")
 				}
 				front := inQueue[:len(b.late)+len(b.requests)]
 				if got := append(slices.Clone(b.late), b.requests...); !slices.Equal(got, front) {
-					t.Fatal("a batch is not the front of the queue in order")
+					t.Fatal("the batch is not the front of the queue in order")
 				}
 				if len(front) == 0 {
 					t.Fatal("a batch was due and is empty")
@@ -96,16 +96,16 @@ func TestQueueProperties(t *testing.T) {
 					t.Fatalf("%d requests were gathered to %d events, over %d", len(b.requests), len(b.events), maxBatch)
 				}
 				inQueue = slices.Clone(inQueue[len(front):])
-				underWay = append(underWay, b)
+				inFlight = append(inFlight, b)
 			},
-			"answer": func(t *rapid.T) {
-				if len(underWay) == 0 {
-					t.Skip("no batch is under way")
+			"finish": func(t *rapid.T) {
+				if len(inFlight) == 0 {
+					t.Skip("no batch is in flight")
 				}
-				b := underWay[0]
-				underWay = underWay[1:]
+				b := inFlight[0]
+				inFlight = inFlight[1:]
 				q.release(b)
-				b.answer(make([]event.Outcome, len(b.events)), nil)
+				b.finish(make([]event.Outcome, len(b.events)), nil)
 				for _, r := range b.requests {
 					<-r.done
 					if len(r.outcomes) != r.count {
@@ -118,7 +118,7 @@ func TestQueueProperties(t *testing.T) {
 				for _, r := range inQueue {
 					n, bytes = n+r.count, bytes+r.bytes
 				}
-				for _, b := range underWay {
+				for _, b := range inFlight {
 					n, bytes = n+len(b.events), bytes+b.bytes
 				}
 				if len(q.waiting) > 2*len(inQueue)+1 {
@@ -128,9 +128,9 @@ func TestQueueProperties(t *testing.T) {
 				for _, r := range inQueue {
 					ready += r.count
 				}
-				stuck := len(underWay) > 0 && now.Sub(underWay[0].began) >= stuckAfter
-				if due := ready >= worthOverlap || ready > 0 && (len(underWay) == 0 || stuck); q.due(now) != due {
-					t.Fatalf("%d events wait beside %d batches (stuck: %t): due is %t", ready, len(underWay), stuck, q.due(now))
+				stuck := len(inFlight) > 0 && now.Sub(inFlight[0].began) >= stuckAfter
+				if due := ready >= secondWriterThreshold || ready > 0 && (len(inFlight) == 0 || stuck); q.due(now) != due {
+					t.Fatalf("%d events wait beside %d batches (stuck: %t): due is %t", ready, len(inFlight), stuck, q.due(now))
 				}
 				if q.events != n || q.bytes != bytes {
 					t.Fatalf("the queue counts %d events and %d bytes, there are %d and %d", q.events, q.bytes, n, bytes)
@@ -140,9 +140,9 @@ func TestQueueProperties(t *testing.T) {
 	})
 }
 
-// TestBatchKeepsNoReference proves that a batch that is answered lets go of its
-// events, since it lives as long as its writer.
-func TestBatchKeepsNoReference(t *testing.T) {
+// TestBatch_ResetKeepsNoReference checks that a finished batch does not keep its
+// events alive, because it lives as long as its writer.
+func TestBatch_ResetKeepsNoReference(t *testing.T) {
 	t.Parallel()
 	var b batch
 	b.add(newRequest(events(3, "x")))

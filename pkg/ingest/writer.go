@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// write is a writer's life: take what waits, append it, answer, again, until
-// the queue is empty and closed.
+// write is the loop of a writer: it takes waiting events, appends them, and returns
+// the results, until the queue is empty and closed.
 func (a *Appender) write() {
 	var b batch
 	for a.gather(&b) {
@@ -21,40 +20,40 @@ func (a *Appender) write() {
 	}
 }
 
-// gather waits for work and moves it into the batch. It reports false when
-// there will be no more.
+// gather waits for work and moves it into the batch. It reports false if there
+// will be no more.
 func (a *Appender) gather(b *batch) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for !a.queue.due(a.options.Now()) {
 		if a.closed && a.queue.ready == 0 {
-			a.arrive.Broadcast() // so that no other writer waits for more
+			a.wake.Broadcast() // the other writers end, too
 			return false
 		}
-		a.watch()
-		a.arrive.Wait()
+		a.wakeForStuckBatch()
+		a.wake.Wait()
 	}
 	a.queue.take(b, a.options.MaxBatch, a.options.Now())
 	return true
 }
 
-// flush appends a batch and answers its callers.
+// flush appends a batch and sets the results of its requests.
 func (a *Appender) flush(b *batch) {
 	start := a.options.Now()
 	if len(b.late) > 0 {
-		b.answerLate(a.late())
+		b.failLate(a.errLate())
 	}
 	var outcomes []event.Outcome
 	var err error
 	if len(b.events) > 0 {
 		outcomes, err = a.append(b)
-		a.report(err)
+		a.logChange(err)
 	}
 	took := a.options.Now().Sub(start)
 
 	a.mu.Lock()
-	if err == nil {
-		a.meter.observe(len(b.events), took)
+	if err == nil && len(b.events) > 0 {
+		a.drain.Observe(int64(len(b.events)), took)
 	}
 	a.queue.release(b)
 	a.mu.Unlock()
@@ -62,20 +61,20 @@ func (a *Appender) flush(b *batch) {
 	if a.options.OnFlush != nil && len(b.events) > 0 {
 		a.options.OnFlush(len(b.events), took, err)
 	}
-	b.answer(outcomes, err)
+	b.finish(outcomes, err)
 	b.reset()
 }
 
-// late is what callers hear that no writer took in time.
-func (a *Appender) late() error {
+// errLate is the error of requests that no writer took in time.
+func (a *Appender) errLate() error {
 	if a.stop.Err() != nil {
 		return fmt.Errorf("append events: %w", store.ErrClosed)
 	}
-	return store.NotReached(fmt.Errorf("append events: none taken within %s: %w", a.options.MaxWait, store.ErrUnavailable))
+	return store.NotReached(fmt.Errorf("append events: no writer was free within %s: %w", a.options.MaxWait, store.ErrUnavailable))
 }
 
-// append is the store's Append under the batch's own context, apart from every
-// caller's: it ends by the flush timeout or when Close gives up.
+// append appends a batch to the store. Its context is independent of all callers:
+// it ends after the flush timeout, or when Close stops waiting.
 func (a *Appender) append(b *batch) (outcomes []event.Outcome, err error) {
 	if a.stop.Err() != nil {
 		return nil, fmt.Errorf("append events: %w", store.ErrClosed)
@@ -84,7 +83,7 @@ func (a *Appender) append(b *batch) (outcomes []event.Outcome, err error) {
 	defer cancel()
 	ctx, end := a.trace(ctx, b)
 	defer func() { end(err) }()
-	outcomes, err = a.isolate(ctx, b.events)
+	outcomes, err = a.bisectRejected(ctx, b.events)
 	switch {
 	case err == nil:
 		return outcomes, nil
@@ -97,67 +96,51 @@ func (a *Appender) append(b *batch) (outcomes []event.Outcome, err error) {
 	}
 }
 
-// isolate appends events. Where the store refuses them as data, it splits them
-// until the culprit is alone: validation should have caught it, and its
-// neighbours must not pay for that.
-func (a *Appender) isolate(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+// bisectRejected appends events. If the store rejects them, it halves the batch
+// until the rejected event is alone, so that the others are stored. Validation
+// should not have accepted such an event.
+func (a *Appender) bisectRejected(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	outcomes, err := a.next.Append(ctx, events)
 	if !errors.Is(err, store.ErrRejected) {
 		return outcomes, err
 	}
 	if len(events) == 1 {
-		a.reject(ctx, events[0], err)
+		a.options.Logger.WarnContext(ctx, "event rejected by the store", slog.String("topic", events[0].Topic), slog.String("event_id", events[0].ID),
+			slog.Int("events", 1), slog.String("consequence", "the event is not stored and its sender gets the outcome rejected; other events are not affected"), slog.Any("error", err))
 		return []event.Outcome{event.Rejected}, nil
 	}
 	middle := len(events) / 2
-	left, err := a.isolate(ctx, events[:middle])
+	left, err := a.bisectRejected(ctx, events[:middle])
 	if err != nil {
 		return nil, err
 	}
-	right, err := a.isolate(ctx, events[middle:])
+	right, err := a.bisectRejected(ctx, events[middle:])
 	if err != nil {
-		return nil, halfDone(err)
+		return nil, asPartial(err)
 	}
 	return append(slices.Clip(left), right...), nil
 }
 
-// reject logs that the store refuses an event: not each of a flood, which may be
-// a sender's every event, but one a second and how many came before it.
-func (a *Appender) reject(ctx context.Context, e event.Event, err error) {
-	now := a.options.Now()
-	a.rejected.Lock()
-	defer a.rejected.Unlock()
-	if passed := now.Sub(a.rejected.told); passed >= 0 && passed < time.Second {
-		a.rejected.more++
-		return
-	}
-	attrs := []any{slog.String("topic", e.Topic), slog.String("event_id", e.ID), slog.Any("error", err)}
-	if a.rejected.more > 0 {
-		attrs = append(attrs, slog.Int("more_before", a.rejected.more))
-	}
-	a.rejected.told, a.rejected.more = now, 0
-	a.options.Logger.WarnContext(ctx, "event rejected by the store", attrs...)
-}
-
-// halfDone is the error of the second half of a batch whose first half may be
-// stored. Of the batch as a whole it must not say that nothing was taken, or a
-// caller takes all of it elsewhere and half of it is counted twice.
-func halfDone(err error) error {
+// asPartial is the error of a batch whose first half may be stored. It must not say
+// that nothing was stored: the caller would then store the whole batch elsewhere,
+// and half of it would be counted twice.
+func asPartial(err error) error {
 	if errors.Is(err, store.ErrNotReached) || errors.Is(err, store.ErrOverloaded) {
 		return fmt.Errorf("append events after others: %w: %s", store.ErrUnavailable, err.Error())
 	}
 	return err
 }
 
-// report logs that the store fails, or works again, once each. What becomes of
-// the events is not known here: they may find another way.
-func (a *Appender) report(err error) {
+// logChange logs the first failure of the store, and the first success after it.
+func (a *Appender) logChange(err error) {
 	if failing := err != nil; a.failing.Swap(failing) == failing {
 		return
 	}
+	database := slog.String("dependency", "database")
 	if err != nil {
-		a.options.Logger.Error("store fails", slog.Any("error", err))
+		a.options.Logger.Error("append failed", database, slog.Any("error", err),
+			slog.String("consequence", "events are not stored now; they go to the queue if there is one, and their senders must send them again otherwise"))
 		return
 	}
-	a.options.Logger.Info("store works again")
+	a.options.Logger.Info("append succeeded again", database)
 }

@@ -8,11 +8,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// maxLinks is how many requests a span names: what OpenTelemetry's SDK keeps.
+// maxLinks is the maximum number of links of a span. OpenTelemetry's SDK keeps no
+// more.
 const maxLinks = 128
 
-// trace begins the span of a group commit. It is nobody's child, since it works
-// for many: links lead to the requests whose events it holds. Without a tracer
+// trace begins the span of a group commit. The span has no parent, because it works
+// for many requests: it has links to the spans of their requests. Without a tracer
 // it does nothing.
 func (a *Appender) trace(ctx context.Context, b *batch) (context.Context, func(error)) {
 	if a.options.Tracer == nil {
