@@ -16,7 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestAppendReadsAnswers(t *testing.T) {
+func TestClient_AppendReadsResponses(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		status  int
@@ -26,27 +26,27 @@ func TestAppendReadsAnswers(t *testing.T) {
 		err     error
 		after   time.Duration
 	}{
-		"stored":                         {200, `{"status":"success","message":"…"}`, nil, event.Stored, nil, 0},
-		"stored before":                  {200, `{"status":"ignored","message":"…"}`, nil, event.Duplicate, nil, 0},
-		"members in another order":       {200, ` {"topic":"t", "status" : "ignored"}`, nil, event.Duplicate, nil, 0},
-		"invalid":                        {422, `{}`, nil, event.Rejected, nil, 0},
-		"too large":                      {413, ``, nil, event.Rejected, nil, 0},
-		"overloaded":                     {503, `{"type":"` + api.ProblemOverloaded + `"}`, []string{"Retry-After", "3"}, 0, store.ErrOverloaded, 3 * time.Second},
-		"unavailable":                    {503, `{"type":"` + api.ProblemUnavailable + `"}`, []string{"Retry-After", "1"}, 0, store.ErrUnavailable, time.Second},
-		"a proxy's 503 without a body":   {503, ``, nil, 0, store.ErrUnavailable, 0},
-		"a rate limit":                   {429, ``, []string{"Retry-After", "7"}, 0, store.ErrOverloaded, 7 * time.Second},
-		"a proxy without a server":       {502, `<html>`, nil, 0, store.ErrUnavailable, 0},
-		"a proxy that lost patience":     {504, ``, nil, 0, store.ErrUnavailable, 0},
-		"a request that came too slowly": {408, ``, nil, 0, store.ErrUnavailable, 0},
-		"another program":                {404, `not here`, nil, 0, store.ErrNotFound, 0},
-		"another program that says yes":  {200, `hello`, nil, 0, errResponse, 0},
-		"a status that is none":          {200, `{"status":"maybe"}`, nil, 0, errResponse, 0},
-		"an empty answer that says yes":  {200, ``, nil, 0, errResponse, 0},
-		"an answer in chunks":            {200, `{"status":"success","m":"` + strings.Repeat("x", 5000) + `"}`, []string{"Transfer-Encoding", "chunked"}, event.Stored, nil, 0},
-		"an answer without end":          {200, `{"status":"success","m":"` + strings.Repeat("x", 100_000) + `"}`, nil, 0, store.ErrUnavailable, 0},
-		"a fault of the server":          {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(ResponseError), 0},
-		"a redirect":                     {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(ResponseError), 0},
-		"accepted, and held by a queue":  {202, `{"status":"queued"}`, nil, event.Queued, nil, 0},
+		"stored":                       {200, `{"status":"success","message":"…"}`, nil, event.Stored, nil, 0},
+		"stored before":                {200, `{"status":"ignored","message":"…"}`, nil, event.Duplicate, nil, 0},
+		"members in another order":     {200, ` {"topic":"t", "status" : "ignored"}`, nil, event.Duplicate, nil, 0},
+		"invalid":                      {422, `{}`, nil, event.Rejected, nil, 0},
+		"too large":                    {413, ``, nil, event.Rejected, nil, 0},
+		"overloaded":                   {503, `{"type":"` + api.ProblemOverloaded + `"}`, []string{"Retry-After", "3"}, 0, store.ErrOverloaded, 3 * time.Second},
+		"unavailable":                  {503, `{"type":"` + api.ProblemUnavailable + `"}`, []string{"Retry-After", "1"}, 0, store.ErrUnavailable, time.Second},
+		"a proxy's 503 without a body": {503, ``, nil, 0, store.ErrUnavailable, 0},
+		"a rate limit":                 {429, ``, []string{"Retry-After", "7"}, 0, store.ErrOverloaded, 7 * time.Second},
+		"a proxy without a server":     {502, `<html>`, nil, 0, store.ErrUnavailable, 0},
+		"a timeout of a proxy":         {504, ``, nil, 0, store.ErrUnavailable, 0},
+		"a request timeout":            {408, ``, nil, 0, store.ErrUnavailable, 0},
+		"another program":              {404, `not here`, nil, 0, store.ErrNotFound, 0},
+		"200 of another program":       {200, `hello`, nil, 0, errResponse, 0},
+		"an invalid status":            {200, `{"status":"maybe"}`, nil, 0, errResponse, 0},
+		"an empty response":            {200, ``, nil, 0, errResponse, 0},
+		"a response in chunks":         {200, `{"status":"success","m":"` + strings.Repeat("x", 5000) + `"}`, []string{"Transfer-Encoding", "chunked"}, event.Stored, nil, 0},
+		"a response that is too long":  {200, `{"status":"success","m":"` + strings.Repeat("x", 100_000) + `"}`, nil, 0, store.ErrUnavailable, 0},
+		"an internal server error":     {500, `{"type":"about:blank","detail":"its log says more"}`, nil, 0, new(ResponseError), 0},
+		"a redirect":                   {307, ``, []string{"Location", "http://127.0.0.1:1/"}, 0, new(ResponseError), 0},
+		"queued":                       {202, `{"status":"queued"}`, nil, event.Queued, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +64,7 @@ func TestAppendReadsAnswers(t *testing.T) {
 				}
 				return
 			}
-			if _, answered := errors.AsType[*ResponseError](row.err); answered {
+			if _, ok := errors.AsType[*ResponseError](row.err); ok {
 				if got, ok := errors.AsType[*ResponseError](err); !ok || got.Status != row.status || store.Temporary(err) {
 					t.Errorf("got %v", err)
 				}
@@ -78,7 +78,7 @@ func TestAppendReadsAnswers(t *testing.T) {
 	}
 }
 
-func TestAppendNeverSendsTwice(t *testing.T) {
+func TestClient_AppendNeverRetries(t *testing.T) {
 	t.Parallel()
 	var count atomic.Int64
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func TestAppendNeverSendsTwice(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		_ = conn.Close() // taken, perhaps stored, never answered
+		_ = conn.Close() // the event may be stored
 	})
 	for i := range 3 {
 		_, err := c.Append(t.Context(), []event.Event{someEvent("a")})
@@ -105,7 +105,7 @@ func TestAppendNeverSendsTwice(t *testing.T) {
 	}
 }
 
-func TestAppendTellsWhyAnEventIsRefused(t *testing.T) {
+func TestClient_AppendReportsRejections(t *testing.T) {
 	t.Parallel()
 	const fault = `"errors":[{"field":"topic","message":"is odd"}]`
 	for name, row := range map[string]struct {
@@ -131,15 +131,15 @@ func TestAppendTellsWhyAnEventIsRefused(t *testing.T) {
 				w.WriteHeader(row.status)
 				_, _ = io.WriteString(w, row.body)
 			}, func(o *Options) { o.Lines = row.lines })
-			var told []string
+			var reported []string
 			ctx := store.WithRejections(t.Context(), func(index int, reason error) {
-				told = append(told, fmt.Sprintf("%d: %v", index, reason))
+				reported = append(reported, fmt.Sprintf("%d: %v", index, reason))
 			})
 			if got, err := c.Append(ctx, row.events); err != nil || got[len(got)-1] != event.Rejected {
 				t.Errorf("got %v, %v", got, err)
 			}
-			if !slices.Equal(told, row.want) {
-				t.Errorf("told %q", told)
+			if !slices.Equal(reported, row.want) {
+				t.Errorf("reported %q", reported)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestAppendSendsOneEventAlone(t *testing.T) {
+func TestClient_AppendSendsOneEventAsObject(t *testing.T) {
 	t.Parallel()
 	var body string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -35,12 +35,12 @@ func TestAppendSendsOneEventAlone(t *testing.T) {
 		t.Errorf("sent %s", body)
 	}
 	if got, err := c.Append(t.Context(), nil); err != nil || len(got) != 0 {
-		t.Errorf("of nothing: %v, %v", got, err)
+		t.Errorf("no events: %v, %v", got, err)
 	}
 }
 
-// batchAnswer is what a server answers to as many events.
-func batchAnswer(statuses ...string) string {
+// batchResponse is the response to that many events.
+func batchResponse(statuses ...string) string {
 	results := make([]string, len(statuses))
 	for i, status := range statuses {
 		results[i] = `{"status":"` + status + `"}`
@@ -48,7 +48,7 @@ func batchAnswer(statuses ...string) string {
 	return `{"received":0,"success":0,"ignored":0,"invalid":0,"results":[` + strings.Join(results, ",") + "]}\n"
 }
 
-func TestAppendOfSeveralIsOneRequest(t *testing.T) {
+func TestClient_AppendSendsSeveralEventsAsArray(t *testing.T) {
 	t.Parallel()
 	three := []event.Event{someEvent("a"), someEvent("b"), someEvent("c")}
 	outcomes := []event.Outcome{event.Stored, event.Duplicate, event.Rejected}
@@ -58,16 +58,16 @@ func TestAppendOfSeveralIsOneRequest(t *testing.T) {
 		want   []event.Outcome
 		err    error
 	}{
-		"all stored":                        {200, batchAnswer("success", "success", "success"), []event.Outcome{event.Stored, event.Stored, event.Stored}, nil},
-		"one of each":                       {207, batchAnswer("success", "ignored", "invalid"), outcomes, nil},
+		"all stored":                        {200, batchResponse("success", "success", "success"), []event.Outcome{event.Stored, event.Stored, event.Stored}, nil},
+		"one of each":                       {207, batchResponse("success", "ignored", "invalid"), outcomes, nil},
 		"written in another way":            {207, `{ "results": [ {"status" :"success"}, {"status":"ignored","x":1}, {"errors":[],"status":"invalid"} ] }`, outcomes, nil},
-		"none valid":                        {422, batchAnswer("invalid", "invalid", "invalid"), []event.Outcome{event.Rejected, event.Rejected, event.Rejected}, nil},
-		"too few results":                   {200, batchAnswer("success", "success"), nil, errResponse},
-		"too many results":                  {200, batchAnswer("success", "success", "success", "success"), nil, errResponse},
-		"a status that nobody knows":        {200, batchAnswer("success", "success", "sure"), nil, errResponse},
-		"an answer that is cut":             {200, batchAnswer("success", "success", "success")[:100], nil, errResponse},
-		"a store that is away":              {503, `{}`, nil, store.ErrUnavailable},
-		"a body that the server can't read": {422, `{"type":"about:blank","title":"Invalid event","status":422}`, nil, nil},
+		"none valid":                        {422, batchResponse("invalid", "invalid", "invalid"), []event.Outcome{event.Rejected, event.Rejected, event.Rejected}, nil},
+		"too few results":                   {200, batchResponse("success", "success"), nil, errResponse},
+		"too many results":                  {200, batchResponse("success", "success", "success", "success"), nil, errResponse},
+		"an unknown status":                 {200, batchResponse("success", "success", "sure"), nil, errResponse},
+		"an incomplete response":            {200, batchResponse("success", "success", "success")[:100], nil, errResponse},
+		"an unavailable store":              {503, `{}`, nil, store.ErrUnavailable},
+		"a body that is refused as a whole": {422, `{"type":"about:blank","title":"Invalid event","status":422}`, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,9 +94,8 @@ func TestAppendOfSeveralIsOneRequest(t *testing.T) {
 	}
 }
 
-// TestAppendHalvesWhatIsTooLarge: the server's limit decides, and only an event
-// that alone is beyond it is rejected.
-func TestAppendHalvesWhatIsTooLarge(t *testing.T) {
+// Only an event that is too large by itself is rejected.
+func TestClient_AppendHalvesBatchThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	var sizes []int
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +106,7 @@ func TestAppendHalvesWhatIsTooLarge(t *testing.T) {
 		case n > 2 || strings.Contains(string(text), "huge"):
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 		case n == 2:
-			_, _ = io.WriteString(w, batchAnswer("success", "ignored"))
+			_, _ = io.WriteString(w, batchResponse("success", "ignored"))
 		default:
 			_, _ = io.WriteString(w, `{"status":"success","message":""}`)
 		}
@@ -119,12 +118,12 @@ func TestAppendHalvesWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestAppendAsLines(t *testing.T) {
+func TestClient_AppendSendsLines(t *testing.T) {
 	t.Parallel()
-	for _, packed := range []bool{false, true} {
+	for _, compressed := range []bool{false, true} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			body := io.Reader(r.Body)
-			if packed {
+			if compressed {
 				reader, err := gzip.NewReader(r.Body)
 				if err != nil || r.Header.Get("Content-Encoding") != "gzip" {
 					t.Errorf("not gzip: %v", err)
@@ -138,7 +137,7 @@ func TestAppendAsLines(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusMultiStatus)
 			_, _ = io.WriteString(w, `{"received":3,"success":1,"ignored":2,"invalid":1,"results":[{"line":2,"status":"invalid","errors":[]}]}`)
-		}, func(o *Options) { o.Lines, o.Gzip = true, packed })
+		}, func(o *Options) { o.Lines, o.Gzip = true, compressed })
 		got, err := c.Append(t.Context(), []event.Event{someEvent("a"), someEvent("b"), someEvent("c"), someEvent("d")})
 		if want := []event.Outcome{event.Stored, event.Rejected, event.Duplicate, event.Duplicate}; err != nil || !cmp.Equal(got, want) {
 			t.Errorf("got %v, %v", got, err)
@@ -146,7 +145,7 @@ func TestAppendAsLines(t *testing.T) {
 	}
 }
 
-func TestAppendOfVeryManyIsSeveralRequests(t *testing.T) {
+func TestClient_AppendSplitsLargeBatch(t *testing.T) {
 	t.Parallel()
 	var sizes []int
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +156,7 @@ func TestAppendOfVeryManyIsSeveralRequests(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		_, _ = io.WriteString(w, batchAnswer(slices.Repeat([]string{"success"}, n)...))
+		_, _ = io.WriteString(w, batchResponse(slices.Repeat([]string{"success"}, n)...))
 	})
 	events := make([]event.Event, 25_000)
 	for i := range events {

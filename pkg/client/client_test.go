@@ -42,7 +42,7 @@ func someEvent(id string) event.Event {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_RefusesInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]Options{
 		"no URL":                  {},

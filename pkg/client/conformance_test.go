@@ -29,11 +29,11 @@ import (
 	"github.com/eventagg/eventagg/pkg/store/storetest"
 )
 
-// TestConformance holds the whole way, client ══HTTP══▶ server ─▶ ingest ─▶
-// SQLite, to the contract of the store at its end.
-func TestConformance(t *testing.T) {
+// The suite of the store contract runs against client ══HTTP══▶ server ─▶ ingest ─▶
+// SQLite.
+func TestClient_Conformance(t *testing.T) {
 	t.Parallel()
-	const closed = "a client can't tell a server that has stopped from one that is away: both are ErrUnavailable"
+	const closed = "a client can't distinguish a stopped server from an unavailable one: both are ErrUnavailable"
 	storetest.Run(t, storetest.Harness{
 		Open: func(t *testing.T) store.Store {
 			path := filepath.Join(t.TempDir(), "events.db")
@@ -46,30 +46,29 @@ func TestConformance(t *testing.T) {
 		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s) },
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
 			path := remoteOf(t, s).path
-			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
+			return func() { rename(t, path, path+".moved") }, func() { rename(t, path+".moved", path) }
 		},
 		Except: map[string]string{
-			"a delivery that is refused leaves nothing, nor do those beside it": "deliveries don't come over HTTP, and the store at the end passes this alone",
+			"a delivery that is refused leaves nothing, nor do those beside it": "deliveries don't use HTTP; the store passes this by itself",
 			"every call after close says that the store is closed":              closed,
 			"close waits for the appends under way":                             closed,
-			"appends cancelled midway keep the counters exact":                  "an append that was cancelled may still be on its way to the server, so nothing can be read twice in between; see TestCancelledAppendsKeepTheCountersExact",
+			"appends cancelled midway keep the counters exact":                  "a cancelled append may still be in transit; see TestClient_CancelledAppendsKeepCountersExact",
 		},
 	})
 }
 
-// remote is a store that is reached through a server. Positions are not on the
-// wire, but in cursors; those of single records are looked up in the store.
+// remote is a store behind a server. Responses have positions only in cursors, so
+// those of records are looked up in the store.
 type remote struct {
 	*client.Client
-	store.Receiver // the store's own: deliveries don't come over HTTP, workers are beside the server
+	store.Receiver // the store's own: deliveries don't use HTTP
 
 	path  string
 	url   *url.URL
 	inner *sqlite.Store
 	close func() error
-	// places has the positions looked up so far, by key. An event never
-	// changes its place.
-	places sync.Map
+	// positions caches the positions by key. They never change.
+	positions sync.Map
 }
 
 func remoteOf(t *testing.T, s store.Store) *remote {
@@ -88,20 +87,20 @@ func rename(t *testing.T, from, to string) {
 	}
 }
 
-// contract is the OpenAPI document that the server's answers are held to.
+// contract checks all responses against the OpenAPI document.
 var contract = sync.OnceValues(openapitest.New)
 
-// open starts everything between a client and the database file.
+// open starts client, server, group commit and store for a database file.
 func open(t *testing.T, path string) *remote {
 	t.Helper()
 	inner, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	// Under the race detector, beside other packages' tests, twenty thousand
-	// events may take longer than an operator would wait.
+	// With the race detector, and other packages tested at the same time, 20,000
+	// events may take long.
 	appender := ingest.New(inner, ingest.Options{FlushTimeout: time.Minute, MaxWait: time.Minute})
-	served := server.New(server.Options{Appender: appender, Store: inner, Now: hasty()})
+	served := server.New(server.Options{Appender: appender, Store: inner, Now: advancingClock()})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +126,7 @@ func open(t *testing.T, path string) *remote {
 			err = errors.Join(err, ended)
 		}
 		for _, fault := range documented.Faults() {
-			err = errors.Join(err, fmt.Errorf("not as the OpenAPI document says: %s", fault))
+			err = errors.Join(err, fmt.Errorf("differs from the OpenAPI document: %s", fault))
 		}
 		return err
 	})
@@ -139,9 +138,9 @@ func open(t *testing.T, path string) *remote {
 	return r
 }
 
-// hasty is a clock that is a minute further each time, so that no answer about
-// the store's health is old enough to be given again.
-func hasty() func() time.Time {
+// advancingClock returns a clock that advances a minute per call, so that the
+// server never uses a cached health check.
+func advancingClock() func() time.Time {
 	var mu sync.Mutex
 	now := time.Now()
 	return func() time.Time {
@@ -160,14 +159,14 @@ func (r *remote) Event(ctx context.Context, key event.Key) (store.Record, error)
 	if err != nil {
 		return store.Record{}, err
 	}
-	err = r.place(ctx, &record)
+	err = r.addPosition(ctx, &record)
 	return record, err
 }
 
-// place adds the position that the wire does not have.
-func (r *remote) place(ctx context.Context, record *store.Record) error {
-	if place, ok := r.places.Load(record.Key()); ok {
-		record.Position, ok = place.(store.Position)
+// addPosition adds the position, which responses do not have.
+func (r *remote) addPosition(ctx context.Context, record *store.Record) error {
+	if position, ok := r.positions.Load(record.Key()); ok {
+		record.Position, ok = position.(store.Position)
 		if ok {
 			return nil
 		}
@@ -177,7 +176,7 @@ func (r *remote) place(ctx context.Context, record *store.Record) error {
 		return err
 	}
 	record.Position = known.Position
-	r.places.Store(record.Key(), known.Position)
+	r.positions.Store(record.Key(), known.Position)
 	return nil
 }
 
@@ -187,7 +186,7 @@ func (r *remote) page(ctx context.Context, query client.EventsQuery) (client.Pag
 		return client.Page{}, err
 	}
 	for i := range page.Records {
-		if err := r.place(ctx, &page.Records[i]); err != nil {
+		if err := r.addPosition(ctx, &page.Records[i]); err != nil {
 			return client.Page{}, err
 		}
 	}
@@ -235,8 +234,7 @@ func anEvent(topic, id string) event.Event {
 	return event.Event{Topic: topic, ID: id, Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}"}
 }
 
-// TestFollowBesideAppends follows a real server while others append to it.
-func TestFollowBesideAppends(t *testing.T) {
+func TestClient_FollowDuringAppends(t *testing.T) {
 	t.Parallel()
 	r := openNew(t)
 	const before, writers, each, last = 20, 6, 150, 15
@@ -298,10 +296,9 @@ func TestFollowBesideAppends(t *testing.T) {
 	}
 }
 
-// TestCancelledAppendsKeepTheCountersExact cancels appends at any moment. What
-// is on its way then may be stored or not, but every answer adds up, and when
-// all has arrived, sending everything again completes it.
-func TestCancelledAppendsKeepTheCountersExact(t *testing.T) {
+// Appends are cancelled at random times. An event in transit may be stored or not,
+// but the totals are consistent, and sending all events again completes them.
+func TestClient_CancelledAppendsKeepCountersExact(t *testing.T) {
 	t.Parallel()
 	r := openNew(t)
 	const writers, rounds = 4, 60
@@ -325,14 +322,14 @@ func TestCancelledAppendsKeepTheCountersExact(t *testing.T) {
 		checkTotals(t, r)
 	}
 	if err := group.Wait(); err != nil {
-		t.Fatalf("an append cancelled midway: %v, want its context's error", err)
+		t.Fatalf("a cancelled append: %v, want its context's error", err)
 	}
 	for round := range rounds {
 		if _, err := r.Append(t.Context(), []event.Event{anEvent(topic(round), fmt.Sprint(round))}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.close(); err != nil { // the server finishes whatever has reached it
+	if err := r.close(); err != nil { // the server finishes the requests that it has
 		t.Fatal(err)
 	}
 	r = open(t, r.path)
@@ -358,7 +355,7 @@ func TestCancelledAppendsKeepTheCountersExact(t *testing.T) {
 	}
 }
 
-// checkTotals holds one answer to its promise.
+// checkTotals checks that the totals add up.
 func checkTotals(t *testing.T, r *remote) store.Stats {
 	t.Helper()
 	totals, err := r.Stats(t.Context())
@@ -371,9 +368,7 @@ func checkTotals(t *testing.T, r *remote) store.Stats {
 	return totals
 }
 
-// TestHostileKeysThroughTheWire stores and reads back what paths and queries
-// tend to get wrong.
-func TestHostileKeysThroughTheWire(t *testing.T) {
+func TestClient_SpecialCharactersInKeys(t *testing.T) {
 	t.Parallel()
 	r := openNew(t)
 	for _, text := range []string{

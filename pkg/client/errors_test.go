@@ -17,7 +17,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestAppendToNobody(t *testing.T) {
+func TestClient_ConnectionRefused(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestAppendToNobody(t *testing.T) {
 		t.Errorf("append: %v", err)
 	}
 	if err.Error() != "publish: "+reason {
-		t.Errorf("append says %v", err)
+		t.Errorf("append has the message %v", err)
 	}
 	if _, err = c.Stats(t.Context()); !errors.Is(err, store.ErrUnavailable) || !errors.As(err, &dial) || err.Error() != "read stats: "+reason {
 		t.Errorf("stats: %v", err)
@@ -42,7 +42,7 @@ func TestAppendToNobody(t *testing.T) {
 	}
 }
 
-func TestRetryAfterForms(t *testing.T) {
+func TestParseRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
@@ -58,7 +58,7 @@ func TestRetryAfterForms(t *testing.T) {
 	}
 }
 
-func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
+func TestConnectionError_Message(t *testing.T) {
 	t.Parallel()
 	unknown := &net.DNSError{Err: "no such host", Name: "h", Server: "192.0.2.53:53", IsNotFound: true}
 	for name, row := range map[string]struct {
@@ -66,13 +66,13 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 		err     error
 		want    string
 	}{
-		"nobody listens":            {false, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "can't reach http://h: connection refused"},
-		"a name that is not known":  {false, &net.OpError{Op: "dial", Err: unknown}, "can't reach http://h: no such host"},
-		"a connection that is cut":  {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no response from http://h: connection reset by peer"},
-		"one that is closed":        {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no response from http://h: the connection was closed"},
-		"a server that takes long":  {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no response from http://h: timed out"},
-		"what the library explains": {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no response from http://h: bad certificate"},
-		"anything else":             {false, errors.New("odd"), "can't reach http://h: odd"},
+		"no server":            {false, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "can't reach http://h: connection refused"},
+		"an unknown host name": {false, &net.OpError{Op: "dial", Err: unknown}, "can't reach http://h: no such host"},
+		"a connection reset":   {true, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, "no response from http://h: connection reset by peer"},
+		"a closed connection":  {true, fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), "no response from http://h: the connection was closed"},
+		"a timeout":            {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: context.DeadlineExceeded}, "no response from http://h: timed out"},
+		"an explained error":   {true, &url.Error{Op: "Get", URL: "http://h/stats", Err: errors.New("bad certificate")}, "no response from http://h: bad certificate"},
+		"any other error":      {false, errors.New("odd"), "can't reach http://h: odd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +84,7 @@ func TestLostErrorSaysWhyInAFewWords(t *testing.T) {
 	}
 }
 
-func TestAnswerErrorNamesFaults(t *testing.T) {
+func TestResponseError_ListsFieldErrors(t *testing.T) {
 	t.Parallel()
 	err := response{status: 422, body: []byte(`{"detail":"The query has invalid parameters.","errors":[{"field":"limit","message":"must be …"}]}`)}.err()
 	const want = "server responded 422 Unprocessable Entity: The query has invalid parameters. [limit must be …]"
@@ -93,13 +93,13 @@ func TestAnswerErrorNamesFaults(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreWorthAnotherTry has the codes that the README names.
-func TestAnswersThatAreWorthAnotherTry(t *testing.T) {
+// The README lists these statuses.
+func TestResponseError_Temporary(t *testing.T) {
 	t.Parallel()
-	worth := map[int]bool{408: true, 429: true, 502: true, 503: true, 504: true}
+	temporary := map[int]bool{408: true, 429: true, 502: true, 503: true, 504: true}
 	for status := 300; status < 600; status++ {
-		if err := (response{status: status}).err(); store.Temporary(err) != worth[status] {
-			t.Errorf("%v: temporary is %t", err, !worth[status])
+		if err := (response{status: status}).err(); store.Temporary(err) != temporary[status] {
+			t.Errorf("%v: temporary is %t", err, !temporary[status])
 		}
 	}
 }

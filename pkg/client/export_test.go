@@ -13,9 +13,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestExportHasWhatWasThereWhenItBegan exports while the server fails and more
-// is stored.
-func TestExportHasWhatWasThereWhenItBegan(t *testing.T) {
+// The server fails and stores more events meanwhile.
+func TestClient_ExportReturnsEventsStoredAtItsStart(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		stored := rapid.IntRange(0, 3*exportPage+2).Draw(rt, "stored")
@@ -32,7 +31,7 @@ func TestExportHasWhatWasThereWhenItBegan(t *testing.T) {
 			var got []int
 			err := f.follower().Export(t.Context(), store.Filter{}, func(records []store.Record) error {
 				added()
-				return note(&got)(records)
+				return recordIDs(&got)(records)
 			})
 			if err != nil || !slices.Equal(got, span(1, stored)) {
 				t.Errorf("%v: %d events of %d", err, len(got), stored)
@@ -41,7 +40,7 @@ func TestExportHasWhatWasThereWhenItBegan(t *testing.T) {
 	})
 }
 
-func TestExportReadsOnePageAhead(t *testing.T) {
+func TestClient_ExportReadsOnePageAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{stored: 5 * exportPage}
@@ -51,8 +50,8 @@ func TestExportReadsOnePageAhead(t *testing.T) {
 			synctest.Wait()
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			if want := 1 + min(pages+1, 5); f.asked != want { // the first finds the end
-				t.Errorf("at page %d there were %d requests, expected %d", pages, f.asked, want)
+			if want := 1 + min(pages+1, 5); f.requested != want { // the first finds the end
+				t.Errorf("at page %d there were %d requests, expected %d", pages, f.requested, want)
 			}
 			return nil
 		})
@@ -62,7 +61,7 @@ func TestExportReadsOnePageAhead(t *testing.T) {
 	})
 }
 
-func TestExportEnds(t *testing.T) {
+func TestClient_ExportEnds(t *testing.T) {
 	t.Parallel()
 	from := func(first, status int) func(int) int {
 		return func(request int) int {
@@ -77,9 +76,9 @@ func TestExportEnds(t *testing.T) {
 		fn   error
 		want error
 	}{
-		"at once when nobody answers at the beginning": {from(1, -1), nil, store.ErrUnavailable},
-		"when the server refuses midway":               {from(3, 404), nil, store.ErrNotFound},
-		"with the caller's error":                      {nil, errEnough, errEnough},
+		"at once if there is no server at the start": {from(1, -1), nil, store.ErrUnavailable},
+		"when the server fails later":                {from(3, 404), nil, store.ErrNotFound},
+		"with the caller's error":                    {nil, errEnough, errEnough},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,7 @@ import (
 
 var errEnough = errors.New("enough")
 
-// until is a function for Follow that notes the IDs up to n events.
+// until returns a function for Follow that appends the IDs to got, up to n.
 func until(n int, got *[]int) func(store.Record) error {
 	return func(r store.Record) error {
 		id, err := strconv.Atoi(r.ID)
@@ -31,7 +31,7 @@ func until(n int, got *[]int) func(store.Record) error {
 	}
 }
 
-// span is from, from+1, … to.
+// span returns from, from+1, … to.
 func span(from, to int) []int {
 	var numbers []int
 	for i := from; i <= to; i++ {
@@ -40,25 +40,25 @@ func span(from, to int) []int {
 	return numbers
 }
 
-func TestLast(t *testing.T) {
+func TestClient_Last(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ stored, last, from, pages int }{
 		{0, 10, 1, 1}, {5, 10, 1, 1}, {50, 10, 41, 1}, {50, 0, 51, 1}, {50, -1, 51, 1}, {250, 250, 1, 3}, {250, 101, 150, 2}, {99, 1000, 1, 1}, {3000, 2500, 501, 25},
 	} {
 		f := &feed{stored: row.stored}
 		var got []int
-		cursor, err := f.follower().lastFrom(t.Context(), EventsQuery{Stable: true}, row.last, note(&got))
+		cursor, err := f.follower().lastFrom(t.Context(), EventsQuery{Stable: true}, row.last, recordIDs(&got))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := gocmp.Diff(span(row.from, row.stored), got); diff != "" || cursor != fmt.Sprintf("newer-%d", row.stored) || f.asked != row.pages {
-			t.Errorf("last %d of %d: cursor %s, %d pages\n%s", row.last, row.stored, cursor, f.asked, diff)
+		if diff := gocmp.Diff(span(row.from, row.stored), got); diff != "" || cursor != fmt.Sprintf("newer-%d", row.stored) || f.requested != row.pages {
+			t.Errorf("last %d of %d: cursor %s, %d pages\n%s", row.last, row.stored, cursor, f.requested, diff)
 		}
 	}
 }
 
-// note is a function for Last that notes the IDs.
-func note(got *[]int) func([]store.Record) error {
+// recordIDs returns a function for Last that appends the IDs to got.
+func recordIDs(got *[]int) func([]store.Record) error {
 	return func(records []store.Record) error {
 		for _, r := range records {
 			id, err := strconv.Atoi(r.ID)
@@ -71,50 +71,49 @@ func note(got *[]int) func([]store.Record) error {
 	}
 }
 
-func TestLastShowsEverythingAndOfNothingAsksNobody(t *testing.T) {
+func TestClient_LastOfZeroSendsNoRequest(t *testing.T) {
 	t.Parallel()
 	f := &feed{stored: 7}
 	var got []int
-	if err := f.follower().Last(t.Context(), store.Filter{}, 0, note(&got)); err != nil || len(got) != 0 || f.asked != 0 {
-		t.Errorf("%d records after %d requests, %v", len(got), f.asked, err)
+	if err := f.follower().Last(t.Context(), store.Filter{}, 0, recordIDs(&got)); err != nil || len(got) != 0 || f.requested != 0 {
+		t.Errorf("%d records after %d requests, %v", len(got), f.requested, err)
 	}
-	if err := f.follower().Last(t.Context(), store.Filter{}, 3, note(&got)); err != nil || !slices.Equal(got, span(5, 7)) {
+	if err := f.follower().Last(t.Context(), store.Filter{}, 3, recordIDs(&got)); err != nil || !slices.Equal(got, span(5, 7)) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if err := f.follower().Last(t.Context(), store.Filter{}, 3, func([]store.Record) error { return errEnough }); !errors.Is(err, errEnough) {
-		t.Errorf("the error of the caller's function became %v", err)
+		t.Errorf("the callback's error became %v", err)
 	}
 }
 
-// large is a payload of some size.
+// large returns a payload of some size.
 func large(size int) string { return `{"x":"` + strings.Repeat("x", size) + `"}` }
 
-// TestLastOfMuchIsNotHeldInMemory walks over twice of what is kept. One event
-// appears between the two readings of its page, as that of a transaction does
-// that took long, and may push the last event of that page into the next.
-func TestLastOfMuchIsNotHeldInMemory(t *testing.T) {
+// Last reads six times as much as its buffer holds. One event appears between the
+// two reads of its page, like that of a long transaction.
+func TestClient_LastLimitsItsBuffer(t *testing.T) {
 	t.Parallel()
 	const stored, size, late = 6 * followPage, 1000, 250
 	f := &feed{stored: stored, payload: large(size), late: map[int]int{late: 7}}
 	c := f.follower()
 	c.bufferBytes = followPage * size
 	var got []int
-	most := 0
+	largest := 0
 	err := c.Last(t.Context(), store.Filter{}, stored, func(records []store.Record) error {
-		most = max(most, sizeOf(records))
-		return note(&got)(records)
+		largest = max(largest, sizeOf(records))
+		return recordIDs(&got)(records)
 	})
 	if err != nil || !slices.Equal(got, span(1, stored)) {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if most > 3*c.bufferBytes || f.asked < 7 {
-		t.Errorf("%d bytes were held at once, after %d requests", most, f.asked)
+	if largest > 3*c.bufferBytes || f.requested < 7 {
+		t.Errorf("%d bytes at once, after %d requests", largest, f.requested)
 	}
 }
 
-// bothWays runs a test with a server that has no stream, which is polled, and
-// with one that has it.
-func bothWays(t *testing.T, test func(t *testing.T, streams bool)) {
+// pollingAndStreaming runs a test with a server without a stream, which is polled,
+// and with one that has a stream.
+func pollingAndStreaming(t *testing.T, test func(t *testing.T, streams bool)) {
 	t.Helper()
 	for name, streams := range map[string]bool{"polling": false, "streaming": true} {
 		t.Run(name, func(t *testing.T) {
@@ -124,9 +123,9 @@ func bothWays(t *testing.T, test func(t *testing.T, streams bool)) {
 	}
 }
 
-func TestFollowGoesOnAtOnceAfterAFullPage(t *testing.T) {
+func TestClient_FollowContinuesAtOnceAfterFullPage(t *testing.T) {
 	t.Parallel()
-	for name, payload := range map[string]string{"of small events": "", "of large ones": large(1 << 20)} {
+	for name, payload := range map[string]string{"of small events": "", "of large events": large(1 << 20)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -150,9 +149,9 @@ func TestFollowGoesOnAtOnceAfterAFullPage(t *testing.T) {
 	}
 }
 
-func TestFollowHasNoGapAndNoRepeat(t *testing.T) {
+func TestClient_FollowHasNoGapAndNoRepeat(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, streams bool) {
+	pollingAndStreaming(t, func(t *testing.T, streams bool) {
 		rapid.Check(t, func(rt *rapid.T) {
 			stored := rapid.IntRange(0, 250).Draw(rt, "stored")
 			last := rapid.IntRange(0, 250).Draw(rt, "last")
@@ -194,11 +193,11 @@ func TestFollowHasNoGapAndNoRepeat(t *testing.T) {
 	})
 }
 
-func TestFollowReportsAnOutageOnce(t *testing.T) {
+func TestClient_FollowReportsOutageOnce(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, streams bool) {
+	pollingAndStreaming(t, func(t *testing.T, streams bool) {
 		synctest.Test(t, func(t *testing.T) {
-			first := 2 // request 1 is for the last events; one that is polled says to request 2 that it has no stream
+			first := 2 // request 1 is for the last events; without a stream, request 2 returns 404
 			if !streams {
 				first = 3
 			}
@@ -208,10 +207,10 @@ func TestFollowReportsAnOutageOnce(t *testing.T) {
 				}
 				return 0
 			}}
-			var heard []string
+			var reported []string
 			c := f.follower(func(o *Options) {
 				o.OnConnection = func(err error) {
-					heard = append(heard, fmt.Sprint(errors.Is(err, store.ErrUnavailable)))
+					reported = append(reported, fmt.Sprint(errors.Is(err, store.ErrUnavailable)))
 					if err == nil {
 						f.add(1)
 					}
@@ -222,7 +221,7 @@ func TestFollowReportsAnOutageOnce(t *testing.T) {
 			if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, until(2, &got)); !errors.Is(err, errEnough) {
 				t.Fatal(err)
 			}
-			if diff := gocmp.Diff([]string{"true", "false"}, heard); diff != "" {
+			if diff := gocmp.Diff([]string{"true", "false"}, reported); diff != "" {
 				t.Error(diff)
 			}
 			// 8 attempts fail: three quarters of 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5 and 5 seconds.
@@ -233,7 +232,7 @@ func TestFollowReportsAnOutageOnce(t *testing.T) {
 	})
 }
 
-func TestFollowEnds(t *testing.T) {
+func TestClient_FollowEnds(t *testing.T) {
 	t.Parallel()
 	never := func(store.Record) error { return nil }
 	at := func(request, status int) func(int) int {
@@ -248,14 +247,14 @@ func TestFollowEnds(t *testing.T) {
 		fail func(int) int
 		want error
 	}{
-		"at once when nobody answers at the beginning":               {at(1, -1), store.ErrUnavailable},
-		"when the server refuses the query":                          {at(2, 422), new(ResponseError)},
-		"with the context, while it waits for events":                {nil, context.DeadlineExceeded},
-		"with the context, while it waits for a server that is away": {at(2, -1), context.DeadlineExceeded},
+		"at once if there is no server at the start":        {at(1, -1), store.ErrUnavailable},
+		"if the server refuses the query":                   {at(2, 422), new(ResponseError)},
+		"with the context, while it waits for events":       {nil, context.DeadlineExceeded},
+		"with the context, while the server is unavailable": {at(2, -1), context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bothWays(t, func(t *testing.T, streams bool) {
+			pollingAndStreaming(t, func(t *testing.T, streams bool) {
 				synctest.Test(t, func(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
@@ -274,9 +273,9 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
-func TestFollowNeedsAServerThatLinksToNewerEvents(t *testing.T) {
+func TestClient_FollowNeedsLinkToNewerEvents(t *testing.T) {
 	t.Parallel()
-	c, _ := answering(t, 200, `[]`)
+	c, _ := respondWith(t, 200, `[]`)
 	if err := c.Follow(t.Context(), store.Filter{}, 1, time.Second, nil); !errors.Is(err, errResponse) {
 		t.Errorf("got %v", err)
 	}

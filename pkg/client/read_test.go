@@ -18,38 +18,38 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// answering serves one answer and notes what was asked.
-func answering(t *testing.T, status int, body string, headers ...string) (c *Client, asked *string) {
+// respondWith serves one response and records the request.
+func respondWith(t *testing.T, status int, body string, headers ...string) (c *Client, requested *string) {
 	t.Helper()
-	asked = new(string)
+	requested = new(string)
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
-		*asked = r.Method + " " + r.RequestURI
+		*requested = r.Method + " " + r.RequestURI
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Add(headers[i], headers[i+1])
 		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
-	}), asked
+	}), requested
 }
 
-func TestStats(t *testing.T) {
+func TestClient_Stats(t *testing.T) {
 	t.Parallel()
-	c, asked := answering(t, 200, `{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":1.5,"later":{}}`)
+	c, requested := respondWith(t, 200, `{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":1.5,"later":{}}`)
 	got, err := c.Stats(t.Context())
-	if want := (store.Stats{Received: 3, Unique: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *asked != "GET /stats" {
-		t.Errorf("%s: %+v, %v", *asked, got, err)
+	if want := (store.Stats{Received: 3, Unique: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *requested != "GET /stats" {
+		t.Errorf("%s: %+v, %v", *requested, got, err)
 	}
 }
 
-func TestTopicStats(t *testing.T) {
+func TestClient_TopicStats(t *testing.T) {
 	t.Parallel()
-	c, asked := answering(t, 200, `[{"topic":"a","unique_processed":2,"duplicate_dropped":1,
+	c, requested := respondWith(t, 200, `[{"topic":"a","unique_processed":2,"duplicate_dropped":1,
 		"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T13:00:00.5+01:00"}]`)
 	got, err := c.TopicStats(t.Context())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	want := []store.TopicStats{{Topic: "a", Unique: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(500 * time.Millisecond)}}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" || *asked != "GET /stats/topics" {
-		t.Errorf("%s: %v\n%s", *asked, err, diff)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || *requested != "GET /stats/topics" {
+		t.Errorf("%s: %v\n%s", *requested, err, diff)
 	}
 }
 
@@ -66,18 +66,18 @@ func wireRecord() store.Record {
 	}
 }
 
-func TestEventKeepsEveryDigit(t *testing.T) {
+func TestClient_EventKeepsEveryDigit(t *testing.T) {
 	t.Parallel()
-	c, asked := answering(t, 200, wireEvent)
+	c, requested := respondWith(t, 200, wireEvent)
 	got, err := c.Event(t.Context(), event.Key{Topic: "t", ID: "e"})
-	if diff := cmp.Diff(wireRecord(), got); err != nil || diff != "" || *asked != "GET /events/t/e" {
-		t.Errorf("%s: %v\n%s", *asked, err, diff)
+	if diff := cmp.Diff(wireRecord(), got); err != nil || diff != "" || *requested != "GET /events/t/e" {
+		t.Errorf("%s: %v\n%s", *requested, err, diff)
 	}
 }
 
-func TestEvents(t *testing.T) {
+func TestClient_Events(t *testing.T) {
 	t.Parallel()
-	c, asked := answering(t, 200, "["+wireEvent+"]",
+	c, requested := respondWith(t, 200, "["+wireEvent+"]",
 		"Link", `</events?cursor=abc&limit=1>; rel="next", </events?cursor=def>; rel="prev"`)
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	got, err := c.Events(t.Context(), EventsQuery{
@@ -88,33 +88,33 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	const query = "GET /events?cursor=xyz&limit=1&settled=true&since=2025-12-19T12%3A00%3A00Z&source=c+d&topic=a%26b&until=2025-12-19T13%3A00%3A00Z"
-	if *asked != query {
-		t.Errorf("asked %s", *asked)
+	if *requested != query {
+		t.Errorf("requested %s", *requested)
 	}
-	if _, err := c.Events(t.Context(), EventsQuery{}); err != nil || *asked != "GET /events" {
-		t.Errorf("asked %s, %v", *asked, err)
+	if _, err := c.Events(t.Context(), EventsQuery{}); err != nil || *requested != "GET /events" {
+		t.Errorf("requested %s, %v", *requested, err)
 	}
 }
 
-func TestReadingFails(t *testing.T) {
+func TestClient_ReadErrors(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		status int
 		body   string
 		want   error
 	}{
-		"no such event":               {404, `{"detail":"There is no such event."}`, store.ErrNotFound},
-		"unavailable":                 {503, `{}`, store.ErrUnavailable},
-		"a cursor of another store":   {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrForeignPosition},
-		"another program":             {200, `<html>`, errResponse},
-		"an answer of another shape":  {200, `[1,2]`, errResponse},
-		"an answer that breaks off":   {200, `{"topic":`, store.ErrUnavailable},
-		"an empty answer":             {200, ``, store.ErrUnavailable},
-		"a page that lies about time": {200, `{"timestamp":"noon"}`, errResponse},
+		"no such event":             {404, `{"detail":"There is no such event."}`, store.ErrNotFound},
+		"unavailable":               {503, `{}`, store.ErrUnavailable},
+		"a cursor of another store": {422, `{"type":"` + api.ProblemCursor + `"}`, store.ErrForeignPosition},
+		"another program":           {200, `<html>`, errResponse},
+		"JSON of another form":      {200, `[1,2]`, errResponse},
+		"an incomplete response":    {200, `{"topic":`, store.ErrUnavailable},
+		"an empty response":         {200, ``, store.ErrUnavailable},
+		"an invalid timestamp":      {200, `{"timestamp":"noon"}`, errResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, _ := answering(t, row.status, row.body)
+			c, _ := respondWith(t, row.status, row.body)
 			if _, err := c.Event(t.Context(), event.Key{Topic: "t", ID: "e"}); !errors.Is(err, row.want) {
 				t.Errorf("got %v", err)
 			}
@@ -122,23 +122,23 @@ func TestReadingFails(t *testing.T) {
 	}
 }
 
-func TestReady(t *testing.T) {
+func TestClient_Ready(t *testing.T) {
 	t.Parallel()
-	c, asked := answering(t, 200, `{"status":"ok","checks":{"store":"ok"}}`)
-	if err := c.Ready(t.Context()); err != nil || *asked != "GET /readyz" {
-		t.Errorf("%s: %v", *asked, err)
+	c, requested := respondWith(t, 200, `{"status":"ok","checks":{"store":"ok"}}`)
+	if err := c.Ready(t.Context()); err != nil || *requested != "GET /readyz" {
+		t.Errorf("%s: %v", *requested, err)
 	}
-	c, _ = answering(t, 503, `{"status":"unavailable","checks":{"server":"draining"}}`)
+	c, _ = respondWith(t, 503, `{"status":"unavailable","checks":{"server":"draining"}}`)
 	if err := c.Ready(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	c, _ = answering(t, 404, ``)
+	c, _ = respondWith(t, 404, ``)
 	if err := c.Ready(t.Context()); err == nil || store.Temporary(err) {
 		t.Errorf("of another program: %v", err)
 	}
 }
 
-func TestKeysAreEscapedOnce(t *testing.T) {
+func TestClient_EscapesKeysOnce(t *testing.T) {
 	t.Parallel()
 	var got []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -170,20 +170,20 @@ func TestLinkedCursor(t *testing.T) {
 		headers []string
 		want    string
 	}{
-		"none":                        {nil, ""},
-		"the only one":                {[]string{`</events?cursor=abc>; rel="next"`}, "abc"},
-		"the second of two":           {[]string{`</events?cursor=x>; rel="prev", </events?cursor=abc>; rel="next"`}, "abc"},
-		"in another header":           {[]string{`<x>; rel=help`, `<?cursor=abc>;rel=next`}, "abc"},
-		"behind a proxy":              {[]string{`<https://example.com/x/events?a=1&cursor=abc#f>; REL="Next"`}, "abc"},
-		"one of two relations":        {[]string{`<?cursor=abc>; rel="first next"`}, "abc"},
-		"a comma in a parameter":      {[]string{`<?cursor=no>; title="a, <?cursor=no>; rel=next", <?cursor=abc>; rel=next`}, "abc"},
-		"a comma in the target":       {[]string{`<?cursor=a,b>; rel=next`}, "a,b"},
-		"an escaped cursor":           {[]string{`<?cursor=a%2Bb>; rel=next`}, "a+b"},
-		"another relation":            {[]string{`<?cursor=abc>; rel=prev`}, ""},
-		"no relation":                 {[]string{`<?cursor=abc>`}, ""},
-		"a link that is cut off":      {[]string{`<?cursor=abc`}, ""},
-		"a target that is no address": {[]string{`<%zz?cursor=abc>; rel=next, <?cursor=abc>; rel=next`}, "abc"},
-		"no cursor in the link":       {[]string{`</events>; rel=next`}, ""},
+		"none":                     {nil, ""},
+		"the only one":             {[]string{`</events?cursor=abc>; rel="next"`}, "abc"},
+		"the second of two":        {[]string{`</events?cursor=x>; rel="prev", </events?cursor=abc>; rel="next"`}, "abc"},
+		"in another header":        {[]string{`<x>; rel=help`, `<?cursor=abc>;rel=next`}, "abc"},
+		"behind a proxy":           {[]string{`<https://example.com/x/events?a=1&cursor=abc#f>; REL="Next"`}, "abc"},
+		"one of two relations":     {[]string{`<?cursor=abc>; rel="first next"`}, "abc"},
+		"a comma in a parameter":   {[]string{`<?cursor=no>; title="a, <?cursor=no>; rel=next", <?cursor=abc>; rel=next`}, "abc"},
+		"a comma in the target":    {[]string{`<?cursor=a,b>; rel=next`}, "a,b"},
+		"an escaped cursor":        {[]string{`<?cursor=a%2Bb>; rel=next`}, "a+b"},
+		"another relation":         {[]string{`<?cursor=abc>; rel=prev`}, ""},
+		"no relation":              {[]string{`<?cursor=abc>`}, ""},
+		"an incomplete link":       {[]string{`<?cursor=abc`}, ""},
+		"a target that is invalid": {[]string{`<%zz?cursor=abc>; rel=next, <?cursor=abc>; rel=next`}, "abc"},
+		"no cursor in the link":    {[]string{`</events>; rel=next`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,9 +33,8 @@ func copied(t *testing.T, s store.Store) *remote {
 	return open(t, target)
 }
 
-// TestFollowEndsWhereTheDataWasReplaced follows a server that comes back with a
-// backup, which by then has as many events as were there before.
-func TestFollowEndsWhereTheDataWasReplaced(t *testing.T) {
+// The server restarts with a backup, which by then has as many events as before.
+func TestClient_FollowEndsIfDataWasReplaced(t *testing.T) {
 	t.Parallel()
 	r := openNew(t)
 	add := func(r *remote, ids ...string) {
@@ -69,12 +68,12 @@ func TestFollowEndsWhereTheDataWasReplaced(t *testing.T) {
 		switch record.ID {
 		case "3":
 			add(r, "4")
-		case "4": // came by the stream
+		case "4": // delivered by the stream
 			add(backup, "other 3", "other 4", "other 5")
 			serve(backup)
 			return r.close()
 		case "other 5":
-			return errors.New("it goes on in other data")
+			return errors.New("it continues in other data")
 		}
 		return nil
 	})

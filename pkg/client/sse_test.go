@@ -12,50 +12,50 @@ import (
 	"pgregory.net/rapid"
 )
 
-// said is a message with nothing that the reader reuses.
-type said struct {
+// result is a copy of a message.
+type result struct {
 	ID, Kind, Data string
 	Bare           bool // it has no data
 }
 
 // readAll reads a stream to its end.
-func readAll(source io.Reader, limit int) ([]said, *messageReader, error) {
+func readAll(source io.Reader, limit int) ([]result, *messageReader, error) {
 	r := newMessageReader(source, limit)
-	var all []said
+	var all []result
 	for {
 		m, err := r.next()
 		if err != nil {
 			return all, r, err
 		}
-		all = append(all, said{m.id, m.kind, string(m.data), m.data == nil})
+		all = append(all, result{m.id, m.kind, string(m.data), m.data == nil})
 	}
 }
 
-func TestMessagesAreReadAsTheStandardSays(t *testing.T) {
+func TestMessageReader_FollowsTheStandard(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		text string
-		want []said
+		want []result
 	}{
-		"a message":                                     {"id: 1\nevent: event\ndata: {}\n\n", []said{{"1", "event", "{}", false}}},
-		"line ends of all three kinds, mixed":           {"id: 1\r\ndata: a\rdata: b\n\r\ndata: c\r\r", []said{{"1", "", "a\nb", false}, {"1", "", "c", false}}},
-		"data of several lines, the standard's example": {"data: YHOO\ndata: +2\ndata: 10\n\n", []said{{"", "", "YHOO\n+2\n10", false}}},
-		"comments, ids and none, the same": {
+		"a message":                                     {"id: 1\nevent: event\ndata: {}\n\n", []result{{"1", "event", "{}", false}}},
+		"line ends of all three kinds, mixed":           {"id: 1\r\ndata: a\rdata: b\n\r\ndata: c\r\r", []result{{"1", "", "a\nb", false}, {"1", "", "c", false}}},
+		"data of several lines, the standard's example": {"data: YHOO\ndata: +2\ndata: 10\n\n", []result{{"", "", "YHOO\n+2\n10", false}}},
+		"comments and ids, the standard's example": {
 			": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
-			[]said{{"1", "", "first event", false}, {"", "", "second event", false}, {"", "", " third event", false}},
+			[]result{{"1", "", "first event", false}, {"", "", "second event", false}, {"", "", " third event", false}},
 		},
-		"data without a value is data":                      {"data\n\n" + strings.Repeat("data\n", 2) + "\ndata:\n", []said{{"", "", "", false}, {"", "", "\n", false}}},
-		"a space after the colon is none of it, one alone":  {"data:test\n\ndata: test\n\n", []said{{"", "", "test", false}, {"", "", "test", false}}},
-		"an id without data counts and is no message":       {"id: 7\n\n", []said{{"7", "", "", true}}},
-		"a kind without data is forgotten":                  {"event: a\n\nid: 1\ndata: x\n\n", []said{{"1", "", "x", false}}},
-		"an id stays until the next":                        {"id: 1\ndata: a\n\ndata: b\n\n", []said{{"1", "", "a", false}, {"1", "", "b", false}}},
-		"an id with a zero byte is ignored":                 {"id: 1\n\nid: a\x00b\ndata: x\n\n", []said{{"1", "", "", true}, {"1", "", "x", false}}},
-		"a byte order mark is skipped, once":                {"\ufeffdata: a\n\n\ufeffdata: b\n\n", []said{{"", "", "a", false}}},
-		"unknown fields and those in capitals are ignored":  {"DATA: x\ndatas: x\n data: x\nfoo\ndata: y\n\n", []said{{"", "", "y", false}}},
-		"a message that breaks off is none":                 {"data: a\n\nid: 2\ndata: b\n", []said{{"", "", "a", false}}},
-		"a message whose last line breaks off is none":      {"id: 2\ndata: b", nil},
-		"what stands in a line may have colons":             {"data: a: b:c\n\n", []said{{"", "", "a: b:c", false}}},
-		"a retry that is no number, or has a sign, is none": {"retry: 1s\nretry: +5\nretry: -1\nretry:\ndata: x\n\n", []said{{"", "", "x", false}}},
+		"data without a value is data":                     {"data\n\n" + strings.Repeat("data\n", 2) + "\ndata:\n", []result{{"", "", "", false}, {"", "", "\n", false}}},
+		"one space after the colon is ignored":             {"data:test\n\ndata: test\n\n", []result{{"", "", "test", false}, {"", "", "test", false}}},
+		"an id without data counts":                        {"id: 7\n\n", []result{{"7", "", "", true}}},
+		"a kind without data is forgotten":                 {"event: a\n\nid: 1\ndata: x\n\n", []result{{"1", "", "x", false}}},
+		"an id stays until the next":                       {"id: 1\ndata: a\n\ndata: b\n\n", []result{{"1", "", "a", false}, {"1", "", "b", false}}},
+		"an id with a zero byte is ignored":                {"id: 1\n\nid: a\x00b\ndata: x\n\n", []result{{"1", "", "", true}, {"1", "", "x", false}}},
+		"a byte order mark is skipped, once":               {"\ufeffdata: a\n\n\ufeffdata: b\n\n", []result{{"", "", "a", false}}},
+		"unknown fields and those in capitals are ignored": {"DATA: x\ndatas: x\n data: x\nfoo\ndata: y\n\n", []result{{"", "", "y", false}}},
+		"an incomplete message is ignored":                 {"data: a\n\nid: 2\ndata: b\n", []result{{"", "", "a", false}}},
+		"a message with an incomplete line is ignored":     {"id: 2\ndata: b", nil},
+		"a value may have colons":                          {"data: a: b:c\n\n", []result{{"", "", "a: b:c", false}}},
+		"an invalid retry is ignored":                      {"retry: 1s\nretry: +5\nretry: -1\nretry:\ndata: x\n\n", []result{{"", "", "x", false}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +67,7 @@ func TestMessagesAreReadAsTheStandardSays(t *testing.T) {
 	}
 }
 
-func TestRetryIsBounded(t *testing.T) {
+func TestMessageReader_LimitsRetry(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
 		"retry: 1500\n": 1500 * time.Millisecond, "retry:20\n": 20 * time.Millisecond, "retry: 999999999\n": maxRetryAfter, "retry: 99999999999999999999\n": 0,
@@ -78,9 +78,8 @@ func TestRetryIsBounded(t *testing.T) {
 	}
 }
 
-// TestAMessageComesWithItsLastByte reads from a connection on which nothing
-// follows: a carriage return alone ends a line.
-func TestAMessageComesWithItsLastByte(t *testing.T) {
+// Nothing follows on the connection, so a carriage return alone must end a line.
+func TestMessageReader_ReturnsMessageWithItsLastByte(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"data: x\n\n", "data: x\r\r", "data: x\r\n\r\n", "data: x\r\n\r"} {
 		reader, writer := io.Pipe()
@@ -92,7 +91,7 @@ func TestAMessageComesWithItsLastByte(t *testing.T) {
 	}
 }
 
-func TestMessagesAreBounded(t *testing.T) {
+func TestMessageReader_LimitsMessages(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	for name, text := range map[string]string{
@@ -105,13 +104,13 @@ func TestMessagesAreBounded(t *testing.T) {
 			t.Parallel()
 			_, r, err := readAll(io.MultiReader(strings.NewReader(text), neverEnding{}), limit)
 			if !errors.Is(err, errLong) || cap(r.line)+cap(r.data) > 4*limit {
-				t.Errorf("%v with %d bytes held", err, cap(r.line)+cap(r.data))
+				t.Errorf("%v with buffers of %d bytes", err, cap(r.line)+cap(r.data))
 			}
 		})
 	}
 	text := "data: " + strings.Repeat("x", limit-100) + "\n\n"
 	if got, _, err := readAll(strings.NewReader(strings.Repeat(text, 3)), limit); len(got) != 3 || !errors.Is(err, io.EOF) {
-		t.Errorf("%d messages within the bound, %v", len(got), err)
+		t.Errorf("%d messages within the limit, %v", len(got), err)
 	}
 }
 
@@ -126,22 +125,22 @@ func (neverEnding) Read(p []byte) (int, error) {
 }
 
 // model reads a whole stream in the simplest way that the standard allows.
-func model(text string) []said {
+func model(text string) []result {
 	text = strings.TrimPrefix(text, "\ufeff")
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	lines := strings.Split(text, "\n")
 	var (
-		all             []said
+		all             []result
 		id, kind, data  string
 		hasData, hasTag bool
 	)
-	for _, line := range lines[:len(lines)-1] { // what follows the last line end is no line yet
+	for _, line := range lines[:len(lines)-1] { // the rest is an incomplete line
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
 		case line == "":
 			if hasData || hasTag {
-				all = append(all, said{id, kind, strings.TrimSuffix(data, "\n"), !hasData})
+				all = append(all, result{id, kind, strings.TrimSuffix(data, "\n"), !hasData})
 			}
 			kind, data, hasData, hasTag = "", "", false, false
 		case name == "data":
@@ -170,7 +169,7 @@ func checkAgainstModel(t interface {
 	}
 }
 
-func TestMessagesAreThoseOfTheModel(t *testing.T) {
+func TestMessageReader_MatchesModel(t *testing.T) {
 	t.Parallel()
 	piece := rapid.SampledFrom([]string{
 		"data", "event", "id", "retry", ":", ": ", " ", "\n", "\n\n", "\r", "\r\n", "\r\r", "\ufeff", "\x00", "x", "12", "é", "\xff",
@@ -180,7 +179,7 @@ func TestMessagesAreThoseOfTheModel(t *testing.T) {
 	})
 }
 
-func FuzzMessages(f *testing.F) {
+func FuzzMessageReader(f *testing.F) {
 	f.Add("id: 1\r\nevent: event\rdata: {}\n\n: comment\n\nretry: 10\n\n")
 	f.Add("\ufeffdata\n\ndata:\r\r\n\nid\x00\n")
 	f.Fuzz(func(t *testing.T, text string) { checkAgainstModel(t, text) })

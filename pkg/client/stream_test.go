@@ -23,41 +23,41 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// addSoon adds events in a second: by then a follower has begun.
+// addSoon adds events after a second, when a follower has started.
 func (f *feed) addSoon(n int) { time.AfterFunc(time.Second, func() { f.add(n) }) }
 
-// stream answers GET /events/stream as the server does.
+// stream responds to GET /events/stream like the server.
 func (f *feed) stream(r *http.Request) *http.Response {
-	answer := httptest.NewRecorder()
+	recorder := httptest.NewRecorder()
 	if !f.streams {
-		answer.WriteHeader(http.StatusNotFound)
-		return answer.Result()
+		recorder.WriteHeader(http.StatusNotFound)
+		return recorder.Result()
 	}
 	_, number, _ := strings.Cut(r.Header.Get("Last-Event-ID"), "-")
 	at, err := strconv.Atoi(number)
 	if err != nil {
-		answer.WriteHeader(http.StatusUnprocessableEntity)
-		return answer.Result()
+		recorder.WriteHeader(http.StatusUnprocessableEntity)
+		return recorder.Result()
 	}
-	answer.Header().Set("Content-Type", api.TypeStream+"; charset=utf-8")
+	recorder.Header().Set("Content-Type", api.TypeStream+"; charset=utf-8")
 	body := &feedStream{feed: f, ctx: r.Context(), at: at, left: -1}
 	body.text.WriteString("retry: 1000\n\n")
 	if f.cut != nil {
-		if n := f.cut(f.asked); n > 0 {
+		if n := f.cut(f.requested); n > 0 {
 			body.left = n
 		}
 	}
-	response := answer.Result()
+	response := recorder.Result()
 	response.Body = body
 	return response
 }
 
-// feedStream is the body of such an answer.
+// feedStream is the body of such an recorder.
 type feedStream struct {
 	feed *feed
 	ctx  context.Context
 	at   int
-	left int // bytes until it breaks off, below 0: never
+	left int // bytes until it ends; below 0 it never ends
 	text bytes.Buffer
 }
 
@@ -89,7 +89,8 @@ func (s *feedStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// more writes the next event, or returns what says that there is one.
+// more writes the next event, or returns a channel that is closed when there is
+// one.
 func (s *feedStream) more() <-chan struct{} {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
@@ -108,10 +109,10 @@ func (s *feedStream) more() <-chan struct{} {
 	return s.feed.changed
 }
 
-// Close does nothing: what it reads from is in memory.
+// Close does nothing.
 func (s *feedStream) Close() error { return nil }
 
-func TestStreamBringsEventsAtOnce(t *testing.T) {
+func TestFollower_DeliversEventsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{streams: true}
@@ -122,19 +123,19 @@ func TestStreamBringsEventsAtOnce(t *testing.T) {
 		begin := time.Now()
 		var got []int
 		err := f.follower().Follow(t.Context(), store.Filter{}, 0, time.Hour, until(5, &got))
-		if took := time.Since(begin); !errors.Is(err, errEnough) || took != 40*time.Second || f.asked != 2 {
-			t.Errorf("%v after %v and %d requests: got %v", err, took, f.asked, got)
+		if took := time.Since(begin); !errors.Is(err, errEnough) || took != 40*time.Second || f.requested != 2 {
+			t.Errorf("%v after %v and %d requests: got %v", err, took, f.requested, got)
 		}
 	})
 }
 
-// TestAStreamThatEndsIsOpenedAgain is silent to the user: every stream ends
-// some day. It waits as long as the server has asked for with retry.
-func TestAStreamThatEndsIsOpenedAgain(t *testing.T) {
+// The wait is the one that the server requests with retry. OnConnection is not
+// called.
+func TestFollower_ReopensStreamThatEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{streams: true, cut: func(request int) int { return 100 * (3 - request) }}
-		c := f.follower(func(o *Options) { o.OnConnection = func(err error) { t.Errorf("the user hears %v", err) } })
+		c := f.follower(func(o *Options) { o.OnConnection = func(err error) { t.Errorf("reported %v", err) } })
 		f.addSoon(10)
 		begin := time.Now()
 		var got []int
@@ -145,24 +146,24 @@ func TestAStreamThatEndsIsOpenedAgain(t *testing.T) {
 	})
 }
 
-// mute is a transport whose streams, up to a number, have a first message and
-// then no byte more, like a connection whose other end has lost its power.
-type mute struct {
+// silentTransport is a transport whose first two streams have one message and then
+// stay silent, like a connection to a host without power.
+type silentTransport struct {
 	*feed
 
 	mu      sync.Mutex
 	streams int
-	deaf    bool // not even a head comes
+	noHead  bool // not even headers arrive
 }
 
-func (m *mute) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *silentTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == api.PathStream {
 		m.mu.Lock()
 		m.streams++
 		number := m.streams
 		m.mu.Unlock()
 		switch {
-		case number <= 2 && m.deaf:
+		case number <= 2 && m.noHead:
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		case number <= 2:
@@ -174,7 +175,7 @@ func (m *mute) RoundTrip(r *http.Request) (*http.Response, error) {
 	return m.feed.RoundTrip(r)
 }
 
-// silence ends with its request only.
+// silence ends with its request.
 type silence struct{ ctx context.Context }
 
 func (s silence) Read([]byte) (int, error) {
@@ -182,23 +183,23 @@ func (s silence) Read([]byte) (int, error) {
 	return 0, s.ctx.Err()
 }
 
-func TestAConnectionWithoutALifeSignIsDead(t *testing.T) {
+func TestFollower_ReplacesSilentConnection(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		deaf  bool
-		each  time.Duration
-		heard []string
+		noHead   bool
+		each     time.Duration
+		reported []string
 	}{
-		"after 45 seconds within the stream":       {false, maxSilence, nil},
-		"after a request's time before its answer": {true, 30 * time.Second, []string{"no response from http://feed: timed out", "<nil>"}},
+		"after 45 seconds within the stream":          {false, maxSilence, nil},
+		"after the timeout of a request without head": {true, 30 * time.Second, []string{"no response from http://feed: timed out", "<nil>"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := &feed{stored: 0, streams: true}
-				var heard []string
-				c := f.follower(func(o *Options) { o.OnConnection = func(err error) { heard = append(heard, fmt.Sprint(err)) } })
-				c.streams.Transport = &mute{feed: f, deaf: row.deaf}
+				var reported []string
+				c := f.follower(func(o *Options) { o.OnConnection = func(err error) { reported = append(reported, fmt.Sprint(err)) } })
+				c.streams.Transport = &silentTransport{feed: f, noHead: row.noHead}
 				f.addSoon(1)
 				begin := time.Now()
 				var got []int
@@ -206,7 +207,7 @@ func TestAConnectionWithoutALifeSignIsDead(t *testing.T) {
 				if took := time.Since(begin); !errors.Is(err, errEnough) || took < 2*row.each || took > 2*row.each+time.Second {
 					t.Errorf("%v after %v", err, took)
 				}
-				if diff := gocmp.Diff(row.heard, heard); diff != "" {
+				if diff := gocmp.Diff(row.reported, reported); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -214,9 +215,8 @@ func TestAConnectionWithoutALifeSignIsDead(t *testing.T) {
 	}
 }
 
-// TestASlowReaderIsNoDeadConnection takes longer over an event than a
-// connection may be silent.
-func TestASlowReaderIsNoDeadConnection(t *testing.T) {
+// The callback takes longer than the maximum silence of a connection.
+func TestFollower_SlowCallbackKeepsConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{streams: true}
@@ -230,15 +230,14 @@ func TestASlowReaderIsNoDeadConnection(t *testing.T) {
 			}
 			return nil
 		})
-		if !errors.Is(err, errEnough) || f.asked != 2 {
-			t.Errorf("%v after %d requests", err, f.asked)
+		if !errors.Is(err, errEnough) || f.requested != 2 {
+			t.Errorf("%v after %d requests", err, f.requested)
 		}
 	})
 }
 
-// answeringStream serves a page to follow from and then the streams, one after
-// the other.
-func answeringStream(t *testing.T, streams ...http.HandlerFunc) (c *Client, headers *[]http.Header) {
+// streamServer serves a page to follow from and then the streams in order.
+func streamServer(t *testing.T, streams ...http.HandlerFunc) (c *Client, headers *[]http.Header) {
 	t.Helper()
 	headers = new([]http.Header)
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -252,15 +251,15 @@ func answeringStream(t *testing.T, streams ...http.HandlerFunc) (c *Client, head
 	}, func(o *Options) { o.Timeout = 300 * time.Millisecond }), headers
 }
 
-// saying is a stream with that text.
-func saying(text string) http.HandlerFunc {
+// streamOf returns a stream with that text.
+func streamOf(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", api.TypeStream)
 		_, _ = io.WriteString(w, text)
 	}
 }
 
-// problem refuses with a problem of a type.
+// problem responds with a problem of a type.
 func problem(status int, kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -268,26 +267,26 @@ func problem(status int, kind string) http.HandlerFunc {
 	}
 }
 
-func TestStreamEnds(t *testing.T) {
+func TestFollower_EndsWithError(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		stream http.HandlerFunc
 		want   error
 	}{
-		"when the data is no longer that of the cursor":          {problem(409, api.ProblemCursor), store.ErrForeignPosition},
-		"when it isn't, as earlier versions say it":              {problem(422, api.ProblemCursor), store.ErrForeignPosition},
-		"when the server refuses the query":                      {problem(422, api.ProblemBlank), new(ResponseError)},
-		"when something else answers":                            {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errResponse},
-		"when there is nothing any more (204)":                   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(ResponseError)},
-		"when an event has no id to go on from":                  {saying("event: event\ndata: {}\n\n"), errResponse},
-		"when an id can't be sent back":                          {saying("id: a\x01\nevent: event\ndata: {}\n\n"), errResponse},
-		"when an event is no JSON":                               {saying("id: 1\nevent: event\ndata: {\n\n"), errJSON},
-		"when a line is longer than any event":                   {saying("data: " + strings.Repeat("x", maxMessageBytes+1)), errResponse},
-		"with the caller's error, even if waiting might help it": {saying("id: 1\nevent: event\ndata: {\"topic\":\"t\"}\n\n"), store.ErrOverloaded},
+		"if the cursor belongs to other data":                {problem(409, api.ProblemCursor), store.ErrForeignPosition},
+		"if it does, from an earlier version":                {problem(422, api.ProblemCursor), store.ErrForeignPosition},
+		"if the server refuses the query":                    {problem(422, api.ProblemBlank), new(ResponseError)},
+		"if another program responds":                        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, errResponse},
+		"if the stream is gone (204)":                        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, new(ResponseError)},
+		"if an event has no id":                              {streamOf("event: event\ndata: {}\n\n"), errResponse},
+		"if an id is invalid in a header":                    {streamOf("id: a\x01\nevent: event\ndata: {}\n\n"), errResponse},
+		"if an event is invalid JSON":                        {streamOf("id: 1\nevent: event\ndata: {\n\n"), errJSON},
+		"if a line is too long":                              {streamOf("data: " + strings.Repeat("x", maxMessageBytes+1)), errResponse},
+		"if the callback fails, even with a temporary error": {streamOf("id: 1\nevent: event\ndata: {\"topic\":\"t\"}\n\n"), store.ErrOverloaded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, headers := answeringStream(t, row.stream)
+			c, headers := streamServer(t, row.stream)
 			err := c.Follow(t.Context(), store.Filter{}, 0, time.Second, func(store.Record) error { return store.ErrOverloaded })
 			var refused *ResponseError
 			if errors.As(row.want, &refused) && errors.As(err, &refused) && !errors.Is(err, store.ErrForeignPosition) {
@@ -302,19 +301,19 @@ func TestStreamEnds(t *testing.T) {
 
 // The follower resumes with the id of the last complete message, waits for
 // Retry-After, and skips unknown messages.
-func TestStreamOverTheNetwork(t *testing.T) {
+func TestFollower_ResumesOverTheNetwork(t *testing.T) {
 	t.Parallel()
 	event := func(id int) string {
 		return fmt.Sprintf("id: c%d\nevent: event\ndata: {\"topic\":\"t\",\"event_id\":\"%d\",\"payload\":{}}\n\n", id, id)
 	}
-	c, headers := answeringStream(t,
-		saying(event(1)+"event: other\nid: c2\ndata: x\n\n"+event(3)+"id: c9\nevent: event\ndata: {\"topic\""),
+	c, headers := streamServer(t,
+		streamOf(event(1)+"event: other\nid: c2\ndata: x\n\n"+event(3)+"id: c9\nevent: event\ndata: {\"topic\""),
 		func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "0")
 			problem(503, api.ProblemUnavailable)(w, r)
 		},
 		func(w http.ResponseWriter, r *http.Request) {
-			saying(": hello\n\n")(w, r)
+			streamOf(": hello\n\n")(w, r)
 			for id := 4; id < 7; id++ {
 				_ = http.NewResponseController(w).Flush()
 				_, _ = io.WriteString(w, event(id))

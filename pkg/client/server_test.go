@@ -16,22 +16,21 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// feed is a server of events 1, 2, 3, … in memory, without a network: it is the
-// transport of a client. A cursor is the number of an event.
+// feed is a server of the events 1, 2, 3, … in memory. It is the transport of a
+// client, so there is no network. A cursor is the number of an event.
 type feed struct {
-	mu     sync.Mutex
-	stored int
-	asked  int
-	// payload is that of every event; where it is large, pages are short.
+	mu        sync.Mutex
+	stored    int
+	requested int
+	// payload is the payload of every event. A large one makes pages short.
 	payload string
-	// late says in which request the event of a number appears, if not in the
-	// first after add.
+	// late maps the number of an event to the first request that shows it.
 	late map[int]int
-	// fail says how the request of that number ends, counted from 1: 0 well,
-	// -1 lost, otherwise with that status.
+	// fail returns the result of a request by number, from 1: 0 for success, -1
+	// for a lost connection, otherwise a status.
 	fail func(request int) int
-	// streams says that the server is of a version with GET /events/stream;
-	// cut, after how many bytes its answer breaks off, 0 for never.
+	// streams reports whether the server has GET /events/stream. cut returns
+	// the number of bytes after which it ends, 0 for never.
 	streams bool
 	cut     func(request int) int
 	changed chan struct{} // closed when something is added
@@ -47,21 +46,21 @@ func (f *feed) add(n int) {
 	}
 }
 
-// RoundTrip answers GET /events as the server does.
+// RoundTrip responds to GET /events like the server.
 func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked++
-	answer := httptest.NewRecorder()
+	f.requested++
+	recorder := httptest.NewRecorder()
 	if f.fail != nil {
-		switch status := f.fail(f.asked); status {
+		switch status := f.fail(f.requested); status {
 		case 0:
 		case -1:
 			return nil, errors.New("connection reset")
 		default:
-			answer.Header().Set("Retry-After", "1")
-			answer.WriteHeader(status)
-			return answer.Result(), nil
+			recorder.Header().Set("Retry-After", "1")
+			recorder.WriteHeader(status)
+			return recorder.Result(), nil
 		}
 	}
 	if r.URL.Path == api.PathStream {
@@ -87,22 +86,22 @@ func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		shown, more := f.page(from, -1, limit)
 		if more {
-			answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, shown[len(shown)-1]))
+			recorder.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, shown[len(shown)-1]))
 		}
 		page, last = f.events(shown), from
 	}
 	if kind == "newer" || query.Get("settled") == "true" {
-		answer.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, last))
+		recorder.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, last))
 	}
-	err := json.NewEncoder(answer).Encode(page)
-	return answer.Result(), err
+	err := json.NewEncoder(recorder).Encode(page)
+	return recorder.Result(), err
 }
 
-// page is what a store answers from a number on, in steps of 1 or -1.
+// page returns what a store returns from a number on, in steps of 1 or -1.
 func (f *feed) page(from, step, limit int) (shown []int, more bool) {
 	size := 0
 	for i := from; i >= 1 && i <= f.stored; i += step {
-		if f.late[i] > f.asked {
+		if f.late[i] > f.requested {
 			continue
 		}
 		if len(shown) == limit || size >= store.PageBytes {
@@ -126,7 +125,7 @@ func (f *feed) events(numbers []int) []api.Event {
 	return events
 }
 
-// follower is a client of f.
+// follower returns a client of f.
 func (f *feed) follower(change ...func(*Options)) *Client {
 	options := Options{URL: "http://feed", Random: func() float64 { return 0.5 }}
 	for _, change := range change {
