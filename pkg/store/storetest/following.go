@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // walkNewer reads onwards from the beginning, the middle and the end.
@@ -170,12 +171,12 @@ func followers(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const batches, size = 60, 20
 	mustAppend(t, s, newEvents("before", 25)...)
-	eventually(t, "what is stored has settled", func() bool {
+	suitetest.Eventually(t, "what is stored has settled", func() bool {
 		return len(walk(t, s, store.Filter{}, mustSettled(t, s), 1000)) == 25
 	})
 	start := mustSettled(t, s)
 	l := startLoad(t, s, "load", 4, batches, size)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), suitetest.Timeout)
 	defer cancel()
 	seen := make([][]store.Record, 3)
 	var group errgroup.Group

@@ -12,11 +12,8 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
-
-// patience bounds what must happen soon. It is that long for busy machines: no
-// test waits for it unless something is broken.
-const patience = time.Minute
 
 // newEvent makes an event of which nothing but the key is of interest.
 func newEvent(topic, id string) event.Event {
@@ -153,7 +150,7 @@ func walkAll(t rapid.TB, s store.EventReader) []store.Record {
 func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Position, page, want int) []store.Record {
 	t.Helper()
 	var seen []store.Record
-	eventually(t, fmt.Sprintf("a follower sees %d events", want), func() bool {
+	suitetest.Eventually(t, fmt.Sprintf("a follower sees %d events", want), func() bool {
 		records, next := mustNewer(t, s, f, after, page)
 		if next.Compare(after) < 0 {
 			t.Fatalf("a follower is sent back from %v to %v", after, next)
@@ -162,22 +159,6 @@ func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Posit
 		return len(seen) >= want
 	})
 	return seen
-}
-
-// eventually tries until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", patience, what)
-		case <-tick.C:
-		}
-	}
 }
 
 // checkExact compares the counters with the rows, which a walk counts.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // call is one method of a store.
@@ -67,8 +68,8 @@ func try(t *testing.T, ctx context.Context, s store.Store, c call) error { //nol
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
-		t.Fatalf("%s does not come back within %v", c.name, patience)
+	case <-time.After(suitetest.Timeout):
+		t.Fatalf("%s does not come back within %v", c.name, suitetest.Timeout)
 		return nil
 	}
 }
@@ -202,7 +203,7 @@ func closeWaits(t *testing.T, h Harness) {
 	for range writers {
 		select {
 		case <-running:
-		case <-time.After(patience):
+		case <-time.After(suitetest.Timeout):
 			t.Fatal("the writers don't get under way")
 		}
 	}
@@ -226,7 +227,7 @@ func survivesRestart(t *testing.T, h Harness) {
 	mustAppend(t, s, events[:30]...)
 	stats, topics, records := mustStats(t, s), mustTopicStats(t, s), walkAll(t, s)
 	var settled store.Position
-	eventually(t, "what is stored has settled", func() bool {
+	suitetest.Eventually(t, "what is stored has settled", func() bool {
 		settled = mustSettled(t, s)
 		return len(walk(t, s, store.Filter{}, settled, 1000)) == len(events)
 	})

@@ -11,13 +11,14 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // recovers waits until a store that was unavailable can be used again.
 func recovers(t *testing.T, s store.Store) {
 	t.Helper()
 	for _, c := range calls() {
-		eventually(t, c.name+" works again", func() bool {
+		suitetest.Eventually(t, c.name+" works again", func() bool {
 			err := try(t, t.Context(), s, c)
 			if err != nil && !errors.Is(err, store.ErrUnavailable) {
 				t.Fatalf("%s after the outage: %v, want none or ErrUnavailable", c.name, err)
@@ -102,7 +103,7 @@ func outageUnderLoad(t *testing.T, h Harness) {
 
 // appendUntilAnswered appends the same events until the database is back.
 func appendUntilAnswered(ctx context.Context, s store.Appender, batch []event.Event) ([]event.Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, suitetest.Timeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

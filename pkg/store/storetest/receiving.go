@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // tally adds up what receivers and appenders were answered.
@@ -234,7 +235,7 @@ func receiveThroughOutage(t *testing.T, h Harness) {
 
 // receiveUntilAnswered receives a delivery until the database is back.
 func receiveUntilAnswered(ctx context.Context, s store.Receiver, d store.Delivery) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, suitetest.Timeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -1,11 +1,11 @@
 package storetest
 
 import (
-	"maps"
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // Harness is what the suite has to know of an implementation.
@@ -28,77 +28,57 @@ type Harness struct {
 	Except map[string]string
 }
 
-// testCase is one promise of the contract.
-type testCase struct {
-	name string
-	run  func(t *testing.T, h Harness)
-}
-
-func cases() []testCase {
-	return []testCase{
-		{"the first append stores and a repeat is a duplicate", storedThenDuplicate},
-		{"a repeat inside a batch loses against the first", duplicateInsideBatch},
-		{"the same ID in two topics is two events", sameIDInTwoTopics},
-		{"keys that differ in little are different", nearKeys},
-		{"outcomes come in the order of the events", outcomeOrder},
-		{"an empty append stores nothing", emptyAppend},
-		{"the caller may reuse its slices after an append", reusedSlices},
-		{"a batch of 20000 events is stored and recognised", largeBatch},
-		{"every valid event comes back equal", everyEventComesBack},
-		{"whatever the decoder accepts comes back equal", acceptedComesBack},
-		{"counters follow a simple model step by step", countersFollowModel},
-		{"topics are listed with the busiest first", topicOrder},
-		{"an empty store answers zeros", emptyStore},
-		{"appends that overlap in opposite orders store each key once", oppositeOrders},
-		{"counters are consistent while appends run", statsUnderLoad},
-		{"a walk to older events shows each once", walkOlder},
-		{"walks over large events have short pages and miss nothing", largeWalks},
-		{"a walk shows no event twice while appends run", walkUnderLoad},
-		{"filters and limits narrow what is read", filters},
-		{"newer events come oldest first and go on from a position", walkNewer},
-		{"a position beyond all events is refused, and none that was given out", foreignPositions},
-		{"a position of data that was replaced is refused, and none from before the backup", replacedData},
-		{"a settled position parts the events for good", settledParts},
-		{"followers see every event once and in one order", followers},
-		{"an event that is not there is not found", notFound},
-		{"a cancelled call says so and leaves the store usable", cancelledCalls},
-		{"appends cancelled midway keep the counters exact", cancelledMidway},
-		{"a delivery counts once however often it comes", redelivered},
-		{"deliveries that are known are left out of a call", someRedelivered},
-		{"what is forgotten is only what was queued before", forgotten},
-		{"a thousand deliveries fit into one call", manyDeliveries},
-		{"deliveries follow a simple model step by step", deliveriesFollowModel},
-		{"a delivery that is refused leaves nothing, nor do those beside it", refusedDelivery},
-		{"receivers of the same deliveries count each once", receiversCollide},
-		{"counters are consistent while deliveries are received", statsWhileReceiving},
-		{"receives cancelled midway count each delivery once", receivesCancelledMidway},
-		{"deliveries are remembered after a restart", deliveriesSurviveRestart},
-		{"an outage under load counts each delivery once", receiveThroughOutage},
-		{"a store that is there answers a ping", pingAnswers},
-		{"every call after close says that the store is closed", useAfterClose},
-		{"close waits for the appends under way", closeWaits},
-		{"everything survives a restart", survivesRestart},
-		{"a database that is away is unavailable until it is back", outage},
-		{"nothing acknowledged is lost in an outage under load", outageUnderLoad},
+func cases() []suitetest.Case[Harness] {
+	return []suitetest.Case[Harness]{
+		{Name: "the first append stores and a repeat is a duplicate", Run: storedThenDuplicate},
+		{Name: "a repeat inside a batch loses against the first", Run: duplicateInsideBatch},
+		{Name: "the same ID in two topics is two events", Run: sameIDInTwoTopics},
+		{Name: "keys that differ in little are different", Run: nearKeys},
+		{Name: "outcomes come in the order of the events", Run: outcomeOrder},
+		{Name: "an empty append stores nothing", Run: emptyAppend},
+		{Name: "the caller may reuse its slices after an append", Run: reusedSlices},
+		{Name: "a batch of 20000 events is stored and recognised", Run: largeBatch},
+		{Name: "every valid event comes back equal", Run: everyEventComesBack},
+		{Name: "whatever the decoder accepts comes back equal", Run: acceptedComesBack},
+		{Name: "counters follow a simple model step by step", Run: countersFollowModel},
+		{Name: "topics are listed with the busiest first", Run: topicOrder},
+		{Name: "an empty store answers zeros", Run: emptyStore},
+		{Name: "appends that overlap in opposite orders store each key once", Run: oppositeOrders},
+		{Name: "counters are consistent while appends run", Run: statsUnderLoad},
+		{Name: "a walk to older events shows each once", Run: walkOlder},
+		{Name: "walks over large events have short pages and miss nothing", Run: largeWalks},
+		{Name: "a walk shows no event twice while appends run", Run: walkUnderLoad},
+		{Name: "filters and limits narrow what is read", Run: filters},
+		{Name: "newer events come oldest first and go on from a position", Run: walkNewer},
+		{Name: "a position beyond all events is refused, and none that was given out", Run: foreignPositions},
+		{Name: "a position of data that was replaced is refused, and none from before the backup", Run: replacedData},
+		{Name: "a settled position parts the events for good", Run: settledParts},
+		{Name: "followers see every event once and in one order", Run: followers},
+		{Name: "an event that is not there is not found", Run: notFound},
+		{Name: "a cancelled call says so and leaves the store usable", Run: cancelledCalls},
+		{Name: "appends cancelled midway keep the counters exact", Run: cancelledMidway},
+		{Name: "a delivery counts once however often it comes", Run: redelivered},
+		{Name: "deliveries that are known are left out of a call", Run: someRedelivered},
+		{Name: "what is forgotten is only what was queued before", Run: forgotten},
+		{Name: "a thousand deliveries fit into one call", Run: manyDeliveries},
+		{Name: "deliveries follow a simple model step by step", Run: deliveriesFollowModel},
+		{Name: "a delivery that is refused leaves nothing, nor do those beside it", Run: refusedDelivery},
+		{Name: "receivers of the same deliveries count each once", Run: receiversCollide},
+		{Name: "counters are consistent while deliveries are received", Run: statsWhileReceiving},
+		{Name: "receives cancelled midway count each delivery once", Run: receivesCancelledMidway},
+		{Name: "deliveries are remembered after a restart", Run: deliveriesSurviveRestart},
+		{Name: "an outage under load counts each delivery once", Run: receiveThroughOutage},
+		{Name: "a store that is there answers a ping", Run: pingAnswers},
+		{Name: "every call after close says that the store is closed", Run: useAfterClose},
+		{Name: "close waits for the appends under way", Run: closeWaits},
+		{Name: "everything survives a restart", Run: survivesRestart},
+		{Name: "a database that is away is unavailable until it is back", Run: outage},
+		{Name: "nothing acknowledged is lost in an outage under load", Run: outageUnderLoad},
 	}
 }
 
 // Run runs the suite against one implementation, all cases in parallel.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
-	reasons := maps.Clone(h.Except)
-	for _, c := range cases() {
-		reason, excepted := reasons[c.name]
-		delete(reasons, c.name)
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if excepted {
-				t.Skipf("left out: %s", reason)
-			}
-			c.run(t, h)
-		})
-	}
-	for name := range reasons {
-		t.Errorf("the harness excepts %q, which is no case of the suite", name)
-	}
+	suitetest.Run(t, h, cases(), h.Except)
 }
