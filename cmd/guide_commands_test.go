@@ -15,7 +15,7 @@ func CommandReference() string {
 	var out strings.Builder
 	root := new(app).newRootCmd()
 	for _, cmd := range root.Commands() {
-		if cmd.Name() != "help" {
+		if cmd.IsAvailableCommand() && cmd.Name() != "help" {
 			describe(&out, cmd)
 		}
 	}

@@ -123,7 +123,7 @@ func TestGuides_ListEveryDecision(t *testing.T) {
 	table.WriteString("| decision | in one sentence |\n|---|---|\n")
 	for _, topic := range guide.Topics() {
 		if topic.Decision() {
-			fmt.Fprintf(&table, "| [%s](%s.md) | %s |\n", topic.Title, topic.Name, cell(topic.Summary))
+			fmt.Fprintf(&table, "| [%s](%s.md) | %s |\n", topic.Title, topic.Name, cell(topic.Summary)+".")
 		}
 	}
 	generated(t, "architecture", "decisions", table.String())

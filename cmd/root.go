@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/guide"
 )
 
 const rootLong = `eventagg receives events over HTTP, stores each exactly once, and shows what
@@ -55,6 +56,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newDeadletterCmd(),
 		a.newVersionCmd(),
 	)
+	addHelpTopics(root)
 	strictDefaults(root)
 	return root
 }
@@ -86,12 +88,15 @@ func strictDefaults(root *cobra.Command) {
 			}
 		case "help":
 			cmd.Run = nil
-			cmd.RunE = func(_ *cobra.Command, args []string) error {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				about, rest, err := root.Find(args)
-				if err != nil || len(rest) > 0 {
-					return unknownCommand(about, strings.Join(rest, " "))
+				if err == nil && len(rest) == 0 {
+					return about.Help()
 				}
-				return about.Help()
+				if topic, found := guide.Find(strings.Join(args, " ")); found {
+					return showGuide(cmd.OutOrStdout(), topic)
+				}
+				return unknownTopic(about, strings.Join(rest, " "))
 			}
 		}
 	}

@@ -17,7 +17,7 @@ type Topic struct {
 	Name string
 	// Title is the text of the guide's first heading.
 	Title string
-	// Summary is the guide's first paragraph in one line.
+	// Summary is the first sentence of the guide, without a full stop.
 	Summary string
 	// Text is the whole guide in Markdown, without the markers of generated
 	// parts.
@@ -92,10 +92,11 @@ func newTopic(name, text string) Topic {
 	text = comment.ReplaceAllString(text, "")
 	title, rest, _ := strings.Cut(text, "\n")
 	summary, _, _ := strings.Cut(strings.TrimLeft(rest, "\n"), "\n\n")
+	summary, _, _ = strings.Cut(strings.Join(strings.Fields(summary), " "), ". ")
 	return Topic{
 		Name:    name,
 		Title:   strings.TrimPrefix(title, "# "),
-		Summary: strings.Join(strings.Fields(summary), " "),
+		Summary: strings.TrimSuffix(strings.ReplaceAll(summary, "`", ""), "."),
 		Text:    text,
 	}
 }

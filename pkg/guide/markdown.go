@@ -28,18 +28,24 @@ type rendered struct {
 	sections []*section
 }
 
+// markdown reads and renders the guides.
+var markdown = goldmark.New(
+	goldmark.WithExtensions(extension.GFM),
+	goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linkRewriter{}, 0))),
+)
+
+func parse(source []byte) ast.Node {
+	return markdown.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(headingIDs{}))))
+}
+
 // render turns a guide into HTML, without its title. Raw HTML in Markdown is
 // left out.
 func render(topic Topic) (rendered, error) {
-	md := goldmark.New(
-		goldmark.WithExtensions(extension.GFM),
-		goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linkRewriter{}, 0))),
-	)
 	_, body, _ := strings.Cut(topic.Text, "\n")
 	source := []byte(body)
-	root := md.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(headingIDs{}))))
+	root := parse(source)
 	var html bytes.Buffer
-	if err := md.Renderer().Render(&html, source, root); err != nil {
+	if err := markdown.Renderer().Render(&html, source, root); err != nil {
 		return rendered{}, fmt.Errorf("render a guide: %w", err)
 	}
 	return rendered{html: html.Bytes(), sections: sectionsOf(topic.Title, root, source)}, nil

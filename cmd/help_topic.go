@@ -1,0 +1,50 @@
+package cmd
+
+import (
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventagg/eventagg/pkg/guide"
+)
+
+// addHelpTopics lists the guides in the help of root. Cobra shows a command
+// that can't be run as an additional help topic.
+func addHelpTopics(root *cobra.Command) {
+	for _, topic := range guide.Topics() {
+		if topic.Decision() {
+			continue // the guide "architecture" lists them
+		}
+		cmd := &cobra.Command{Use: topic.Name, Short: topic.Summary}
+		cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = showGuide(cmd.OutOrStdout(), topic) }) // as cobra treats other help
+		root.AddCommand(cmd)
+	}
+	const heading, row = "Additional help topics:", "{{rpad .CommandPath .CommandPathPadding}}"
+	root.SetUsageTemplate(strings.NewReplacer(heading, "Guides (eventagg help TOPIC):", row, "{{rpad .Name .NamePadding}}").Replace(root.UsageTemplate()))
+}
+
+// showGuide writes a guide: laid out if out is a terminal, otherwise as Markdown.
+func showGuide(out io.Writer, topic guide.Topic) error {
+	const maxWidth = 100 // longer lines are hard to read
+	text := topic.Text
+	if isTerminal(out) {
+		text = topic.Terminal(min(terminalWidth(out), maxWidth), colourful(out))
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// unknownTopic is the error of `eventagg help NAME` with a name that neither a
+// command nor a guide has.
+func unknownTopic(about *cobra.Command, name string) error {
+	topics := &cobra.Command{}
+	for _, topic := range guide.Topics() {
+		topics.AddCommand(&cobra.Command{Use: topic.Name, Run: func(*cobra.Command, []string) {}})
+	}
+	err := unknownCommand(about, name)
+	if usage, ok := err.(*usageError); ok { //nolint:errorlint // made by unknownCommand, not wrapped
+		usage.hint = suggest(topics, name, "") + usage.hint
+	}
+	return err
+}
