@@ -7,8 +7,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// Append implements [store.Appender] with one transaction. Appends wait for
-// each other in the order in which they came.
+// Append implements [store.Appender] with one transaction. Appends run one after
+// the other, in the order of their calls.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	const attempt = "append events"
 	leave, err := s.enter(ctx, attempt)
@@ -30,20 +30,20 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 	return outcomes, nil
 }
 
-// transact does some work in a transaction and commits it.
+// transact calls work in a transaction and commits it.
 func (s *Store) transact(ctx context.Context, work func(*transaction) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	// After a commit this does nothing. Its error can only be that the
-	// connection is lost, and the transaction with it.
+	// After a commit this does nothing. Its only error is a lost connection, and
+	// then the transaction is lost, too.
 	defer func() { _ = tx.Rollback() }()
-	// Watching a context costs the driver a goroutine for each statement, so
-	// the statements have none. The transaction watches the caller's: when that
-	// ends it is rolled back, and the next statement fails.
+	// A context that can end costs the driver a goroutine for each statement, so
+	// the statements get one that can't. The transaction has the caller's context:
+	// when that ends it is rolled back, and the next statement fails.
 	t := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, topics: map[string]*counts{}}
-	if t.now, err = t.clock(s.now().UnixMicro()); err != nil {
+	if t.now, err = t.monotonic(s.now().UnixMicro()); err != nil {
 		return err
 	}
 	if err := work(&t); err != nil {
@@ -52,7 +52,7 @@ func (s *Store) transact(ctx context.Context, work func(*transaction) error) err
 	return tx.Commit()
 }
 
-// transaction is one append at work, or one receive.
+// transaction is one running append or receive.
 type transaction struct {
 	ctx        context.Context //nolint:containedctx // lives as long as one call of transact
 	tx         *stdsql.Tx
@@ -64,10 +64,9 @@ type transaction struct {
 // counts are the events of one topic in a batch.
 type counts struct{ unique, duplicates int64 }
 
-// clock returns the time to store events with: now, or the newest event's where
-// the clock was set back. That created_at never decreases makes a bound on time
-// one on rows.
-func (t *transaction) clock(now int64) (int64, error) {
+// monotonic returns now, or the time of the newest event if the clock was set back.
+// created_at never decreases, so that a bound on the time is a bound on the rows.
+func (t *transaction) monotonic(now int64) (int64, error) {
 	prepared := t.tx.StmtContext(t.ctx, t.statements.lastCreated)
 	defer func() { _ = prepared.Close() }()
 	var last int64
@@ -79,7 +78,7 @@ func (t *transaction) clock(now int64) (int64, error) {
 func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
 	outcomes := make([]event.Outcome, len(events))
 	insert := t.tx.StmtContext(t.ctx, t.statements.event)
-	defer func() { _ = insert.Close() }() // the transaction has closed it already
+	defer func() { _ = insert.Close() }() // the transaction has already closed it
 	for i := range events {
 		var err error
 		if outcomes[i], err = t.store(insert, &events[i]); err != nil {
@@ -89,7 +88,7 @@ func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
 	return outcomes, t.count()
 }
 
-// store stores one event, unless its key is there.
+// store stores one event, unless its key exists.
 func (t *transaction) store(insert *stdsql.Stmt, e *event.Event) (event.Outcome, error) {
 	stored, err := run(t.ctx, insert, t.now, e.Timestamp.UnixMicro(), e.Topic, e.ID, e.Source, e.Payload)
 	if err != nil {
@@ -136,7 +135,7 @@ func (t *transaction) count() error {
 	return err
 }
 
-// run runs a statement and returns how many rows it changed.
+// run runs a statement and returns the number of changed rows.
 func run(ctx context.Context, prepared *stdsql.Stmt, arguments ...any) (int64, error) {
 	result, err := prepared.ExecContext(ctx, arguments...)
 	if err != nil {

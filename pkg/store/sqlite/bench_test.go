@@ -9,8 +9,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// BenchmarkAppend has IDs in no order, as UUIDs of version 4 are, which is the
-// hardest for an index, and in the order of time, as those of version 7 are.
+// BenchmarkAppend has random IDs, like UUIDs of version 4, which are the worst case
+// for an index, and IDs in the order of time, like UUIDs of version 7.
 func BenchmarkAppend(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, order := range []struct {

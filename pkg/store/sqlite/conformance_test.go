@@ -40,13 +40,13 @@ func TestConformance(t *testing.T) {
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
 			t.Helper()
 			path := pathOf(t, s)
-			return func() { rename(t, path, path+".away") }, func() { rename(t, path+".away", path) }
+			return func() { rename(t, path, path+".moved") }, func() { rename(t, path+".moved", path) }
 		},
 		Refuse: refusePoison,
 	})
 }
 
-// refusePoison makes a store refuse an event, which it returns.
+// refusePoison makes the database reject the event that it returns.
 func refusePoison(t *testing.T, s store.Store) event.Event {
 	t.Helper()
 	file, ok := s.(*Store)
@@ -76,8 +76,8 @@ func rename(t *testing.T, from, to string) {
 	}
 }
 
-// newPath is a migrated database file of the test's own. Its name has what a
-// URL has a meaning for.
+// newPath creates a migrated database file. Its name has characters that have a
+// meaning in a URL.
 func newPath(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "50% done? #1 'é' &mode=memory.db")

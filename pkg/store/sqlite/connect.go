@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// busyMillis is how long one waits for another process that writes.
+	// busyMillis is how long a call waits for another process that writes.
 	busyMillis = 5000
-	// writerCacheKiB holds the upper levels of the key index, which every
-	// insert looks at.
+	// writerCacheKiB has room for the upper levels of the key index, which every
+	// insert reads.
 	writerCacheKiB = 16 * 1024
-	// checkpointPages is how much gathers in the log (of 4 KiB each) before it
-	// is moved into the file. Keys come in no order, so most pages are in the
-	// log many times: the less often it is moved, the more that saves.
+	// checkpointPages is the number of pages (of 4 KiB each) in the log before
+	// they are copied into the file. Keys are not sorted, so most pages are in
+	// the log many times: fewer copies save more writes.
 	checkpointPages = 8000
-	// maxReaders bounds the connections that read.
+	// maxReaders is the maximum number of connections that read.
 	maxReaders = 4
 )
 
-// openWriter makes the pool of the one connection that writes. Waiting for it
-// is the queue of the writers, and ends with the waiting call's context. The
-// mode "rw" opens a file that is there, "rwc" makes it otherwise.
+// openWriter opens the pool with the one connection that writes. Calls wait for it
+// in order, and stop waiting when their context ends. The mode "rw" opens an
+// existing file, and "rwc" creates it if it does not exist.
 func openWriter(path, mode string) (*stdsql.DB, error) {
 	return openPool(path, 1, url.Values{
 		"mode":    {mode},
-		"_txlock": {"immediate"}, // so that a transaction waits at its start, not in its middle
+		"_txlock": {"immediate"}, // so that a transaction waits at its start and not in the middle
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyMillis),
 			"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
@@ -42,7 +42,7 @@ func openWriter(path, mode string) (*stdsql.DB, error) {
 	})
 }
 
-// openReaders makes the pool of the connections that read.
+// openReaders opens the pool of the connections that read.
 func openReaders(path string) (*stdsql.DB, error) {
 	return openPool(path, min(maxReaders, 2*runtime.GOMAXPROCS(0)), url.Values{
 		"mode":    {"ro"},
@@ -51,7 +51,7 @@ func openReaders(path string) (*stdsql.DB, error) {
 }
 
 func openPool(path string, size int, parameters url.Values) (*stdsql.DB, error) {
-	// A URL, since a path may have a question mark in it.
+	// A URL, because a path may contain a question mark.
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/folder
@@ -66,7 +66,7 @@ func openPool(path string, size int, parameters url.Values) (*stdsql.DB, error) 
 	return db, nil
 }
 
-// statement reads one of the files of sql/sqlite/queries.
+// statement returns a statement of sql/sqlite/queries.
 func statement(name string) (string, error) {
 	text, err := sql.Files.ReadFile("sqlite/queries/" + name + ".sql")
 	if err != nil {

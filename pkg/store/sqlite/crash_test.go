@@ -12,12 +12,12 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// envCrash tells the test binary to be the process that is killed: the path of
-// the database.
+// envCrash makes the test binary the process that is killed. It is the path of the
+// database.
 const envCrash = "EVENTAGG_TEST_CRASH"
 
-// TestWriterProcess is the other process of the test below, and nothing in a
-// normal run.
+// TestWriterProcess is the process that TestAppend_SurvivesKilledProcess kills. It
+// does nothing in a normal run.
 func TestWriterProcess(t *testing.T) {
 	file := os.Getenv(envCrash)
 	if file == "" {
@@ -29,7 +29,7 @@ func TestWriterProcess(t *testing.T) {
 		if _, err := s.Append(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("\nanswered %d\n", round) //nolint:forbidigo // read by the other process
+		fmt.Printf("\nstored %d\n", round) //nolint:forbidigo // read by the other process
 	}
 }
 
@@ -41,31 +41,31 @@ func crashBatch(round int) []event.Event {
 	return batch
 }
 
-// A process that is killed in the middle of its work leaves every append that
-// was answered, none by half, and counters that are exact.
-func TestKilledProcessLosesNothing(t *testing.T) {
+// TestAppend_SurvivesKilledProcess kills a process that appends. Every append that
+// returned is stored, no append is stored in part, and the counters are exact.
+func TestAppend_SurvivesKilledProcess(t *testing.T) {
 	t.Parallel()
 	file := newPath(t)
-	beside := open(t, Options{Path: file}) // a second process works on through the crash
+	other := open(t, Options{Path: file}) // a second process works during the crash
 	for range 3 {
 		last := runAndKill(t, file, 20)
 		for round := range last + 1 {
 			for _, e := range crashBatch(round) {
-				if _, err := beside.Event(t.Context(), e.Key()); err != nil {
-					t.Fatalf("an event that was answered in round %d of %d: %v", round, last, err)
+				if _, err := other.Event(t.Context(), e.Key()); err != nil {
+					t.Fatalf("an event of round %d of %d is missing: %v", round, last, err)
 				}
 			}
 		}
-		if _, err := beside.Append(t.Context(), crashBatch(0)); err != nil {
-			t.Errorf("append beside a killed process: %v", err)
+		if _, err := other.Append(t.Context(), crashBatch(0)); err != nil {
+			t.Errorf("append after the kill: %v", err)
 		}
 	}
-	stats, err := beside.Stats(t.Context())
+	stats, err := other.Stats(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var rows, duplicates int64
-	if err := beside.readers.QueryRowContext(t.Context(), "SELECT count(*) FROM events").Scan(&rows); err != nil {
+	if err := other.readers.QueryRowContext(t.Context(), "SELECT count(*) FROM events").Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
 	duplicates = stats.Received - rows
@@ -74,8 +74,8 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	}
 }
 
-// runAndKill starts a process that appends, waits until some appends have been
-// answered, kills it, and returns the last round that was answered.
+// runAndKill starts a process that appends, kills it after some appends, and returns
+// the last round that was stored.
 func runAndKill(t *testing.T, file string, rounds int) int {
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
@@ -90,19 +90,19 @@ func runAndKill(t *testing.T, file string, rounds int) int {
 		t.Fatal(err)
 	}
 	last, seen := -1, 0
-	var other strings.Builder
+	var rest strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if _, err := fmt.Sscanf(lines.Text(), "answered %d", &last); err != nil {
-			other.WriteString(lines.Text() + "\n")
+		if _, err := fmt.Sscanf(lines.Text(), "stored %d", &last); err != nil {
+			rest.WriteString(lines.Text() + "\n")
 			continue
 		}
 		seen++
 		if seen == rounds {
-			kill() // and read what it has said until then
+			kill() // and read the rest of its output
 		}
 	}
 	if err := cmd.Wait(); seen < rounds {
-		t.Fatalf("the process ended by itself: %v\n%s", err, other.String())
+		t.Fatalf("the process ended by itself: %v\n%s", err, rest.String())
 	}
 	return last
 }

@@ -12,9 +12,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// translate turns an error of SQLite into one of package store, and says what
-// to do where that is known. SQLite's result codes are on
-// https://www.sqlite.org/rescode.html.
+// translate turns an error of SQLite into one of package store, with a hint for the
+// operator if there is one:
+//
+//	result code                      cause                            error
+//	TOOBIG, CONSTRAINT, MISMATCH     this data can't be stored, ever  ErrRejected
+//	any other                        an outage: the same data may     ErrUnavailable
+//	                                 be stored later
+//
+// The codes are on https://www.sqlite.org/rescode.html.
 func translate(ctx context.Context, err error, attempted string) error {
 	var refused *sqlite.Error
 	switch {
@@ -35,23 +41,23 @@ func translate(ctx context.Context, err error, attempted string) error {
 	return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 }
 
-// code is the primary result code, which is the low byte of the extended one.
+// code is the primary result code: the low byte of the extended code.
 func code(err *sqlite.Error) int { return err.Code() & 0xff }
 
-// hints says what a person can do about a result code.
+// hints returns what an operator can do about a result code.
 func hints(code int) string {
 	switch code {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return "another process writes to the database file"
 	case lib.SQLITE_READONLY:
-		return "the database file can't be written to; check its rights and those of its folder"
+		return "the database file is read-only; check the permissions of the file and of its folder"
 	case lib.SQLITE_CANTOPEN:
-		return "the database file can't be opened; check its rights, and that files can be made in its folder"
+		return "the database file can't be opened; check its permissions, and that files can be created in its folder"
 	case lib.SQLITE_FULL:
 		return "the disk is full"
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-		return "the database file is damaged or no SQLite database; stop eventagg, keep a copy of the file and of those " +
-			"beside it, and restore a backup, or save what can be saved with `sqlite3 FILE .recover`"
+		return "the database file is damaged or not a SQLite database; stop eventagg, copy the file and those beside it " +
+			"(-wal, -shm), and restore a backup, or recover data with `sqlite3 FILE .recover`"
 	default:
 		return ""
 	}

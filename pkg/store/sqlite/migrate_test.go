@@ -10,26 +10,28 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/pressly/goose/v3"
+
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestMigrateDoesNotRepeatWhatStaysWrong has a table where the first step wants
-// to make one. No other process is at work, so waiting helps nothing.
-func TestMigrateDoesNotRepeatWhatStaysWrong(t *testing.T) {
+// TestMigrate_DoesNotRetryPermanentError has a table that the first step wants to
+// create. No other process is at work, so a retry would not help.
+func TestMigrate_DoesNotRetryPermanentError(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "eventagg.db")
 	statements(t, path, fmt.Sprintf("PRAGMA application_id = %d", applicationID), "CREATE TABLE events (id INTEGER)")
-	ctx, cancel := context.WithTimeout(t.Context(), migratePatience/2)
+	ctx, cancel := context.WithTimeout(t.Context(), migrateTimeout/2)
 	defer cancel()
 	applied, err := Migrate(ctx, path)
 	if applied != 0 || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "already exists") {
-		t.Errorf("applied %d steps, %v; want ErrUnavailable and what is in the way", applied, err)
+		t.Errorf("applied %d steps, %v; want ErrUnavailable and the existing table", applied, err)
 	}
 }
 
-// TestMigrateTriesAgainAfterALock has another process that writes while a step
-// is to be taken.
-func TestMigrateTriesAgainAfterALock(t *testing.T) {
+// TestMigrateOnce_RetriesAfterLock has another process that writes during the
+// migration.
+func TestMigrateOnce_RetriesAfterLock(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	statements(t, path, "DELETE FROM goose_db_version WHERE version_id > 0")
@@ -43,19 +45,23 @@ func TestMigrateTriesAgainAfterALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	impatient, err := openPool(path, 1, url.Values{"mode": {"rw"}, "_txlock": {"immediate"}})
+	withoutWait, err := openPool(path, 1, url.Values{"mode": {"rw"}, "_txlock": {"immediate"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = impatient.Close() }()
-	if done, again, err := migrateOnce(t.Context(), impatient, path); done != 0 || !again || !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("beside a writer: %d steps, again %t, %v; want none, another try and ErrUnavailable", done, again, err)
+	defer func() { _ = withoutWait.Close() }()
+	provider, err := newProvider(withoutWait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, again, err := migrateOnce(t.Context(), withoutWait, provider, path); done != 0 || !again || !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("with a writer at work: %d steps, again %t, %v; want 0, true and ErrUnavailable", done, again, err)
 	}
 }
 
-// TestFailedStepIsNamed has a step that fails after one that is done. The first
-// stays, and is told.
-func TestFailedStepIsNamed(t *testing.T) {
+// TestMigrateUp_NamesFailedStep has a second step that fails. The first step stays
+// applied and is reported.
+func TestMigrateUp_NamesFailedStep(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "eventagg.db")
 	db, err := openWriter(path, "rwc")
@@ -67,9 +73,13 @@ func TestFailedStepIsNamed(t *testing.T) {
 		"00001_good.sql": {Data: []byte("-- +goose Up\nCREATE TABLE a (id INTEGER);\n")},
 		"00002_bad.sql":  {Data: []byte("-- +goose Up\nINSERT INTO b VALUES (1);\n")},
 	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []int{1, 0} {
-		applied, err := migrateUp(t.Context(), db, steps)
-		message := fmt.Sprintf("step 2 failed after %d applied now", want)
+		applied, err := migrateUp(t.Context(), provider)
+		message := fmt.Sprintf("step 2 failed after %d new steps", want)
 		if applied != want || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), message) {
 			t.Errorf("applied %d steps, %v; want %d and %q", applied, err, want, message)
 		}

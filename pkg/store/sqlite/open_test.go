@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eventagg/eventagg/pkg/event"
@@ -19,7 +18,7 @@ import (
 	"github.com/eventagg/eventagg/sql"
 )
 
-// statements runs SQL on a file beside the store, as another program would.
+// statements runs SQL over its own connection, as another program would.
 func statements(t *testing.T, path string, texts ...string) {
 	t.Helper()
 	db, err := openWriter(path, "rwc")
@@ -42,44 +41,44 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// A file that can't be used is named, and the message says what to do. Migrate
-// and Open are both asked: serve calls the one before the other.
-func TestUnusableFiles(t *testing.T) {
+// TestOpen_Errors checks that the message names the file and says what to do. It
+// covers Migrate as well, because serve calls both.
+func TestOpen_Errors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		path    func(t *testing.T) string
-		migrate string // part of Migrate's message; "" where it succeeds
-		open    string // part of Open's
-		passing bool   // may pass, or be put right without another file
+		migrate string // part of Migrate's message; "" if it succeeds
+		open    string // part of Open's message
+		outage  bool   // ErrUnavailable: the file can be repaired or may become usable
 	}{
 		{
-			"a file that is not there yet has to be migrated first",
+			"a missing file needs migrate",
 			func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "new.db") }, "", "run `eventagg migrate`", true,
 		},
 		{
-			"an empty file has to be migrated first",
+			"an empty file needs migrate",
 			func(t *testing.T) string { t.Helper(); return write(t, filepath.Join(t.TempDir(), "empty.db"), "") }, "", "run `eventagg migrate`", true,
 		},
 		{
-			"a text file is no database",
+			"a text file is refused",
 			func(t *testing.T) string {
 				t.Helper()
 				return write(t, filepath.Join(t.TempDir(), "text.db"), strings.Repeat("dear diary\n", 100))
 			},
-			"damaged or no SQLite database; stop eventagg", "damaged or no SQLite database; stop eventagg", true,
+			"damaged or not a SQLite database; stop eventagg", "damaged or not a SQLite database; stop eventagg", true,
 		},
 		{
-			"a folder is no database",
-			func(t *testing.T) string { t.Helper(); return t.TempDir() }, "is no file but a folder", "is no file but a folder", false,
+			"a folder is refused",
+			func(t *testing.T) string { t.Helper(); return t.TempDir() }, "is a folder or a device", "is a folder or a device", false,
 		},
 		{
-			"a file in a folder that is not there can't be made",
+			"a file in a missing folder can't be created",
 			func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "a", "b.db") },
 			"does not exist; create it", "does not exist; create it", true,
 		},
 		{
-			"a file below a file can't be made",
+			"a file below a file can't be created",
 			func(t *testing.T) string {
 				t.Helper()
 				return filepath.Join(write(t, filepath.Join(t.TempDir(), "file"), ""), "b.db")
@@ -87,15 +86,15 @@ func TestUnusableFiles(t *testing.T) {
 			"is a file, so the database can't be in it", "is a file, so the database can't be in it", false,
 		},
 		{
-			"no name is no file",
-			func(*testing.T) string { return "" }, "name one, such as eventagg.db", "name one, such as eventagg.db", false,
+			"an empty name is refused",
+			func(*testing.T) string { return "" }, "name a file, such as eventagg.db", "name a file, such as eventagg.db", false,
 		},
 		{
-			"memory keeps nothing",
-			func(*testing.T) string { return ":memory:" }, "name one, such as eventagg.db", "name one, such as eventagg.db", false,
+			"a database in memory is refused",
+			func(*testing.T) string { return ":memory:" }, "name a file, such as eventagg.db", "name a file, such as eventagg.db", false,
 		},
 		{
-			"a database of another program is left alone",
+			"a database of another program is refused",
 			func(t *testing.T) string {
 				t.Helper()
 				path := filepath.Join(t.TempDir(), "theirs.db")
@@ -105,7 +104,7 @@ func TestUnusableFiles(t *testing.T) {
 			"another program's database", "another program's database", false,
 		},
 		{
-			"a database with another program's mark is left alone",
+			"a database with another application ID is refused",
 			func(t *testing.T) string {
 				t.Helper()
 				path := filepath.Join(t.TempDir(), "theirs.db")
@@ -115,7 +114,7 @@ func TestUnusableFiles(t *testing.T) {
 			"another program's database", "another program's database", false,
 		},
 		{
-			"a database of a newer version is left alone",
+			"a database of a newer version is refused",
 			func(t *testing.T) string {
 				t.Helper()
 				path := newPath(t)
@@ -132,8 +131,8 @@ func TestUnusableFiles(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.open) {
 				t.Errorf("open: %v, want a message with %q", err, test.open)
 			}
-			if errors.Is(err, store.ErrUnavailable) != test.passing {
-				t.Errorf("open: %v; is it ErrUnavailable? want %v", err, test.passing)
+			if errors.Is(err, store.ErrUnavailable) != test.outage {
+				t.Errorf("open: %v; is it ErrUnavailable? want %v", err, test.outage)
 			}
 			_, err = Migrate(t.Context(), path)
 			if test.migrate == "" && err != nil || test.migrate != "" && (err == nil || !strings.Contains(err.Error(), test.migrate)) {
@@ -143,7 +142,7 @@ func TestUnusableFiles(t *testing.T) {
 	}
 }
 
-func TestUnwritableFolderIsNamed(t *testing.T) {
+func TestMigrate_FolderNotWritable(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "folder")
 	if err := os.Mkdir(folder, 0o500); err != nil {
@@ -154,11 +153,11 @@ func TestUnwritableFolderIsNamed(t *testing.T) {
 	}
 	_, err := Migrate(t.Context(), filepath.Join(folder, "eventagg.db"))
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "its folder") {
-		t.Errorf("migrate in a folder without the right to write: %v, want ErrUnavailable and a hint at the folder", err)
+		t.Errorf("migrate in a read-only folder: %v, want ErrUnavailable and a hint at the folder", err)
 	}
 }
 
-func TestOpenOnAnOlderVersionAsksForMigrate(t *testing.T) {
+func TestOpen_OlderVersionNeedsMigrate(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	statements(t, path, "UPDATE goose_db_version SET version_id = version_id - 1 WHERE version_id > 0",
@@ -166,13 +165,13 @@ func TestOpenOnAnOlderVersionAsksForMigrate(t *testing.T) {
 	if _, err := Open(t.Context(), Options{Path: path}); err == nil || !strings.Contains(err.Error(), "run `eventagg migrate`") {
 		t.Errorf("open: %v, want a hint at migrate", err)
 	}
-	state := schema{version: 1}
-	if err := state.mismatch("x.db", 2); !strings.Contains(err.Error(), "older eventagg; run `eventagg migrate`") {
-		t.Errorf("one version behind it says %v", err)
+	found := schema{version: 1}
+	if err := found.mismatch("x.db", 2); !strings.Contains(err.Error(), "older eventagg; run `eventagg migrate`") {
+		t.Errorf("the message for an older version is %v", err)
 	}
 }
 
-func TestDamageThatShowsLaterIsNamed(t *testing.T) {
+func TestOpen_NamesDamage(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	s := open(t, Options{Path: path})
@@ -186,7 +185,7 @@ func TestDamageThatShowsLaterIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const page = 4096 // the first page holds the schema; the rest is overwritten
+	const page = 4096 // the first page has the schema; the rest is overwritten
 	write(t, path, string(file[:page])+strings.Repeat("\xa5", len(file)-page))
 	_, err = Open(t.Context(), Options{Path: path})
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "damaged") {
@@ -194,21 +193,26 @@ func TestDamageThatShowsLaterIsNamed(t *testing.T) {
 	}
 }
 
-func TestMigrateTwiceDoesNothingMore(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "eventagg.db")
-	newest, err := newestVersion()
+func migrationCount(t *testing.T) int {
+	t.Helper()
+	files, err := fs.Glob(sql.Files, "sqlite/migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []int{int(newest), 0, 0} {
+	return len(files)
+}
+
+func TestMigrate_AppliesStepsOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "eventagg.db")
+	for _, want := range []int{migrationCount(t), 0, 0} {
 		if applied, err := Migrate(t.Context(), path); err != nil || applied != want {
 			t.Errorf("migrate applied %d steps (%v), want %d", applied, err, want)
 		}
 	}
 }
 
-func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
+func TestMigrate_ProcessesStartTogether(t *testing.T) {
 	t.Parallel()
 	for range 5 {
 		path := filepath.Join(t.TempDir(), "eventagg.db")
@@ -221,14 +225,14 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 			})
 		}
 		if err := group.Wait(); err != nil {
-			t.Fatalf("migrate beside others: %v", err)
+			t.Fatalf("migrate with other processes: %v", err)
 		}
 		total := 0
 		for _, applied := range steps {
 			total += applied
 		}
-		if newest, err := newestVersion(); err != nil || total != int(newest) {
-			t.Errorf("all together applied %d steps, want %d (%v)", total, newest, err)
+		if want := migrationCount(t); total != want {
+			t.Errorf("all processes together applied %d steps, want %d", total, want)
 		}
 		s := open(t, Options{Path: path})
 		if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
@@ -237,7 +241,7 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 	}
 }
 
-func TestMigrateStopsWithItsContext(t *testing.T) {
+func TestMigrate_StopsWithContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -246,7 +250,7 @@ func TestMigrateStopsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestMigrationsCanBeUndone(t *testing.T) {
+func TestMigrate_CanBeUndone(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	db, err := openWriter(path, "rw")
@@ -254,11 +258,7 @@ func TestMigrationsCanBeUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	migrations, err := fs.Sub(sql.Files, "sqlite/migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
+	provider, err := newProvider(db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,17 +276,17 @@ func TestMigrationsCanBeUndone(t *testing.T) {
 	}
 }
 
-func TestRelativePathStaysTheSameFile(t *testing.T) {
+func TestOpen_RelativePathStaysSameFile(t *testing.T) {
 	path := newPath(t)
 	t.Chdir(filepath.Dir(path))
 	s := open(t, Options{Path: filepath.Base(path)})
 	t.Chdir(t.TempDir())
 	if err := s.Ping(t.Context()); err != nil || s.path != path {
-		t.Errorf("after another current folder the file is %s (%v), want %s", s.path, err, path)
+		t.Errorf("after a change of the current folder the file is %s (%v), want %s", s.path, err, path)
 	}
 }
 
-func TestSettingsOfTheConnections(t *testing.T) {
+func TestOpen_SetsPragmas(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	for _, test := range []struct {

@@ -5,7 +5,7 @@ import (
 	stdsql "database/sql"
 )
 
-// appendStatements are what the writer runs.
+// appendStatements are the statements of the writer.
 type appendStatements struct {
 	lastCreated, event, countTopic, addTopic, countTotal *stdsql.Stmt
 	remember, forget                                     *stdsql.Stmt
@@ -21,7 +21,7 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error)
 	return s, err
 }
 
-// readStatements are what the readers run.
+// readStatements are the statements of the readers.
 type readStatements struct {
 	stats, topicStats, event, lastID, known  *stdsql.Stmt
 	older, olderOfTopic, newer, newerOfTopic *stdsql.Stmt
@@ -36,8 +36,8 @@ func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	return s, err
 }
 
-// prepare prepares statements by the names of their files. Closing the pool
-// closes them.
+// prepare prepares the statements with these file names. Closing the pool closes
+// them.
 func prepare(ctx context.Context, db *stdsql.DB, statements map[string]**stdsql.Stmt) error {
 	for name, target := range statements {
 		text, err := statement(name)

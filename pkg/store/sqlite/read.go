@@ -14,15 +14,15 @@ import (
 
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	const attempt = "read the totals"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read the totals"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return store.Stats{}, err
 	}
 	defer leave()
 	var stats store.Stats
 	if err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Unique, &stats.Duplicates, &stats.Topics); err != nil {
-		return store.Stats{}, translate(ctx, err, attempt)
+		return store.Stats{}, translate(ctx, err, attempted)
 	}
 	stats.Received = stats.Unique + stats.Duplicates
 	return stats, nil
@@ -30,8 +30,8 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	const attempt = "read the totals of the topics"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read the totals of the topics"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return nil, err
 	}
@@ -39,30 +39,30 @@ func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 	rows, err := s.read.topicStats.QueryContext(ctx)
 	topics, err := collect(rows, err, scanTopic)
 	if err != nil {
-		return nil, translate(ctx, err, attempt)
+		return nil, translate(ctx, err, attempted)
 	}
 	return topics, nil
 }
 
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
-	const attempt = "read an event"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read an event"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return store.Record{}, err
 	}
 	defer leave()
 	record, err := scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, key.ID))
 	if err != nil {
-		return store.Record{}, translate(ctx, err, attempt)
+		return store.Record{}, translate(ctx, err, attempted)
 	}
 	return record, nil
 }
 
 // Older implements [store.EventReader].
 func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) (records []store.Record, more bool, err error) {
-	const attempt = "read older events"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read older events"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return nil, false, err
 	}
@@ -72,7 +72,7 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 		end = firstFrom(before)
 	}
 	if before.Fingerprint != 0 {
-		if _, err := s.newest(ctx, attempt, before); err != nil {
+		if _, err := s.newest(ctx, attempted, before); err != nil {
 			return nil, false, err
 		}
 	}
@@ -80,30 +80,30 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 	if filter.Topic != "" {
 		query = s.read.olderOfTopic
 	}
-	return s.records(ctx, attempt, query, filter, 1, end, limit)
+	return s.records(ctx, attempted, query, filter, 1, end, limit)
 }
 
-// Newer implements [store.EventReader]. It reads first how far the events go,
-// and then those up to there: a later one is for the next call.
+// Newer implements [store.EventReader]. It reads the newest position first, and
+// then the events up to there. Later ones are for the next call.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
-	const attempt = "read newer events"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read newer events"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return nil, after, err
 	}
 	defer leave()
-	newest, err := s.newest(ctx, attempt, after)
+	newest, err := s.newest(ctx, attempted, after)
 	if err != nil {
 		return nil, after, err
 	}
 	if after.Compare(behind(newest)) > 0 {
-		return nil, after, fmt.Errorf("%s after %v: %w", attempt, after, store.ErrForeignPosition)
+		return nil, after, fmt.Errorf("%s after %v: %w", attempted, after, store.ErrForeignPosition)
 	}
 	query := s.read.newer
 	if filter.Topic != "" {
 		query = s.read.newerOfTopic
 	}
-	records, more, err := s.records(ctx, attempt, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
+	records, more, err := s.records(ctx, attempted, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
 	if err != nil {
 		return nil, after, err
 	}
@@ -116,41 +116,41 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	return records, after, nil
 }
 
-// StableHead implements [store.EventReader]: rows come in the order of commits, so
-// everything there is has settled.
+// StableHead implements [store.EventReader]. Rows are in the order of commits, so
+// the order of all of them is stable.
 func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
-	const attempt = "read the newest position"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "read the newest position"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return store.Position{}, err
 	}
 	defer leave()
-	newest, err := s.newest(ctx, attempt, store.Position{})
+	newest, err := s.newest(ctx, attempted, store.Position{})
 	if err != nil {
 		return store.Position{}, err
 	}
 	return behind(newest), nil
 }
 
-// newest is the place of the newest event, with a Commit of 0 where there is
-// none. It fails where the position check is none of this data.
-func (s *Store) newest(ctx context.Context, attempt string, check store.Position) (store.Position, error) {
+// newest is the position of the newest event, with a Commit of 0 if there is none.
+// It fails if the position check does not belong to this data.
+func (s *Store) newest(ctx context.Context, attempted string, check store.Position) (store.Position, error) {
 	var (
 		id          int64
 		last, found stdsql.NullInt64
 	)
 	if err := s.read.lastID.QueryRowContext(ctx, firstAfter(check)).Scan(&id, &last, &found); err != nil {
-		return store.Position{}, translate(ctx, err, attempt)
+		return store.Position{}, translate(ctx, err, attempted)
 	}
-	if err := check.Check(mark(found)); err != nil {
-		return store.Position{}, fmt.Errorf("%s: %w", attempt, err)
+	if err := check.Check(fingerprint(found)); err != nil {
+		return store.Position{}, fmt.Errorf("%s: %w", attempted, err)
 	}
-	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: mark(last)}, nil
+	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: fingerprint(last)}, nil
 }
 
-// records reads events with ids from first up to, not including, end: up to
-// limit or [store.PageBytes] of them, and whether there are more.
-func (s *Store) records(ctx context.Context, attempt string, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) ([]store.Record, bool, error) {
+// records reads events with ids from first up to, not including, end. It reads up to
+// limit or [store.PageBytes] of them, and reports whether there are more.
+func (s *Store) records(ctx context.Context, attempted string, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) ([]store.Record, bool, error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !filter.Since.IsZero() {
 		since = ceilMicros(filter.Since)
@@ -165,14 +165,13 @@ func (s *Store) records(ctx context.Context, attempt string, query *stdsql.Stmt,
 	rows, err := query.QueryContext(ctx, arguments...)
 	records, more, err := collectPage(rows, err, limit)
 	if err != nil {
-		return nil, false, translate(ctx, err, attempt)
+		return nil, false, translate(ctx, err, attempted)
 	}
 	return records, more, nil
 }
 
-// collectPage reads the rows of an answer until a page is full, and whether
-// another row is left. SQLite makes the rows one by one, so those that are left
-// cost nothing.
+// collectPage reads rows until a page is full, and reports whether there is another
+// row. SQLite computes the rows one by one, so unread rows cost nothing.
 func collectPage(rows *stdsql.Rows, err error, limit int) (records []store.Record, more bool, failed error) {
 	if err != nil {
 		return nil, false, err
@@ -192,9 +191,8 @@ func collectPage(rows *stdsql.Rows, err error, limit int) (records []store.Recor
 	return records, false, rows.Err()
 }
 
-// ceilMicros is the first whole microsecond since 1970 that is not before t.
-// What is stored is whole microseconds: to be at or after t, or before it, is to
-// be at or after, or before, this one.
+// ceilMicros rounds t up to microseconds since 1970. Stored times are whole
+// microseconds, so a comparison with the rounded bound has the same result.
 func ceilMicros(t time.Time) int64 {
 	micros := t.UnixMicro()
 	if t.Nanosecond()%1000 != 0 {
@@ -203,22 +201,23 @@ func ceilMicros(t time.Time) int64 {
 	return micros
 }
 
-// position is the place of a row. Each row is a commit of its own in this order.
+// position is the position of a row. Each row counts as a commit of its own.
 func position(id int64, created time.Time) store.Position {
 	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: store.FingerprintOf(created)}
 }
 
-// behind is the position behind a row and before all later ones.
+// behind is the position after a row and before all later ones.
 func behind(row store.Position) store.Position {
 	return store.Position{Commit: row.Commit + 1, Fingerprint: row.Fingerprint}
 }
 
-// mark is that of an event stored then, 0 where there is none.
-func mark(created stdsql.NullInt64) uint32 {
+// fingerprint is the fingerprint of a position whose last event was stored at that
+// time, and 0 if there is no event.
+func fingerprint(created stdsql.NullInt64) uint32 {
 	if !created.Valid {
 		return 0
 	}
-	return store.FingerprintOf(moment(created.Int64))
+	return store.FingerprintOf(timeOf(created.Int64))
 }
 
 // firstFrom is the first id at or after a position.
@@ -239,10 +238,10 @@ func firstAfter(p store.Position) int64 {
 	return id
 }
 
-// row is what [stdsql.Row] and [stdsql.Rows] have in common.
+// row is a [stdsql.Row] or [stdsql.Rows].
 type row interface{ Scan(columns ...any) error }
 
-// collect reads all rows of an answer.
+// collect reads all rows.
 func collect[T any](rows *stdsql.Rows, err error, scan func(row) (T, error)) (_ []T, failed error) {
 	if err != nil {
 		return nil, err
@@ -265,7 +264,7 @@ func scanRecord(from row) (store.Record, error) {
 		id, createdAt, occurredAt int64
 	)
 	err := from.Scan(&id, &createdAt, &occurredAt, &r.Topic, &r.ID, &r.Source, &r.Payload)
-	r.CreatedAt, r.Timestamp = moment(createdAt), moment(occurredAt)
+	r.CreatedAt, r.Timestamp = timeOf(createdAt), timeOf(occurredAt)
 	r.Position = position(id, r.CreatedAt)
 	return r, err
 }
@@ -276,9 +275,9 @@ func scanTopic(from row) (store.TopicStats, error) {
 		first, last int64
 	)
 	err := from.Scan(&t.Topic, &t.Unique, &t.Duplicates, &first, &last)
-	t.FirstSeen, t.LastSeen = moment(first), moment(last)
+	t.FirstSeen, t.LastSeen = timeOf(first), timeOf(last)
 	return t, err
 }
 
-// moment is the time of a stored number.
-func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+// timeOf is the time of stored microseconds.
+func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -11,8 +11,8 @@ import (
 
 // Receive implements [store.Receiver] with one transaction.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	const attempt = "receive deliveries"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "receive deliveries"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return store.Received{}, err
 	}
@@ -26,12 +26,12 @@ func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store
 		return err
 	})
 	if err != nil {
-		return store.Received{}, translate(ctx, err, attempt)
+		return store.Received{}, translate(ctx, err, attempted)
 	}
 	return received, nil
 }
 
-// receive stores the events of the deliveries that were not known.
+// receive stores the events of the new deliveries.
 func (t *transaction) receive(deliveries []store.Delivery) (store.Received, error) {
 	remember := t.tx.StmtContext(t.ctx, t.statements.remember)
 	defer func() { _ = remember.Close() }()
@@ -69,8 +69,8 @@ func (t *transaction) receive(deliveries []store.Delivery) (store.Received, erro
 
 // Known implements [store.Receiver].
 func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, error) {
-	const attempt = "look for deliveries"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "look for deliveries"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, erro
 	known := make([]bool, len(ids))
 	for i, id := range ids {
 		if err := s.read.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
-			return nil, translate(ctx, err, attempt)
+			return nil, translate(ctx, err, attempted)
 		}
 	}
 	return known, nil
@@ -86,15 +86,15 @@ func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, erro
 
 // Forget implements [store.Receiver].
 func (s *Store) Forget(ctx context.Context, queuedBefore time.Time) (int64, error) {
-	const attempt = "forget deliveries"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "forget deliveries"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
 	forgotten, err := run(ctx, s.append.forget, queuedBefore.UnixMicro())
 	if err != nil {
-		return 0, translate(ctx, err, attempt)
+		return 0, translate(ctx, err, attempted)
 	}
 	return forgotten, nil
 }

@@ -25,7 +25,7 @@ func newEvent(id string) event.Event {
 	}
 }
 
-func TestEveryStatementFitsTheTables(t *testing.T) {
+func TestQueries_AllPrepare(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	files, err := fs.Glob(sql.Files, "sqlite/queries/*.sql")
@@ -38,7 +38,7 @@ func TestEveryStatementFitsTheTables(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(text, ";\n") || strings.HasSuffix(text, ";") {
-			t.Errorf("%s holds more than one statement", file)
+			t.Errorf("%s has more than one statement", file)
 		}
 		if _, err := s.writer.PrepareContext(t.Context(), text); err != nil { //nolint:sqlclosecheck // ends with the store
 			t.Errorf("%s: %v", file, err)
@@ -46,9 +46,8 @@ func TestEveryStatementFitsTheTables(t *testing.T) {
 	}
 }
 
-// No statement reads all events or sorts them: the plan names an index for each
-// look into the table, and a scan is one in the order asked for.
-func TestNoStatementReadsAllEvents(t *testing.T) {
+// TestQueries_UseIndexes checks that no statement scans or sorts all events.
+func TestQueries_UseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	bounds := []any{1, math.MaxInt64, 10, "", math.MinInt64, math.MaxInt64}
@@ -83,12 +82,12 @@ func TestNoStatementReadsAllEvents(t *testing.T) {
 		}
 		all := strings.ReplaceAll(strings.Join(plan, "\n"), "SCAN CONSTANT ROW", "")
 		if !strings.Contains(all, test.index) || strings.Contains(all, "SCAN") || strings.Contains(all, "TEMP B-TREE") {
-			t.Errorf("%s has the plan:\n%s\nwant one by %s without a scan or a sort", name, all, test.index)
+			t.Errorf("%s has the plan:\n%s\nwant %s without a scan or a sort", name, all, test.index)
 		}
 	}
 }
 
-func TestClockThatIsSetBackDoesNotReverseTime(t *testing.T) {
+func TestAppend_CreatedAtNeverDecreases(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	now := noon
@@ -111,14 +110,14 @@ func TestClockThatIsSetBackDoesNotReverseTime(t *testing.T) {
 	}
 }
 
-func TestBoundsBetweenMicroseconds(t *testing.T) {
+func TestOlder_BoundsBetweenMicroseconds(t *testing.T) {
 	t.Parallel()
-	noon := time.Date(1960, 1, 2, 12, 0, 0, 5000, time.UTC) // before 1970: numbers below zero
+	noon := time.Date(1960, 1, 2, 12, 0, 0, 5000, time.UTC) // before 1970: negative numbers
 	s := openNew(t, Options{Now: func() time.Time { return noon }})
 	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
 		t.Fatal(err)
 	}
-	// The counters start at zero and so at 1970: the clock never goes below.
+	// An empty store has the time 0 for its newest event, so created_at is at least 1970.
 	created := time.Unix(0, 0).UTC()
 	for _, test := range []struct {
 		filter store.Filter
@@ -138,14 +137,14 @@ func TestBoundsBetweenMicroseconds(t *testing.T) {
 	}
 }
 
-func TestPositionsNameRows(t *testing.T) {
+func TestPositions_SelectRows(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name        string
 		position    store.Position
 		from, after int64
 	}{
-		{"a settled position lies before its row", store.Position{Commit: 7}, 7, 7},
+		{"a stable head lies before its row", store.Position{Commit: 7}, 7, 7},
 		{"an event's position is its row", store.Position{Commit: 7, Seq: 1}, 7, 8},
 		{"a position within a commit lies after its row", store.Position{Commit: 7, Seq: 2}, 8, 8},
 		{"the beginning lies before all rows", store.Position{}, 0, 0},
@@ -157,8 +156,8 @@ func TestPositionsNameRows(t *testing.T) {
 	}
 }
 
-// hold takes the right to write, as another process does.
-func hold(t *testing.T, file string) (release func()) {
+// lockFile begins a write transaction, as another process does.
+func lockFile(t *testing.T, file string) (release func()) {
 	t.Helper()
 	db, err := openWriter(file, "rw")
 	if err != nil {
@@ -174,17 +173,17 @@ func hold(t *testing.T, file string) (release func()) {
 	}
 }
 
-func TestAppendWaitsForAnotherProcess(t *testing.T) {
+func TestAppend_WaitsForOtherProcess(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	release := hold(t, s.path)
+	release := lockFile(t, s.path)
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.Append(context.Background(), []event.Event{newEvent("1")})
 		done <- err
 	}()
 	if _, err := s.Stats(t.Context()); err != nil {
-		t.Errorf("read beside a process that writes: %v", err)
+		t.Errorf("read while another process writes: %v", err)
 	}
 	release()
 	if err := <-done; err != nil {
@@ -192,10 +191,10 @@ func TestAppendWaitsForAnotherProcess(t *testing.T) {
 	}
 }
 
-func TestAppendGivesUpWhenAnotherProcessKeepsWriting(t *testing.T) {
+func TestAppend_FailsIfOtherProcessKeepsWriting(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	defer hold(t, s.path)()
+	defer lockFile(t, s.path)()
 	if _, err := s.writer.ExecContext(t.Context(), "PRAGMA busy_timeout = 20"); err != nil {
 		t.Fatal(err)
 	}
@@ -208,10 +207,10 @@ func TestAppendGivesUpWhenAnotherProcessKeepsWriting(t *testing.T) {
 	}
 }
 
-func TestWaitForAnotherProcessEndsWithTheContext(t *testing.T) {
+func TestAppend_StopsWaitingWithContext(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	release := hold(t, s.path)
+	release := lockFile(t, s.path)
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		start := time.Now()
@@ -227,7 +226,7 @@ func TestWaitForAnotherProcessEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestTwoStoresOnOneFile(t *testing.T) {
+func TestAppend_SeveralStoresOnOneFile(t *testing.T) {
 	t.Parallel()
 	const stores, rounds, size = 3, 20, 20
 	file := newPath(t)
@@ -239,8 +238,8 @@ func TestTwoStoresOnOneFile(t *testing.T) {
 		group.Go(func() error {
 			for round := range rounds {
 				batch := make([]event.Event, size)
-				for place := range batch {
-					batch[place] = newEvent(fmt.Sprintf("%d/%d", round, place))
+				for n := range batch {
+					batch[n] = newEvent(fmt.Sprintf("%d/%d", round, n))
 				}
 				outcomes, err := s.Append(context.Background(), batch)
 				if err != nil {
@@ -256,7 +255,7 @@ func TestTwoStoresOnOneFile(t *testing.T) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		t.Fatalf("append from two sides: %v", err)
+		t.Fatalf("append from several stores: %v", err)
 	}
 	total := 0
 	for _, n := range stored {
@@ -265,18 +264,18 @@ func TestTwoStoresOnOneFile(t *testing.T) {
 	stats, err := first.Stats(t.Context())
 	want := store.Stats{Received: stores * rounds * size, Unique: rounds * size, Duplicates: (stores - 1) * rounds * size, Topics: 1}
 	if err != nil || stats != want || total != rounds*size {
-		t.Errorf("%d were answered stored, counted %+v (%v), want %+v", total, stats, err, want)
+		t.Errorf("%d have the outcome stored, counted %+v (%v), want %+v", total, stats, err, want)
 	}
 }
 
-func TestFileThatIsDeletedTakesNothing(t *testing.T) {
+func TestAppend_FailsAfterFileWasRemoved(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	if err := os.Remove(s.path); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Append(t.Context(), []event.Event{newEvent("1")})
-	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "is gone") {
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "was removed") {
 		t.Errorf("append without a file: %v, want ErrUnavailable", err)
 	}
 	if _, err := Migrate(t.Context(), s.path); err != nil {
@@ -287,10 +286,10 @@ func TestFileThatIsDeletedTakesNothing(t *testing.T) {
 	}
 }
 
-func TestFullDiskIsUnavailableAndNothingIsHalfDone(t *testing.T) {
+func TestAppend_FullDiskStoresNothing(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	// A limit on the file's pages is answered as a full disk is.
+	// A limit on the file's pages has the same error as a full disk.
 	var pages int
 	if err := s.writer.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
 		t.Fatal(err)
@@ -308,14 +307,14 @@ func TestFullDiskIsUnavailableAndNothingIsHalfDone(t *testing.T) {
 		t.Errorf("append: %v, want ErrUnavailable and the full disk", err)
 	}
 	if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
-		t.Errorf("counted %+v (%v) of a batch that failed, want nothing", stats, err)
+		t.Errorf("counted %+v (%v) after a failed batch, want nothing", stats, err)
 	}
 	if outcomes, err := s.Append(t.Context(), batch[:1]); err != nil || outcomes[0] != event.Stored {
-		t.Errorf("append of what fits: %v, %v, want it stored", outcomes, err)
+		t.Errorf("append of an event that fits: %v, %v, want it stored", outcomes, err)
 	}
 }
 
-func TestEventThatSQLiteRefusesIsRejected(t *testing.T) {
+func TestAppend_RejectsRefusedEvent(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	poison := refusePoison(t, s)
@@ -327,10 +326,10 @@ func TestEventThatSQLiteRefusesIsRejected(t *testing.T) {
 	}
 }
 
-func TestAppendWhoseCommitFailsIsNotAnswered(t *testing.T) {
+func TestAppend_FailedCommitIsError(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	for _, text := range []string{ // a reference to nothing, which is looked at in COMMIT
+	for _, text := range []string{ // an invalid reference, which COMMIT checks
 		"PRAGMA foreign_keys = 1",
 		"CREATE TABLE parent (id INTEGER PRIMARY KEY)",
 		"CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
@@ -349,11 +348,11 @@ func TestAppendWhoseCommitFailsIsNotAnswered(t *testing.T) {
 		t.Errorf("receive: %+v, %v, want ErrRejected", received, err)
 	}
 	if outcomes, err = s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil || outcomes[0] != event.Stored {
-		t.Errorf("append of its neighbour: %v, %v, want it stored only now", outcomes, err)
+		t.Errorf("append of the other event: %v, %v, want it stored only now", outcomes, err)
 	}
 }
 
-func TestCloseLeavesOneFile(t *testing.T) {
+func TestClose_LeavesOneFile(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
 	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
@@ -364,7 +363,7 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if _, err := os.Stat(s.path + suffix); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("after close there is a file with %s (%v), want one file alone", suffix, err)
+			t.Errorf("after close there is a file with %s (%v), want only the database file", suffix, err)
 		}
 	}
 }

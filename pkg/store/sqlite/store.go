@@ -16,66 +16,72 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Options say where the data is.
+// Options configure a Store. The zero value of a field stands for its default.
 type Options struct {
-	// Path is the database file, relative to the current folder or absolute.
-	// SQLite keeps two more beside it, Path-wal and Path-shm: they belong to
-	// the data, and are gone after an orderly end.
+	// Path is the database file, absolute or relative to the current folder.
+	// SQLite keeps two more files beside it, Path-wal and Path-shm. They belong
+	// to the data. Close removes them.
 	Path string
-	// Logger hears what is worth an operator's attention, default nobody.
+	// Logger records that a file was opened. The default discards it.
 	Logger *slog.Logger
 	// Now is the clock for Record.CreatedAt, default [time.Now].
 	Now func() time.Time
 }
 
-// Store is a [store.Store] in one file. Make one with [Open].
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Store is a [store.Store] in one file. Create one with [Open].
 type Store struct {
 	path    string
-	file    os.FileInfo // what path was when it was opened
+	file    os.FileInfo // the file when it was opened
 	now     func() time.Time
 	writer  *stdsql.DB // one connection
 	readers *stdsql.DB
 	append  appendStatements
 	read    readStatements
 
-	mu     sync.Mutex // guards closed, and calls against a Wait in between
+	mu     sync.Mutex // guards closed, and calls.Add against calls.Wait
 	closed bool
 	calls  sync.WaitGroup
-	freed  chan struct{} // closed when Close is done
+	done   chan struct{} // closed when Close is done
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens a database file that [Migrate] has prepared. A file that is
-// missing, damaged, in use by another program or from another version is an
-// error that says what to do.
+// Open opens a database file that [Migrate] has prepared. If the file is missing,
+// damaged, of another program or of another version, the error says what to do.
 func Open(ctx context.Context, options Options) (*Store, error) {
+	options = options.WithDefaults()
 	path, err := checkPath(options.Path)
 	if err != nil {
 		return nil, err
 	}
 	file, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no database file %s yet; run `eventagg migrate`: %w", path, store.ErrUnavailable)
+		return nil, fmt.Errorf("the database file %s does not exist yet; run `eventagg migrate`: %w", path, store.ErrUnavailable)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database file: %w: %w", store.ErrUnavailable, err)
 	}
-	s := &Store{path: path, file: file, now: options.Now, freed: make(chan struct{})}
-	if s.now == nil {
-		s.now = time.Now
-	}
+	s := &Store{path: path, file: file, now: options.Now, done: make(chan struct{})}
 	if err := s.connect(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if options.Logger != nil {
-		options.Logger.DebugContext(ctx, "database file opened", slog.String("path", path), slog.Int64("bytes", file.Size()))
-	}
+	options.Logger.DebugContext(ctx, "database file opened", slog.String("path", path), slog.Int64("bytes", file.Size()))
 	return s, nil
 }
 
-// connect opens the pools, the writer's first: it makes the files that readers,
-// who may not write, need to be there.
+// connect opens the pools. The writer is first, because it creates files that the
+// readers need and may not create.
 func (s *Store) connect(ctx context.Context) error {
 	var err error
 	if s.writer, err = openWriter(s.path, "rw"); err != nil {
@@ -97,31 +103,31 @@ func (s *Store) connect(ctx context.Context) error {
 	return err
 }
 
-// checkedBytes is how large a file is looked through when it is opened; a
-// larger one would keep its owner waiting, and tells of damage when it is read.
-const checkedBytes = 64 << 20
+// maxCheckedBytes is the maximum size of a file that Open checks completely. The
+// check of a larger file would take long. Its damage shows when it is read.
+const maxCheckedBytes = 64 << 20
 
-// checkPages looks for damage in the whole of a small file.
+// checkPages checks a small file for damage.
 func checkPages(ctx context.Context, db *stdsql.DB, size int64) error {
-	if size > checkedBytes {
+	if size > maxCheckedBytes {
 		return nil
 	}
-	const attempt = "check the database file"
+	const attempted = "check the database file"
 	var found string
 	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
-		return translate(ctx, err, attempt)
+		return translate(ctx, err, attempted)
 	}
 	if found != "ok" {
-		return fmt.Errorf("%s: %w: %s (%s)", attempt, store.ErrUnavailable, hints(lib.SQLITE_CORRUPT), found)
+		return fmt.Errorf("%s: %w: %s (%s)", attempted, store.ErrUnavailable, hints(lib.SQLITE_CORRUPT), found)
 	}
 	return nil
 }
 
-// checkPath makes a path absolute, so that it stays the same file whatever the
-// current folder becomes, and refuses what can be no database file.
+// checkPath makes a path absolute, so that a change of the current folder does not
+// matter, and refuses a path that can't be a database file.
 func checkPath(path string) (string, error) {
 	if path == "" || path == ":memory:" {
-		return "", fmt.Errorf("%q is no database file; name one, such as eventagg.db", path)
+		return "", fmt.Errorf("invalid database file %q: name a file, such as eventagg.db", path)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -138,13 +144,13 @@ func checkPath(path string) (string, error) {
 		return "", fmt.Errorf("%s is a file, so the database can't be in it; name another file", filepath.Dir(path))
 	}
 	if file, err := os.Stat(path); err == nil && !file.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is no file but a folder or a device; name a file for the database", path)
+		return "", fmt.Errorf("%s is a folder or a device; name a file for the database", path)
 	}
 	return path, nil
 }
 
-// enter begins a call and returns what ends it. It fails when the store is
-// closed, the caller has gone, or the file has.
+// enter begins a call and returns the function that ends it. It fails if the store
+// is closed, the context has ended, or the file has disappeared.
 func (s *Store) enter(ctx context.Context, attempted string) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,13 +167,13 @@ func (s *Store) enter(ctx context.Context, attempted string) (leave func(), err 
 	return s.calls.Done, nil
 }
 
-// present checks that the open file is the one that the next start will find.
-// The system lets a file be deleted that is in use: SQLite would go on, answer
-// "stored", and all would be gone with the process.
+// present checks that the open file is the one that the next start will open. An
+// open file can be deleted: SQLite would continue and report "stored", and all
+// data would be lost at the end of the process.
 func (s *Store) present() error {
 	file, err := os.Stat(s.path)
 	if err != nil {
-		return fmt.Errorf("%w: the database file is gone; put it back, or restart for a new one: %w", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: the database file was removed; restore it, or restart to create a new one: %w", store.ErrUnavailable, err)
 	}
 	if !os.SameFile(file, s.file) {
 		return fmt.Errorf("%w: the database file %s was replaced; restart to use the new one", store.ErrUnavailable, s.path)
@@ -175,37 +181,37 @@ func (s *Store) present() error {
 	return nil
 }
 
-// Ping implements [store.Store]: it takes the right to write, and gives it back.
+// Ping implements [store.Store]: it begins a write transaction and rolls it back.
 func (s *Store) Ping(ctx context.Context) error {
-	const attempt = "reach the database"
-	leave, err := s.enter(ctx, attempt)
+	const attempted = "reach the database"
+	leave, err := s.enter(ctx, attempted)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, err, attempt)
+		return translate(ctx, err, attempted)
 	}
 	if err := tx.Rollback(); err != nil {
-		return translate(ctx, err, attempt)
+		return translate(ctx, err, attempted)
 	}
 	return nil
 }
 
-// Close implements [store.Store]. It leaves one file, with everything in it.
+// Close implements [store.Store]. It leaves one file that contains everything.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	first := !s.closed
 	s.closed = true
 	s.mu.Unlock()
 	if !first {
-		<-s.freed
+		<-s.done
 		return nil
 	}
-	defer close(s.freed)
+	defer close(s.done)
 	s.calls.Wait()
-	// The writer last: the last connection to close moves the log into the file.
+	// The writer is last: the last connection copies the log into the file.
 	var err error
 	for _, db := range []*stdsql.DB{s.readers, s.writer} {
 		if db != nil {
