@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"context"
 	"io/fs"
 	"net"
 	"os"
@@ -9,7 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
@@ -159,6 +163,40 @@ func TestREADME_GoExampleWorks(t *testing.T) {
 	output, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
 	if want := "[stored] <nil>\n"; err != nil || string(output) != want {
 		t.Errorf("prints %q, %v, want %q", output, err, want)
+	}
+}
+
+// TestREADME_JavaScriptExampleWorks runs the README's JavaScript in a browser, in
+// a page of the server, and publishes an event.
+func TestREADME_JavaScriptExampleWorks(t *testing.T) {
+	t.Parallel()
+	browser := testdb.Chromium(t)
+	s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
+	s.serve()
+	_, script, _ := strings.Cut(readFile(t, "../README.md"), "```js\n")
+	script, _, found := strings.Cut(script, "```")
+	if !found {
+		t.Fatal("the README has no JavaScript")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
+	defer closeAllocator()
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	defer closeBrowser()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	url := "http://" + s.addr
+	err := chromedp.Do(ctx,
+		chromedp.Navigate(url+"/healthz"),
+		chromedp.Evaluate[chromedp.Void]("console.log = (event) => { document.title = event.event_id }"),
+		chromedp.Evaluate[chromedp.Void](strings.ReplaceAll(script, "http://localhost:8000", url)),
+		chromedp.Poll[chromedp.Void]("events.readyState === EventSource.OPEN"),
+		chromedp.Evaluate[chromedp.Void](`void fetch('/publish', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+			body: '{"topic":"user_login","event_id":"from a browser","timestamp":"2025-12-19","source":"s","payload":{}}' })`),
+		chromedp.Poll[chromedp.Void]("document.title === 'from a browser'"),
+	)
+	if err != nil {
+		t.Error(err)
 	}
 }
 
