@@ -90,7 +90,7 @@ const spillAfter = time.Second
 // openIngest opens the group commit on the way to a database or broker.
 func (s *service) openIngest(way string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
 	options := ingestOptions(c, log.With(slog.String("way", way)))
-	options.MaxDelay, options.Tracer, options.OnFlush = maxDelay, s.tracer, s.metrics.Flushes(way)
+	options.MaxDelay, options.Tracer, options.OnFlush = maxDelay, s.tracer, s.metrics.FlushRecorder(way)
 	appender := ingest.New(next, options)
 	s.metrics.WatchPending(way, appender.Pending)
 	s.open.push(way+"'s ingest", func(ctx context.Context) error {
@@ -122,7 +122,7 @@ func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queu
 	for i := range workersOf(c) {
 		worker := queue.NewWorker(waiting, name+"-"+strconv.Itoa(i+1), events, queue.WorkerOptions{
 			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
-			OnReceived: s.metrics.Received, OnDeadLetter: s.metrics.Buried,
+			OnReceived: s.metrics.RecordReceived, OnDeadLetter: s.metrics.RecordDeadLetters,
 		})
 		workers.Go(func() { worker.Run(working) })
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -13,12 +14,12 @@ import (
 
 // onRequest is [server.Options].OnRequest.
 func (s *service) onRequest(r server.Request) {
-	s.metrics.Request(r.Route, r.Method, r.Code, r.Took, r.Stream)
+	s.metrics.RecordRequest(r.Route, r.Method, r.Code, r.Took, r.Stream)
 }
 
 // onEvents is [server.Options].OnEvents.
 func (s *service) onEvents(o server.Outcomes) {
-	s.metrics.Answered(o.Stored, o.Duplicate, o.Queued, o.Invalid, o.Rejected)
+	s.metrics.RecordEvents(event.Tally(o))
 }
 
 // watch has the metrics ask what is open at each scrape.
@@ -27,8 +28,8 @@ func (s *service) watch(events store.Store, ways ways) {
 	s.metrics.WatchTopics(events.TopicStats)
 	s.metrics.WatchFollowers(s.server.Followers)
 	if ways.queue != nil {
-		s.metrics.WatchBroker(s.server.CheckQueue, ways.queue.Size)
-		s.metrics.WatchGates(ways.gates)
+		s.metrics.WatchQueue(s.server.CheckQueue, ways.queue.Size)
+		s.metrics.WatchCircuits(ways.gates)
 	}
 	if opened, ok := events.(*postgres.Store); ok {
 		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(opened) })

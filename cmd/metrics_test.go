@@ -23,8 +23,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// scraped is an answer of GET /metrics: each series with its value, and of each
-// metric its kind, its help text and the names of its labels.
+// scraped is a parsed response of GET /metrics: the value of each series, and the
+// type, help text and label names of each metric.
 type scraped struct {
 	series map[string]float64
 	kinds  map[string]string
@@ -34,14 +34,14 @@ type scraped struct {
 
 func (s *stage) scrape() scraped {
 	s.t.Helper()
-	answer, err := http.Get("http://" + s.addr + api.PathMetrics)
+	response, err := http.Get("http://" + s.addr + api.PathMetrics)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("status %d, %v: %s", answer.StatusCode, err, text)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		s.t.Fatalf("status %d, %v: %s", response.StatusCode, err, text)
 	}
 	got := scraped{series: map[string]float64{}, kinds: map[string]string{}, help: map[string]string{}, labels: map[string]map[string]bool{}}
 	label := regexp.MustCompile(`([a-z_]+)="`)
@@ -75,7 +75,8 @@ func (s *stage) scrape() scraped {
 	return got
 }
 
-// family is the metric that a series' name is of: a histogram has three.
+// family returns the metric that a series belongs to. A histogram has three kinds
+// of series.
 func (s scraped) family(name string) string {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 		if family, found := strings.CutSuffix(name, suffix); found && s.kinds[family] == "histogram" {
@@ -85,7 +86,7 @@ func (s scraped) family(name string) string {
 	return name
 }
 
-// fill publishes that many events, 30 % of them repeats.
+// fill publishes count events, 30 % of them duplicates.
 func (s *stage) fill(count string) {
 	s.t.Helper()
 	publisher := exec.CommandContext(s.t.Context(), "eventagg", "publish", "--url", "http://"+s.addr, "--count", count, "--dup-rate", "0.3")
@@ -96,16 +97,16 @@ func (s *stage) fill(count string) {
 
 func (s *stage) post(kind, body string) {
 	s.t.Helper()
-	answer, err := http.Post("http://"+s.addr+api.PathPublish, kind, strings.NewReader(body))
+	response, err := http.Post("http://"+s.addr+api.PathPublish, kind, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_ = answer.Body.Close()
+	_ = response.Body.Close()
 }
 
-// TestMetricsAreThoseOfStats publishes in each way, and compares what is counted
-// in the process with what is counted in the database.
-func TestMetricsAreThoseOfStats(t *testing.T) {
+// TestMetrics_MatchStats publishes in each format, and compares the counters of
+// the process with those of the database.
+func TestMetrics_MatchStats(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
 	s.serve()
@@ -118,13 +119,13 @@ func TestMetricsAreThoseOfStats(t *testing.T) {
 	s.post(api.TypeLines, hostile+"\nno event\n"+fmt.Sprintf(fresh, "t", 3))
 	s.post(api.TypeJSON, "no event")
 
-	answer, err := http.Get("http://" + s.addr + api.PathStats)
+	response, err := http.Get("http://" + s.addr + api.PathStats)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
+	defer func() { _ = response.Body.Close() }()
 	var stats api.Stats
-	if err := json.NewDecoder(answer.Body).Decode(&stats); err != nil {
+	if err := json.NewDecoder(response.Body).Decode(&stats); err != nil {
 		t.Fatal(err)
 	}
 	if stats.Received != 2000+6 || stats.Unique != 1400+3 {
@@ -146,11 +147,11 @@ func TestMetricsAreThoseOfStats(t *testing.T) {
 		"stored":               {got.series[`eventagg_events_total{outcome="stored"}`], float64(stats.Unique)},
 		"duplicate":            {got.series[`eventagg_events_total{outcome="duplicate"}`], float64(stats.Duplicates)},
 		"invalid":              {got.series[`eventagg_events_total{outcome="invalid"}`], 3},
-		"appended in batches":  {got.series[`eventagg_ingest_batch_events_sum{ingest="database"}`], float64(stats.Received)},
+		"appended in batches":  {got.series[`eventagg_ingest_batch_events_sum{target="database"}`], float64(stats.Received)},
 		"of the topic other":   {got.series[`eventagg_topic_events_total{outcome="stored",topic="other"}`], 1},
 		"of a hostile topic":   {got.series[`eventagg_topic_events_total{outcome="duplicate",topic="\"} 1 # <b>\\"}`], 3},
 		"the database":         {got.series[`eventagg_store_up`], 1},
-		"pending":              {got.series[`eventagg_ingest_pending_events{ingest="database"}`], 0},
+		"pending":              {got.series[`eventagg_ingest_pending_events{target="database"}`], 0},
 		"version":              {got.series[`eventagg_build_info{goversion="`+runtime.Version()+`",version="1.2.3-test"}`], 1},
 		"requests of no event": {got.series[`eventagg_http_requests_total{code="422",method="POST",route="/publish"}`], 1},
 	} {
@@ -160,12 +161,12 @@ func TestMetricsAreThoseOfStats(t *testing.T) {
 	}
 	s.end(syscall.SIGTERM)
 	summed := 0
-	for _, match := range regexp.MustCompile(`level=INFO msg=traffic received=(\d+) unique=\d+ duplicate=\d+ invalid=\d+ rate=[\d.]+ pending=\d+\n`).FindAllStringSubmatch(s.log.String(), -1) {
+	for _, match := range regexp.MustCompile(`level=INFO msg=traffic received=(\d+) stored=\d+ duplicate=\d+ invalid=\d+ rate=[\d.]+ pending=\d+\n`).FindAllStringSubmatch(s.log.String(), -1) {
 		n, _ := strconv.Atoi(match[1])
 		summed += n
 	}
 	if summed != 2000+6 {
-		t.Errorf("the log sums up %d events:\n%s", summed, s.log)
+		t.Errorf("the log counts %d events:\n%s", summed, s.log)
 	}
 }
 
@@ -203,14 +204,14 @@ func TestGuides_ListEveryMetric(t *testing.T) {
 		for _, expression := range expressions {
 			for _, name := range metricName().FindAllString(expression, -1) {
 				if _, found := got.kinds[got.family(name)]; !found {
-					t.Errorf("%s asks for %s, which a scrape has not: %s", file, name, expression)
+					t.Errorf("%s uses %s, which is not in a scrape: %s", file, name, expression)
 				}
 			}
 		}
 	}
 }
 
-// expressionsOf reads every expression of PromQL in a file of config.
+// expressionsOf returns every PromQL expression in a file of config.
 func expressionsOf(t *testing.T, file string) []string {
 	t.Helper()
 	data, err := os.ReadFile("../config/" + file)
@@ -218,7 +219,7 @@ func expressionsOf(t *testing.T, file string) []string {
 		t.Fatal(err)
 	}
 	var root any
-	if err := yaml.Unmarshal(data, &root); err != nil { // of which JSON is a part
+	if err := yaml.Unmarshal(data, &root); err != nil { // JSON is a subset of YAML
 		t.Fatal(err)
 	}
 	var found []string
@@ -242,9 +243,9 @@ func expressionsOf(t *testing.T, file string) []string {
 	return found
 }
 
-// TestAlertsAndDashboardAreGoodPromQL asks promtool: of the alerts also whether
-// each fires when it should and not otherwise.
-func TestAlertsAndDashboardAreGoodPromQL(t *testing.T) {
+// TestAlerts_PassPromtool checks alerts and Grafana dashboard with promtool, and
+// runs the unit tests of the alerts.
+func TestAlerts_PassPromtool(t *testing.T) {
 	t.Parallel()
 	testdb.Promtool(t, "check", "rules", "../config/alerts.yaml")
 	testdb.Promtool(t, "test", "rules", "testdata/alerts.yaml")
@@ -261,9 +262,9 @@ func TestAlertsAndDashboardAreGoodPromQL(t *testing.T) {
 	testdb.Promtool(t, "check", "rules", path)
 }
 
-// TestEveryAlertSaysWhatToDo holds each alert to a summary, a description long
-// enough to act by, and a test.
-func TestEveryAlertSaysWhatToDo(t *testing.T) {
+// TestAlerts_SayWhatToDo checks that each alert has a summary, a description of at
+// least 200 characters, a severity and a unit test.
+func TestAlerts_SayWhatToDo(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../config/alerts.yaml")
 	if err != nil {
@@ -286,13 +287,13 @@ func TestEveryAlertSaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rule := range alerts.Groups[0].Rules {
-		const sentences = 200
-		if rule.Annotations["summary"] == "" || len(rule.Annotations["description"]) < sentences || rule.Labels["severity"] == "" {
-			t.Errorf("%s does not say what to do", rule.Alert)
+		const minDescription = 200
+		if rule.Annotations["summary"] == "" || len(rule.Annotations["description"]) < minDescription || rule.Labels["severity"] == "" {
+			t.Errorf("%s: summary, severity or a longer description is missing", rule.Alert)
 		}
 		fires := regexp.MustCompile(`(?s)alertname="` + rule.Alert + `"|alertname: ` + rule.Alert + `\s+exp_alerts:\s+- `)
 		if !fires.Match(tests) {
-			t.Errorf("no test sees %s fire", rule.Alert)
+			t.Errorf("%s fires in no unit test", rule.Alert)
 		}
 	}
 }

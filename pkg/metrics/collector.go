@@ -7,15 +7,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// patience is how long a scrape waits for an answer of a dependency. Prometheus
-// itself waits for 10 seconds by default.
-const patience = 2 * time.Second
+// scrapeTimeout limits how long a scrape waits for a dependency. Prometheus
+// itself waits 10 seconds by default.
+const scrapeTimeout = 2 * time.Second
 
-// collector asks at each scrape, instead of being told. Collectors of one scrape
-// run side by side.
+// collector reads its values at each scrape. The registry runs the collectors of
+// one scrape concurrently.
 type collector struct {
 	descriptions []*prometheus.Desc
-	ask          func(ctx context.Context, out chan<- prometheus.Metric)
+	read         func(ctx context.Context, out chan<- prometheus.Metric)
 }
 
 // Describe implements [prometheus.Collector].
@@ -27,9 +27,14 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	c.ask(ctx, out)
+	c.read(ctx, out)
+}
+
+// collect registers a collector of the described metrics.
+func (m *Metrics) collect(read func(context.Context, chan<- prometheus.Metric), descriptions ...*prometheus.Desc) {
+	m.registry.MustRegister(&collector{descriptions: descriptions, read: read})
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -44,14 +49,9 @@ func counter(description *prometheus.Desc, value float64, labels ...string) prom
 	return prometheus.MustNewConstMetric(description, prometheus.CounterValue, value, labels...)
 }
 
-// watch asks at each scrape for metrics of these descriptions.
-func (m *Metrics) watch(ask func(context.Context, chan<- prometheus.Metric), descriptions ...*prometheus.Desc) {
-	m.registry.MustRegister(&collector{descriptions: descriptions, ask: ask})
-}
-
-// truth is 1 for true, as Prometheus has it.
-func truth(holds bool) float64 {
-	if holds {
+// healthy is the value of a gauge that is 1 if there is no error.
+func healthy(err error) float64 {
+	if err == nil {
 		return 1
 	}
 	return 0

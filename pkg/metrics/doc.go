@@ -1,19 +1,19 @@
-// Package metrics counts what a server does, in Prometheus' form, and writes a
-// line about it into the log while there is something to count.
+// Package metrics measures what a server does: as Prometheus metrics, and as a
+// summary line in the log while events arrive. It is internal to this program.
 //
-//	server.OnRequest, OnEvents ─┐
-//	ingest.OnFlush ─────────────┼─▶ recorders ─▶ registry ─▶ GET /metrics
-//	queue.OnReceived, OnBuried ┘       │           ▲
-//	                                    ▼           └── collectors ask health, queue, pools and topics at each scrape
-//	                                 summary ─▶ log, every 10 s under load
+//	server.OnRequest, OnEvents ─────┐
+//	ingest.OnFlush ─────────────────┼─▶ recorders ─▶ registry ─▶ GET /metrics
+//	queue.OnReceived, OnDeadLetter ─┘       │           ▲
+//	                                        ▼           └── collectors read health, queue, pools and topics at each scrape
+//	                                     summary ─▶ log, every 10 s under load
 //
-// It is the only package that knows Prometheus. The packages that are counted
-// have plain functions in their Options and know nothing of this one; cmd joins
-// them. Recorders are called for each request and batch: they allocate nothing
-// and look no label up. What collectors ask is bounded in time, and where there is
-// no answer a metric is left out rather than made up.
+// It is the only package that imports the Prometheus client. The measured
+// packages take plain functions in their Options and do not import this package;
+// cmd connects them. Recorders run for each request and batch, so they allocate
+// nothing and look up no labels. Collectors have a timeout. If a dependency does
+// not respond, its metrics are left out instead of reported as 0.
 //
-// Counters of recorders are this instance's, since it started; what is asked of
-// store and queue is the same on every instance that shares them, so that one
-// takes the maximum over instances and not the sum.
+// The counters of recorders belong to this instance and start at 0 with it. The
+// values that collectors read from the store and the queue are the same on every
+// instance, so use their maximum over the instances, not their sum.
 package metrics

@@ -5,10 +5,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// What becomes of an event.
+// Values of the label outcome.
 const (
 	outcomeStored      = "stored"
 	outcomeDuplicate   = "duplicate"
@@ -19,8 +20,8 @@ const (
 	outcomeDeadLetter  = "dead_letter"
 )
 
-// outcomes counts events by what became of them. All are there from the start,
-// so that a rate sees the first one.
+// outcomes counts events by outcome. Each counter exists from the start with the
+// value 0; otherwise rate() would miss the first event.
 type outcomes map[string]prometheus.Counter
 
 func newOutcomes(factory promauto.Factory, name, help string, labels ...string) outcomes {
@@ -38,31 +39,38 @@ func (o outcomes) add(outcome string, events int64) {
 	}
 }
 
-// value is what was counted so far.
+// tally returns the counts so far.
+func (o outcomes) tally() event.Tally {
+	return event.Tally{
+		Stored: o.value(outcomeStored), Duplicate: o.value(outcomeDuplicate), Queued: o.value(outcomeQueued),
+		Invalid: o.value(outcomeInvalid), Rejected: o.value(outcomeRejected),
+	}
+}
+
 func (o outcomes) value(outcome string) int64 {
 	var read dto.Metric
-	if o[outcome].Write(&read) != nil {
+	if total, found := o[outcome]; !found || total.Write(&read) != nil {
 		return 0
 	}
 	return int64(read.GetCounter().GetValue())
 }
 
-// Answered counts events that their sender is told the fate of. Invalid ones
-// did not pass validation; rejected ones were refused by the database.
-func (m *Metrics) Answered(stored, duplicate, queued, invalid, rejected int64) {
-	m.events.add(outcomeStored, stored)
-	m.events.add(outcomeDuplicate, duplicate)
-	m.events.add(outcomeQueued, queued)
-	m.events.add(outcomeInvalid, invalid)
-	m.events.add(outcomeRejected, rejected)
+// RecordEvents counts events by the outcome in the response. Invalid events
+// failed validation; the database refused rejected ones.
+func (m *Metrics) RecordEvents(events event.Tally) {
+	m.events.add(outcomeStored, events.Stored)
+	m.events.add(outcomeDuplicate, events.Duplicate)
+	m.events.add(outcomeQueued, events.Queued)
+	m.events.add(outcomeInvalid, events.Invalid)
+	m.events.add(outcomeRejected, events.Rejected)
 }
 
-// Received counts events that a worker moved from the queue into the store.
-func (m *Metrics) Received(received store.Received) {
+// RecordReceived counts events that a worker moved from the queue to the store.
+func (m *Metrics) RecordReceived(received store.Received) {
 	m.worker.add(outcomeStored, received.Stored)
 	m.worker.add(outcomeDuplicate, received.Duplicates)
 	m.worker.add(outcomeRedelivered, received.Redelivered)
 }
 
-// Buried counts queued events that became dead letters.
-func (m *Metrics) Buried(events int) { m.worker.add(outcomeDeadLetter, int64(events)) }
+// RecordDeadLetters counts queued events that became dead letters.
+func (m *Metrics) RecordDeadLetters(events int) { m.worker.add(outcomeDeadLetter, int64(events)) }

@@ -7,38 +7,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// flushes measures group commits, each under the name of what it appends to.
+// flushes measures group commits, by target.
 type flushes struct {
 	size     *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 }
 
-// labelIngest names a group commit by what it appends to.
-const labelIngest = "ingest"
+// labelTarget is where events are appended: "database" or "queue".
+const labelTarget = "target"
 
 func newFlushes(factory promauto.Factory) flushes {
-	labels := []string{labelIngest}
+	labels := []string{labelTarget}
 	return flushes{
 		size: factory.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "eventagg_ingest_batch_events", Help: "Events that a group commit appended at a time.",
+			Name: "eventagg_ingest_batch_events", Help: "Events in one append of a group commit.",
 			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000},
 		}, labels),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "eventagg_ingest_flush_duration_seconds", Help: "Time that a group commit's append took, failed ones included.",
+			Name: "eventagg_ingest_flush_duration_seconds", Help: "Duration of one append of a group commit, including failed ones.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, labels),
 		failures: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventagg_ingest_flush_failures_total", Help: "Appends of a group commit that failed; their events took another way, or their senders were told to try again.",
+			Name: "eventagg_ingest_flush_failures_total",
+			Help: "Failed appends of a group commit. Their events went to the other target, or their senders got 503.",
 		}, labels),
 	}
 }
 
-// Flushes returns what the group commit of that name calls after each append:
-// with how many events it had, how long it took and its error.
-func (m *Metrics) Flushes(name string) func(events int, took time.Duration, err error) {
-	size, duration := m.flushes.size.WithLabelValues(name), m.flushes.duration.WithLabelValues(name)
-	failures := m.flushes.failures.WithLabelValues(name)
+// FlushRecorder returns a function that measures one append to the target. It is
+// made for OnFlush in the options of package ingest.
+func (m *Metrics) FlushRecorder(target string) func(events int, took time.Duration, err error) {
+	size, duration := m.flushes.size.WithLabelValues(target), m.flushes.duration.WithLabelValues(target)
+	failures := m.flushes.failures.WithLabelValues(target)
 	return func(events int, took time.Duration, err error) {
 		size.Observe(float64(events))
 		duration.Observe(took.Seconds())
@@ -48,18 +49,19 @@ func (m *Metrics) Flushes(name string) func(events int, took time.Duration, err 
 	}
 }
 
-// WatchPending asks at each scrape what waits in the group commit of that name.
-func (m *Metrics) WatchPending(name string, pending func() (events, bytes int)) {
+// WatchPending measures at each scrape the events in memory that wait for an
+// append to the target.
+func (m *Metrics) WatchPending(target string, pending func() (events, bytes int)) {
 	m.pending = append(m.pending, pending)
-	labels := prometheus.Labels{labelIngest: name}
-	m.make.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "eventagg_ingest_pending_events", Help: "Events that are accepted and not yet answered, in memory.", ConstLabels: labels,
+	labels := prometheus.Labels{labelTarget: target}
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventagg_ingest_pending_events", Help: "Accepted events in memory that have no response yet.", ConstLabels: labels,
 	}, func() float64 {
 		events, _ := pending()
 		return float64(events)
 	})
-	m.make.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "eventagg_ingest_pending_bytes", Help: "What the events that are accepted and not yet answered take in memory.", ConstLabels: labels,
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventagg_ingest_pending_bytes", Help: "Memory of the accepted events that have no response yet.", ConstLabels: labels,
 	}, func() float64 {
 		_, bytes := pending()
 		return float64(bytes)

@@ -15,40 +15,40 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// failer is what tests of both kinds have, those of testing and of rapid.
-type failer interface {
+// tester is the common part of testing.T and rapid.T.
+type tester interface {
 	Helper()
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// scrape reads the metrics as Prometheus does.
-func scrape(t failer, m *metrics.Metrics) map[string]*dto.MetricFamily {
+// scrape requests and parses the metrics as Prometheus does.
+func scrape(t tester, m *metrics.Metrics) map[string]*dto.MetricFamily {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	m.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
-	if answer.Code != http.StatusOK {
-		t.Fatalf("status %d: %s", answer.Code, answer.Body)
+	response := httptest.NewRecorder()
+	m.Handler().ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	if response.Code != http.StatusOK {
+		t.Fatalf("status %d: %s", response.Code, response.Body)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(answer.Body)
+	families, err := parser.TextToMetricFamilies(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return families
 }
 
-// find returns the metric of a family that has these labels, in pairs; nil where
-// there is none.
+// find returns the metric of a family that has these labels (name, value, …), or
+// nil.
 func find(families map[string]*dto.MetricFamily, name string, labels ...string) *dto.Metric {
 next:
 	for _, metric := range families[name].GetMetric() {
-		has := map[string]string{}
+		got := map[string]string{}
 		for _, pair := range metric.GetLabel() {
-			has[pair.GetName()] = pair.GetValue()
+			got[pair.GetName()] = pair.GetValue()
 		}
 		for i := 0; i < len(labels); i += 2 {
-			if has[labels[i]] != labels[i+1] {
+			if got[labels[i]] != labels[i+1] {
 				continue next
 			}
 		}
@@ -57,7 +57,7 @@ next:
 	return nil
 }
 
-// expect compares a counter or gauge; -1 says that there is none.
+// expect compares a counter or gauge. It wants -1 if there is no such metric.
 func expect(t *testing.T, families map[string]*dto.MetricFamily, want float64, name string, labels ...string) {
 	t.Helper()
 	got, metric := -1.0, find(families, name, labels...)
@@ -68,6 +68,6 @@ func expect(t *testing.T, families map[string]*dto.MetricFamily, want float64, n
 		got = metric.GetGauge().GetValue()
 	}
 	if got != want {
-		t.Errorf("%s %q is %v, want %v", name, labels, got, want)
+		t.Errorf("%s %q: got %v, want %v", name, labels, got, want)
 	}
 }

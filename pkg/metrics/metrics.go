@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"net/http"
 	"runtime"
 	"sync/atomic"
@@ -12,71 +13,74 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Options say what is measured. The zero value of each field stands for its
-// default.
+// Options configure [New]. Zero fields stand for their defaults.
 type Options struct {
-	// Version is the program's, default "unknown".
+	// Version of the program, default "unknown".
 	Version string
 	// Now is the clock, default time.Now.
 	Now func() time.Time
 }
 
-// Metrics measures one server. Make one with [New], give its methods to what is
-// to be measured, and then serve its [Metrics.Handler]. The methods that record
-// may be called by many goroutines at once; those that begin with Watch are
-// called once each, before the first scrape.
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
+	o.Version = cmp.Or(o.Version, "unknown")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Metrics measures one server. Make one with [New], connect its methods, then
+// serve its [Metrics.Handler]. The Record methods and the recorders are safe for
+// concurrent use. Call each Watch method once, before the first scrape.
 type Metrics struct {
 	registry *prometheus.Registry
-	make     promauto.Factory
+	factory  promauto.Factory
 	now      func() time.Time
 
-	requests requests
-	events   outcomes
-	worker   outcomes
-	flushes  flushes
-	missing  *prometheus.CounterVec
+	requests     requests
+	events       outcomes
+	worker       outcomes
+	flushes      flushes
+	scrapeErrors *prometheus.CounterVec
 
 	pending []func() (events, bytes int)
-	// followers counts who follows the events; see WatchFollowers.
+	// followers returns the number of followers; see WatchFollowers.
 	followers atomic.Pointer[func() int]
 }
 
-// New returns metrics in which everything is 0.
+// New returns metrics whose counters are all 0.
 func New(options Options) *Metrics {
-	if options.Version == "" {
-		options.Version = "unknown"
-	}
-	if options.Now == nil {
-		options.Now = time.Now
-	}
+	options = options.WithDefaults()
 	registry := prometheus.NewRegistry()
-	m := &Metrics{registry: registry, make: promauto.With(registry), now: options.Now}
+	m := &Metrics{registry: registry, factory: promauto.With(registry), now: options.Now}
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	m.make.NewGauge(prometheus.GaugeOpts{
-		Name: "eventagg_build_info", Help: "Always 1; the labels say which program this is.",
+	m.factory.NewGauge(prometheus.GaugeOpts{
+		Name: "eventagg_build_info", Help: "Always 1. The labels name the version of the program.",
 		ConstLabels: prometheus.Labels{"version": options.Version, "goversion": runtime.Version()},
 	}).Set(1)
-	m.requests = newRequests(m.make)
-	m.events = newOutcomes(m.make, "eventagg_events_total",
-		"Events that senders were told the fate of, by this instance and outcome.",
+	m.requests = newRequests(m.factory)
+	m.events = newOutcomes(m.factory, "eventagg_events_total",
+		"Events by the outcome in the response of this instance.",
 		outcomeStored, outcomeDuplicate, outcomeQueued, outcomeInvalid, outcomeRejected)
-	m.worker = newOutcomes(m.make, "eventagg_worker_events_total",
-		"Events that this instance moved from the queue, by outcome; redelivered ones were stored before and count nowhere else.",
+	m.worker = newOutcomes(m.factory, "eventagg_worker_events_total",
+		"Events that this instance took from the queue, by outcome. Redelivered events were stored by an earlier delivery.",
 		outcomeStored, outcomeDuplicate, outcomeRedelivered, outcomeDeadLetter)
-	m.flushes = newFlushes(m.make)
-	m.missing = m.make.NewCounterVec(prometheus.CounterOpts{
-		Name: "eventagg_scrape_errors_total", Help: "Times that a scrape got no answer from a dependency and left its metrics out.",
+	m.flushes = newFlushes(m.factory)
+	m.scrapeErrors = m.factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "eventagg_scrape_errors_total", Help: "Scrapes that left metrics out because a dependency failed or did not respond.",
 	}, []string{"source"})
-	m.make.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "eventagg_stream_followers", Help: "Clients that follow the events on this instance.",
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventagg_stream_followers", Help: "Clients that follow the event stream of this instance.",
 	}, m.countFollowers)
 	return m
 }
 
-// Handler answers a scrape. One part that fails leaves the others readable.
+// Handler serves the metrics. If one collector fails, the response has the
+// metrics of the others.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		Registry: m.registry, ErrorHandling: promhttp.ContinueOnError,

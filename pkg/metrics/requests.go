@@ -12,15 +12,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// requests counts and times the requests. Their labels are bounded: routes and
-// codes are the server's own, and a method that a client made up is "other".
+// requests measures requests. Clients can't add series: routes and codes are the
+// server's, and every unknown method has the label "other".
 type requests struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 
 	mu *sync.Mutex
-	// known is never changed, only replaced under mu: looking into it costs
-	// neither a lock nor memory.
+	// known is replaced under mu and never changed, so a lookup needs no lock and
+	// allocates nothing.
 	known *atomic.Pointer[map[requestKind]requestSeries]
 }
 
@@ -38,11 +38,11 @@ func newRequests(factory promauto.Factory) requests {
 	labels := []string{"route", "method", "code"}
 	r := requests{
 		total: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "eventagg_http_requests_total", Help: "Requests answered, by route, method and status.",
+			Name: "eventagg_http_requests_total", Help: "Responses, by route, method and status code.",
 		}, labels),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "eventagg_http_request_duration_seconds",
-			Help:    "Time from the head of a request to the end of its answer, without those that stream, whose length is the client's choice.",
+			Help:    "Time from the header of a request to the end of its response. Streams are left out: the client decides how long they are.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, labels),
 		mu: new(sync.Mutex), known: new(atomic.Pointer[map[requestKind]requestSeries]),
@@ -51,9 +51,8 @@ func newRequests(factory promauto.Factory) requests {
 	return r
 }
 
-// Request counts a request that was answered. A stream is counted and not
-// timed.
-func (m *Metrics) Request(route, method string, code int, took time.Duration, stream bool) {
+// RecordRequest counts a response and, unless it is a stream, its duration.
+func (m *Metrics) RecordRequest(route, method string, code int, took time.Duration, stream bool) {
 	kind := requestKind{route: route, method: knownMethod(method), code: code}
 	series, found := (*m.requests.known.Load())[kind]
 	if !found {
@@ -79,7 +78,7 @@ func (r *requests) add(kind requestKind) requestSeries {
 	return series
 }
 
-// knownMethod is a method of HTTP's own, or "other".
+// knownMethod returns the method if HTTP defines it, else "other".
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,

@@ -9,78 +9,79 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// WatchStore asks at each scrape whether the store is well: nil says that it is.
+// WatchStore checks the store at each scrape. It is up if check returns nil.
 func (m *Metrics) WatchStore(check func(context.Context) error) {
-	m.watchHealth("eventagg_store_up", "1 while the database can be reached and written to, as GET /readyz says.", check)
+	m.watchHealth("eventagg_store_up", "1 if the database can be read and written, 0 if not. GET /readyz shows the same.", check)
 }
 
-// WatchBroker asks at each scrape whether the queue is well, and what it holds.
-func (m *Metrics) WatchBroker(check func(context.Context) error, size func(context.Context) (queue.Size, error)) {
-	m.watchHealth("eventagg_broker_up", "1 while the queue can be reached and is durable, as GET /readyz says.", check)
-	events := describe("eventagg_queue_events", "Events that are queued and not done, of all instances.")
-	bytes := describe("eventagg_queue_bytes", "About what the queued events take, of all instances.")
-	dead := describe("eventagg_queue_dead_letters", "Events that could not be stored, of all instances.")
-	missing := m.missing.WithLabelValues("queue")
-	m.watch(func(ctx context.Context, out chan<- prometheus.Metric) {
-		held, err := size(ctx)
+// WatchQueue checks the queue and reads its size at each scrape.
+func (m *Metrics) WatchQueue(check func(context.Context) error, size func(context.Context) (queue.Size, error)) {
+	m.watchHealth("eventagg_queue_up", "1 if the queue is available and durable, 0 if not. GET /readyz shows the same.", check)
+	events := describe("eventagg_queue_events", "Events in the queue that are not stored yet, all instances.")
+	bytes := describe("eventagg_queue_bytes", "Approximate memory of the events in the queue, all instances.")
+	deadLetters := describe("eventagg_queue_dead_letters", "Events that could not be stored and are kept as dead letters, all instances.")
+	scrapeErrors := m.scrapeErrors.WithLabelValues("queue")
+	m.collect(func(ctx context.Context, out chan<- prometheus.Metric) {
+		now, err := size(ctx)
 		if err != nil {
-			missing.Inc()
+			scrapeErrors.Inc()
 			return
 		}
-		out <- gauge(events, float64(held.Events))
-		out <- gauge(bytes, float64(held.Bytes))
-		out <- gauge(dead, float64(held.DeadLetters))
-	}, events, bytes, dead)
+		out <- gauge(events, float64(now.Events))
+		out <- gauge(bytes, float64(now.Bytes))
+		out <- gauge(deadLetters, float64(now.DeadLetters))
+	}, events, bytes, deadLetters)
 }
 
 func (m *Metrics) watchHealth(name, help string, check func(context.Context) error) {
 	up := describe(name, help)
-	m.watch(func(ctx context.Context, out chan<- prometheus.Metric) {
-		out <- gauge(up, truth(check(ctx) == nil))
+	m.collect(func(ctx context.Context, out chan<- prometheus.Metric) {
+		out <- gauge(up, healthy(check(ctx)))
 	}, up)
 }
 
-// WatchGates asks at each scrape which gates are open, by their names: nil says
-// that one is.
-func (m *Metrics) WatchGates(states map[string]func() error) {
-	open := describe("eventagg_gate_open", "1 while events may go this way, 0 while it is closed since what lies behind is away.", "way")
-	m.watch(func(_ context.Context, out chan<- prometheus.Metric) {
-		for way, state := range states {
-			out <- gauge(open, truth(state() == nil), way)
+// WatchCircuits reads the circuit breakers at each scrape, by target. A breaker
+// is closed if its state is nil.
+func (m *Metrics) WatchCircuits(states map[string]func() error) {
+	closed := describe("eventagg_circuit_closed",
+		"1 if the circuit breaker is closed and events go to the target, 0 if it is open because the target is unavailable.", labelTarget)
+	m.collect(func(_ context.Context, out chan<- prometheus.Metric) {
+		for target, state := range states {
+			out <- gauge(closed, healthy(state()), target)
 		}
-	}, open)
+	}, closed)
 }
 
 // Pool is the use of a pool of database connections.
 type Pool struct {
 	Name             string
 	InUse, Idle, Max int
-	// Waits counts the calls that found no connection idle, and Waited is how
-	// long they waited together.
+	// Waits counts the calls that found no idle connection. Waited is the sum of
+	// their waiting times.
 	Waits  int64
 	Waited time.Duration
 }
 
-// WatchPools asks at each scrape how the database's connections are used.
+// WatchPools reads the use of the database connections at each scrape.
 func (m *Metrics) WatchPools(pools func() []Pool) {
 	const labelPool = "pool"
 	connections := describe("eventagg_postgres_connections", "Connections to PostgreSQL, by pool and state.", labelPool, "state")
-	most := describe("eventagg_postgres_connections_max", "Connections to PostgreSQL that the pool may have.", labelPool)
-	waits := describe("eventagg_postgres_connection_waits_total", "Calls that found no connection to PostgreSQL idle.", labelPool)
+	maximum := describe("eventagg_postgres_connections_max", "Maximum number of connections to PostgreSQL, by pool.", labelPool)
+	waits := describe("eventagg_postgres_connection_waits_total", "Calls that found no idle connection to PostgreSQL.", labelPool)
 	waited := describe("eventagg_postgres_connection_wait_seconds_total", "Time that calls waited for a connection to PostgreSQL.", labelPool)
-	m.watch(func(_ context.Context, out chan<- prometheus.Metric) {
+	m.collect(func(_ context.Context, out chan<- prometheus.Metric) {
 		for _, p := range pools() {
 			out <- gauge(connections, float64(p.InUse), p.Name, "in_use")
 			out <- gauge(connections, float64(p.Idle), p.Name, "idle")
-			out <- gauge(most, float64(p.Max), p.Name)
+			out <- gauge(maximum, float64(p.Max), p.Name)
 			out <- counter(waits, float64(p.Waits), p.Name)
 			out <- counter(waited, p.Waited.Seconds(), p.Name)
 		}
-	}, connections, most, waits, waited)
+	}, connections, maximum, waits, waited)
 }
 
-// WatchFollowers asks at each scrape how many clients follow the events; without
-// it there are none.
+// WatchFollowers reads the number of followers at each scrape. Without this call
+// the metric is 0.
 func (m *Metrics) WatchFollowers(count func() int) { m.followers.Store(&count) }
 
 func (m *Metrics) countFollowers() float64 {

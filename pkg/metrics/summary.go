@@ -7,23 +7,23 @@ import (
 	"math"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// SummaryOptions tune the summary in the log. The zero value of each field but
-// Logger stands for its default.
+// SummaryOptions configure [Metrics.Summarize]. Zero fields but Logger stand for
+// their defaults.
 type SummaryOptions struct {
-	// Every is how often there is a line, default 10 seconds.
+	// Every is the interval between lines, default 10 seconds.
 	Every time.Duration
-	// Queue tells what the queue holds, nil where there is none.
+	// Queue returns the size of the queue, nil if there is no queue.
 	Queue func(context.Context) (queue.Size, error)
-	// Logger hears the lines.
+	// Logger gets the lines.
 	Logger *slog.Logger
 }
 
-// Summarize writes, until ctx ends, a line for each interval in which events
-// came, and at the end one for the interval that is cut short. Nothing came,
-// nothing is written.
+// Summarize logs one line for each interval in which events arrived, until ctx
+// ends. The last interval is shorter and has a line, too.
 func (m *Metrics) Summarize(ctx context.Context, options SummaryOptions) {
 	tick := time.NewTicker(cmp.Or(options.Every, 10*time.Second))
 	defer tick.Stop()
@@ -36,57 +36,47 @@ func (m *Metrics) Summarize(ctx context.Context, options SummaryOptions) {
 		}
 		total, now := m.traffic(), m.now()
 		if total != before {
-			m.summarize(context.WithoutCancel(ctx), total.minus(before), now.Sub(since), options)
+			m.summarize(context.WithoutCancel(ctx), total.sub(before), now.Sub(since), options)
 		}
 		before, since = total, now
 	}
 }
 
-// traffic is what came and what became of it.
-type traffic struct{ received, unique, duplicate, invalid, toQueue, fromQueue int64 }
+// traffic counts events by outcome: in responses to senders, and as stored by the
+// workers of this instance.
+type traffic struct{ senders, worker event.Tally }
 
-// traffic is what was counted so far. Events that took the queue are received
-// when they are queued, and unique or duplicate when a worker here stores them.
-func (m *Metrics) traffic() traffic {
-	stored, duplicate := m.events.value(outcomeStored), m.events.value(outcomeDuplicate)
-	moved, repeated := m.worker.value(outcomeStored), m.worker.value(outcomeDuplicate)
-	queued := m.events.value(outcomeQueued)
-	return traffic{
-		received: stored + duplicate + queued, unique: stored + moved, duplicate: duplicate + repeated,
-		invalid: m.events.value(outcomeInvalid) + m.events.value(outcomeRejected),
-		toQueue: queued, fromQueue: moved + repeated,
-	}
-}
+func (m *Metrics) traffic() traffic { return traffic{m.events.tally(), m.worker.tally()} }
 
-func (t traffic) minus(o traffic) traffic {
-	return traffic{
-		received: t.received - o.received, unique: t.unique - o.unique, duplicate: t.duplicate - o.duplicate,
-		invalid: t.invalid - o.invalid, toQueue: t.toQueue - o.toQueue, fromQueue: t.fromQueue - o.fromQueue,
-	}
+func (t traffic) sub(o traffic) traffic {
+	return traffic{t.senders.Sub(o.senders), t.worker.Sub(o.worker)}
 }
 
 func (m *Metrics) summarize(ctx context.Context, t traffic, took time.Duration, options SummaryOptions) {
 	pending := 0
-	for _, waiting := range m.pending {
-		events, _ := waiting()
+	for _, count := range m.pending {
+		events, _ := count()
 		pending += events
 	}
+	// An event that takes the queue is received when it is queued. It is stored, or
+	// a duplicate, when a worker stores it.
+	sum, received := t.senders.Add(t.worker), t.senders.Accepted()
 	attrs := []slog.Attr{
-		slog.Int64("received", t.received), slog.Int64("unique", t.unique), slog.Int64("duplicate", t.duplicate),
-		slog.Int64("invalid", t.invalid), slog.Float64("rate", perSecond(t.received, took)), slog.Int("pending", pending),
+		slog.Int64("received", received), slog.Int64("stored", sum.Stored), slog.Int64("duplicate", sum.Duplicate),
+		slog.Int64("invalid", sum.Refused()), slog.Float64("rate", perSecond(received, took)), slog.Int("pending", pending),
 	}
 	if options.Queue != nil {
-		attrs = append(attrs, slog.Int64("to_queue", t.toQueue), slog.Int64("from_queue", t.fromQueue))
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		attrs = append(attrs, slog.Int64("to_queue", t.senders.Queued), slog.Int64("from_queue", t.worker.Accepted()))
+		ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 		defer cancel()
-		if held, err := options.Queue(ctx); err == nil { // that it is away was said already
-			attrs = append(attrs, slog.Int64("queued", held.Events))
+		if size, err := options.Queue(ctx); err == nil { // the circuit breaker logs outages of the queue
+			attrs = append(attrs, slog.Int64("queued", size.Events))
 		}
 	}
 	options.Logger.LogAttrs(ctx, slog.LevelInfo, "traffic", attrs...)
 }
 
-// perSecond is a rate with one decimal.
+// perSecond returns a rate with one decimal.
 func perSecond(events int64, took time.Duration) float64 {
 	const decimal = 10
 	if took <= 0 {

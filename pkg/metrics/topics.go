@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// topTopics is how many topics have a label of their own. Each label is a
-	// series for ever; who sends chooses topics, and must not choose how many
-	// series there are.
+	// topTopics is the maximum number of topics with their own label. Each label
+	// is a series for ever, and senders choose the topics; without a maximum they
+	// would choose the number of series, too.
 	topTopics = 20
-	// otherTopics is the label of all others, and of a topic that is called so.
+	// otherTopics is the label of all other topics, and of a topic with that name.
 	otherTopics = "other"
-	// topicsAge is how long an answer of the store serves further scrapes.
-	topicsAge = 5 * time.Second
+	// topicsMaxAge is how long scrapes use the totals of one read.
+	topicsMaxAge = 5 * time.Second
 )
 
-// WatchTopics asks at a scrape for the totals of all topics.
+// WatchTopics reads the totals of all topics at a scrape.
 func (m *Metrics) WatchTopics(read func(context.Context) ([]store.TopicStats, error)) {
 	total := describe("eventagg_topic_events_total",
-		"Events of the store by topic and outcome, of all instances: the busiest topics by name, all others as other.", "topic", "outcome")
+		"Events in the database by topic and outcome, all instances. The 20 busiest topics have their own label, the label other sums the rest.", "topic", "outcome")
 	cache := &topicCache{read: read, now: m.now}
-	missing := m.missing.WithLabelValues("topics")
-	m.watch(func(ctx context.Context, out chan<- prometheus.Metric) {
+	scrapeErrors := m.scrapeErrors.WithLabelValues("topics")
+	m.collect(func(ctx context.Context, out chan<- prometheus.Metric) {
 		rows, err := cache.rows(ctx)
 		if err != nil {
-			missing.Inc()
+			scrapeErrors.Inc()
 			return
 		}
 		for _, row := range rows {
@@ -43,30 +43,30 @@ func (m *Metrics) WatchTopics(read func(context.Context) ([]store.TopicStats, er
 	}, total)
 }
 
-// topicCache keeps the totals for scrapes that come close together.
+// topicCache keeps the totals for scrapes in quick succession.
 type topicCache struct {
 	read func(context.Context) ([]store.TopicStats, error)
 	now  func() time.Time
 
-	mu    sync.Mutex
-	asked time.Time
-	last  []store.TopicStats
-	ranks ranking
+	mu     sync.Mutex
+	readAt time.Time
+	last   []store.TopicStats
+	ranks  ranking
 }
 
-// rows returns the totals by label. The lock is held while the store is asked,
-// for as long as the one who asks has patience: others want the same answer.
+// rows returns the totals by label. It holds the lock while it reads the store,
+// at most until the timeout of ctx, because concurrent scrapes need the same result.
 func (c *topicCache) rows(ctx context.Context) ([]store.TopicStats, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.asked.IsZero() && c.now().Sub(c.asked) < topicsAge {
+	if !c.readAt.IsZero() && c.now().Sub(c.readAt) < topicsMaxAge {
 		return c.last, nil
 	}
 	topics, err := c.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.asked, c.last = c.now(), c.ranks.of(topics)
+	c.readAt, c.last = c.now(), c.ranks.of(topics)
 	return c.last, nil
 }
 
@@ -77,25 +77,25 @@ func (c counts) add(unique, duplicates int64) counts {
 	return counts{c.unique + unique, c.duplicates + duplicates}
 }
 
-// ranking turns the totals of all topics into those of a bounded number of
-// labels. They are counters: one that goes down is a new start for Prometheus,
-// which counts all of it again, and one that jumps is a burst. So when two topics
-// change places, what they had stays where it was counted. "other" is exact until
-// then, and its rate always.
+// ranking reduces the totals of all topics to at most topTopics+1 labels. The
+// labels are counters: Prometheus takes a lower value as a restart and counts all
+// of it again, and takes a jump as a burst. So if a topic gains or loses its own
+// label, its earlier events stay in the label that counted them. The total of
+// "other" is exact until that happens; its rate is always exact.
 type ranking struct {
-	named map[string]counts // the last answer's
-	sum   counts            // of all topics, then
-	other counts            // as told
+	named map[string]counts // totals of the topics with a label at the last read
+	sum   counts            // total of all topics at the last read
+	other counts            // reported total of the label other
 }
 
-// of ranks totals that are in the store's order, the busiest first.
+// of ranks totals in the order of the store: busiest topic first.
 func (r *ranking) of(topics []store.TopicStats) []store.TopicStats {
 	var sum, rest, grown counts
 	named := make(map[string]counts, topTopics)
 	rows := make([]store.TopicStats, 0, topTopics+1)
 	for _, topic := range topics {
 		sum = sum.add(topic.Unique, topic.Duplicates)
-		if before, was := r.named[topic.Topic]; was {
+		if before, found := r.named[topic.Topic]; found {
 			grown = grown.add(topic.Unique-before.unique, topic.Duplicates-before.duplicates)
 		}
 		if len(rows) == topTopics || topic.Topic == otherTopics || !utf8.ValidString(topic.Topic) {
@@ -105,9 +105,9 @@ func (r *ranking) of(topics []store.TopicStats) []store.TopicStats {
 		named[topic.Topic] = counts{topic.Unique, topic.Duplicates}
 		rows = append(rows, store.TopicStats{Topic: topic.Topic, Unique: topic.Unique, Duplicates: topic.Duplicates})
 	}
-	more := sum.add(-r.sum.unique-grown.unique, -r.sum.duplicates-grown.duplicates) // of what was not named last time
+	more := sum.add(-r.sum.unique-grown.unique, -r.sum.duplicates-grown.duplicates) // growth of topics without a label at the last read
 	if r.named == nil || more.unique < 0 || more.duplicates < 0 {
-		r.other = rest // the first answer, or other data
+		r.other = rest // the first read, or a restored database
 	} else {
 		r.other = r.other.add(more.unique, more.duplicates)
 	}

@@ -11,23 +11,24 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// topics is a store of totals.
-type topics struct {
+// fakeStore counts events by topic.
+type fakeStore struct {
 	rows  map[string]store.TopicStats
-	asked int
+	reads int
 }
 
-func (s *topics) add(topic string, unique, duplicates int64) {
+func (s *fakeStore) add(topic string, unique, duplicates int64) {
 	row := s.rows[topic]
 	s.rows[topic] = store.TopicStats{Topic: topic, Unique: row.Unique + unique, Duplicates: row.Duplicates + duplicates}
 }
 
-func (s *topics) TopicStats(context.Context) ([]store.TopicStats, error) {
-	s.asked++
+func (s *fakeStore) TopicStats(context.Context) ([]store.TopicStats, error) {
+	s.reads++
 	var rows []store.TopicStats
 	for _, row := range s.rows {
 		rows = append(rows, row)
@@ -40,25 +41,25 @@ func (s *topics) TopicStats(context.Context) ([]store.TopicStats, error) {
 
 const topicTotal = "eventagg_topic_events_total"
 
-func TestHostileTopicsAreLabels(t *testing.T) {
+func TestWatchTopics_EscapesHostileTopics(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]string{
-		"quotes and braces":       `a"} 1` + "\n" + `evil{x="`,
-		"line breaks":             "a\nb\r\nc",
-		"a backslash at the end":  `a\`,
-		"a comment":               "# TYPE eventagg_store_up counter",
-		"marks of right to left":  "\u202eabc\u2066",
-		"a line separator":        "a\u2028b",
-		"NUL":                     "a\x00b",
-		"markup":                  "<script>alert(1)</script>",
-		"only spaces":             "   ",
-		"the name of a reserved":  "__name__",
-		"as long as it can be":    string(make([]byte, 255)),
-		"an emoji of many points": "👩‍👩‍👧‍👦",
+		"quotes and braces":               `a"} 1` + "\n" + `evil{x="`,
+		"line breaks":                     "a\nb\r\nc",
+		"a backslash at the end":          `a\`,
+		"a comment":                       "# TYPE eventagg_store_up counter",
+		"bidirectional controls":          "\u202eabc\u2066",
+		"a line separator":                "a\u2028b",
+		"NUL":                             "a\x00b",
+		"markup":                          "<script>alert(1)</script>",
+		"only spaces":                     "   ",
+		"a reserved name":                 "__name__",
+		"the maximum length":              string(make([]byte, 255)),
+		"an emoji of several code points": "👩‍👩‍👧‍👦",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &topics{rows: map[string]store.TopicStats{}}
+			s := &fakeStore{rows: map[string]store.TopicStats{}}
 			s.add(topic, 3, 2)
 			m := metrics.New(metrics.Options{})
 			m.WatchTopics(s.TopicStats)
@@ -67,17 +68,17 @@ func TestHostileTopicsAreLabels(t *testing.T) {
 			expect(t, got, 2, topicTotal, "topic", topic, "outcome", "duplicate")
 			expect(t, got, 0, topicTotal, "topic", "other", "outcome", "stored")
 			if n := len(got[topicTotal].GetMetric()); n != 4 {
-				t.Errorf("%d series, want 4", n)
+				t.Errorf("got %d series, want 4", n)
 			}
 		})
 	}
 }
 
-func TestWhatCanBeNoLabelIsOther(t *testing.T) {
+func TestWatchTopics_CountsInvalidLabelsAsOther(t *testing.T) {
 	t.Parallel()
-	s := &topics{rows: map[string]store.TopicStats{}}
-	s.add("other", 3, 2) // would be there twice
-	s.add("\xff", 10, 0) // is no UTF-8
+	s := &fakeStore{rows: map[string]store.TopicStats{}}
+	s.add("other", 3, 2) // would be a duplicate series
+	s.add("\xff", 10, 0) // invalid UTF-8
 	s.add("ordinary", 1, 1)
 	m := metrics.New(metrics.Options{})
 	m.WatchTopics(s.TopicStats)
@@ -87,9 +88,9 @@ func TestWhatCanBeNoLabelIsOther(t *testing.T) {
 	expect(t, got, 1, topicTotal, "topic", "ordinary", "outcome", "stored")
 }
 
-func TestOnlyTheBusiestTopicsHaveALabel(t *testing.T) {
+func TestWatchTopics_LabelsBusiestTopics(t *testing.T) {
 	t.Parallel()
-	s := &topics{rows: map[string]store.TopicStats{}}
+	s := &fakeStore{rows: map[string]store.TopicStats{}}
 	for i := range 1000 {
 		s.add(fmt.Sprintf("t%03d", i), int64(i), 0)
 	}
@@ -97,18 +98,16 @@ func TestOnlyTheBusiestTopicsHaveALabel(t *testing.T) {
 	m.WatchTopics(s.TopicStats)
 	got := scrape(t, m)
 	if n := len(got[topicTotal].GetMetric()); n != 2*21 {
-		t.Errorf("%d series, want 20 topics and other, twice", n)
+		t.Errorf("got %d series, want 2 for each of 20 topics and other", n)
 	}
 	expect(t, got, 980, topicTotal, "topic", "t980", "outcome", "stored")
 	expect(t, got, -1, topicTotal, "topic", "t979")
 	expect(t, got, 979*980/2, topicTotal, "topic", "other", "outcome", "stored")
 }
 
-// totals are the counters of a scrape by label.
-type totals map[string]store.TopicStats
-
-func labelled(t failer, m *metrics.Metrics) totals {
-	rows := totals{}
+// scrapeTopics returns the counters of a scrape by topic label.
+func scrapeTopics(t tester, m *metrics.Metrics) map[string]store.TopicStats {
+	rows := map[string]store.TopicStats{}
 	for _, metric := range scrape(t, m)[topicTotal].GetMetric() {
 		outcome, topic, value := metric.GetLabel()[0].GetValue(), metric.GetLabel()[1].GetValue(), int64(metric.GetCounter().GetValue())
 		row := rows[topic]
@@ -122,22 +121,22 @@ func labelled(t failer, m *metrics.Metrics) totals {
 	return rows
 }
 
-// TestOtherGrowsByWhatItStandsFor lets topics rise and fall. What "other" grows
-// by is what came for topics that had no label; so it never goes down, which
-// Prometheus would take for a new start.
-func TestOtherGrowsByWhatItStandsFor(t *testing.T) {
+// TestWatchTopics_OtherNeverDecreases changes the ranks of topics. "other" grows
+// by the events of topics that had no label at the last read. It never decreases,
+// because Prometheus would take that as a restart.
+func TestWatchTopics_OtherNeverDecreases(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(0, 0)
-		s := &topics{rows: map[string]store.TopicStats{}}
+		s := &fakeStore{rows: map[string]store.TopicStats{}}
 		for i := range int64(30) {
 			s.add(fmt.Sprint(i), i*10, 0)
 		}
 		m := metrics.New(metrics.Options{Now: func() time.Time { return now }})
 		m.WatchTopics(s.TopicStats)
-		last := labelled(t, m)
+		last := scrapeTopics(t, m)
 		if want := int64(10 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9)); last["other"].Unique != want {
-			t.Fatalf("the ten least have %d, want %d", last["other"].Unique, want)
+			t.Fatalf("the 10 least busy topics: got %d, want %d", last["other"].Unique, want)
 		}
 		for range rapid.IntRange(1, 5).Draw(t, "scrapes") {
 			want := last["other"]
@@ -151,13 +150,13 @@ func TestOtherGrowsByWhatItStandsFor(t *testing.T) {
 				}
 			}
 			now = now.Add(time.Minute)
-			got := labelled(t, m)
+			got := scrapeTopics(t, m)
 			if got["other"] != want || len(got) != 21 {
-				t.Fatalf("other is %+v among %d labels, want %+v", got["other"], len(got), want)
+				t.Fatalf("other: got %+v among %d labels, want %+v", got["other"], len(got), want)
 			}
 			for topic, row := range got {
 				if topic != "other" && (row.Unique != s.rows[topic].Unique || row.Duplicates != s.rows[topic].Duplicates) {
-					t.Fatalf("%s is %+v, want %+v", topic, row, s.rows[topic])
+					t.Fatalf("%s: got %+v, want %+v", topic, row, s.rows[topic])
 				}
 			}
 			last = got
@@ -165,25 +164,25 @@ func TestOtherGrowsByWhatItStandsFor(t *testing.T) {
 	})
 }
 
-func TestTopicsAreAskedForOnceInAWhile(t *testing.T) {
+func TestWatchTopics_CachesTotals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &topics{rows: map[string]store.TopicStats{}}
+		s := &fakeStore{rows: map[string]store.TopicStats{}}
 		m := metrics.New(metrics.Options{})
 		m.WatchTopics(s.TopicStats)
 		for range 10 {
 			scrape(t, m)
-			pass(time.Second)
+			sleep(time.Second)
 		}
-		if s.asked != 2 {
-			t.Errorf("asked %d times in ten seconds, want 2", s.asked)
+		if s.reads != 2 {
+			t.Errorf("got %d reads in 10 seconds, want 2", s.reads)
 		}
 	})
 }
 
-// TestAScrapeDoesNotWaitForTheStore holds a scrape to its own time, whatever the
-// store takes.
-func TestAScrapeDoesNotWaitForTheStore(t *testing.T) {
+// TestWatchTopics_TimesOut checks that a store that does not respond can't block a
+// scrape.
+func TestWatchTopics_TimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New(metrics.Options{})
@@ -191,11 +190,11 @@ func TestAScrapeDoesNotWaitForTheStore(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})
-		m.Answered(1, 0, 0, 0, 0)
+		m.RecordEvents(event.Tally{Stored: 1})
 		begin := time.Now()
 		got := scrape(t, m)
 		if took := time.Since(begin); took > 3*time.Second {
-			t.Errorf("took %v", took)
+			t.Errorf("scrape took %v", took)
 		}
 		expect(t, got, 1, "eventagg_events_total", "outcome", "stored")
 		expect(t, got, -1, topicTotal)
