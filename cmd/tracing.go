@@ -8,8 +8,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/tracing"
 )
 
-// openTracing starts tracing where the variables of OpenTelemetry ask for it, and
-// sees to it that the spans of whatever is opened later are sent before the end.
+// openTracing starts tracing if the variables of OpenTelemetry ask for it. It runs
+// before everything that makes spans is opened, so that it is closed after it and
+// sends the last spans.
 func (s *service) openTracing(ctx context.Context, version string, log *slog.Logger) (*tracing.Tracing, error) {
 	traces, err := tracing.Open(ctx, tracing.Options{
 		Variable: os.Getenv, //nolint:forbidigo // OpenTelemetry's own names, which are no settings of this program

@@ -10,16 +10,15 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// traced makes a span of each request, below that of the client where it tells
-// of one (W3C Trace Context). Names are by OpenTelemetry's semantic conventions
-// for HTTP servers; paths and queries are what clients send, so there is the
-// route instead.
+// traced makes a span of each request. It is a child of the client's span if the
+// request has one (W3C Trace Context). Names follow OpenTelemetry's semantic
+// conventions for HTTP servers: the span has the route instead of the path, and a
+// known method or "HTTP", because clients can send any path and any method.
 func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		name := r.Method
-		attributes := []attribute.KeyValue{attribute.String("http.request.method", r.Method)}
+		name, attributes := methodAttributes(r.Method)
 		if route := c.Path(); route != "" {
 			name += " " + route
 			attributes = append(attributes, attribute.String("http.route", route))
@@ -37,5 +36,19 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 			span.SetStatus(codes.Error, http.StatusText(status))
 		}
 		return err
+	}
+}
+
+// methodAttributes returns the first word of the span's name and the attributes of
+// a method. An unknown method is "_OTHER" in the attribute that traces are grouped
+// by.
+func methodAttributes(method string) (name string, attributes []attribute.KeyValue) {
+	const known, original = attribute.Key("http.request.method"), attribute.Key("http.request.method_original")
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method, []attribute.KeyValue{known.String(method)}
+	default:
+		return "HTTP", []attribute.KeyValue{known.String("_OTHER"), original.String(method)}
 	}
 }

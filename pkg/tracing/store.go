@@ -11,9 +11,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Store returns a store whose appends are spans: one transaction each, from its
-// statement to its COMMIT. The system is the database's name in OpenTelemetry's
-// semantic conventions. Without tracing it is next itself.
+// Store returns a store that makes a span of each append: one transaction, from
+// its statement to its COMMIT. system is the name of the database in
+// OpenTelemetry's semantic conventions. Without tracing it returns next.
 func (t *Tracing) Store(next store.Store, system string) store.Store {
 	if t == nil {
 		return next
@@ -30,7 +30,7 @@ type tracedStore struct {
 
 // Append implements [store.Appender].
 func (s *tracedStore) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	ctx, end := s.begin(ctx, "append", len(events))
+	ctx, end := s.start(ctx, "append", len(events))
 	outcomes, err := s.Store.Append(ctx, events)
 	end(err)
 	return outcomes, err
@@ -38,20 +38,21 @@ func (s *tracedStore) Append(ctx context.Context, events []event.Event) ([]event
 
 // Receive implements [store.Receiver].
 func (s *tracedStore) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	ctx, end := s.begin(ctx, "receive", len(deliveries))
+	ctx, end := s.start(ctx, "receive", len(deliveries))
 	received, err := s.Store.Receive(ctx, deliveries)
 	end(err)
 	return received, err
 }
 
-// begin starts the span of a transaction; size is of what it is given.
-func (s *tracedStore) begin(ctx context.Context, operation string, size int) (context.Context, func(error)) {
+// start starts the span of a transaction with size events, and returns the
+// function that ends it.
+func (s *tracedStore) start(ctx context.Context, operation string, size int) (context.Context, func(error)) {
 	ctx, span := s.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("db.system.name", s.system), attribute.String("db.operation.name", operation),
 		attribute.Int("db.operation.batch.size", size),
 	))
 	return ctx, func(err error) {
-		if err != nil { // the log has its text, which may name what nobody else should see
+		if err != nil { // not its text, which may hold addresses; the log has it
 			span.SetStatus(codes.Error, "not stored")
 		}
 		span.End()
