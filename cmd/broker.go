@@ -121,7 +121,7 @@ func (s *service) openWorkers(ctx context.Context, c config.Config, waiting queu
 	ready := func() bool { return database.State() == nil }
 	for i := range workersOf(c) {
 		worker := queue.NewWorker(waiting, name+"-"+strconv.Itoa(i+1), events, queue.WorkerOptions{
-			AppendTimeout: c.Ingest.FlushTimeout, Idle: 3 * c.Ingest.FlushTimeout, Ready: ready, Logger: log,
+			AppendTimeout: c.Ingest.FlushTimeout, Ready: ready, Logger: log,
 			OnReceived: s.metrics.RecordReceived, OnDeadLetter: s.metrics.RecordDeadLetters,
 		})
 		workers.Go(func() { worker.Run(working) })

@@ -55,7 +55,6 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newMigrateCmd(nil),
 		a.newDeadletterCmd(),
 		a.newVersionCmd(),
-		a.newManCmd(),
 	)
 	addHelpTopics(root)
 	strictDefaults(root)

@@ -86,7 +86,8 @@ func NewCircuitBreaker(
 
 // Append appends to the next appender while the circuit is closed. While it is
 // open, Append returns [store.ErrUnavailable] and [store.ErrNotReached] in a
-// [*store.RetryError]. An append that fails with ErrUnavailable opens the circuit.
+// [*store.RetryError]. An append that fails with ErrUnavailable opens the circuit,
+// unless [store.ErrInternal] says that it may concern these events only.
 func (b *CircuitBreaker) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	if reason := b.State(); reason != nil {
 		err := fmt.Errorf("%s: %w", b.name, reason)
@@ -96,7 +97,7 @@ func (b *CircuitBreaker) Append(ctx context.Context, events []event.Event) ([]ev
 		return nil, &store.RetryError{Err: store.NotReached(err), After: b.options.Interval}
 	}
 	outcomes, err := b.next.Append(ctx, events)
-	if errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
+	if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInternal) && ctx.Err() == nil {
 		b.recordFailure(err)
 	}
 	return outcomes, err

@@ -12,29 +12,29 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Report is the result of a run.
+// Report is what a run did.
 type Report struct {
 	Counts
-	// BadLines counts the lines of a file that are invalid events and were not
-	// sent.
+	// BadLines counts the lines of a file that were no valid events and were
+	// not sent.
 	BadLines int64
-	// Elapsed is the time from the start of the run to its last response.
+	// Elapsed is from the beginning of the run to its last answer.
 	Elapsed time.Duration
-	// Rate is the number of completed events per second.
+	// Rate is the number of answered events a second.
 	Rate    float64
 	Latency Latency
-	// FirstFailure is the error of one of the failures, "" if there are none.
+	// FirstFailure is the message of one of the failures, where there are any.
 	FirstFailure string
-	// Interrupted reports that the run was stopped before its end.
+	// Interrupted says that the run was stopped before its end.
 	Interrupted bool
-	// Proof is nil if the run was not verified.
+	// Proof is nil unless the run was verified.
 	Proof *Proof
-	// Checks are the results of --fail-if, in order.
+	// Checks are the results of --fail-if, in their order.
 	Checks []CheckResult
 }
 
-// MarshalJSON encodes one object, with times in seconds, latencies in milliseconds
-// and the rate in events per second.
+// MarshalJSON writes one object; times are in seconds, latencies in
+// milliseconds, the rate in events a second.
 func (r Report) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -58,8 +58,8 @@ func (r Report) MarshalJSON() ([]byte, error) {
 
 func roundTo(value, parts float64) float64 { return math.Round(value*parts) / parts }
 
-// WriteText writes the report as text: a table, then the proof and the checks, if
-// there are any.
+// WriteText writes the report for people: a table, then the proof and the
+// checks, where there are any.
 func (r Report) WriteText(out io.Writer) error {
 	t := &text{}
 	for _, row := range r.rows() {
@@ -92,7 +92,7 @@ func (r Report) rows() []row {
 	rows := []row{
 		{"sent", humanize.Comma(r.Sent), ""},
 		{"success", humanize.Comma(r.Stored), ""},
-		{"ignored", humanize.Comma(r.Duplicate), r.duplicatePercent()},
+		{"ignored", humanize.Comma(r.Duplicate), r.share()},
 		{"queued", humanize.Comma(r.Queued), ""},
 		{"invalid", humanize.Comma(r.Invalid), ""},
 		{"failed", humanize.Comma(r.Failed), ""},
@@ -113,15 +113,15 @@ func (r Report) rows() []row {
 	)
 }
 
-// duplicatePercent returns the percentage of duplicates.
-func (r Report) duplicatePercent() string {
+// share says which part of the answers was ignored.
+func (r Report) share() string {
 	if r.Duplicate == 0 || r.Completed() == 0 {
 		return ""
 	}
 	return fmt.Sprintf(" (%.1f %%)", 100*float64(r.Duplicate)/float64(r.Completed()))
 }
 
-// pad right-aligns a value in width characters.
+// pad puts a value at the right end of width characters, not bytes.
 func pad(value string, width int) string {
 	return fmt.Sprintf("%*s%s", max(0, width-utf8.RuneCountInString(value)), "", value)
 }

@@ -19,35 +19,35 @@ const (
 	DefaultRetryFor    = time.Minute
 )
 
-// Options configure a run. The zero Options send one event per request from 20
-// workers, as fast as the target responds.
+// Options say how a run is sent. The zero Options send one event at a time
+// from 20 workers, as fast as the answers come.
 type Options struct {
-	// Concurrency is the maximum number of appends in flight. 0 means
+	// Concurrency is how many appends are in flight at most; 0 is
 	// DefaultConcurrency.
 	Concurrency int
-	// BatchSize is the number of events per append. 0 means 1.
+	// BatchSize is how many events an append has; 0 is 1.
 	BatchSize int
-	// Rate is the scheduled number of events per second. 0 means a closed loop.
-	// If all workers are busy, events are late and their latency includes that.
+	// Rate is the planned number of events a second; 0 is a closed loop. When
+	// all workers are busy events are late, and their latency says so.
 	Rate float64
-	// Duration ends the run. No append starts after it; those in flight finish.
-	// 0 means no limit.
+	// Duration ends the run: nothing is begun after it, what is under way is
+	// finished. 0 is no limit.
 	Duration time.Duration
-	// RetryFor is how long an append is retried while the target is unavailable
-	// or overloaded. 0 means DefaultRetryFor, a negative value no retries.
+	// RetryFor is how long an append is tried again that finds the target
+	// unavailable or overloaded; 0 is DefaultRetryFor, below 0 never.
 	RetryFor time.Duration
-	// OnRejected is called for each line of a file that the target rejects. The
-	// reason is [store.ErrRejected] if the target reports none. It may be
-	// called concurrently, and may be nil.
+	// OnRejected is told every line of a file whose event the target refuses for
+	// ever, and why, where the target says it; otherwise the error is
+	// [store.ErrRejected]. It may be called concurrently; nil tells nobody.
 	OnRejected func(line int64, reason error)
-	// Ledger records every outcome, if it is not nil.
+	// Ledger, where not nil, is told every answer.
 	Ledger *Ledger
-	// Now is the clock. nil means time.Now.
+	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Jitter returns a random number in [0, 1). It may be called concurrently.
-	// nil means rand.Float64.
+	// Jitter answers a random number from 0 to below 1, to any number of
+	// callers at once; nil is rand.Float64.
 	Jitter func() float64
-	// Logger records retries and failures. nil discards them.
+	// Logger hears of retries and failures; nil discards.
 	Logger *slog.Logger
 }
 
@@ -72,8 +72,8 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// ErrGaveUp reports that no append got a response for the time of RetryFor, so
-// the run was stopped.
+// ErrGaveUp says that the target answered nobody for as long as retries are
+// allowed, so that going on would only take longer to fail.
 var ErrGaveUp = errors.New("gave up")
 
 // Runner sends the events of a source to a target, once.
@@ -87,7 +87,7 @@ type Runner struct {
 	started atomic.Pointer[time.Time]
 }
 
-// New returns a runner. Run may be called once.
+// New makes a runner. Run may be called once.
 func New(target store.Appender, source Source, o Options) *Runner {
 	o = o.WithDefaults()
 	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}, latency: newLatencies()}
@@ -98,9 +98,9 @@ func New(target store.Appender, source Source, o Options) *Runner {
 	return r
 }
 
-// Run sends until the source, the time or the context ends. It always returns a
-// report. The error is that of the context or the source, or [ErrGaveUp]. Failed
-// events alone are not an error, see [Counts].
+// Run sends until the source or the time is at its end, or until ctx is. It
+// reports what was done in any case. The error is the context's, the source's,
+// or [ErrGaveUp]; failed events alone are no error, see [Counts].
 func (r *Runner) Run(ctx context.Context) (Report, error) {
 	began := r.options.Now()
 	r.started.Store(&began)
@@ -111,7 +111,7 @@ func (r *Runner) Run(ctx context.Context) (Report, error) {
 	for i, w := range r.workers {
 		group.Go(func() {
 			if errs[i] = w.run(running, began); errors.Is(errs[i], ErrGaveUp) {
-				stop() // the others would fail, too
+				stop() // the others would wait for the same
 			}
 		})
 	}
@@ -128,18 +128,19 @@ func (r *Runner) Run(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-// Progress is the state of a run.
+// Progress is a run at one moment.
 type Progress struct {
 	Counts
-	// Total is the number of events, or 0 if it is unknown.
+	// Total is how many events there will be, or 0 where nobody can know.
 	Total int64
-	// Elapsed is the time since the start.
+	// Elapsed is how long the run has taken.
 	Elapsed time.Duration
-	// Retrying is the error of an append that is being retried, or nil.
+	// Retrying is why an append is being tried again, that of any where there
+	// are several; nil where none is.
 	Retrying error
 }
 
-// Progress returns the state of the run. It may be called concurrently.
+// Progress may be called at any time, by anybody.
 func (r *Runner) Progress() Progress {
 	p := Progress{Counts: r.counts(), Total: r.source.Total()}
 	if began := r.started.Load(); began != nil {
@@ -162,7 +163,7 @@ func (r *Runner) counts() Counts {
 	return sum
 }
 
-// report returns the result after all workers have returned.
+// report adds the workers up; they have all returned.
 func (r *Runner) report(elapsed time.Duration) Report {
 	report := Report{Counts: r.counts(), Elapsed: elapsed}
 	for _, w := range r.workers {

@@ -8,127 +8,120 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Queue keeps events safe until they are stored. It may be used concurrently.
+// Queue keeps events safe until they are stored. It is safe for concurrent use.
 type Queue interface {
-	// Append takes all events or none, and answers [event.Queued] for each once
-	// the queue holds them safely. [store.ErrOverloaded] in a
-	// [*store.RetryError] says that the queue is at its bound; nothing was
-	// taken. [store.ErrUnavailable] says that the queue can't be reached;
-	// where [store.ErrNotReached] is with it nothing was taken, otherwise
-	// nobody knows. A queue that is [store.ErrNotDurable] takes nothing, unless it was
-	// told to.
+	// Append takes all events or none. It returns [event.Queued] for each event
+	// once the queue holds them durably. [store.ErrOverloaded] in a
+	// [*store.RetryError] means that the queue is full and nothing was taken.
+	// [store.ErrUnavailable] means that the queue can't be reached; together with
+	// [store.ErrNotReached] nothing was taken, otherwise the outcome is unknown.
+	// [store.ErrNotDurable] means that the queue could lose events; it takes none
+	// unless it is configured to.
 	store.Appender
 	Observable
 	DeadLetterStore
-	// Consumer begins to take messages under a name that nobody else uses.
+	// Consumer returns a new consumer. Its name must be unique.
 	Consumer(name string) Consumer
-	// Close frees everything; what is queued stays. Any call after it returns
+	// Close frees all resources; queued events stay. Later calls return
 	// [store.ErrClosed]; a second Close does nothing.
 	Close() error
 }
 
-// Observable tells how a queue is.
+// Observable reports the state of a queue.
 type Observable interface {
 	// Ping reports whether Append would be safe now: nil, [store.ErrNotDurable] or
 	// [store.ErrUnavailable].
 	Ping(ctx context.Context) error
-	// Size tells how much is queued and not yet done.
+	// Size returns how much is queued and not yet acknowledged.
 	Size(ctx context.Context) (Size, error)
-	// LowWatermark is a moment by the queue's clock: whatever was queued before it
-	// is done for good. The zero time says that nothing is known.
+	// LowWatermark returns a time by the queue's clock: everything queued before
+	// it is finished and is never delivered again. The zero time means unknown.
 	LowWatermark(ctx context.Context) (time.Time, error)
 }
 
 // DeadLetterStore keeps the events that could not be stored.
 type DeadLetterStore interface {
-	// DeadLetters returns up to limit dead letters after one of them, the
-	// oldest first; an empty after is the beginning.
+	// DeadLetters returns up to limit dead letters, the oldest first. They start
+	// after the dead letter with the ID after; an empty after is the beginning.
 	DeadLetters(ctx context.Context, after string, limit int) ([]DeadLetter, error)
-	// Retry puts dead letters back into the queue, Drop removes them for ever.
-	// Both answer how many of them were there.
+	// Retry puts dead letters back into the queue. It returns how many existed.
 	Retry(ctx context.Context, ids []string) (int64, error)
+	// Drop deletes dead letters. It returns how many existed.
 	Drop(ctx context.Context, ids []string) (int64, error)
 }
 
-// Size is what a queue holds.
+// Size is how much a queue holds.
 type Size struct {
-	// Events counts the events that are queued and not done, those under way
-	// to a store included.
+	// Events counts the queued events, including those that a worker is storing.
 	Events int64
-	// Bytes is about what they take.
+	// Bytes is their approximate size.
 	Bytes int64
-	// DeadLetters counts the events that can't be stored.
+	// DeadLetters counts the events that could not be stored.
 	DeadLetters int64
 }
 
-// Message is a delivery with what the queue needs to know about it.
+// Message is one delivery of events from a queue.
 type Message struct {
 	store.Delivery
-	// Ref is the queue's own name of the message.
+	// Ref identifies the message within the queue.
 	Ref string
-	// Deliveries counts how often it was handed out, this time included.
+	// Deliveries counts the consumers that received the message, this one
+	// included. Consumers that released it with Leave do not count. So a number
+	// above 1 means that workers crashed or lost their lease.
 	Deliveries int64
-	// Broken says why the message can't be read, where it can't; it has no
-	// events then. Bury it.
+	// Broken is why the message can't be read, or nil. A broken message has no
+	// events; move it to the dead letters.
 	Broken error
 }
 
-// Consumer takes messages from a queue and says what became of them. What it
-// was given and has not finished is its own until somebody claims it. One
-// goroutine at a time uses it.
+// Consumer receives messages under a lease and says what became of them. One
+// goroutine at a time may use it, except for Renew, which may run at any time.
 type Consumer interface {
-	// Receive returns the next messages, those first that this consumer was
-	// given and has not finished, so what failed is tried again. With nothing
-	// to do it waits, and answers nothing after the wait.
+	// Receive returns the next messages, each of them once. If there are none, it
+	// waits, and then returns nothing. The messages are leased to this consumer:
+	// they are not delivered to others while it calls Renew.
 	Receive(ctx context.Context, wait time.Duration) ([]Message, error)
-	Lease
-	// Claim takes over what others were given longer ago than idle and have
-	// not finished: they are dead or stuck.
-	Claim(ctx context.Context, idle time.Duration) ([]Message, error)
+	// Claim takes over messages of other consumers whose lease was not renewed for
+	// the given time. Those consumers have crashed or hang.
+	Claim(ctx context.Context, expired time.Duration) ([]Message, error)
+	// Renew renews the lease of every message that this consumer has received and
+	// not finished. Messages that another consumer has claimed stay with that one.
+	Renew(ctx context.Context) error
 	Acknowledger
-	// Leave ends the consumer. Whatever it has not finished is left for others
-	// to claim; its name is forgotten where there is nothing.
+	// Leave ends the consumer. It releases unfinished messages, so that others can
+	// claim them at once and it does not count as a delivery.
 	Leave(ctx context.Context) error
-	// Prune forgets consumers that have been silent for longer than idle and
-	// hold nothing.
+	// Prune removes the names of consumers that hold no messages and have been
+	// silent for longer than idle.
 	Prune(ctx context.Context, idle time.Duration) error
 }
 
-// Lease keeps what a consumer was given and has not finished.
-type Lease interface {
-	// Park keeps messages out of what Receive returns, in place of those it
-	// was told last. They stay this consumer's, and each Receive keeps them from
-	// others' Claim, until they are finished.
-	Park(messages []Message)
-	// Renew makes all that this consumer was given and has not finished look as
-	// if just given to it, so that nobody claims it meanwhile. Receive does so too.
-	Renew(ctx context.Context) error
-}
-
-// Acknowledger hears what became of messages.
+// Acknowledger finishes messages.
 type Acknowledger interface {
 	// Acknowledge removes messages whose events are committed.
 	Acknowledge(ctx context.Context, messages []Message) error
-	// Split puts a message of several events back as one message for each, so
-	// that one that can't be stored does not hold up the others.
+	// Split replaces a message of several events by one message for each event, so
+	// that an event that can't be stored does not block the others. It does nothing
+	// if the message is finished or another consumer has claimed it.
 	Split(ctx context.Context, message Message) error
-	// MoveToDeadLetters turns the events of a message into dead letters.
+	// MoveToDeadLetters turns the events of a message into dead letters. It does
+	// nothing if the message is finished or another consumer has claimed it.
 	MoveToDeadLetters(ctx context.Context, message Message, reason string) error
 }
 
 // DeadLetter is an event that could not be stored.
 type DeadLetter struct {
-	// ID is the queue's own name of it.
+	// ID identifies the dead letter within the queue.
 	ID string
-	// Event is the event, or its text where it can't be read any more.
+	// Event is the event. If it can't be read, Text has its bytes instead.
 	Event event.Event
 	Text  string
-	// Reason says why it could not be stored.
+	// Reason is why it could not be stored.
 	Reason string
-	// QueuedAt and BuriedAt are when the event was queued and given up, by the
-	// queue's clock.
+	// QueuedAt is when the event was first queued, by the queue's clock.
 	QueuedAt time.Time
+	// FailedAt is when it became a dead letter, by the queue's clock.
 	FailedAt time.Time
-	// Deliveries counts how often it was handed to a worker.
+	// Deliveries is [Message].Deliveries of its last delivery.
 	Deliveries int64
 }

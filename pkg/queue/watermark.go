@@ -5,35 +5,38 @@ import (
 	"time"
 )
 
-// forgetMargin is for how long the store remembers deliveries that the queue is
-// done with: for a worker that was slow and comes with what another has stored,
-// and for a queue that lost its last second and delivers again what was done.
+// forgetMargin is how long the store remembers deliveries that the queue has
+// finished. A slow worker may still bring one that another has stored, and a queue
+// that lost its last second delivers finished messages again.
 const forgetMargin = 10 * time.Minute
 
-// horizons are what a queue said of itself in the last [forgetMargin], the
-// oldest first. The margin is time that passes here: by the queue's clock a jump
-// ahead would be taken for hours in which nothing came again.
-type horizons []horizon
+// watermarks are the queue's low watermarks of the last [forgetMargin], the oldest
+// first. The margin is measured by the worker's clock. By the queue's clock, a jump
+// ahead would look like hours in which nothing was delivered again.
+type watermarks []watermark
 
-type horizon struct {
+type watermark struct {
 	at   time.Time // by the worker's clock
-	done time.Time // by the queue's
+	mark time.Time // by the queue's clock
 }
 
-// learn notes a horizon and returns the one that may be forgotten before, zero
-// where none is old enough yet.
-func (h *horizons) learn(now, done time.Time) time.Time {
-	if n := len(*h); n > 0 && done.Before((*h)[n-1].done) {
-		*h = nil // the queue lost its data and counts anew
+// observe adds a low watermark and returns the time before which deliveries can be
+// forgotten. It returns the zero time if no watermark is old enough.
+func (w *watermarks) observe(now, mark time.Time) time.Time {
+	if mark.IsZero() {
+		return time.Time{}
 	}
-	*h = append(*h, horizon{at: now, done: done})
+	if n := len(*w); n > 0 && mark.Before((*w)[n-1].mark) {
+		*w = nil // the queue lost its data
+	}
+	*w = append(*w, watermark{at: now, mark: mark})
 	old := 0
-	for old < len(*h) && now.Sub((*h)[old].at) >= forgetMargin {
+	for old < len(*w) && now.Sub((*w)[old].at) >= forgetMargin {
 		old++
 	}
 	if old == 0 {
 		return time.Time{}
 	}
-	*h = slices.Delete(*h, 0, old-1)
-	return (*h)[0].done
+	*w = slices.Delete(*w, 0, old-1)
+	return (*w)[0].mark
 }

@@ -1,75 +1,17 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
-
-// WorkerOptions tune a Worker. The zero value of each field stands for its
-// default.
-type WorkerOptions struct {
-	// Wait is how long a worker waits for messages at a time, default 2
-	// seconds. It is also how long its end may take when nothing is to do.
-	Wait time.Duration
-	// Idle is how long another's message may be under way before it is taken
-	// over, default 30 seconds: longer than any append takes.
-	Idle time.Duration
-	// ClaimEvery is how often others' messages are looked at, default 5
-	// seconds; TendEvery how often what is done is forgotten, default a minute.
-	ClaimEvery time.Duration
-	TendEvery  time.Duration
-	// AppendTimeout is how long the store may take for one try, default 10
-	// seconds.
-	AppendTimeout time.Duration
-	// MaxDeliveries is how often a message may be delivered, default 5. One
-	// that comes more often has ended those who worked on it. It is also how
-	// often one may fail alone that was set aside, while others were stored.
-	MaxDeliveries int64
-	// Ready says whether the store is there, default always. While it is not,
-	// the worker takes nothing: a message that waits must not be counted as one
-	// that is delivered in vain.
-	Ready func() bool
-	// Now is the clock, default time.Now.
-	Now func() time.Time
-	// Logger hears of failures and recoveries once each, and of all dead
-	// letters, once a second of those that come together; default nobody.
-	Logger *slog.Logger
-	// OnReceived hears what became of events that were moved into the store,
-	// OnBuried of how many events became dead letters; nil is nobody.
-	OnReceived   func(store.Received)
-	OnDeadLetter func(events int)
-}
-
-func (o WorkerOptions) withDefaults() WorkerOptions {
-	o.Wait = cmp.Or(o.Wait, 2*time.Second)
-	o.Idle = cmp.Or(o.Idle, 30*time.Second)
-	o.ClaimEvery = cmp.Or(o.ClaimEvery, 5*time.Second)
-	o.TendEvery = cmp.Or(o.TendEvery, time.Minute)
-	o.AppendTimeout = cmp.Or(o.AppendTimeout, 10*time.Second)
-	o.MaxDeliveries = cmp.Or(o.MaxDeliveries, 5)
-	if o.Ready == nil {
-		o.Ready = func() bool { return true }
-	}
-	if o.OnReceived == nil {
-		o.OnReceived = func(store.Received) {}
-	}
-	if o.OnDeadLetter == nil {
-		o.OnDeadLetter = func(int) {}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
 
 // Worker moves messages from a queue into a store.
 type Worker struct {
@@ -78,291 +20,319 @@ type Worker struct {
 	into     store.Receiver
 	options  WorkerOptions
 
-	claimed  time.Time // when others' messages were last looked at
-	kept     time.Time // when what the worker holds was last renewed
-	tended   time.Time
-	horizons horizons
-	failing  bool // the last step failed; says what to log
+	batch   []Message  // received and not tried yet
+	limit   int        // maximum number of messages in one append; 0 for no limit
+	retries retryQueue // messages that failed alone
 
-	buried tally // dead letters
-	blamed tally // events that were set aside and are to blame
-
-	shelf shelf
-	most  int // how many messages are stored at once, 0 for all there are
+	claimed, cleaned time.Time   // when that was last done
+	queueFailed      atomic.Bool // a call to the queue failed
+	watermarks       watermarks
+	paused           bool // what the log says
 }
 
-// NewWorker makes a worker that takes messages under a name of its own.
+// NewWorker returns a worker that receives messages as the consumer name.
 func NewWorker(queue Queue, name string, into store.Receiver, options WorkerOptions) *Worker {
-	return &Worker{queue: queue, consumer: queue.Consumer(name), into: into, options: options.withDefaults()}
+	return &Worker{queue: queue, consumer: queue.Consumer(name), into: into, options: options.WithDefaults()}
 }
 
-// Run works until ctx ends. The append under way is finished; what else the
-// worker holds is left in the queue for others.
+// Run works until ctx ends. It finishes the append in progress and releases the
+// other messages that it has received.
 func (w *Worker) Run(ctx context.Context) {
-	const least, most = 100 * time.Millisecond, 2 * time.Second
-	w.tended = w.options.Now()
-	pause := least
+	var renewing sync.WaitGroup
+	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	renewing.Go(func() { w.renewLeases(lasting) })
+	w.cleaned = w.options.Now()
+	pause := retry.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
 	for ctx.Err() == nil {
 		err := w.step(ctx)
-		w.tell(ctx, time.Second)
 		if ctx.Err() != nil {
 			break
 		}
 		w.report(err)
 		if err == nil {
-			pause = least
-			continue
+			pause.Reset()
+		} else {
+			_ = retry.Sleep(ctx, pause.Next())
 		}
-		wait(ctx, pause)
-		pause = min(2*pause, most)
 	}
-	w.tell(ctx, 0)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
+	stop()
+	renewing.Wait()
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
 	defer cancel()
-	if err := w.consumer.Leave(ending); err != nil {
-		w.options.Logger.DebugContext(ctx, "consumer not forgotten", slog.Any("error", err))
+	if err := w.consumer.Leave(leaving); err != nil {
+		w.options.Logger.DebugContext(ctx, "messages not released", slog.String("dependency", "queue"),
+			slog.String("consequence", "other workers claim them when the lease ends"), slog.Any("error", err))
 	}
 }
 
-// errNotReady says that the store is known to be away.
-var errNotReady = fmt.Errorf("worker waits: %w", store.ErrUnavailable)
+// renewLeases renews the leases of the worker's messages until ctx ends, however
+// long an append takes meanwhile.
+func (w *Worker) renewLeases(ctx context.Context) {
+	const renewals = 3 // per lease, so that one of them may fail
+	tick := time.NewTicker(w.options.Lease / renewals)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := w.consumer.Renew(ctx); err != nil {
+			w.queueFailed.Store(true)
+		}
+	}
+}
 
-// step takes some messages and deals with them. After an error those that are
-// not dealt with come again.
+// storeError is an error of the store, as opposed to one of the queue.
+type storeError struct{ error }
+
+// Unwrap returns the store's error.
+func (e *storeError) Unwrap() error { return e.error }
+
+var errNotReady = &storeError{store.ErrUnavailable}
+
+// step tries a message that is due again and then the next messages. Its error
+// means that the worker should pause.
 func (w *Worker) step(ctx context.Context) error {
 	if !w.options.Ready() {
-		w.shelf.excuse(w.options.Now())
+		w.retries.reset()
 		return errNotReady
 	}
-	if err := w.tend(ctx); err != nil {
-		return err
+	err := w.clean(ctx)
+	if p := w.retries.due(w.options.Now()); err == nil && p != nil {
+		err = w.retry(ctx, p)
 	}
-	if err := w.again(ctx); err != nil {
-		return err
+	if err == nil && len(w.batch) == 0 {
+		w.batch, err = w.next(ctx)
 	}
-	messages, err := w.next(ctx)
-	if err != nil {
-		return err
+	for err == nil && len(w.batch) > 0 && ctx.Err() == nil {
+		if err = w.storeSome(ctx); err == nil {
+			err = w.retries.storeFailing()
+		}
 	}
-	if err := w.settle(ctx, messages); err != nil {
-		return err
+	failed := (*storeError)(nil)
+	switch {
+	case err == nil:
+		return w.retries.storeFailing()
+	case !errors.As(err, &failed):
+		w.queueFailed.Store(true)
 	}
-	return w.shelf.doubt()
+	return err
 }
 
-// next returns messages that others have left lying, from time to time, and
-// otherwise new ones.
+// next returns messages of workers that crashed, or otherwise new ones. After the
+// queue has failed it first waits for a lease: the leases of all workers may have
+// expired meanwhile, and those that live renew them now.
 func (w *Worker) next(ctx context.Context) ([]Message, error) {
-	if now := w.options.Now(); now.Sub(w.claimed) >= w.options.ClaimEvery {
-		messages, err := w.consumer.Claim(ctx, w.options.Idle)
-		if err != nil {
-			return nil, err
-		}
-		if len(messages) > 0 {
-			return messages, nil
+	now := w.options.Now()
+	if w.queueFailed.Swap(false) {
+		w.claimed = now.Add(w.options.Lease - w.options.ClaimInterval)
+	}
+	if now.Sub(w.claimed) >= w.options.ClaimInterval {
+		messages, err := w.consumer.Claim(ctx, w.options.Lease)
+		if err != nil || len(messages) > 0 {
+			return messages, err
 		}
 		w.claimed = now
 	}
-	w.kept = w.options.Now()
-	return w.consumer.Receive(ctx, w.shelf.wait(w.options.Now(), w.options.Wait))
+	return w.consumer.Receive(ctx, w.retries.wait(now, w.options.Wait))
 }
 
-// keep renews what the worker holds, where that is long ago: a store that hangs
-// takes as long for a few messages as the others take to be claimed. Workers that
-// claim them from each other would count deliveries until nobody has one left.
-func (w *Worker) keep(ctx context.Context) error {
-	const share = 6 // with an append, which takes a third, that is half the time
-	now := w.options.Now()
-	if passed := now.Sub(w.kept); passed >= 0 && passed < w.options.Idle/share {
+// storeSome stores the first messages of the batch. If that fails, the next append
+// has half as many messages, until the message that fails is alone.
+func (w *Worker) storeSome(ctx context.Context) error {
+	n := w.appendSize()
+	err := w.process(ctx, w.batch[:n])
+	failed := (*storeError)(nil)
+	switch {
+	case err == nil:
+		w.batch = w.batch[n:]
+		return nil
+	case !errors.As(err, &failed):
+		return err
+	case n > 1:
+		w.limit = (n + 1) / 2
+		w.checkOutage(failed.error)
 		return nil
 	}
-	w.kept = now
-	return w.consumer.Renew(ctx)
-}
-
-// settle deals with messages: first deliveries together, and each that was
-// delivered before alone, since it may be what ended its worker.
-func (w *Worker) settle(ctx context.Context, messages []Message) error {
-	first := messages[:0:0]
-	for _, m := range messages {
-		if err := ctx.Err(); err != nil { // each may take as long as an append
-			return err
-		}
-		switch {
-		case m.Broken != nil:
-			if err := w.bury(ctx, m, m.Broken.Error()); err != nil {
-				return err
-			}
-		case m.Deliveries > w.options.MaxDeliveries:
-			if err := w.giveUp(ctx, m); err != nil {
-				return err
-			}
-		case m.Deliveries > 1:
-			if err := w.some(ctx, []Message{m}); err != nil {
-				return err
-			}
-		default:
-			first = append(first, m)
+	for w.retries.full(w.batch[0]) {
+		if p := w.retries.worst(); p == nil || w.giveUp(ctx, p) != nil {
+			return err // nothing is stored at all
 		}
 	}
-	return w.some(ctx, first)
+	w.retries.park(w.batch[0], w.options.Now(), failed.error)
+	w.checkOutage(failed.error)
+	w.batch = w.batch[1:]
+	return nil
 }
 
-// receive stores messages and then, after the COMMIT, removes them from the
-// queue. The other order would lose what a crash in between leaves undone; this
-// one delivers it again, which the store knows.
-func (w *Worker) receive(ctx context.Context, messages []Message) error {
-	if len(messages) == 0 {
+// checkOutage lets the worker pause if an error concerns the store.
+func (w *Worker) checkOutage(err error) {
+	if concernsStore(err) {
+		w.retries.recordOutage(err)
+	}
+}
+
+// appendSize is how many messages of the batch are stored together. A message that
+// was delivered before is stored alone, since it may have crashed its worker.
+func (w *Worker) appendSize() int {
+	n := 1
+	for n < len(w.batch) && n != w.limit && w.batch[0].Deliveries == 1 && w.batch[n].Deliveries == 1 &&
+		w.batch[0].Broken == nil && w.batch[n].Broken == nil {
+		n++
+	}
+	return n
+}
+
+// retry tries a parked message again, or gives it up.
+func (w *Worker) retry(ctx context.Context, p *parked) error {
+	var err error
+	if p.exhausted(w.options.Now(), w.options) {
+		err = w.giveUp(ctx, p)
+	} else if err = w.process(ctx, []Message{p.Message}); err == nil {
+		w.retries.remove(p)
+	}
+	if failed := (*storeError)(nil); errors.As(err, &failed) {
+		w.retries.recordFailure(p, w.options.Now(), failed.error)
+		w.checkOutage(failed.error)
 		return nil
 	}
-	if err := w.keep(ctx); err != nil {
+	return err
+}
+
+// giveUp ends the tries of a parked message.
+func (w *Worker) giveUp(ctx context.Context, p *parked) error {
+	end := func() error {
+		if len(p.Events) > 1 {
+			return w.consumer.Split(ctx, p.Message)
+		}
+		took := w.options.Now().Sub(p.began).Round(time.Second)
+		return w.moveToDeadLetters(ctx, p.Message, fmt.Sprintf("failed %d times over %s while others were stored: %v", p.tries, took, p.err))
+	}
+	if err := w.unlessStored(ctx, p.Message, end); err != nil {
 		return err
 	}
+	w.retries.remove(p)
+	return nil
+}
+
+// unlessStored ends the tries of a message, unless its events are stored and only
+// the acknowledgement was lost.
+func (w *Worker) unlessStored(ctx context.Context, m Message, end func() error) error {
+	looking, cancel := context.WithTimeout(ctx, w.options.AppendTimeout)
+	defer cancel()
+	known, err := w.into.Known(looking, []store.DeliveryID{m.ID})
+	switch {
+	case err != nil:
+		return &storeError{err}
+	case known[0]:
+		return w.consumer.Acknowledge(ctx, []Message{m})
+	default:
+		return end()
+	}
+}
+
+// process stores messages, or makes dead letters of those that can't be stored.
+func (w *Worker) process(ctx context.Context, messages []Message) error {
+	first := messages[0]
+	switch {
+	case first.Broken != nil:
+		return w.moveToDeadLetters(ctx, first, first.Broken.Error())
+	case first.Deliveries > w.options.MaxDeliveries:
+		return w.unlessStored(ctx, first, func() error {
+			return w.moveToDeadLetters(ctx, first, fmt.Sprintf("delivered %d times without being stored", first.Deliveries-1))
+		})
+	}
+	// An append is finished even if the worker is told to stop meanwhile.
+	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
+	defer cancel()
+	received, err := w.into.Receive(appending, deliveriesOf(messages))
+	switch {
+	case err == nil:
+		w.recordSuccess(ctx, received, len(messages))
+		// Acknowledging first would lose the events in a crash in between. This
+		// order delivers them again, and the store knows the delivery.
+		return w.consumer.Acknowledge(appending, messages)
+	case !errors.Is(err, store.ErrRejected) || len(messages) > 1:
+		return &storeError{err}
+	case len(first.Events) > 1:
+		return w.consumer.Split(appending, first)
+	default:
+		return w.moveToDeadLetters(appending, first, err.Error())
+	}
+}
+
+func deliveriesOf(messages []Message) []store.Delivery {
 	deliveries := make([]store.Delivery, len(messages))
 	for i, m := range messages {
 		deliveries[i] = m.Delivery
 	}
-	// A worker that is told to end finishes what it has begun.
-	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
-	defer cancel()
-	received, err := w.into.Receive(appending, deliveries)
-	switch {
-	case err == nil:
-		w.well(ctx)
-		w.options.OnReceived(received)
-		return w.consumer.Acknowledge(appending, messages)
-	case !errors.Is(err, store.ErrRejected):
-		if len(messages) == 1 {
-			w.shelf.failing(w.options.Now(), err)
-		}
-		return &failedError{err}
-	case len(messages) > 1:
-		for _, m := range messages {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := w.receive(ctx, []Message{m}); err != nil {
-				return err
-			}
-		}
-		return nil
-	case len(messages[0].Events) > 1:
-		return w.consumer.Split(appending, messages[0])
-	default:
-		return w.bury(ctx, messages[0], err.Error())
-	}
+	return deliveries
 }
 
-// giveUp buries a message that has been delivered too often, unless it was
-// stored and only never removed.
-func (w *Worker) giveUp(ctx context.Context, m Message) error {
-	known, err := w.known(ctx, m)
-	if err != nil {
-		return err
+// recordSuccess notes that the store has stored so many messages.
+func (w *Worker) recordSuccess(ctx context.Context, received store.Received, messages int) {
+	const enough = 256 // messages; a worker that stores so many needs no limit
+	if messages == w.limit {
+		if w.limit *= 2; w.limit > enough {
+			w.limit = 0
+		}
 	}
-	if known {
-		return w.consumer.Acknowledge(ctx, []Message{m})
+	for _, p := range w.retries.recordSuccess(w.options.Now()) {
+		w.options.Logger.WarnContext(ctx, "message failed while others are stored", slog.Int("events", len(p.Events)),
+			slog.String("consequence", "it is tried again with growing pauses"), slog.Any("error", p.err))
 	}
-	return w.bury(ctx, m, fmt.Sprintf("delivered %d times without being stored", m.Deliveries-1))
+	w.options.OnReceived(received)
 }
 
-func (w *Worker) bury(ctx context.Context, m Message, reason string) error {
+func (w *Worker) moveToDeadLetters(ctx context.Context, m Message, reason string) error {
 	if err := w.consumer.MoveToDeadLetters(ctx, m, reason); err != nil {
 		return err
 	}
 	events := max(1, len(m.Events))
 	w.options.OnDeadLetter(events)
-	w.buried.add(events, reason)
-	w.tell(ctx, time.Second)
+	w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
+		slog.Int("events", events), slog.String("reason", reason))
 	return nil
 }
 
-// tally is what the log has not heard of yet. Such events may come by the
-// thousand.
-type tally struct {
-	events int
-	reason string // of the last of them
-	told   time.Time
-}
-
-func (t *tally) add(events int, reason string) {
-	t.events += events
-	t.reason = reason
-}
-
-// due reports whether there is something to tell, and the last time is so old.
-func (t *tally) due(now time.Time, apart time.Duration) bool {
-	passed := now.Sub(t.told)
-	return t.events > 0 && (passed < 0 || passed >= apart)
-}
-
-// tell logs what became of events, so far apart at least.
-func (w *Worker) tell(ctx context.Context, apart time.Duration) {
+// clean removes what is no longer needed: deliveries that the store remembers and
+// that can't come again, and the names of consumers that are gone.
+func (w *Worker) clean(ctx context.Context) error {
 	now := w.options.Now()
-	if w.blamed.due(now, apart) {
-		w.options.Logger.WarnContext(ctx, "events can't be stored while others are; they are tried again later",
-			slog.Int("events", w.blamed.events), slog.String("error", w.blamed.reason))
-		w.blamed = tally{told: now}
-	}
-	if w.buried.due(now, apart) {
-		w.options.Logger.ErrorContext(ctx, "events became dead letters; see 'eventagg deadletter list'",
-			slog.Int("events", w.buried.events), slog.String("reason", w.buried.reason))
-		w.buried = tally{told: now}
-	}
-}
-
-// tend forgets what can't come again: deliveries that the queue is done with,
-// and consumers that are gone.
-func (w *Worker) tend(ctx context.Context) error {
-	now := w.options.Now()
-	if now.Sub(w.tended) < w.options.TendEvery {
+	if now.Sub(w.cleaned) < w.options.CleanInterval {
 		return nil
 	}
-	w.tended = now
-	horizon, err := w.queue.LowWatermark(ctx)
+	w.cleaned = now
+	watermark, err := w.queue.LowWatermark(ctx)
 	if err != nil {
 		return err
 	}
-	var before time.Time
-	if !horizon.IsZero() {
-		before = w.horizons.learn(now, horizon)
-	}
-	if !before.IsZero() {
-		// What a worker holds is claimed by others after Idle.
-		if err := w.consumer.Renew(ctx); err != nil {
-			return err
-		}
-		w.kept = now
-		forgetting, cancel := context.WithTimeout(ctx, w.options.Idle/2)
+	if before := w.watermarks.observe(now, watermark); !before.IsZero() {
+		forgetting, cancel := context.WithTimeout(ctx, w.options.AppendTimeout)
 		defer cancel()
 		if _, err := w.into.Forget(forgetting, before); err != nil {
-			return err
+			return &storeError{err}
 		}
 	}
-	const long = 10 // times as idle as one that is taken for dead
-	return w.consumer.Prune(ctx, long*w.options.Idle)
+	const long = 50 // leases; a consumer that is silent for so long is gone
+	return w.consumer.Prune(ctx, long*w.options.Lease)
 }
 
-// report logs that the worker fails, or works again, once each.
+// report logs when the worker pauses and when it resumes, once each.
 func (w *Worker) report(err error) {
-	failing := err != nil
-	if w.failing == failing {
+	if w.paused == (err != nil) {
 		return
 	}
-	w.failing = failing
-	if failing {
-		w.options.Logger.Warn("worker waits; queued events stay queued", slog.Any("error", err))
+	w.paused = err != nil
+	if !w.paused {
+		w.options.Logger.Info("worker resumed")
 		return
 	}
-	w.options.Logger.Info("worker works again")
-}
-
-// wait returns after d, or when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	dependency := "queue"
+	if failed := (*storeError)(nil); errors.As(err, &failed) {
+		dependency = "database"
 	}
+	w.options.Logger.Warn("worker paused", slog.String("dependency", dependency),
+		slog.String("consequence", "queued events stay queued"), slog.Any("error", err))
 }

@@ -6,369 +6,230 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
-	"github.com/eventagg/eventagg/pkg/queue/queuetest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// ledger is a store in memory that takes each delivery once.
-type ledger struct {
-	mu        sync.Mutex
-	known     map[store.DeliveryID]time.Time
-	keys      map[event.Key]int // how often each was received
-	calls     []int             // how many deliveries each call had
-	forgotten int
+// unavailable returns the error of a server that can't be reached.
+func unavailable() error { return fmt.Errorf("append: %w", store.ErrUnavailable) }
 
-	fail   error  // what every call answers
-	poison string // an event_id that can't be stored
-}
-
-func newLedger() *ledger {
-	return &ledger{known: map[store.DeliveryID]time.Time{}, keys: map[event.Key]int{}}
-}
-
-func (l *ledger) set(fail error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fail = fail
-}
-
-func (l *ledger) Receive(_ context.Context, deliveries []store.Delivery) (store.Received, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calls = append(l.calls, len(deliveries))
-	if l.fail != nil {
-		return store.Received{}, l.fail
-	}
-	for _, d := range deliveries {
-		if slices.ContainsFunc(d.Events, func(e event.Event) bool { return e.ID == l.poison }) {
-			return store.Received{}, fmt.Errorf("receive: %w: bad data", store.ErrRejected)
-		}
-	}
-	var received store.Received
-	for _, d := range deliveries {
-		if _, known := l.known[d.ID]; known {
-			received.Redelivered += int64(len(d.Events))
-			continue
-		}
-		l.known[d.ID] = d.QueuedAt
-		for _, e := range d.Events {
-			l.keys[e.Key()]++
-			received.Stored++
-		}
-	}
-	return received, nil
-}
-
-func (l *ledger) Known(_ context.Context, ids []store.DeliveryID) ([]bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	known := make([]bool, len(ids))
-	for i, id := range ids {
-		_, known[i] = l.known[id]
-	}
-	return known, l.fail
-}
-
-func (l *ledger) Forget(_ context.Context, before time.Time) (int64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for id, at := range l.known {
-		if at.Before(before) {
-			delete(l.known, id)
-			l.forgotten++
-		}
-	}
-	return 0, l.fail
-}
-
-// received is how many different keys were received, and whether none twice.
-func (l *ledger) received(t *testing.T) int {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key, times := range l.keys {
-		if times != 1 {
-			t.Errorf("%v was received %d times", key, times)
-		}
-	}
-	return len(l.keys)
-}
-
-func someEvents(prefix string, count int) []event.Event {
-	events := make([]event.Event, count)
-	for i := range events {
-		events[i] = event.Event{
-			Topic: "t", ID: fmt.Sprintf("%s-%d", prefix, i), Timestamp: time.Unix(0, 0).UTC(), Source: "s", Payload: "{}",
-		}
-	}
-	return events
-}
-
-// bench is a queue, a store, and workers in between, on the clock of a bubble.
-type bench struct {
-	t     *testing.T
-	queue *queuetest.Memory
-	store *ledger
-	log   *log
-}
-
-// onBench runs a test in a bubble.
-func onBench(t *testing.T, run func(b *bench)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		run(&bench{t: t, queue: queuetest.NewMemory(queuetest.MemoryOptions{}), store: newLedger(), log: &log{}})
-	})
-}
-
-func (b *bench) enqueue(events ...event.Event) {
-	b.t.Helper()
-	if _, err := b.queue.Append(b.t.Context(), events); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// work starts a worker; end stops it and waits.
-func (b *bench) work(name string, change ...func(*queue.WorkerOptions)) (end func()) {
-	options := queue.WorkerOptions{Logger: b.log.logger()}
-	for _, f := range change {
-		f(&options)
-	}
-	ctx, cancel := context.WithCancel(b.t.Context())
-	done := make(chan struct{})
-	worker := queue.NewWorker(b.queue, name, b.store, options)
-	go func() {
-		defer close(done)
-		worker.Run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
-func (b *bench) checkSize(events, dead int64) {
-	b.t.Helper()
-	size, err := b.queue.Size(b.t.Context())
-	if err != nil || size.Events != events || size.DeadLetters != dead {
-		b.t.Errorf("the queue holds %+v, %v, want %d events and %d dead letters", size, err, events, dead)
-	}
-}
-
-func TestWorkerEmptiesTheQueue(t *testing.T) {
-	onBench(t, func(b *bench) {
+func TestWorker_DrainsTheQueue(t *testing.T) {
+	inBubble(t, func(f *fixture) {
 		for i := range 20 {
-			b.enqueue(someEvents(fmt.Sprint(i), 50)...)
+			f.enqueue(goodEvents(fmt.Sprint(i), 50)...)
 		}
-		end := b.work("a")
-		pass(time.Second)
-		b.enqueue(someEvents("later", 10)...)
-		pass(time.Second)
-		end()
-		b.checkSize(0, 0)
-		if got := b.store.received(b.t); got != 1010 {
-			b.t.Errorf("received %d events", got)
-		}
-		if b.log.lines() != 0 {
-			b.t.Errorf("the log has\n%s", b.log)
+		stop := f.startWorker("a")
+		advance(time.Second)
+		f.enqueue(goodEvents("later", 10)...)
+		advance(time.Second)
+		stop()
+		f.checkSize(0, 0)
+		f.checkStored(1010)
+		if f.log.lines() != 0 {
+			f.t.Errorf("the log has\n%s", f.log)
 		}
 	})
 }
 
-func TestWorkerWaitsForItsStore(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.store.set(away())
-		b.enqueue(someEvents("a", 5)...)
-		end := b.work("a")
-		pass(10 * time.Minute)
-		b.checkSize(5, 0)
-		b.store.set(nil)
-		pass(10 * time.Second)
-		b.checkSize(0, 0)
-		end()
-		if got := b.store.received(b.t); got != 5 {
-			b.t.Errorf("received %d events", got)
-		}
-		if b.log.lines() != 2 { // that it waits, and that it works again
-			b.t.Errorf("the log has\n%s", b.log)
+func TestWorker_WaitsForTheStore(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.store.setFail(unavailable())
+		f.enqueue(goodEvents("a", 5)...)
+		stop := f.startWorker("a")
+		advance(10 * time.Minute)
+		f.checkSize(5, 0)
+		f.store.setFail(nil)
+		advance(10 * time.Second)
+		f.checkSize(0, 0)
+		stop()
+		f.checkStored(5)
+		for _, want := range []string{`msg="worker paused" dependency=database`, `msg="worker resumed"`} {
+			if strings.Count(f.log.String(), want) != 1 || f.log.lines() != 2 {
+				f.t.Errorf("the log has not one line %s:\n%s", want, f.log)
+			}
 		}
 	})
 }
 
-// While the store is known to be away nothing is taken: a day of that, with
-// workers that come and go, must not look like a message that kills workers.
-func TestAnOutageMakesNoDeadLetters(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.store.set(away())
-		b.enqueue(someEvents("a", 5)...)
+// TestWorker_ReceivesNothingInANoticedOutage has workers that come and go for a
+// day. That must not look like a message that crashes workers.
+func TestWorker_ReceivesNothingInANoticedOutage(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.store.setFail(unavailable())
+		f.enqueue(goodEvents("a", 5)...)
 		ready := false
 		for i := range 20 {
-			end := b.work(fmt.Sprint(i), func(o *queue.WorkerOptions) { o.Ready = func() bool { return ready } })
-			pass(time.Hour)
-			end()
+			stop := f.startWorker(fmt.Sprint(i), func(o *queue.WorkerOptions) { o.Ready = func() bool { return ready } })
+			advance(time.Hour)
+			stop()
 		}
-		b.checkSize(5, 0)
+		f.checkSize(5, 0)
 		ready = true
-		b.store.set(nil)
-		end := b.work("last")
-		pass(time.Minute)
-		end()
-		b.checkSize(0, 0)
+		f.store.setFail(nil)
+		stop := f.startWorker("last")
+		advance(time.Minute)
+		stop()
+		f.checkSize(0, 0)
 	})
 }
 
-func TestWorkerTakesOverFromTheDead(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.enqueue(someEvents("a", 5)...)
-		if messages, err := b.queue.Consumer("dead").Receive(b.t.Context(), 0); err != nil || len(messages) != 1 {
-			b.t.Fatal(messages, err)
-		}
-		end := b.work("alive")
-		pass(20 * time.Second)
-		b.checkSize(5, 0)
-		pass(20 * time.Second)
-		b.checkSize(0, 0)
-		end()
+// noAckQueue is a queue whose workers crash between COMMIT and acknowledgement.
+type noAckQueue struct{ queue.Queue }
+
+type noAckConsumer struct{ queue.Consumer }
+
+func (q noAckQueue) Consumer(name string) queue.Consumer {
+	return noAckConsumer{q.Queue.Consumer(name)}
+}
+
+func (noAckConsumer) Acknowledge(context.Context, []queue.Message) error { return errors.New("crash") }
+
+func (noAckConsumer) Leave(context.Context) error { return nil }
+
+func TestWorker_CountsOnceIfItCrashesAfterCommit(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.enqueue(goodEvents("a", 5)...)
+		crash := f.startWorkerOn(noAckQueue{f.queue}, "crashes")
+		advance(time.Millisecond)
+		crash()
+		f.checkSize(5, 0)
+		f.checkStored(5)
+		stop := f.startWorker("next")
+		advance(time.Minute)
+		stop()
+		f.checkSize(0, 0)
+		f.checkStored(5)
 	})
 }
 
-// deaf is a queue that does not hear what is done: its worker crashes between
-// the COMMIT and the removal.
-type deaf struct{ queue.Queue }
-
-type deafConsumer struct{ queue.Consumer }
-
-func (d deaf) Consumer(name string) queue.Consumer { return deafConsumer{d.Queue.Consumer(name)} }
-
-func (deafConsumer) Acknowledge(context.Context, []queue.Message) error { return errors.New("crash") }
-
-func TestACrashBetweenCommitAndRemovalCountsOnce(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.enqueue(someEvents("a", 5)...)
-		ctx, cancel := context.WithTimeout(b.t.Context(), time.Millisecond)
-		defer cancel()
-		queue.NewWorker(deaf{b.queue}, "crashes", b.store, queue.WorkerOptions{}).Run(ctx)
-		b.checkSize(5, 0)
-		if got := b.store.received(b.t); got != 5 {
-			b.t.Fatalf("received %d events", got)
-		}
-		end := b.work("next")
-		pass(time.Minute)
-		end()
-		b.checkSize(0, 0)
-		if got := b.store.received(b.t); got != 5 {
-			b.t.Errorf("received %d events", got)
-		}
-	})
-}
-
-func TestOneEventThatCantBeStoredIsBuriedAlone(t *testing.T) {
-	onBench(t, func(b *bench) {
-		b.store.poison = "bad-3"
-		b.enqueue(someEvents("good", 7)...)
-		b.enqueue(someEvents("bad", 9)...)
-		b.enqueue(someEvents("fine", 4)...)
-		end := b.work("a")
-		pass(time.Minute)
-		end()
-		b.checkSize(0, 1)
-		if got := b.store.received(b.t); got != 19 {
-			b.t.Errorf("received %d events", got)
-		}
-		letters, err := b.queue.DeadLetters(b.t.Context(), "", 10)
-		if err != nil || len(letters) != 1 || letters[0].Event.ID != "bad-3" || !strings.Contains(letters[0].Reason, "bad data") {
-			b.t.Errorf("dead letters %+v, %v", letters, err)
+func TestWorker_BisectsRejectedEvents(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.store.poison = "rejected-3"
+		f.enqueue(goodEvents("before", 7)...)
+		f.enqueue(goodEvents("rejected", 9)...)
+		f.enqueue(goodEvents("after", 4)...)
+		stop := f.startWorker("a")
+		advance(time.Second)
+		stop()
+		f.checkSize(0, 1)
+		f.checkStored(19)
+		letters, err := f.queue.DeadLetters(f.t.Context(), "", 10)
+		if err != nil || len(letters) != 1 || letters[0].Event.ID != "rejected-3" || !strings.Contains(letters[0].Reason, "bad data") {
+			f.t.Errorf("dead letters %+v, %v", letters, err)
 		}
 	})
 }
 
-// A message whose workers end before they are done with it is given up, unless
-// it was stored in truth.
-func TestAMessageThatEndsItsWorkersIsGivenUp(t *testing.T) {
+func TestWorker_GivesUpMessageThatCrashesWorkers(t *testing.T) {
 	t.Parallel()
-	for name, stored := range map[string]bool{"one that is not stored": false, "one that is": true} {
+	for name, stored := range map[string]bool{"not stored": false, "stored, and only not acknowledged": true} {
 		t.Run(name, func(t *testing.T) {
-			onBench(t, func(b *bench) {
-				b.enqueue(someEvents("a", 3)...)
+			inBubble(t, func(f *fixture) {
+				f.enqueue(goodEvents("a", 3)...)
+				messages := f.receiveAs("crashes-0")
 				for i := range 5 {
-					messages, err := b.queue.Consumer(fmt.Sprint("killed-", i)).Claim(b.t.Context(), 0)
-					if i == 0 {
-						messages, err = b.queue.Consumer("killed-0").Receive(b.t.Context(), 0)
-					}
-					if err != nil || len(messages) != 1 || messages[0].Deliveries != int64(i+1) {
-						b.t.Fatalf("%+v, %v", messages, err)
-					}
 					if stored {
-						_, _ = b.store.Receive(b.t.Context(), []store.Delivery{messages[0].Delivery})
+						_, _ = f.store.Receive(t.Context(), []store.Delivery{messages[0].Delivery})
+					}
+					var err error
+					messages, err = f.queue.Consumer(fmt.Sprint("crashes-", i+1)).Claim(t.Context(), 0)
+					if err != nil || len(messages) != 1 || messages[0].Deliveries != int64(i+2) {
+						t.Fatalf("%+v, %v", messages, err)
 					}
 				}
-				end := b.work("next")
-				pass(time.Minute)
-				end()
+				stop := f.startWorker("next")
+				advance(time.Minute)
+				stop()
 				if stored {
-					b.checkSize(0, 0)
+					f.checkSize(0, 0)
 				} else {
-					b.checkSize(0, 3)
+					f.checkSize(0, 3)
 				}
 			})
 		})
 	}
 }
 
-// What was delivered before is tried alone: it may have been what ended its
-// worker, and must not take others with it.
-func TestARedeliveryIsTriedAlone(t *testing.T) {
-	onBench(t, func(b *bench) {
+func TestWorker_StoresRedeliveriesOneByOne(t *testing.T) {
+	inBubble(t, func(f *fixture) {
 		for i := range 4 {
-			b.enqueue(someEvents(fmt.Sprint(i), 2)...)
+			f.enqueue(goodEvents(fmt.Sprint(i), 2)...)
 		}
-		if _, err := b.queue.Consumer("dead").Receive(b.t.Context(), 0); err != nil {
-			b.t.Fatal(err)
-		}
-		end := b.work("next")
-		pass(time.Minute)
-		end()
-		b.checkSize(0, 0)
-		if !slices.Equal(b.store.calls, []int{1, 1, 1, 1}) {
-			b.t.Errorf("calls with %v deliveries", b.store.calls)
+		f.receiveAs("crashes")
+		stop := f.startWorker("next")
+		advance(time.Minute)
+		stop()
+		f.checkSize(0, 0)
+		if !slices.Equal(f.store.calls, []int{1, 1, 1, 1}) {
+			f.t.Errorf("calls with %v deliveries", f.store.calls)
 		}
 	})
 }
 
-func TestWorkerForgetsWhatCantComeAgain(t *testing.T) {
-	onBench(t, func(b *bench) {
-		end := b.work("a")
+func TestWorker_ForgetsDeliveriesThatCantComeAgain(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		stop := f.startWorker("a")
 		for i := range 30 {
-			b.enqueue(someEvents(fmt.Sprint(i), 2)...)
-			pass(time.Minute)
+			f.enqueue(goodEvents(fmt.Sprint(i), 2)...)
+			advance(time.Minute)
 		}
-		end()
-		if b.store.forgotten < 15 || b.store.forgotten > 25 {
-			b.t.Errorf("forgot %d of 30 deliveries in half an hour, want all but those of some ten minutes", b.store.forgotten)
+		stop()
+		if f.store.forgotten < 15 || f.store.forgotten > 25 {
+			f.t.Errorf("%d of 30 deliveries were forgotten in half an hour, want all but those of about 10 minutes", f.store.forgotten)
 		}
 	})
 }
 
-func TestWorkerOutlivesItsQueue(t *testing.T) {
-	onBench(t, func(b *bench) {
-		end := b.work("a")
-		b.enqueue(someEvents("a", 3)...)
-		b.queue.Fail(away())
-		pass(time.Hour)
-		b.queue.Fail(nil)
-		b.enqueue(someEvents("b", 3)...)
-		pass(time.Minute)
-		end()
-		b.checkSize(0, 0)
-		if got := b.store.received(b.t); got != 6 {
-			b.t.Errorf("received %d events", got)
+func TestWorker_SurvivesAnOutageOfTheQueue(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		stop := f.startWorker("a")
+		f.enqueue(goodEvents("a", 3)...)
+		f.queue.Fail(unavailable())
+		advance(time.Hour)
+		f.queue.Fail(nil)
+		f.enqueue(goodEvents("b", 3)...)
+		advance(time.Minute)
+		stop()
+		f.checkSize(0, 0)
+		f.checkStored(6)
+		if !strings.Contains(f.log.String(), `msg="worker paused" dependency=queue`) {
+			f.t.Errorf("the log has\n%s", f.log)
+		}
+	})
+}
+
+// TestWorker_ReportsOutcomes has good events, one that is rejected, and a delivery
+// that was stored before.
+func TestWorker_ReportsOutcomes(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.store.poison = "rejected-0"
+		f.enqueue(goodEvents("crash", 5)...)
+		crash := f.startWorkerOn(noAckQueue{f.queue}, "crashes")
+		advance(time.Millisecond)
+		crash()
+		f.enqueue(goodEvents("good", 7)...)
+		f.enqueue(goodEvents("rejected", 3)...)
+		var got store.Received
+		dead := 0
+		stop := f.startWorker("a", func(o *queue.WorkerOptions) {
+			o.OnReceived = func(r store.Received) {
+				got.Stored += r.Stored
+				got.Duplicates += r.Duplicates
+				got.Redelivered += r.Redelivered
+			}
+			o.OnDeadLetter = func(events int) { dead += events }
+		})
+		advance(time.Minute)
+		stop()
+		f.checkSize(0, 1)
+		if want := (store.Received{Stored: 9, Redelivered: 5}); got != want || dead != 1 {
+			f.t.Errorf("reported %+v and %d dead letters, want %+v and 1", got, dead, want)
+		}
+		if strings.Count(f.log.String(), `msg="events became dead letters`) != 1 {
+			f.t.Errorf("the log has\n%s", f.log)
 		}
 	})
 }

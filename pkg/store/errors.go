@@ -14,6 +14,9 @@ var (
 	// ErrNotReached says, beside ErrUnavailable, that of this append nothing is
 	// stored or will be: it was not sent, or the database took all of it back.
 	ErrNotReached = errors.New("nothing stored")
+	// ErrInternal says, beside ErrUnavailable, that the store failed in a way that
+	// may concern these events only, as a damaged page does. Others may be stored.
+	ErrInternal = errors.New("internal error")
 	// ErrOverloaded says that more is waiting than the bounds allow. Nothing
 	// was taken. It is worth waiting for [RetryAfter].
 	ErrOverloaded = errors.New("overloaded")

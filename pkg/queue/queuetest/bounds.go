@@ -10,59 +10,58 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// checkFull fails unless an error says that the queue is full and how long that
-// may last.
+// checkFull fails unless an error says that the queue is full and when to retry.
 func checkFull(t *testing.T, err error) {
 	t.Helper()
 	var retry *store.RetryError
 	if !errors.Is(err, store.ErrOverloaded) || !errors.As(err, &retry) {
-		t.Fatalf("a full queue answers %v, want ErrOverloaded in a RetryError", err)
+		t.Fatalf("a full queue returns %v, want ErrOverloaded in a RetryError", err)
 	}
 	if retry.After < time.Second || retry.After > time.Minute {
 		t.Errorf("retry after %v, want 1 to 60 seconds", retry.After)
 	}
 	if errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a full queue is not one that is away: %v", err)
+		t.Errorf("a full queue is reported as unavailable: %v", err)
 	}
 }
 
-func boundInEvents(t *testing.T, open Open) {
-	const most = 12 // a number that many streams can share
+func maxEvents(t *testing.T, open Open) {
+	const most = 12 // several streams can divide it
 	q := open(t, Options{MaxEvents: most}).Queue
 	events := newEvents("a", 2*most)
-	if taken := fill(t, q, events); taken != most {
-		t.Fatalf("%d events were taken, want %d", taken, most)
+	if queued := fill(t, q, events); queued != most {
+		t.Fatalf("%d events were queued, want %d", queued, most)
 	}
 	checkSize(t, q, most, 0)
 	c := q.Consumer("one")
 	held := mustReceive(t, c, soon)
-	if taken := fill(t, q, events); taken != 0 {
-		t.Errorf("%d events were taken in the place of what is under way", taken)
+	if queued := fill(t, q, events); queued != 0 {
+		t.Errorf("%d events were queued, though unacknowledged ones count", queued)
 	}
-	mustDone(t, c, held...)
-	if room, taken := len(eventsOf(held)), fill(t, q, events); taken != room {
-		t.Errorf("%d events were taken, want %d", taken, room)
+	mustAcknowledge(t, c, held...)
+	if room, queued := len(eventsOf(held)), fill(t, q, events); queued != room {
+		t.Errorf("%d events were queued, want %d", queued, room)
 	}
 	checkSize(t, q, most, 0)
 }
 
-func boundInBytes(t *testing.T, open Open) {
+func maxBytes(t *testing.T, open Open) {
 	const most, each = 600_000, 20_000
 	q := open(t, Options{MaxBytes: most}).Queue
 	events := newEvents("a", 60)
 	for i := range events {
 		events[i].Payload = `{"text":"` + strings.Repeat("x", each) + `"}`
 	}
-	taken := fill(t, q, events)
-	if size := mustSize(t, q); size.Bytes > most || size.Bytes < most-6*each || size.Events != int64(taken) {
-		t.Errorf("%d events were taken and the size is %+v for a bound of %d bytes", taken, size, most)
+	queued := fill(t, q, events)
+	if size := mustSize(t, q); size.Bytes > most || size.Bytes < most-6*each || size.Events != int64(queued) {
+		t.Errorf("%d events were queued and the size is %+v for a maximum of %d bytes", queued, size, most)
 	}
-	if got := drain(t, q.Consumer("one")); len(got) != taken {
-		t.Errorf("%d events come out of %d", len(got), taken)
+	if got := drain(t, q.Consumer("one")); len(got) != queued {
+		t.Errorf("received %d events of %d", len(got), queued)
 	}
 	checkSize(t, q, 0, 0)
-	if again := fill(t, q, events); again != taken {
-		t.Errorf("an empty queue takes %d, it was %d before", again, taken)
+	if again := fill(t, q, events); again != queued {
+		t.Errorf("the emptied queue took %d events, before %d", again, queued)
 	}
 }
 
@@ -76,12 +75,12 @@ func allOrNothing(t *testing.T, open Open) {
 		_, err := q.Append(t.Context(), events)
 		checkFull(t, err)
 		if after := mustSize(t, q); after != before {
-			t.Errorf("a refused append changed the size from %+v to %+v", before, after)
+			t.Errorf("a rejected append changed the size from %+v to %+v", before, after)
 		}
 	}
 	refuse(newEvents("too many", most+1))
 	if messages := mustReceive(t, c, atOnce); len(messages) != 0 {
-		t.Errorf("of a refused append came %+v", messages)
+		t.Errorf("received %+v of a rejected append", messages)
 	}
 	kept := newEvents("a", most/12)
 	mustAppend(t, q, kept...)
@@ -90,7 +89,7 @@ func allOrNothing(t *testing.T, open Open) {
 	checkSize(t, q, 0, 0)
 }
 
-func pingAnswers(t *testing.T, open Open) {
+func pingSucceeds(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	for range 3 {
 		if err := q.Ping(t.Context()); err != nil {

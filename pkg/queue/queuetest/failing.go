@@ -37,7 +37,7 @@ func split(t *testing.T, open Open) {
 	for len(parts) < len(want) {
 		messages := mustReceive(t, c, soon)
 		if len(messages) == 0 {
-			t.Fatalf("only %d parts came", len(parts))
+			t.Fatalf("received only %d parts", len(parts))
 		}
 		for _, m := range messages {
 			if len(m.Events) != 1 || m.Deliveries != 1 || seen[m.ID] || seen[m.Ref] {
@@ -46,7 +46,7 @@ func split(t *testing.T, open Open) {
 			seen[m.ID], seen[m.Ref] = true, true
 		}
 		parts = append(parts, messages...)
-		mustDone(t, c, messages...)
+		mustAcknowledge(t, c, messages...)
 	}
 	checkEvents(t, eventsOf(parts), want)
 	checkSize(t, q, 0, 0)
@@ -54,19 +54,20 @@ func split(t *testing.T, open Open) {
 	if err := c.Split(t.Context(), one); err != nil {
 		t.Fatalf("split a message of one event: %v", err)
 	}
-	checkEvents(t, drain(t, c), want[:1])
+	mustAcknowledge(t, c, one) // nothing to split, so it is the same message
+	checkSize(t, q, 0, 0)
 }
 
-func goneMessages(t *testing.T, open Open) {
+func finishedMessages(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	c := q.Consumer("one")
 	m := receiveOne(t, q, c, newEvents("a", 3)...)
-	mustDone(t, c, m)
+	mustAcknowledge(t, c, m)
 	if err := c.Split(t.Context(), m); err != nil {
-		t.Errorf("split what is gone: %v", err)
+		t.Errorf("split a finished message: %v", err)
 	}
 	if err := c.MoveToDeadLetters(t.Context(), m, "reason"); err != nil {
-		t.Errorf("bury what is gone: %v", err)
+		t.Errorf("move a finished message: %v", err)
 	}
 	checkSize(t, q, 0, 0)
 	if messages := mustReceive(t, c, atOnce); len(messages) != 0 {
@@ -74,7 +75,7 @@ func goneMessages(t *testing.T, open Open) {
 	}
 }
 
-func buried(t *testing.T, open Open) {
+func movedToDeadLetters(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	c := q.Consumer("one")
 	want := newEvents("a", 3)
@@ -83,7 +84,7 @@ func buried(t *testing.T, open Open) {
 	const reason = "it \"can't\"\nbe stored\x00 \xff"
 	for range 2 {
 		if err := c.MoveToDeadLetters(t.Context(), m, reason); err != nil {
-			t.Fatalf("bury: %v", err)
+			t.Fatalf("move to the dead letters: %v", err)
 		}
 		checkSize(t, q, 0, len(want))
 	}
@@ -98,19 +99,19 @@ func buried(t *testing.T, open Open) {
 	}
 	checkEvents(t, events, want)
 	if messages := mustReceive(t, c, atOnce); len(messages) != 0 {
-		t.Errorf("what is buried comes again: %+v", messages)
+		t.Errorf("a dead letter is received again: %+v", messages)
 	}
 	if messages := mustClaim(t, q.Consumer("two"), 0); len(messages) != 0 {
-		t.Errorf("what is buried is claimed: %+v", messages)
+		t.Errorf("a dead letter is claimed: %+v", messages)
 	}
 }
 
-// bury makes dead letters of events, one message for each.
-func bury(t *testing.T, q queue.Queue, c queue.Consumer, events ...event.Event) {
+// moveToDeadLetters makes dead letters of events, one message for each.
+func moveToDeadLetters(t *testing.T, q queue.Queue, c queue.Consumer, events ...event.Event) {
 	t.Helper()
 	for _, e := range events {
 		if err := c.MoveToDeadLetters(t.Context(), receiveOne(t, q, c, e), "reason of "+e.ID); err != nil {
-			t.Fatalf("bury: %v", err)
+			t.Fatalf("move to the dead letters: %v", err)
 		}
 	}
 }
@@ -119,14 +120,14 @@ func paging(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	c := q.Consumer("one")
 	want := newEvents("a", 7)
-	bury(t, q, c, want...)
+	moveToDeadLetters(t, q, c, want...)
 	for _, page := range []int{1, 2, 3, 7, 100} {
 		letters := mustLetters(t, q, page)
 		if len(letters) != len(want) {
 			t.Fatalf("%d dead letters in pages of %d, want %d", len(letters), page, len(want))
 		}
 		if !slices.IsSortedFunc(letters, func(a, b queue.DeadLetter) int { return a.FailedAt.Compare(b.FailedAt) }) {
-			t.Errorf("in pages of %d they are out of order: %+v", page, letters)
+			t.Errorf("pages of %d are out of order: %+v", page, letters)
 		}
 		var events []event.Event
 		for _, letter := range letters {
@@ -145,25 +146,25 @@ func retryAndDrop(t *testing.T, open Open) {
 	want := newEvents("a", 4)
 	first := receiveOne(t, q, c, want[0])
 	if err := c.MoveToDeadLetters(t.Context(), first, "reason"); err != nil {
-		t.Fatalf("bury: %v", err)
+		t.Fatalf("move to the dead letters: %v", err)
 	}
-	bury(t, q, c, want[1:]...)
+	moveToDeadLetters(t, q, c, want[1:]...)
 	byID, ids := map[string]string{}, []string{}
 	for _, letter := range mustLetters(t, q, 10) {
 		byID[letter.Event.ID] = letter.ID
 		ids = append(ids, letter.ID)
 	}
-	for i, wantCount := range []int64{2, 0} { // the second time they are not there
+	for i, wantCount := range []int64{2, 0} { // the second time none exists
 		count, err := q.Retry(t.Context(), []string{byID[want[0].ID], byID[want[1].ID]})
 		if err != nil || count != wantCount {
-			t.Fatalf("retry %d answered %d, %v, want %d", i, count, err, wantCount)
+			t.Fatalf("retry %d returned %d, %v, want %d", i, count, err, wantCount)
 		}
 		checkSize(t, q, 2, 2)
 	}
 	for i, wantCount := range []int64{1, 0} {
 		count, err := q.Drop(t.Context(), []string{byID[want[2].ID], byID[want[0].ID]})
 		if err != nil || count != wantCount {
-			t.Fatalf("drop %d answered %d, %v, want %d", i, count, err, wantCount)
+			t.Fatalf("drop %d returned %d, %v, want %d", i, count, err, wantCount)
 		}
 		checkSize(t, q, 2, 1)
 	}
@@ -171,10 +172,10 @@ func retryAndDrop(t *testing.T, open Open) {
 	for len(again) < 2 {
 		some := mustReceive(t, c, soon)
 		if len(some) == 0 {
-			t.Fatalf("only %+v came again", again)
+			t.Fatalf("received only %+v", again)
 		}
 		again = append(again, some...)
-		mustDone(t, c, some...)
+		mustAcknowledge(t, c, some...)
 	}
 	for _, m := range again {
 		if m.Deliveries != 1 || m.ID == first.ID {
@@ -183,26 +184,26 @@ func retryAndDrop(t *testing.T, open Open) {
 	}
 	checkEvents(t, eventsOf(again), want[:2])
 	if count, err := q.Drop(t.Context(), ids); err != nil || count != 1 {
-		t.Errorf("drop all answered %d, %v, want 1", count, err)
+		t.Errorf("drop all returned %d, %v, want 1", count, err)
 	}
 	for name, call := range map[string]func() (int64, error){
 		"retry": func() (int64, error) { return q.Retry(t.Context(), nil) },
 		"drop":  func() (int64, error) { return q.Drop(t.Context(), nil) },
 	} {
 		if count, err := call(); err != nil || count != 0 {
-			t.Errorf("%s nothing answered %d, %v", name, count, err)
+			t.Errorf("%s of nothing returned %d, %v", name, count, err)
 		}
 	}
 	checkSize(t, q, 0, 0)
 }
 
-func deadLettersTakeRoom(t *testing.T, open Open) {
+func deadLettersCount(t *testing.T, open Open) {
 	q := open(t, Options{MaxEvents: 12}).Queue
 	c := q.Consumer("one")
-	bury(t, q, c, newEvents("dead", 6)...)
-	taken := fill(t, q, newEvents("a", 12))
-	if taken != 6 {
-		t.Errorf("beside 6 dead letters %d events were taken, want 6", taken)
+	moveToDeadLetters(t, q, c, newEvents("dead", 6)...)
+	queued := fill(t, q, newEvents("a", 12))
+	if queued != 6 {
+		t.Errorf("with 6 dead letters %d events were queued, want 6", queued)
 	}
 	letters := mustLetters(t, q, 10)
 	ids := make([]string, len(letters))
@@ -210,16 +211,16 @@ func deadLettersTakeRoom(t *testing.T, open Open) {
 		ids[i] = letter.ID
 	}
 	if count, err := q.Drop(t.Context(), ids); err != nil || count != 6 {
-		t.Fatalf("drop answered %d, %v", count, err)
+		t.Fatalf("drop returned %d, %v", count, err)
 	}
-	if taken := fill(t, q, newEvents("b", 12)); taken != 6 {
-		t.Errorf("after they were dropped %d events were taken, want 6", taken)
+	if queued := fill(t, q, newEvents("b", 12)); queued != 6 {
+		t.Errorf("after the drop %d events were queued, want 6", queued)
 	}
 	checkSize(t, q, 12, 0)
 }
 
-// fill appends one event after another until the queue is full, and returns how
-// many it took.
+// fill appends events one by one until the queue is full. It returns how many were
+// queued.
 func fill(t *testing.T, q queue.Queue, events []event.Event) int {
 	t.Helper()
 	for i, e := range events {

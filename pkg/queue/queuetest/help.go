@@ -14,11 +14,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// patience bounds what must happen soon. It is that long for busy machines: no
-// test waits for it unless something is broken.
-const patience = time.Minute
+// timeout is how long something expected may take, even on a busy machine.
+const timeout = time.Minute
 
-// soon is the wait of a Receive that should find something; at once is one that
+// soon is the wait of a Receive that should return messages, atOnce of one that
 // should not wait.
 const (
 	soon   = 10 * time.Second
@@ -32,7 +31,7 @@ func newEvents(topic string, count int) []event.Event {
 		id := fmt.Sprintf("%06d", i)
 		events[i] = event.Event{
 			Topic: topic, ID: id, Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC),
-			Source: "brokertest", Payload: `{"id":"` + id + `"}`,
+			Source: "queuetest", Payload: `{"id":"` + id + `"}`,
 		}
 	}
 	return events
@@ -45,7 +44,7 @@ func mustAppend(t rapid.TB, q queue.Queue, events ...event.Event) {
 		t.Fatalf("append of %d events: %v", len(events), err)
 	}
 	if !slices.Equal(outcomes, slices.Repeat([]event.Outcome{event.Queued}, len(events))) {
-		t.Fatalf("append of %d events answered %v", len(events), outcomes)
+		t.Fatalf("append of %d events returned %v", len(events), outcomes)
 	}
 }
 
@@ -69,7 +68,7 @@ func mustClaim(t rapid.TB, c queue.Consumer, idle time.Duration) []queue.Message
 	return messages
 }
 
-// checkMessages fails on a message that lacks anything.
+// checkMessages fails on an incomplete message.
 func checkMessages(t rapid.TB, messages []queue.Message) {
 	t.Helper()
 	for _, m := range messages {
@@ -79,10 +78,10 @@ func checkMessages(t rapid.TB, messages []queue.Message) {
 	}
 }
 
-func mustDone(t rapid.TB, c queue.Consumer, messages ...queue.Message) {
+func mustAcknowledge(t rapid.TB, c queue.Consumer, messages ...queue.Message) {
 	t.Helper()
 	if err := c.Acknowledge(context.Background(), messages); err != nil {
-		t.Fatalf("done: %v", err)
+		t.Fatalf("acknowledge: %v", err)
 	}
 }
 
@@ -113,8 +112,8 @@ func mustLetters(t rapid.TB, q queue.Queue, page int) []queue.DeadLetter {
 	}
 }
 
-// drain receives and finishes until the queue has nothing more for a consumer,
-// and returns all events in one order.
+// drain receives and acknowledges until the queue has no more messages. It returns
+// all events, sorted.
 func drain(t rapid.TB, c queue.Consumer) []event.Event {
 	t.Helper()
 	var all []event.Event
@@ -125,7 +124,7 @@ func drain(t rapid.TB, c queue.Consumer) []event.Event {
 			return all
 		}
 		all = append(all, eventsOf(messages)...)
-		mustDone(t, c, messages...)
+		mustAcknowledge(t, c, messages...)
 	}
 }
 
@@ -161,7 +160,7 @@ func checkEvents(t rapid.TB, got, want []event.Event) {
 	}
 }
 
-// checkSize compares what is counted; bytes must be there where events are.
+// checkSize compares the size. Bytes must be above zero if events are.
 func checkSize(t rapid.TB, q queue.Queue, events, dead int) {
 	t.Helper()
 	size := mustSize(t, q)
@@ -170,17 +169,17 @@ func checkSize(t rapid.TB, q queue.Queue, events, dead int) {
 	}
 }
 
-// eventually tries until a condition holds.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", timeout, what)
 		case <-tick.C:
 		}
 	}

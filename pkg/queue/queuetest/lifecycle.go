@@ -29,7 +29,7 @@ func calls() []call {
 			_, err := q.Size(ctx)
 			return err
 		}},
-		{"horizon", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
+		{"low watermark", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
 			_, err := q.LowWatermark(ctx)
 			return err
 		}},
@@ -49,17 +49,20 @@ func calls() []call {
 			_, err := c.Receive(ctx, atOnce)
 			return err
 		}},
+		{"renew", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
+			return c.Renew(ctx)
+		}},
 		{"claim", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
 			_, err := c.Claim(ctx, hour)
 			return err
 		}},
-		{"done", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
+		{"acknowledge", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
 			return c.Acknowledge(ctx, []queue.Message{m})
 		}},
 		{"split", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
 			return c.Split(ctx, m)
 		}},
-		{"bury", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
+		{"move to the dead letters", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
 			return c.MoveToDeadLetters(ctx, m, "reason")
 		}},
 		{"leave", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
@@ -79,11 +82,12 @@ func cancelledCalls(t *testing.T, open Open) {
 	cancel()
 	for _, call := range calls() {
 		if err := call.do(cancelled, q, c, m); !errors.Is(err, context.Canceled) {
-			t.Errorf("a cancelled %s answers %v, want context.Canceled", call.name, err)
+			t.Errorf("a cancelled %s returns %v, want context.Canceled", call.name, err)
 		}
 	}
 	checkSize(t, q, 2, 0)
-	checkEvents(t, drain(t, c), m.Events)
+	mustAcknowledge(t, c, m)
+	checkSize(t, q, 0, 0)
 }
 
 func cancelledWait(t *testing.T, open Open) {
@@ -92,16 +96,16 @@ func cancelledWait(t *testing.T, open Open) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	messages, err := c.Receive(ctx, patience)
+	messages, err := c.Receive(ctx, timeout)
 	if len(messages) != 0 || err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a wait that was ended answers %+v, %v", messages, err)
+		t.Errorf("a wait whose context ended returns %+v, %v", messages, err)
 	}
-	if took := time.Since(started); took > patience/2 {
+	if took := time.Since(started); took > timeout/2 {
 		t.Errorf("it ended after %v", took)
 	}
 	want := newEvents("a", 2)
 	mustAppend(t, q, want...)
-	checkEvents(t, drain(t, c), want) // none went to the call that ended
+	checkEvents(t, drain(t, c), want) // none was lost in the call that ended
 }
 
 func useAfterClose(t *testing.T, open Open) {
@@ -126,7 +130,7 @@ func closeEndsWaits(t *testing.T, open Open) {
 	mustReceive(t, c, atOnce)
 	ended := make(chan error)
 	go func() {
-		_, err := c.Receive(context.Background(), patience)
+		_, err := c.Receive(context.Background(), timeout)
 		ended <- err
 	}()
 	if err := q.Close(); err != nil {
@@ -135,10 +139,10 @@ func closeEndsWaits(t *testing.T, open Open) {
 	select {
 	case err := <-ended:
 		if !errors.Is(err, store.ErrClosed) {
-			t.Errorf("a wait that close ends answers %v, want ErrClosed", err)
+			t.Errorf("a wait that close ends returns %v, want ErrClosed", err)
 		}
-	case <-time.After(patience / 2):
-		t.Error("it goes on")
+	case <-time.After(timeout / 2):
+		t.Error("the wait goes on")
 		<-ended
 	}
 }
@@ -147,7 +151,7 @@ func reopened(t *testing.T, open Open) {
 	h := open(t, Options{})
 	dead := newEvents("dead", 1)
 	first := h.Queue.Consumer("first")
-	bury(t, h.Queue, first, dead...)
+	moveToDeadLetters(t, h.Queue, first, dead...)
 	held := receiveOne(t, h.Queue, first, newEvents("held", 2)...)
 	waiting := newEvents("waiting", 3)
 	mustAppend(t, h.Queue, waiting...)
@@ -160,9 +164,9 @@ func reopened(t *testing.T, open Open) {
 	checkEvents(t, drain(t, second), waiting)
 	again := claimSoon(t, second)
 	if len(again) != 1 || again[0].ID != held.ID || again[0].Deliveries != 2 {
-		t.Errorf("claimed %+v, which was %+v", again, held)
+		t.Errorf("claimed %+v, want %+v", again, held)
 	}
-	mustDone(t, second, again...)
+	mustAcknowledge(t, second, again...)
 	if letters := mustLetters(t, other, 10); len(letters) != 1 || letters[0].Event != dead[0] {
 		t.Errorf("dead letters %+v", letters)
 	}

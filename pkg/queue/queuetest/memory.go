@@ -16,24 +16,23 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// MemoryOptions tune a Memory. The zero value of each field stands for its
-// default.
+// MemoryOptions configure a Memory. A zero field means its default.
 type MemoryOptions struct {
 	// MaxEvents and MaxBytes bound the queue, default 1,000,000 and 256 MiB.
 	MaxEvents, MaxBytes int64
 	// Now is the queue's clock, default time.Now.
 	Now func() time.Time
-	// Random draws the names of deliveries, default crypto/rand.
+	// Random is the source of delivery IDs, default crypto/rand.
 	Random io.Reader
 }
 
-// Memory is a queue in memory, for tests. What one append brings is one message.
+// Memory is a queue in memory, for tests. The events of one append are one message.
 type Memory struct {
 	*data
 	closed bool
 }
 
-// data is what the queues that were opened on it share.
+// data is shared by all queues that were opened on it.
 type data struct {
 	options MemoryOptions
 
@@ -41,19 +40,18 @@ type data struct {
 	items   []*item // the oldest first
 	dead    []queue.DeadLetter
 	size    queue.Size
-	last    int64         // the number given out last
-	away    error         // what every call answers
-	changed chan struct{} // closed when somebody who waits should look again
+	last    int64         // the last number used
+	err     error         // what every call returns; see Fail
+	changed chan struct{} // closed when waiting consumers should look again
 }
 
 // item is a queued message.
 type item struct {
 	queue.Message
-	number  int64
-	bytes   int64
-	origin  time.Time // when its events were queued first
-	owner   string    // empty while nobody was given it
-	givenAt time.Time
+	bytes     int64
+	origin    time.Time // when its events were first queued
+	owner     string    // the consumer that has it, or empty
+	renewedAt time.Time
 }
 
 var _ queue.Queue = (*Memory)(nil)
@@ -71,31 +69,31 @@ func NewMemory(options MemoryOptions) *Memory {
 	return &Memory{data: &data{options: options, changed: make(chan struct{})}}
 }
 
-// Again returns one more queue on the same data, as another instance opens it.
+// Again returns another queue on the same data, as another instance has.
 func (m *Memory) Again() *Memory { return &Memory{data: m.data} }
 
-// Fail makes every call but Close answer an error, as a server would that is
-// away; nil ends that.
+// Fail makes every call but Close return err, as if the server were unavailable.
+// Fail(nil) ends that.
 func (m *Memory) Fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.away = err
+	m.err = err
 	m.wake()
 }
 
-// wake lets those who wait look again; the caller holds the lock.
+// wake lets waiting consumers look again; the caller holds the lock.
 func (m *Memory) wake() {
 	close(m.changed)
 	m.changed = make(chan struct{})
 }
 
-// begin locks the queue for a call, or reports why there can be none.
+// begin locks the queue for a call, or returns why it fails.
 func (m *Memory) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory queue: %w", err)
 	}
 	m.mu.Lock()
-	err := m.away
+	err := m.err
 	if m.closed {
 		err = store.ErrClosed
 	}
@@ -143,15 +141,15 @@ func (m *Memory) deadBytes() int64 {
 	return bytes
 }
 
-// push queues a message, of events that were queued first at origin, zero for
-// now; the caller holds the lock.
+// push queues a message of events that were first queued at origin; zero means
+// now. The caller holds the lock.
 func (m *Memory) push(events []event.Event, origin time.Time) error {
-	n := &item{number: m.last + 1, bytes: sizeOf(events), origin: origin}
+	n := &item{bytes: sizeOf(events), origin: origin}
 	if _, err := io.ReadFull(m.options.Random, n.ID[:]); err != nil {
 		return err
 	}
 	m.last++
-	n.Ref, n.QueuedAt, n.Events = strconv.FormatInt(n.number, 10), m.options.Now(), events
+	n.Ref, n.QueuedAt, n.Events = strconv.FormatInt(m.last, 10), m.options.Now(), events
 	if origin.IsZero() {
 		n.origin = n.QueuedAt
 	}
@@ -162,20 +160,21 @@ func (m *Memory) push(events []event.Event, origin time.Time) error {
 	return nil
 }
 
-// pull removes a message if it is there; the caller holds the lock.
-func (m *Memory) pull(ref string) *item {
-	at := slices.IndexFunc(m.items, func(i *item) bool { return i.Ref == ref })
+// remove removes and returns the first message that matches, or returns nil; the
+// caller holds the lock.
+func (m *Memory) remove(matches func(*item) bool) *item {
+	at := slices.IndexFunc(m.items, matches)
 	if at < 0 {
 		return nil
 	}
-	pulled := m.items[at]
+	removed := m.items[at]
 	m.items = slices.Delete(m.items, at, at+1)
-	m.size.Events -= int64(len(pulled.Events))
-	m.size.Bytes -= pulled.bytes
-	return pulled
+	m.size.Events -= int64(len(removed.Events))
+	m.size.Bytes -= removed.bytes
+	return removed
 }
 
-// Ping answers what Fail was told.
+// Ping returns the error of Fail.
 func (m *Memory) Ping(ctx context.Context) error {
 	if err := m.begin(ctx); err != nil {
 		return err
@@ -184,7 +183,7 @@ func (m *Memory) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Size tells what is queued.
+// Size returns how much is queued.
 func (m *Memory) Size(ctx context.Context) (queue.Size, error) {
 	if err := m.begin(ctx); err != nil {
 		return queue.Size{}, err
@@ -205,7 +204,7 @@ func (m *Memory) LowWatermark(ctx context.Context) (time.Time, error) {
 	return m.options.Now(), nil
 }
 
-// DeadLetters lists them in the order buried.
+// DeadLetters returns them in the order in which they failed.
 func (m *Memory) DeadLetters(ctx context.Context, after string, limit int) ([]queue.DeadLetter, error) {
 	if err := m.begin(ctx); err != nil {
 		return nil, err
@@ -222,19 +221,20 @@ func (m *Memory) DeadLetters(ctx context.Context, after string, limit int) ([]qu
 	return found, nil
 }
 
-// Retry queues dead letters anew.
+// Retry queues dead letters again.
 func (m *Memory) Retry(ctx context.Context, ids []string) (int64, error) {
-	return m.exhume(ctx, ids, func(letter queue.DeadLetter) error {
+	return m.takeDead(ctx, ids, func(letter queue.DeadLetter) error {
 		return m.push([]event.Event{letter.Event}, letter.QueuedAt)
 	})
 }
 
 // Drop removes dead letters.
 func (m *Memory) Drop(ctx context.Context, ids []string) (int64, error) {
-	return m.exhume(ctx, ids, func(queue.DeadLetter) error { return nil })
+	return m.takeDead(ctx, ids, func(queue.DeadLetter) error { return nil })
 }
 
-func (m *Memory) exhume(ctx context.Context, ids []string, what func(queue.DeadLetter) error) (int64, error) {
+// takeDead removes dead letters and calls f with each of them.
+func (m *Memory) takeDead(ctx context.Context, ids []string, f func(queue.DeadLetter) error) (int64, error) {
 	if err := m.begin(ctx); err != nil {
 		return 0, err
 	}
@@ -245,7 +245,7 @@ func (m *Memory) exhume(ctx context.Context, ids []string, what func(queue.DeadL
 		if at < 0 {
 			continue
 		}
-		if err := what(m.dead[at]); err != nil {
+		if err := f(m.dead[at]); err != nil {
 			return count, err
 		}
 		m.dead = slices.Delete(m.dead, at, at+1)
@@ -255,7 +255,7 @@ func (m *Memory) exhume(ctx context.Context, ids []string, what func(queue.DeadL
 	return count, nil
 }
 
-// Close ends the queue and those who wait for messages.
+// Close closes the queue and ends calls that wait for messages.
 func (m *Memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

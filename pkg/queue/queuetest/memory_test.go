@@ -26,7 +26,7 @@ func TestMemoryConforms(t *testing.T) {
 			Down:  func() { q.Fail(fmt.Errorf("%w: %w", store.ErrUnavailable, store.ErrNotReached)) },
 			Up:    func() { q.Fail(nil) },
 		}
-	}, nil)
+	})
 }
 
 func TestMemoryRunsOnAClockOfItsOwn(t *testing.T) {

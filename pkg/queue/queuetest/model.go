@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -17,22 +18,22 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// model is a queue as simple as can be: where each event is.
+// model is the state of each event, the simplest model of a queue.
 type model struct {
 	queued map[event.Key]bool
-	dead   map[event.Key]string // its dead letter
+	dead   map[event.Key]string // the ID of its dead letter
 	done   map[event.Key]bool
 }
 
-// followsModel takes one queue through short histories of everything that can
-// be done to it, and empties it at the end of each.
+// followsModel runs short random histories of all operations on one queue and
+// empties it after each.
 func followsModel(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	history := 0
 	rapid.Check(t, func(t *rapid.T) {
 		history++
 		run := &modelRun{
-			t: t, q: q, topic: fmt.Sprint("history ", history), last: map[string]queue.Message{},
+			t: t, q: q, topic: fmt.Sprint("history ", history), held: map[string]heldMessage{},
 			model: model{queued: map[event.Key]bool{}, dead: map[event.Key]string{}, done: map[event.Key]bool{}},
 		}
 		for range 2 {
@@ -40,7 +41,7 @@ func followsModel(t *testing.T, open Open) {
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			run.step(rapid.SampledFrom([]string{
-				"append", "append", "receive", "receive", "done", "done", "split", "bury", "crash", "claim", "retry", "drop", "leave",
+				"append", "append", "receive", "receive", "acknowledge", "acknowledge", "split", "fail", "crash", "claim", "retry", "drop", "leave",
 			}).Draw(t, "step"))
 			checkSize(t, q, len(run.model.queued), len(run.model.dead))
 		}
@@ -55,8 +56,14 @@ type modelRun struct {
 	made      int // events
 	names     int // consumers
 	consumers []queue.Consumer
-	last      map[string]queue.Message // what was handed out and not finished
+	held      map[string]heldMessage // by Ref
 	model     model
+}
+
+// heldMessage is a message that is not finished, with the consumer that has it.
+type heldMessage struct {
+	queue.Message
+	by queue.Consumer
 }
 
 func (r *modelRun) newConsumer() queue.Consumer {
@@ -77,35 +84,35 @@ func (r *modelRun) step(name string) {
 			r.model.queued[e.Key()] = true
 		}
 	case "receive":
-		r.note(mustReceive(r.t, c, atOnce))
+		r.hold(c, mustReceive(r.t, c, atOnce))
 	case "claim":
-		r.note(mustClaim(r.t, c, 0))
+		r.hold(c, mustClaim(r.t, c, 0))
 	case "crash":
 		r.consumers[at] = r.newConsumer()
 	case "leave":
 		r.check(c.Leave(ctx))
 		r.consumers[at] = r.newConsumer()
-	case "done":
-		if m, there := r.pick(); there {
-			r.check(c.Acknowledge(ctx, []queue.Message{m}))
-			r.finished(m)
+	case "acknowledge":
+		if m, exists := r.pick(); exists {
+			r.check(m.by.Acknowledge(ctx, []queue.Message{m.Message}))
+			r.stored(m)
 		}
 	case "split":
-		if m, there := r.pick(); there {
-			r.check(c.Split(ctx, m))
+		if m, exists := r.pick(); exists {
+			r.check(m.by.Split(ctx, m.Message))
 			if len(m.Events) > 1 {
-				delete(r.last, m.Ref)
+				delete(r.held, m.Ref)
 			}
 		}
-	case "bury":
-		if m, there := r.pick(); there {
-			r.check(c.MoveToDeadLetters(ctx, m, "reason"))
-			r.buried(m)
+	case "fail":
+		if m, exists := r.pick(); exists {
+			r.check(m.by.MoveToDeadLetters(ctx, m.Message, "reason"))
+			r.failed(m)
 		}
 	case "retry":
-		r.exhume(r.q.Retry, r.model.queued)
+		r.takeDead(r.q.Retry, r.model.queued)
 	case "drop":
-		r.exhume(r.q.Drop, r.model.done)
+		r.takeDead(r.q.Drop, r.model.done)
 	}
 }
 
@@ -116,55 +123,51 @@ func (r *modelRun) check(err error) {
 	}
 }
 
-// note takes messages that were handed out. Each event of them must be queued.
-func (r *modelRun) note(messages []queue.Message) {
+// hold records messages that a consumer has. Each of their events must be queued.
+func (r *modelRun) hold(by queue.Consumer, messages []queue.Message) {
 	for _, m := range messages {
 		for _, e := range m.Events {
 			if !r.model.queued[e.Key()] {
-				r.t.Fatalf("%q comes out and is not queued", e.Key())
+				r.t.Fatalf("%q is received and is not queued", e.Key())
 			}
 		}
-		r.last[m.Ref] = m
+		r.held[m.Ref] = heldMessage{m, by}
 	}
 }
 
-// pick draws one of the messages that were handed out and not finished.
-func (r *modelRun) pick() (queue.Message, bool) {
-	if len(r.last) == 0 {
-		return queue.Message{}, false
+// pick draws one of the messages that are not finished.
+func (r *modelRun) pick() (heldMessage, bool) {
+	if len(r.held) == 0 {
+		return heldMessage{}, false
 	}
-	refs := make([]string, 0, len(r.last))
-	for ref := range r.last {
-		refs = append(refs, ref)
-	}
-	slices.Sort(refs)
-	return r.last[refs[rapid.IntRange(0, len(refs)-1).Draw(r.t, "message")]], true
+	refs := slices.Sorted(maps.Keys(r.held))
+	return r.held[refs[rapid.IntRange(0, len(refs)-1).Draw(r.t, "message")]], true
 }
 
-func (r *modelRun) finished(m queue.Message) {
-	delete(r.last, m.Ref)
+func (r *modelRun) stored(m heldMessage) {
+	delete(r.held, m.Ref)
 	for _, e := range m.Events {
 		delete(r.model.queued, e.Key())
 		r.model.done[e.Key()] = true
 	}
 }
 
-func (r *modelRun) buried(m queue.Message) {
-	delete(r.last, m.Ref)
+func (r *modelRun) failed(m heldMessage) {
+	delete(r.held, m.Ref)
 	for _, e := range m.Events {
 		delete(r.model.queued, e.Key())
 		r.model.dead[e.Key()] = ""
 	}
 	for _, letter := range mustLetters(r.t, r.q, 3) {
 		if _, known := r.model.dead[letter.Event.Key()]; !known {
-			r.t.Fatalf("%q is dead", letter.Event.Key())
+			r.t.Fatalf("%q is a dead letter, which should not be", letter.Event.Key())
 		}
 		r.model.dead[letter.Event.Key()] = letter.ID
 	}
 }
 
-// exhume retries or drops some dead letters.
-func (r *modelRun) exhume(what func(context.Context, []string) (int64, error), to map[event.Key]bool) {
+// takeDead retries or drops up to two dead letters.
+func (r *modelRun) takeDead(do func(context.Context, []string) (int64, error), to map[event.Key]bool) {
 	var ids []string
 	for key, id := range r.model.dead {
 		if len(ids) == 2 {
@@ -174,43 +177,38 @@ func (r *modelRun) exhume(what func(context.Context, []string) (int64, error), t
 		delete(r.model.dead, key)
 		to[key] = true
 	}
-	count, err := what(context.Background(), ids)
+	count, err := do(context.Background(), ids)
 	if err != nil || count != int64(len(ids)) {
-		r.t.Fatalf("of %d dead letters %d, %v", len(ids), count, err)
+		r.t.Fatalf("%d dead letters were taken as %d, %v", len(ids), count, err)
 	}
 }
 
-// end finishes all and finds nothing missing.
+// end stores everything and checks that nothing is missing.
 func (r *modelRun) end() {
-	r.exhumeAll()
+	for len(r.model.dead) > 0 {
+		r.takeDead(r.q.Drop, r.model.done)
+	}
 	c := r.newConsumer()
 	for {
 		messages := append(mustClaim(r.t, c, 0), mustReceive(r.t, c, atOnce)...)
 		if len(messages) == 0 {
 			break
 		}
-		r.note(messages)
-		mustDone(r.t, c, messages...)
+		r.hold(c, messages)
+		mustAcknowledge(r.t, c, messages...)
 		for _, m := range messages {
-			r.finished(m)
+			r.stored(heldMessage{m, c})
 		}
 	}
 	if len(r.model.queued) > 0 {
-		r.t.Fatalf("never came out: %v", r.model.queued)
+		r.t.Fatalf("never received: %v", r.model.queued)
 	}
 	if size := mustSize(r.t, r.q); size != (queue.Size{}) {
-		r.t.Fatalf("an empty queue has the size %+v", size)
+		r.t.Fatalf("the emptied queue has the size %+v", size)
 	}
 }
 
-func (r *modelRun) exhumeAll() {
-	for len(r.model.dead) > 0 {
-		r.exhume(r.q.Drop, r.model.done)
-	}
-}
-
-// stress has appenders beside consumers that fail, crash and bury, under the
-// race detector too.
+// stress runs appenders beside consumers that fail and crash at random.
 func stress(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	const appenders, consumers, rounds, size = 4, 4, 40, 6
@@ -220,7 +218,7 @@ func stress(t *testing.T, open Open) {
 	for appender := range appenders {
 		in.Go(func() error {
 			for round := range rounds {
-				if err := l.appendUntilAnswered(t.Context(), q, newEvents(fmt.Sprintf("%d/%d", appender, round), size)); err != nil {
+				if err := l.appendUntilQueued(t.Context(), q, newEvents(fmt.Sprintf("%d/%d", appender, round), size)); err != nil {
 					return err
 				}
 			}
@@ -247,68 +245,80 @@ func stress(t *testing.T, open Open) {
 	}
 	l.check(t, false)
 	if size := mustSize(t, q); size.Events != 0 || size.Bytes != 0 {
-		t.Errorf("a drained queue has the size %+v", size)
+		t.Errorf("the drained queue has the size %+v", size)
 	}
 }
 
-// stressIdle is after how long the stress takes over what others hold.
-const stressIdle = time.Second
+// stressLease is the lease in the stress test.
+const stressLease = time.Second
 
-// crashingConsumer consumes with failures of all kinds. The seed is its number.
+// crashingConsumer consumes with failures of all kinds. Its number is the seed.
 func (l *ledger) crashingConsumer(q queue.Queue, number int, stop <-chan struct{}) error {
-	ctx := context.Background()
 	random := rand.New(rand.NewPCG(uint64(number), 1))
 	for life := 0; ; life++ {
 		c := q.Consumer(fmt.Sprintf("consumer %d, life %d", number, life))
-		for crashed := false; !crashed; {
-			select {
-			case <-stop:
-				return c.Leave(ctx)
-			default:
-			}
-			claimed, errClaim := c.Claim(ctx, stressIdle)
-			received, errReceive := c.Receive(ctx, 20*time.Millisecond)
-			if err := errors.Join(errClaim, errReceive); err != nil {
-				return err
-			}
-			// Receive gives again what was claimed.
-			received = slices.Concat(claimed, slices.DeleteFunc(received, func(m queue.Message) bool {
-				return slices.ContainsFunc(claimed, func(other queue.Message) bool { return other.Ref == m.Ref })
-			}))
-			var err error
-			if crashed, err = l.settle(ctx, c, random, received); err != nil {
-				return err
-			}
+		if err := l.untilCrash(c, random, stop); !errors.Is(err, errCrash) {
+			return errors.Join(err, c.Leave(context.Background()))
 		}
 	}
 }
 
-func (l *ledger) settle(ctx context.Context, c queue.Consumer, random *rand.Rand, messages []queue.Message) (crashed bool, err error) {
-	given := time.Now()
-	for _, m := range messages {
-		l.mu.Lock()
-		_, stored := l.finished[m.ID]
-		l.mu.Unlock()
-		// One that others may have taken over is not given up.
-		alone := !stored && time.Since(given) < stressIdle/2
-		switch chance := random.IntN(20); {
-		case chance < 2:
-			return true, nil
-		case chance < 4: // fails, and comes again
-		case chance < 5 && alone:
-			err = c.MoveToDeadLetters(ctx, m, "reason")
-		case chance < 6 && alone:
-			err = c.Split(ctx, m)
-		case chance < 7: // stored, and crashes before it says so
-			l.commit([]queue.Message{m})
-			return true, nil
+var errCrash = errors.New("crash")
+
+// untilCrash handles messages until the consumer crashes or stop is closed.
+func (l *ledger) untilCrash(c queue.Consumer, random *rand.Rand, stop <-chan struct{}) error {
+	ctx := context.Background()
+	var unfinished []queue.Message
+	for {
+		select {
+		case <-stop:
+			return nil
 		default:
-			l.commit([]queue.Message{m})
-			err = c.Acknowledge(ctx, []queue.Message{m})
 		}
-		if err != nil {
-			return false, err
+		renewed := time.Now()
+		errRenew := c.Renew(ctx)
+		claimed, errClaim := c.Claim(ctx, stressLease)
+		received, errReceive := c.Receive(ctx, 20*time.Millisecond)
+		if err := errors.Join(errRenew, errClaim, errReceive); err != nil {
+			return err
 		}
+		var failed []queue.Message
+		for _, m := range slices.Concat(unfinished, claimed, received) {
+			if time.Since(renewed) > stressLease/2 { // it may have lost its lease
+				return errCrash
+			}
+			again, err := l.handle(ctx, c, random, m)
+			if err != nil {
+				return err
+			}
+			if again {
+				failed = append(failed, m)
+			}
+		}
+		unfinished = failed
 	}
-	return false, nil
+}
+
+// handle does one of the things that a worker may do with a message. It reports
+// whether the message is tried again.
+func (l *ledger) handle(ctx context.Context, c queue.Consumer, random *rand.Rand, m queue.Message) (again bool, err error) {
+	l.mu.Lock()
+	_, stored := l.stored[m.ID]
+	l.mu.Unlock()
+	switch chance := random.IntN(20); {
+	case chance < 2:
+		return false, errCrash
+	case chance < 4:
+		return true, nil
+	case chance < 5 && !stored:
+		return false, c.MoveToDeadLetters(ctx, m, "reason")
+	case chance < 6 && !stored && len(m.Events) > 1:
+		return false, c.Split(ctx, m)
+	case chance < 7: // a crash between COMMIT and acknowledgement
+		l.commit([]queue.Message{m})
+		return false, errCrash
+	default:
+		l.commit([]queue.Message{m})
+		return false, c.Acknowledge(ctx, []queue.Message{m})
+	}
 }

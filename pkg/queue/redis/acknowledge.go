@@ -4,36 +4,36 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// Acknowledge removes messages and counts those down that were still there.
+// Acknowledge removes messages and subtracts them from the size, if they exist.
 func (c *consumer) Acknowledge(ctx context.Context, messages []queue.Message) error {
-	const what = "done"
-	if err := c.queue.usable(ctx, what); err != nil {
+	const call = "acknowledge"
+	if err := c.queue.usable(ctx, call); err != nil {
 		return err
 	}
-	sorted, err := c.byStream(messages)
-	if err != nil {
-		return err
+	byStream := map[int][]ref{}
+	for _, m := range messages {
+		r, err := c.queue.parseRef(m.Ref)
+		if err != nil {
+			return err
+		}
+		byStream[r.stream] = append(byStream[r.stream], r)
 	}
 	var failed error
-	for number, refs := range sorted {
+	for number, refs := range byStream {
 		s := c.queue.streams[number]
-		err := c.queue.try(ctx, what, s, func() error { return c.remove(ctx, s, refs) })
-		if err != nil {
+		if err := c.queue.try(ctx, call, s, func() error { return c.remove(ctx, number, s, refs) }); err != nil {
 			failed = err
-			continue
 		}
-		c.forget(refs...)
 	}
 	return failed
 }
 
-// remove takes messages out of one stream.
-func (c *consumer) remove(ctx context.Context, s *stream, refs []ref) error {
+// remove removes entries from one stream.
+func (c *consumer) remove(ctx context.Context, number int, s *stream, refs []ref) error {
 	for chunk := range slices.Chunk(refs, chunkSize) {
 		args := append(make([]any, 0, 1+3*len(chunk)), group)
 		for _, r := range chunk {
@@ -42,85 +42,75 @@ func (c *consumer) remove(ctx context.Context, s *stream, refs []ref) error {
 		if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.acknowledge, []string{s.events, s.size}, args...); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// forget drops messages that are finished.
-func (c *consumer) forget(refs ...ref) {
-	finished := make(map[string]bool, len(refs))
-	for _, r := range refs {
-		finished[r.String()] = true
-	}
-	c.held = slices.DeleteFunc(c.held, func(m queue.Message) bool { return finished[m.Ref] })
-}
-
-// Split puts a message back as one message for each event. They are new
-// deliveries: as such none of them was stored.
-func (c *consumer) Split(ctx context.Context, m queue.Message) error {
-	const what = "split"
-	r, err := c.begin(ctx, what, m)
-	if err != nil {
-		return err
-	}
-	if len(m.Events) < 2 { // nothing to split
-		return nil
-	}
-	s := c.queue.streams[r.stream]
-	queuedAt, err := c.queue.queuedAt(ctx, s, r.id)
-	if err != nil {
-		return c.queue.translate(ctx, what, err)
-	}
-	args := []any{group, r.id, r.events, r.bytes, queuedAt}
-	for _, e := range m.Events {
-		id, err := c.queue.newID()
-		if err != nil {
-			return err
+		for _, r := range chunk {
+			c.release(number, r.id)
 		}
-		line := append(e.AppendJSON(nil), '\n')
-		args = append(args, id, len(line), line)
 	}
-	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.split, []string{s.events, s.size}, args...); err != nil {
-		return c.queue.translate(ctx, what, err)
-	}
-	c.forget(r)
 	return nil
 }
 
-// MoveToDeadLetters turns the events of a message into dead letters, or its text into one
-// where it can't be read.
+// Split replaces a message by one message for each event. They are new deliveries,
+// so the store knows none of them.
+func (c *consumer) Split(ctx context.Context, m queue.Message) error {
+	if len(m.Events) < 2 {
+		return c.queue.usable(ctx, "split")
+	}
+	return c.finish(ctx, "split", c.queue.scripts.split, m, func() ([]any, error) {
+		var parts []any
+		for _, e := range m.Events {
+			id, err := c.queue.newID()
+			if err != nil {
+				return nil, err
+			}
+			line := append(e.AppendJSON(nil), '\n')
+			parts = append(parts, id, len(line), line)
+		}
+		return parts, nil
+	})
+}
+
+// MoveToDeadLetters makes a dead letter of each event, or of the text of a message
+// that can't be read.
 func (c *consumer) MoveToDeadLetters(ctx context.Context, m queue.Message, reason string) error {
-	const what = "bury"
-	r, err := c.begin(ctx, what, m)
+	return c.finish(ctx, "move to the dead letters", c.queue.scripts.deadLetter, m, func() ([]any, error) {
+		parts := []any{reason, m.Deliveries}
+		for _, e := range m.Events {
+			line := append(e.AppendJSON(nil), '\n')
+			parts = append(parts, len(line), line)
+		}
+		return parts, nil
+	})
+}
+
+// finish runs a script that replaces a message of this consumer by its parts.
+func (c *consumer) finish(ctx context.Context, call string, s script, m queue.Message, parts func() ([]any, error)) error {
+	if err := c.queue.usable(ctx, call); err != nil {
+		return err
+	}
+	r, err := c.queue.parseRef(m.Ref)
 	if err != nil {
 		return err
 	}
-	s := c.queue.streams[r.stream]
-	queuedAt, err := c.queue.queuedAt(ctx, s, r.id)
+	stream := c.queue.streams[r.stream]
+	queuedAt, err := c.queue.queuedAt(ctx, stream, r.id)
 	if err != nil {
-		return c.queue.translate(ctx, what, err)
+		return c.queue.translate(ctx, call, err)
 	}
-	args := []any{group, r.id, r.events, r.bytes, queuedAt, reason, m.Deliveries}
-	for _, e := range m.Events {
-		line := append(e.AppendJSON(nil), '\n')
-		args = append(args, len(line), line)
+	more, err := parts()
+	if err != nil {
+		return err
 	}
-	if _, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.deadLetter, []string{s.events, s.size, s.dead}, args...); err != nil {
-		return c.queue.translate(ctx, what, err)
+	args := append([]any{group, c.name, r.id, r.events, r.bytes, queuedAt}, more...)
+	_, err = c.queue.eval(ctx, c.queue.commands, s, []string{stream.events, stream.size, stream.dead}, args...)
+	if ignoreNoGroup(err) != nil {
+		return c.queue.translate(ctx, call, err)
 	}
-	c.forget(r)
+	c.release(r.stream, r.id)
 	return nil
 }
 
-func (c *consumer) begin(ctx context.Context, what string, m queue.Message) (ref, error) {
-	if err := c.queue.usable(ctx, what); err != nil {
-		return ref{}, err
-	}
-	return c.queue.parseRef(m.Ref)
-}
-
-// queuedAt is when the events of an entry were queued first, in ms: an entry
-// that was split or retried has it in a field, any other in its id.
+// queuedAt returns when the events of an entry were first queued, in ms. An entry
+// that was split or retried has that in a field, any other in its ID.
 func (q *Queue) queuedAt(ctx context.Context, s *stream, id string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
 	defer cancel()
@@ -129,32 +119,10 @@ func (q *Queue) queuedAt(ctx context.Context, s *stream, id string) (string, err
 		return "", err
 	}
 	if len(entries) == 1 {
-		if text, there := entries[0].Values["q"].(string); there {
+		if text, exists := entries[0].Values["q"].(string); exists {
 			return text, nil
 		}
 	}
 	at, _ := timeOf(id)
 	return strconv.FormatInt(at.UnixMilli(), 10), nil
-}
-
-// Leave ends the consumer. The server forgets its name where it holds nothing.
-func (c *consumer) Leave(ctx context.Context) error {
-	return c.queue.each(ctx, "leave", func(_ int, s *stream) error {
-		_, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.leave, []string{s.events}, group, c.name)
-		if noGroup(err) {
-			return nil
-		}
-		return err
-	})
-}
-
-// Prune forgets consumers that have been silent and hold nothing.
-func (c *consumer) Prune(ctx context.Context, idle time.Duration) error {
-	return c.queue.each(ctx, "prune", func(_ int, s *stream) error {
-		_, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.prune, []string{s.events}, group, idle.Milliseconds())
-		if noGroup(err) {
-			return nil
-		}
-		return err
-	})
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// TestAFileThatIsNotWholeIsWeak turns the file on while the server runs: until
-// its first rewrite has ended, a restart would find nothing.
-func TestAFileThatIsNotWholeIsWeak(t *testing.T) {
+// TestDurability_RejectsIncompleteFile enables the append-only file while the server
+// runs. Until its first rewrite has ended, a restart would find no data.
+func TestDurability_RejectsIncompleteFile(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Settings: map[string]string{"appendfsync": "always"}})
 	do(t, server.URL(), "SET", "a key", "to write")
@@ -28,34 +28,34 @@ func TestAFileThatIsNotWholeIsWeak(t *testing.T) {
 	}
 	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "60000000") // a minute for each key
 	do(t, server.URL(), "CONFIG", "SET", "appendonly", "yes")
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	for name, q := range map[string]*Queue{"an open queue": old, "a new one": open(t, Options{URL: server.URL()})} {
 		_, errAppend := q.Append(t.Context(), []event.Event{newEvent("a")})
 		for what, err := range map[string]error{"ping": q.Ping(t.Context()), "append": errAppend} {
 			if !errors.Is(err, store.ErrNotDurable) || !strings.Contains(err.Error(), "aof_rewrite_in_progress") {
-				t.Errorf("%s: %s while the file is written first: %v, want ErrNotDurable", name, what, err)
+				t.Errorf("%s: %s during the first rewrite: %v, want ErrNotDurable", name, what, err)
 			}
 		}
 	}
-	// Once more, since the rewrite under way keeps its pace.
+	// Again, because the delay of a running rewrite can't be changed.
 	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no")
 	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "0")
 	do(t, server.URL(), "CONFIG", "SET", "appendonly", "yes")
 	untilRewritten(t, server.URL())
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	if _, err := old.Append(t.Context(), []event.Event{newEvent("a")}); err != nil {
-		t.Errorf("append once the file is whole: %v", err)
+		t.Errorf("append with a complete file: %v", err)
 	}
-	// An ordinary rewrite takes nothing back, for those who know the server.
+	// A later rewrite is no risk if the queue has seen the complete file.
 	do(t, server.URL(), "CONFIG", "SET", "rdb-key-save-delay", "60000000")
-	// Before the rewrite, whose process would keep the connections open.
+	// First, because the process of the rewrite would keep the connections open.
 	do(t, server.URL(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 	do(t, server.URL(), "BGREWRITEAOF")
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	if err := old.Ping(t.Context()); err != nil {
 		t.Errorf("ping during a later rewrite: %v", err)
 	}
-	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no") // ends the process that rewrites
+	do(t, server.URL(), "CONFIG", "SET", "appendonly", "no") // ends the process of the rewrite
 }
 
 func untilRewritten(t *testing.T, address string) {
@@ -73,7 +73,7 @@ func untilRewritten(t *testing.T, address string) {
 	}
 }
 
-func TestTheFilesStateIsJudged(t *testing.T) {
+func TestDurability_JudgesStateOfFile(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{
 		"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "maxmemory": "0",
@@ -83,17 +83,17 @@ func TestTheFilesStateIsJudged(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		changes map[string]string
-		whole   bool
+		seen    bool   // it was complete before
 		want    string // empty for durable
 		warning string
 	}{
-		{"a file at rest holds", nil, false, "", ""},
-		{"a rewrite nobody saw the begin of may be the first", map[string]string{"aof_rewrite_in_progress": "1"}, false, "aof_rewrite_in_progress", ""},
-		{"a rewrite that waits for its turn may be the first", map[string]string{"aof_rewrite_scheduled": "1"}, false, "aof_rewrite_in_progress", ""},
-		{"a rewrite of a file that was whole takes nothing back", map[string]string{"aof_rewrite_in_progress": "1"}, true, "", ""},
-		{"a file that can't be written loses", map[string]string{"aof_last_write_status": "err"}, true, "aof_last_write_status:err", ""},
-		{"a file that is not written at the moment loses", map[string]string{"aof_enabled": "0"}, true, "aof_enabled:0", ""},
-		{"a file that can't be rewritten holds, and grows", map[string]string{"aof_last_bgrewrite_status": "err"}, false, "", "aof_last_bgrewrite_status:err"},
+		{"a complete file is safe", nil, false, "", ""},
+		{"a rewrite may be the first", map[string]string{"aof_rewrite_in_progress": "1"}, false, "aof_rewrite_in_progress", ""},
+		{"a scheduled rewrite may be the first", map[string]string{"aof_rewrite_scheduled": "1"}, false, "aof_rewrite_in_progress", ""},
+		{"a later rewrite is safe", map[string]string{"aof_rewrite_in_progress": "1"}, true, "", ""},
+		{"a file that can't be written is unsafe", map[string]string{"aof_last_write_status": "err"}, true, "aof_last_write_status:err", ""},
+		{"a file that is not written is unsafe", map[string]string{"aof_enabled": "0"}, true, "aof_enabled:0", ""},
+		{"a file that can't be rewritten is safe and grows", map[string]string{"aof_last_bgrewrite_status": "err"}, false, "", "aof_last_bgrewrite_status:err"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,19 +102,19 @@ func TestTheFilesStateIsJudged(t *testing.T) {
 			maps.Copy(settings, test.changes)
 			var log bytes.Buffer
 			q := open(t, Options{URL: "redis://127.0.0.1:1", Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			if test.whole {
+			if test.seen {
 				before := maps.Clone(good)
 				before["run_id"] = "1"
-				if err := q.learn(t.Context(), []map[string]string{before}); err != nil {
+				if err := q.judgeAll(t.Context(), []map[string]string{before}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			err := q.learn(t.Context(), []map[string]string{settings})
+			err := q.judgeAll(t.Context(), []map[string]string{settings})
 			if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, store.ErrNotDurable) || !strings.Contains(err.Error(), test.want)) {
-				t.Errorf("the verdict is %v, want %q", err, test.want)
+				t.Errorf("the result is %v, want %q", err, test.want)
 			}
 			if !strings.Contains(log.String(), test.warning) || test.warning == "" && log.Len() > 0 {
-				t.Errorf("the log says %q, want %q", log.String(), test.warning)
+				t.Errorf("the log has %q, want %q", log.String(), test.warning)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// benchEvents makes events of about 300 bytes.
+// benchEvents returns events of about 300 bytes.
 func benchEvents(count int) []event.Event {
 	events := make([]event.Event, count)
 	for i := range events {
@@ -24,8 +24,8 @@ func benchEvents(count int) []event.Event {
 	return events
 }
 
-// BenchmarkAppend has 8 goroutines that append 100 events a call to a server
-// that syncs each before it answers.
+// BenchmarkAppend has 8 goroutines that append 100 events a call. The server syncs
+// each call before it responds.
 func BenchmarkAppend(b *testing.B) {
 	server := testdb.StartRedis(b, testdb.RedisOptions{Durable: true})
 	q := open(b, Options{URL: server.URL(), MaxEvents: 1 << 40, MaxBytes: 1 << 40})
@@ -51,9 +51,9 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(b.N)*size/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkReceiveDone has one consumer take and finish what appends of 100
-// events have queued.
-func BenchmarkReceiveDone(b *testing.B) {
+// BenchmarkReceiveAcknowledge has one consumer that receives and acknowledges
+// messages of 100 events.
+func BenchmarkReceiveAcknowledge(b *testing.B) {
 	server := testdb.StartRedis(b, testdb.RedisOptions{Durable: true})
 	q := open(b, Options{URL: server.URL(), MaxEvents: 1 << 40, MaxBytes: 1 << 40})
 	const size = 100
@@ -63,19 +63,19 @@ func BenchmarkReceiveDone(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	c, taken := q.Consumer("one"), 0
+	c, received := q.Consumer("one"), 0
 	b.ResetTimer()
-	for taken < b.N*size {
+	for received < b.N*size {
 		messages, err := c.Receive(context.Background(), time.Second)
 		if err != nil || len(messages) == 0 {
 			b.Fatalf("received %d messages, %v", len(messages), err)
 		}
 		for _, m := range messages {
-			taken += len(m.Events)
+			received += len(m.Events)
 		}
 		if err := c.Acknowledge(context.Background(), messages); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(taken)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(received)/b.Elapsed().Seconds(), "events/s")
 }

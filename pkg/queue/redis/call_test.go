@@ -9,17 +9,18 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestAnErrorNamesTheQueueAndNotTheStore: who reads it at night looks at Redis.
-func TestAnErrorNamesTheQueueAndNotTheStore(t *testing.T) {
+// TestTranslate_NamesTheQueue: an operator who reads the error must look at Redis,
+// not at the database.
+func TestTranslate_NamesTheQueue(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		err        error
 		want       string
 		notReached bool
 	}{
-		"nobody listens":              {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "queue unavailable: claim: dial tcp: connection refused", true},
-		"the connection is cut":       {io.EOF, "queue unavailable: claim: EOF", false},
-		"nothing was sent on the way": {&callError{err: io.EOF}, "queue unavailable: claim: EOF", true},
+		"the connection is refused": {&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}, "queue unavailable: claim: dial tcp: connection refused", true},
+		"the connection is lost":    {io.EOF, "queue unavailable: claim: EOF", false},
+		"nothing was sent":          {&callError{err: io.EOF}, "queue unavailable: claim: EOF", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

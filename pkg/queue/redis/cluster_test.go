@@ -16,14 +16,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// clusterStreams are as many as lie on all nodes of a cluster of three.
+// clusterStreams is a number of streams that a cluster of three spreads over all nodes.
 const clusterStreams = 4
 
 // cluster is a Redis Cluster whose nodes share the slots evenly.
 type cluster struct {
 	t     testing.TB
 	nodes []*testdb.Server
-	// address names all nodes, as an operator writes it.
+	// address has all nodes, as an operator configures it.
 	address string
 }
 
@@ -38,7 +38,7 @@ func startCluster(t testing.TB, nodes int, settings map[string]string) *cluster 
 	var hosts []string
 	for i, node := range c.nodes {
 		do(t, node.URL(), "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slots/nodes), fmt.Sprint((i+1)*slots/nodes-1))
-		// Without numbers of their own the nodes have to fight about them first.
+		// Otherwise the nodes negotiate their epochs first, which takes seconds.
 		do(t, node.URL(), "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		hosts = append(hosts, hostOf(t, node))
 	}
@@ -56,17 +56,17 @@ func startCluster(t testing.TB, nodes int, settings map[string]string) *cluster 
 	return c
 }
 
-// await waits until every node knows all others and who has which slots.
+// await waits until every node knows all others and their slots.
 func (c *cluster) await() {
 	c.t.Helper()
-	c.until("the cluster comes up", func(node *testdb.Server) bool {
+	c.until("the cluster is up", func(node *testdb.Server) bool {
 		info := do(c.t, node.URL(), "CLUSTER", "INFO")
 		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") &&
 			strings.Contains(info, fmt.Sprintf("cluster_size:%d", len(c.nodes)))
 	})
 }
 
-// until waits for a condition of every node.
+// until waits until a condition holds for every node.
 func (c *cluster) until(what string, done func(node *testdb.Server) bool) {
 	c.t.Helper()
 	for _, node := range c.nodes {
@@ -83,8 +83,8 @@ func hostOf(t testing.TB, node *testdb.Server) string {
 	return parsed.Host
 }
 
-// busPort is where a node talks to others: what it says of itself begins with
-// its id and host:port@bus.
+// busPort returns the port of the cluster bus. A node lists itself as its ID and
+// host:port@bus.
 func busPort(t testing.TB, node *testdb.Server) string {
 	t.Helper()
 	for line := range strings.Lines(do(t, node.URL(), "CLUSTER", "NODES")) {
@@ -95,66 +95,59 @@ func busPort(t testing.TB, node *testdb.Server) string {
 			return port
 		}
 	}
-	t.Fatal("a node does not know itself")
+	t.Fatal("a node does not list itself")
 	return ""
 }
 
-func TestConformanceInACluster(t *testing.T) {
-	t.Parallel()
-	queuetest.Run(t, func(t *testing.T, o queuetest.Options) queuetest.Harness {
-		c := startCluster(t, 3, nil)
-		options := Options{URL: c.address, Streams: clusterStreams, MaxEvents: o.MaxEvents, MaxBytes: o.MaxBytes}
-		return queuetest.Harness{
-			Queue: open(t, options),
-			Again: func(t *testing.T) queue.Queue { return open(t, options) },
-			Down: func() {
-				for _, node := range c.nodes {
-					node.Stop(testdb.Immediate)
-				}
-			},
-			Up: func() {
-				for _, node := range c.nodes {
-					node.Start()
-				}
-				c.await()
-			},
-		}
-	}, nil)
-}
-
-func TestStreamsLieOnAllNodesOfACluster(t *testing.T) {
+// TestCluster_Conformance runs the cases that depend on several streams, all of them
+// on one cluster.
+func TestCluster_Conformance(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 3, nil)
-	q := open(t, Options{URL: c.address, Streams: clusterStreams})
-	for i := range clusterStreams {
-		if _, err := q.Append(t.Context(), []event.Event{newEvent(fmt.Sprint(i))}); err != nil {
-			t.Fatal(err)
+	queuetest.RunCases(t, func(t *testing.T, o queuetest.Options) queuetest.Harness {
+		options := Options{
+			URL: c.address, Prefix: rand.Text(), Streams: clusterStreams, MaxEvents: o.MaxEvents, MaxBytes: o.MaxBytes,
 		}
-	}
-	for i, node := range c.nodes {
-		if got := do(t, node.URL(), "INFO", "keyspace"); !strings.Contains(got, "db0:keys=") {
-			t.Errorf("node %d has nothing", i)
+		return queuetest.Harness{Queue: open(t, options), Again: func(t *testing.T) queue.Queue { return open(t, options) }}
+	},
+		"every valid event is received equal and once", "several consumers never receive the same message",
+		"a message whose lease is renewed is not claimed", "a consumer that lost its lease finishes nothing",
+		"a consumer that leaves releases its messages", "dead letters are paged, the oldest first",
+		"the maximum number of events is kept", "sizes follow a simple model step by step",
+	)
+	t.Run("streams are on all nodes", func(t *testing.T) {
+		t.Parallel()
+		q := open(t, Options{URL: c.address, Streams: clusterStreams})
+		for i := range clusterStreams {
+			if _, err := q.Append(t.Context(), []event.Event{newEvent(fmt.Sprint(i))}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	checkSize(t, q, queue.Size{Events: clusterStreams, Bytes: clusterStreams * lineBytes})
+		for i, node := range c.nodes {
+			if got := do(t, node.URL(), "INFO", "keyspace"); !strings.Contains(got, "db0:keys=") {
+				t.Errorf("node %d has no keys", i)
+			}
+		}
+		checkSize(t, q, queue.Size{Events: clusterStreams, Bytes: clusterStreams * lineBytes})
+	})
 }
 
-// partial are the settings of a cluster that goes on without one of its nodes.
+// partial returns the settings of a cluster that works without one of its nodes.
 func partial() map[string]string {
 	return map[string]string{"cluster-require-full-coverage": "no", "cluster-node-timeout": "1000"}
 }
 
-// receiveAll takes what comes until it was given so many events, and finishes it.
+// receiveAll receives and acknowledges until it has so many events.
 func receiveAll(t *testing.T, c queue.Consumer, events map[string]int, count int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d events come", count), func() bool {
+	eventually(t, fmt.Sprintf("%d events are received", count), func() bool {
 		messages, err := c.Receive(t.Context(), 100*time.Millisecond)
 		if err != nil {
 			t.Logf("receive: %v", err)
 			return false
 		}
 		if err := c.Acknowledge(t.Context(), messages); err != nil {
-			t.Logf("done: %v", err)
+			t.Logf("acknowledge: %v", err)
 			return false
 		}
 		for _, m := range messages {
@@ -168,21 +161,21 @@ func receiveAll(t *testing.T, c queue.Consumer, events map[string]int, count int
 
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	patience, tick := time.NewTimer(time.Minute), time.NewTicker(20*time.Millisecond)
-	defer patience.Stop()
+	timeout, tick := time.NewTimer(time.Minute), time.NewTicker(20*time.Millisecond)
+	defer timeout.Stop()
 	defer tick.Stop()
 	for !done() {
 		select {
-		case <-patience.C:
-			t.Fatalf("in vain: %s", what)
+		case <-timeout.C:
+			t.Fatalf("not within a minute: %s", what)
 		case <-tick.C:
 		}
 	}
 }
 
-func TestAClusterThatLostANodeGoesOn(t *testing.T) {
+func TestCluster_WorksWithoutANode(t *testing.T) {
 	t.Parallel()
-	for name, ways := range map[string]struct{ down, up func(*testdb.Server) }{
+	for name, node := range map[string]struct{ down, up func(*testdb.Server) }{
 		"crashed": {func(s *testdb.Server) { s.Stop(testdb.Immediate) }, (*testdb.Server).Start},
 		"frozen":  {(*testdb.Server).Pause, (*testdb.Server).Resume},
 	} {
@@ -194,7 +187,7 @@ func TestAClusterThatLostANodeGoesOn(t *testing.T) {
 			want := map[string]int{}
 			put := func(id string) {
 				want[id] = 1
-				eventually(t, "an append is taken", func() bool {
+				eventually(t, "an append succeeds", func() bool {
 					_, err := q.Append(t.Context(), []event.Event{newEvent(id)})
 					return err == nil
 				})
@@ -210,8 +203,8 @@ func TestAClusterThatLostANodeGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lost := c.holder(q.streams[r.stream].events)
-			ways.down(lost)
+			lost := c.nodeOf(q.streams[r.stream].events)
+			node.down(lost)
 
 			got := map[string]int{}
 			began := time.Now()
@@ -221,22 +214,26 @@ func TestAClusterThatLostANodeGoesOn(t *testing.T) {
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("appends took %v", took)
 			}
-			eventually(t, "the queue is safe to append to", func() bool { return q.Ping(t.Context()) == nil })
+			eventually(t, "the queue can be appended to", func() bool { return q.Ping(t.Context()) == nil })
 			receiveAll(t, consumer, got, 2*clusterStreams)
 			if _, err := q.Size(t.Context()); err == nil {
-				t.Error("a size is told that nobody can know")
+				t.Error("the size of an unavailable stream is reported")
 			}
 			if at, err := q.LowWatermark(t.Context()); err != nil || !at.IsZero() {
-				t.Errorf("horizon is %v, %v; want none", at, err)
+				t.Errorf("the low watermark is %v, %v; want none", at, err)
 			}
 
-			ways.up(lost)
+			node.up(lost)
+			eventually(t, "the held messages are acknowledged", func() bool { return consumer.Acknowledge(t.Context(), held) == nil })
+			for _, m := range held {
+				got[m.Events[0].ID]++
+			}
 			receiveAll(t, consumer, got, len(want))
 			if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
 				t.Errorf("received %v, want %v", got, want)
 			}
-			eventually(t, "the queue is empty and says so", func() bool {
-				receiveAll(t, consumer, got, 0) // what a frozen node took and didn't say
+			eventually(t, "the queue is empty", func() bool {
+				receiveAll(t, consumer, got, 0) // appends that a frozen node executed without a response
 				size, err := q.Size(t.Context())
 				return err == nil && size == queue.Size{}
 			})
@@ -244,8 +241,8 @@ func TestAClusterThatLostANodeGoesOn(t *testing.T) {
 	}
 }
 
-// holder is the node that a key lies on.
-func (c *cluster) holder(key string) *testdb.Server {
+// nodeOf returns the node that has a key.
+func (c *cluster) nodeOf(key string) *testdb.Server {
 	c.t.Helper()
 	for _, node := range c.nodes {
 		if keys := do(c.t, node.URL(), "EVAL", "return table.concat(redis.call('KEYS', '*'), ' ')", "0"); strings.Contains(keys, key) {
@@ -256,7 +253,7 @@ func (c *cluster) holder(key string) *testdb.Server {
 	return nil
 }
 
-func TestAReplicaTakesOver(t *testing.T) {
+func TestCluster_ReplicaTakesOver(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 3, partial())
 	replica := c.join(c.nodes[1])
@@ -266,11 +263,11 @@ func TestAReplicaTakesOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the replica has everything", func() bool {
+	eventually(t, "the replica has all data", func() bool {
 		return field(t, replica, "slave_repl_offset") == field(t, c.nodes[1], "master_repl_offset")
 	})
 	c.nodes[1].Stop(testdb.Immediate)
-	eventually(t, "all streams are back", func() bool {
+	eventually(t, "all streams are available", func() bool {
 		_, err := q.Size(t.Context())
 		return err == nil
 	})
@@ -285,7 +282,7 @@ func TestAReplicaTakesOver(t *testing.T) {
 	checkSize(t, q, queue.Size{Events: 2 * clusterStreams, Bytes: int64(2 * clusterStreams * (lineBytes + 5))})
 }
 
-// field is what a node says of its replication.
+// field returns a field of a node's INFO about replication.
 func field(t testing.TB, node *testdb.Server, name string) string {
 	t.Helper()
 	for line := range strings.Lines(do(t, node.URL(), "INFO", "replication")) {
@@ -293,7 +290,7 @@ func field(t testing.TB, node *testdb.Server, name string) string {
 			return value
 		}
 	}
-	t.Fatalf("there is no %s", name)
+	t.Fatalf("INFO has no %s", name)
 	return ""
 }
 
@@ -312,10 +309,10 @@ func (c *cluster) join(master *testdb.Server) *testdb.Server {
 		return strings.Contains(do(c.t, replica.URL(), "CLUSTER", "NODES"), id)
 	})
 	do(c.t, replica.URL(), "CLUSTER", "REPLICATE", id)
-	eventually(c.t, "the replica is in step", func() bool {
+	eventually(c.t, "the replica is connected", func() bool {
 		return strings.Contains(do(c.t, replica.URL(), "INFO", "replication"), "master_link_status:up")
 	})
-	c.until("all know the replica", func(node *testdb.Server) bool {
+	c.until("all nodes know the replica", func(node *testdb.Server) bool {
 		return strings.Contains(do(c.t, node.URL(), "CLUSTER", "NODES"), "slave "+id)
 	})
 	return replica

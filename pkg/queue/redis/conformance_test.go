@@ -16,18 +16,26 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	queuetest.Run(t, func(t *testing.T, o queuetest.Options) queuetest.Harness {
-		server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-		return harness(t, server, Options{URL: server.URL(), MaxEvents: o.MaxEvents, MaxBytes: o.MaxBytes})
-	}, nil)
+		options := Options{MaxEvents: o.MaxEvents, MaxBytes: o.MaxBytes}
+		h := queuetest.Harness{}
+		if o.OwnServer {
+			server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
+			options.URL = server.URL()
+			h.Down, h.Up = func() { server.Stop(testdb.Immediate) }, server.Start
+		} else {
+			options.URL, options.Prefix = testdb.Redis(t)
+		}
+		h.Queue = open(t, options)
+		h.Again = func(t *testing.T) queue.Queue { return open(t, options) }
+		return h
+	})
 }
 
-func harness(t *testing.T, server *testdb.Server, o Options) queuetest.Harness {
-	return queuetest.Harness{
-		Queue: open(t, o),
-		Again: func(t *testing.T) queue.Queue { return open(t, o) },
-		Down:  func() { server.Stop(testdb.Immediate) },
-		Up:    server.Start,
-	}
+// openShared opens a queue on the shared server.
+func openShared(t testing.TB, o Options) *Queue {
+	t.Helper()
+	o.URL, o.Prefix = testdb.Redis(t)
+	return open(t, o)
 }
 
 func open(t testing.TB, o Options) *Queue {
@@ -44,7 +52,23 @@ func open(t testing.TB, o Options) *Queue {
 	return q
 }
 
-// do sends one command, as an operator does with redis-cli.
+// doWithKeys sends one command to the server of a queue with one stream. EVENTS and
+// SIZE stand for its keys.
+func doWithKeys(t testing.TB, q *Queue, args ...string) string {
+	t.Helper()
+	args = slices.Clone(args)
+	for i, arg := range args {
+		switch arg {
+		case "EVENTS":
+			args[i] = q.streams[0].events
+		case "SIZE":
+			args[i] = q.streams[0].size
+		}
+	}
+	return do(t, q.options.URL, args...)
+}
+
+// do sends one command, as redis-cli does.
 func do(t testing.TB, address string, args ...string) string {
 	t.Helper()
 	options, err := goredis.ParseURL(address)
@@ -57,10 +81,10 @@ func do(t testing.TB, address string, args ...string) string {
 	for i, arg := range args {
 		all[i] = arg
 	}
-	answer, err := client.Do(context.Background(), all...).Result()
+	reply, err := client.Do(context.Background(), all...).Result()
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		t.Fatalf("%q: %v", slices.Concat(args), err)
 	}
-	text, _ := answer.(string)
+	text, _ := reply.(string)
 	return text
 }

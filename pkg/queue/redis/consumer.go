@@ -3,9 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -17,186 +15,159 @@ import (
 // group is the consumer group of all workers.
 const group = "eventagg"
 
-// consumer is a [queue.Consumer]. It keeps what it was given until that is
-// finished, to hand it out again without reading the history, which would make
-// each of the server's counts of deliveries one higher.
+// consumer is a [queue.Consumer].
 type consumer struct {
 	queue   *Queue
 	name    string
 	decoder *event.Decoder
-	held    []queue.Message
-	shelved map[string]bool // those of held that are not handed out, by Ref
-	// unsure marks the streams where the server may have given more than has
-	// arrived: all before the first call, and those where a reply was lost.
-	unsure []bool
-	// fresh marks those where nothing was received yet: what the server has given
-	// there was another's of this name.
-	fresh []bool
-	turn  int // which stream is read next
+	turn    int // the stream that is read next
+
+	// replyLost marks the streams whose server may have delivered more than was
+	// received: a reply was lost. It holds for all of them before the first call,
+	// because a consumer of the same name may have existed.
+	replyLost []bool
+	// unread marks the streams from which nothing was read yet. What the server has
+	// delivered there was for another consumer of this name.
+	unread []bool
+
+	rest []queue.Message // received, and more than one call may return
+
+	mu   sync.Mutex
+	held []map[string]bool // IDs of the unfinished entries of each stream
 }
 
-// Consumer begins to take messages under a name that nobody else uses.
+// Consumer returns a new consumer.
 func (q *Queue) Consumer(name string) queue.Consumer {
-	all := slices.Repeat([]bool{true}, len(q.streams))
-	return &consumer{queue: q, name: name, decoder: event.NewDecoder(), unsure: all, fresh: slices.Clone(all)}
+	c := &consumer{queue: q, name: name, decoder: event.NewDecoder()}
+	for range q.streams {
+		c.replyLost, c.unread, c.held = append(c.replyLost, true), append(c.unread, true), append(c.held, map[string]bool{})
+	}
+	return c
 }
 
-// A Receive answers about so much at most.
+// Maximum of one Receive, approximately.
 const (
 	receiveEvents = 4000
 	receiveBytes  = 8 << 20
 )
 
-// slice is how long one blocking read takes at most. A read that is broken off
-// could lose its reply, so the end of the caller's context is seen in between.
-const slice = 250 * time.Millisecond
+// blockTime is the maximum time of one blocking read. An interrupted read could
+// lose its reply, so the caller's context is checked between reads.
+const blockTime = 250 * time.Millisecond
 
-// Receive returns what is unfinished, or else the next messages.
+// noBlock makes a read return at once. Zero would block without a limit.
+const noBlock = -1
+
+// Receive returns the next messages. Messages whose reply was lost come first.
 func (c *consumer) Receive(ctx context.Context, wait time.Duration) ([]queue.Message, error) {
-	const what = "receive"
-	if err := c.queue.usable(ctx, what); err != nil {
+	const call = "receive"
+	if err := c.queue.usable(ctx, call); err != nil {
 		return nil, err
 	}
-	if err := c.recover(ctx); err != nil {
-		return nil, err
+	if len(c.rest) > 0 {
+		return c.some(nil), nil
 	}
-	sure, err := c.renew(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if some := c.some(sure); len(some) > 0 {
-		return some, nil
+	if messages, err := c.recover(ctx); len(messages) > 0 || err != nil {
+		return c.some(messages), err
 	}
 	end := c.queue.options.Now().Add(wait)
-	if got, err := c.readAll(ctx, noBlock); got || err != nil { // whatever is there, without waiting
-		return c.received(sure, got, err)
-	}
+	block := time.Duration(noBlock)
 	for {
-		if err := c.queue.usable(ctx, what); err != nil {
-			return nil, err
+		if messages, err := c.readAll(ctx, block); len(messages) > 0 || err != nil {
+			return c.some(messages), err
 		}
 		left := end.Sub(c.queue.options.Now())
-		if left < time.Millisecond { // 0 would block for ever
+		if left < time.Millisecond {
 			return nil, nil
 		}
-		got, err := c.readAll(ctx, min(left, slice/time.Duration(len(c.queue.streams))))
-		if got || err != nil {
-			return c.received(sure, got, err)
+		if err := c.queue.usable(ctx, call); err != nil {
+			return nil, err
 		}
+		block = min(left, blockTime/time.Duration(len(c.queue.streams)))
 	}
 }
 
-// received answers what was read before an error, and the error only where that
-// is nothing.
-func (c *consumer) received(sure []bool, got bool, err error) ([]queue.Message, error) {
-	if got {
-		return c.some(sure), nil
-	}
-	return nil, err
-}
-
-// some are the first of the held messages, within the bounds of one Receive,
-// without those of streams that nobody is sure of.
-func (c *consumer) some(sure []bool) []queue.Message {
-	var some []queue.Message
-	events, bytes := 0, 0
-	for _, m := range c.held {
-		if r, err := c.queue.parseRef(m.Ref); err != nil || !sure[r.stream] || c.shelved[m.Ref] {
-			continue
-		}
+// some returns as many messages as one call may return. It keeps the others for the
+// next call.
+func (c *consumer) some(messages []queue.Message) []queue.Message {
+	c.rest = append(c.rest, messages...)
+	n, events, bytes := 0, 0, 0
+	for _, m := range c.rest {
 		events += len(m.Events)
 		for _, e := range m.Events {
 			bytes += e.Size()
 		}
-		if len(some) > 0 && (events > receiveEvents || bytes > receiveBytes) {
+		if n > 0 && (events > receiveEvents || bytes > receiveBytes) {
 			break
 		}
-		some = append(some, m)
+		n++
 	}
-	return some
+	messages, c.rest = c.rest[:n:n], c.rest[n:]
+	return messages
 }
 
-// Park keeps messages out of what Receive returns.
-func (c *consumer) Park(messages []queue.Message) {
-	c.shelved = make(map[string]bool, len(messages))
-	for _, m := range messages {
-		c.shelved[m.Ref] = true
-	}
-}
-
-// Renew renews what is held.
-func (c *consumer) Renew(ctx context.Context) error {
-	if err := c.queue.usable(ctx, "keep"); err != nil {
-		return err
-	}
-	_, err := c.renew(ctx)
-	return err
-}
-
-const noBlock = -1
-
-// readAll reads one stream after the other until one has something; it fails
-// where none can be reached.
-func (c *consumer) readAll(ctx context.Context, block time.Duration) (bool, error) {
+// readAll reads one stream after the other until one has messages. It fails if
+// none can be reached.
+func (c *consumer) readAll(ctx context.Context, block time.Duration) ([]queue.Message, error) {
 	var all partly
 	for range c.queue.streams {
-		got, number := false, c.turn
+		var messages []queue.Message
+		number := c.turn
 		c.turn = (c.turn + 1) % len(c.queue.streams)
 		err := all.add(c.queue.try(ctx, "receive", c.queue.streams[number], func() (err error) {
-			got, err = c.read(ctx, number, block)
+			messages, err = c.read(ctx, number, block)
 			return err
 		}))
-		if err != nil || got {
-			return got, err
+		if len(messages) > 0 { // also if a later part of the read failed
+			return messages, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return false, all.err()
+	return nil, all.err()
 }
 
-// read takes from one stream, at most once waiting, until the bounds are reached
-// or there is no more, and reports whether it got any, which may be so with an
-// error as well. It begins with few: until it has seen entries it does not know
-// how large they are.
-func (c *consumer) read(ctx context.Context, number int, block time.Duration) (bool, error) {
+// read reads from one stream until it has enough or there is no more. Only its
+// first command waits. It starts with few entries, because it does not know how
+// large they are. With an error, it returns what it has read before.
+func (c *consumer) read(ctx context.Context, number int, block time.Duration) ([]queue.Message, error) {
 	const first, most, growth = 8, 256, 4
-	all, events, bytes, count := 0, 0, 0, first
+	var messages []queue.Message
+	events, bytes, count := 0, 0, first
 	for {
 		got, size, err := c.readSome(ctx, number, block, count)
 		if err != nil {
-			c.unsure[number] = true // what it may have given is looked for next time
-			return all > 0, err
+			c.replyLost[number] = true
+			return messages, err
 		}
-		c.held = append(c.held, got...)
-		all += len(got)
+		c.hold(number, got)
+		messages = append(messages, got...)
 		for _, m := range got {
 			events += len(m.Events)
 		}
 		bytes += size
 		if len(got) < count || events >= receiveEvents || bytes >= receiveBytes {
-			return all > 0, nil
+			return messages, nil
 		}
-		room := min((receiveEvents-events)*all/max(events, 1), (receiveBytes-bytes)*all/max(bytes, 1))
+		room := min((receiveEvents-events)*len(messages)/max(events, 1), (receiveBytes-bytes)*len(messages)/max(bytes, 1))
 		count, block = max(1, min(count*growth, most, room)), noBlock
 	}
 }
 
-// readSome is one XREADGROUP. It goes on when ctx ends, since the reply may have
-// messages in it that nobody else is given.
+// readSome is one XREADGROUP. It ignores that ctx ends: the reply may have messages
+// that no other consumer is given.
 func (c *consumer) readSome(ctx context.Context, number int, block time.Duration, count int) ([]queue.Message, int, error) {
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(block, 0)+c.queue.options.Timeout)
 	defer cancel()
-	key := c.queue.streams[number].events
 	var streams []goredis.XStream
 	err := c.queue.withGroup(reading, number, func() (err error) {
 		streams, err = c.queue.reads.XReadGroup(reading, &goredis.XReadGroupArgs{
-			Group: group, Consumer: c.name, Streams: []string{key, ">"}, Count: int64(count), Block: block,
+			Group: group, Consumer: c.name, Streams: []string{c.queue.streams[number].events, ">"}, Count: int64(count), Block: block,
 		}).Result()
 		return err
 	})
-	if errors.Is(err, goredis.Nil) {
-		return nil, 0, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, goredis.Nil) {
 		return nil, 0, err
 	}
 	var messages []queue.Message
@@ -214,72 +185,104 @@ func (c *consumer) readSome(ctx context.Context, number int, block time.Duration
 	return messages, size, nil
 }
 
-// withGroup calls again once it has made the consumer group, where that was
-// missing: the first time, and after somebody emptied the server.
+// withGroup creates the consumer group if it is missing and calls again. It is
+// missing at first, and after the server was emptied.
 func (q *Queue) withGroup(ctx context.Context, number int, call func() error) error {
 	err := call()
 	if !noGroup(err) {
 		return err
 	}
 	err = q.commands.XGroupCreateMkStream(ctx, q.streams[number].events, group, "0").Err()
-	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+	if err != nil && !goredis.HasErrorPrefix(err, "BUSYGROUP") {
 		return err
 	}
 	return call()
 }
 
-// recover finds what the server has given to this consumer and it does not hold.
-func (c *consumer) recover(ctx context.Context) error {
+// hold notes that this consumer has messages, so that Renew renews their leases.
+func (c *consumer) hold(number int, messages []queue.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range messages {
+		if r, err := c.queue.parseRef(m.Ref); err == nil {
+			c.held[number][r.id] = true
+		}
+	}
+}
+
+// release notes that this consumer no longer has entries.
+func (c *consumer) release(number int, ids ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		delete(c.held[number], id)
+	}
+}
+
+// recover returns messages that the server has delivered and that were not received.
+func (c *consumer) recover(ctx context.Context) ([]queue.Message, error) {
 	var all partly
-	for number, unsure := range c.unsure {
-		if !unsure {
+	var messages []queue.Message
+	for number, lost := range c.replyLost {
+		if !lost {
 			all.reached++
 			continue
 		}
-		err := c.queue.try(ctx, "receive", c.queue.streams[number], func() error { return c.recoverFrom(ctx, number) })
-		if err := all.add(err); err != nil {
+		err := c.queue.try(ctx, "receive", c.queue.streams[number], func() error {
+			found, err := c.recoverFrom(ctx, number)
+			messages = append(messages, found...)
 			return err
+		})
+		if err := all.add(err); err != nil && len(messages) == 0 {
+			return nil, err
 		}
-		c.unsure[number] = err != nil
-		c.fresh[number] = c.fresh[number] && err != nil
+		c.replyLost[number] = err != nil
+		c.unread[number] = c.unread[number] && err != nil
 	}
-	return all.err()
+	if len(messages) > 0 {
+		return messages, nil
+	}
+	return nil, all.err()
 }
 
-func (c *consumer) recoverFrom(ctx context.Context, number int) error {
+func (c *consumer) recoverFrom(ctx context.Context, number int) ([]queue.Message, error) {
 	const count = 8
-	anew := "0"
-	if c.fresh[number] {
-		anew = "1" // by one that had the same name
+	newDelivery := "0"
+	if c.unread[number] {
+		newDelivery = "1" // the first was to a consumer of the same name
 	}
-	known := make(map[string]bool, len(c.held))
-	for _, m := range c.held {
-		known[m.Ref] = true
-	}
+	var messages []queue.Message
 	for start := "-"; start != ""; {
-		var answer any
+		var reply any
 		err := c.queue.withGroup(ctx, number, func() (err error) {
-			answer, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.recover,
-				[]string{c.queue.streams[number].events}, group, c.name, start, count, anew)
+			reply, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.recover,
+				[]string{c.queue.streams[number].events}, group, c.name, start, count, newDelivery)
 			return err
 		})
 		if err != nil {
-			return err
+			return messages, err
 		}
 		var found []queue.Message
-		start, found = c.found(number, answer)
+		start, found = c.parseEntries(number, reply)
 		for _, m := range found {
-			if !known[m.Ref] {
-				c.held = append(c.held, m)
+			if r, err := c.queue.parseRef(m.Ref); err == nil && !c.holds(number, r.id) {
+				messages = append(messages, m)
+				c.hold(number, []queue.Message{m})
 			}
 		}
 	}
-	return nil
+	return messages, nil
 }
 
-// found reads what the scripts recover and claim answer.
-func (c *consumer) found(number int, answer any) (next string, messages []queue.Message) {
-	list, _ := answer.([]any)
+func (c *consumer) holds(number int, id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held[number][id]
+}
+
+// parseEntries parses a reply of the scripts recover and claim.
+func (c *consumer) parseEntries(number int, reply any) (next string, messages []queue.Message) {
+	list, _ := reply.([]any)
 	for i, item := range list {
 		if i == 0 {
 			next, _ = item.(string)
@@ -296,87 +299,28 @@ func (c *consumer) found(number int, answer any) (next string, messages []queue.
 	return next, messages
 }
 
-// renew keeps what is still this consumer's, as if just given to it, and lets go
-// what others have taken over. It answers of which streams that is known.
-func (c *consumer) renew(ctx context.Context) (sure []bool, err error) {
-	sure = slices.Repeat([]bool{true}, len(c.queue.streams))
-	ids, err := c.byStream(c.held)
-	if err != nil {
-		return nil, err
-	}
-	all, mine := partly{reached: len(sure) - len(ids)}, map[string]bool{}
-	for number, refs := range ids {
-		s := c.queue.streams[number]
-		err := c.queue.try(ctx, "receive", s, func() error { return c.renewIn(ctx, number, refs, mine) })
-		if err := all.add(err); err != nil {
-			return nil, err
-		}
-		sure[number] = err == nil
-	}
-	c.held = slices.DeleteFunc(c.held, func(m queue.Message) bool {
-		r, err := c.queue.parseRef(m.Ref)
-		return err != nil || sure[r.stream] && !mine[fmt.Sprint(r.stream, "/", r.id)]
-	})
-	return sure, all.err()
-}
-
-// renewIn notes which entries of a stream are still this consumer's.
-func (c *consumer) renewIn(ctx context.Context, number int, refs []ref, mine map[string]bool) error {
-	for chunk := range slices.Chunk(refs, chunkSize) {
-		args := append(make([]any, 0, 2+len(chunk)), group, c.name)
-		for _, r := range chunk {
-			args = append(args, r.id)
-		}
-		answer, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.renew, []string{c.queue.streams[number].events}, args...)
-		if err != nil && !noGroup(err) {
-			return err
-		}
-		list, _ := answer.([]any)
-		for _, id := range list {
-			mine[fmt.Sprint(number, "/", id)] = true
-		}
-	}
-	return nil
-}
-
-// chunkSize is how many entries a script deals with at most: others wait.
-const chunkSize = 500
-
-// byStream sorts messages by the stream that they lie in.
-func (c *consumer) byStream(messages []queue.Message) (map[int][]ref, error) {
-	sorted := map[int][]ref{}
-	for _, m := range messages {
-		r, err := c.queue.parseRef(m.Ref)
-		if err != nil {
-			return nil, err
-		}
-		sorted[r.stream] = append(sorted[r.stream], r)
-	}
-	return sorted, nil
-}
-
-// Claim takes over what others were given longer ago than idle.
-func (c *consumer) Claim(ctx context.Context, idle time.Duration) ([]queue.Message, error) {
+// Claim takes over messages whose lease has expired.
+func (c *consumer) Claim(ctx context.Context, expired time.Duration) ([]queue.Message, error) {
 	const count = 16
 	var claimed []queue.Message
 	err := c.queue.each(ctx, "claim", func(number int, s *stream) error {
-		var answer any
+		var reply any
 		err := c.queue.withGroup(ctx, number, func() (err error) {
-			answer, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.claim,
-				[]string{s.events}, group, c.name, idle.Milliseconds(), count)
+			reply, err = c.queue.eval(ctx, c.queue.commands, c.queue.scripts.claim,
+				[]string{s.events}, group, c.name, expired.Milliseconds(), count)
 			return err
 		})
 		if err != nil {
-			c.unsure[number] = true
+			c.replyLost[number] = true
 			return err
 		}
-		_, messages := c.found(number, answer)
+		_, messages := c.parseEntries(number, reply)
+		c.hold(number, messages)
 		claimed = append(claimed, messages...)
-		c.held = append(c.held, messages...)
 		return nil
 	})
-	if err != nil {
-		return nil, err // what was claimed before comes with the next Receive
+	if len(claimed) > 0 {
+		return claimed, nil
 	}
-	return claimed, nil
+	return nil, err
 }

@@ -15,42 +15,42 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-// letterID is the place of a dead letter in the order of all: when it was
-// buried, and by its stream where that was at once.
+// letterID is the ID of a dead letter. IDs are ordered by time, and by stream if the
+// times are equal.
 type letterID struct {
 	ms, seq uint64
 	stream  int
 }
 
-// entry is the part that Redis knows: the id within the stream.
+// entry returns the ID of the entry within its stream.
 func (l letterID) entry() string { return fmt.Sprintf("%d-%d", l.ms, l.seq) }
 
-// String is the id as users see it.
+// String returns the ID that users see.
 func (l letterID) String() string { return fmt.Sprintf("%d-%d-%d", l.ms, l.seq, l.stream) }
 
 func (l letterID) compare(other letterID) int {
 	return cmp.Or(cmp.Compare(l.ms, other.ms), cmp.Compare(l.seq, other.seq), cmp.Compare(l.stream, other.stream))
 }
 
-var errLetter = errors.New("is no dead letter's id")
+var errLetter = errors.New("invalid dead-letter ID")
 
 func parseLetterID(text string) (letterID, error) {
 	parts := strings.Split(text, "-")
 	if len(parts) != 3 {
-		return letterID{}, fmt.Errorf("%q %w", text, errLetter)
+		return letterID{}, fmt.Errorf("%w %q: expected for example 1766102400000-0-0", errLetter, text)
 	}
 	ms, errMs := strconv.ParseUint(parts[0], 10, 64)
 	seq, errSeq := strconv.ParseUint(parts[1], 10, 64)
 	number, errStream := strconv.Atoi(parts[2])
 	if errors.Join(errMs, errSeq, errStream) != nil || number < 0 {
-		return letterID{}, fmt.Errorf("%q %w", text, errLetter)
+		return letterID{}, fmt.Errorf("%w %q: expected for example 1766102400000-0-0", errLetter, text)
 	}
 	return letterID{ms: ms, seq: seq, stream: number}, nil
 }
 
-// DeadLetters merges those of all streams, the oldest first.
+// DeadLetters merges the dead letters of all streams, the oldest first.
 func (q *Queue) DeadLetters(ctx context.Context, after string, limit int) ([]queue.DeadLetter, error) {
-	const what = "dead letters"
+	const call = "dead letters"
 	from := letterID{stream: -1}
 	if after != "" {
 		var err error
@@ -65,12 +65,12 @@ func (q *Queue) DeadLetters(ctx context.Context, after string, limit int) ([]que
 	var letters []letter
 	decoder := event.NewDecoder()
 	for number := range q.streams {
-		if err := q.usable(ctx, what); err != nil {
+		if err := q.usable(ctx, call); err != nil {
 			return nil, err
 		}
 		entries, err := q.lettersOf(ctx, number, from, limit)
 		if err != nil {
-			return nil, q.translate(ctx, what, err)
+			return nil, q.translate(ctx, call, err)
 		}
 		for _, entry := range entries {
 			id, err := parseLetterID(entry.ID + "-" + strconv.Itoa(number))
@@ -123,31 +123,31 @@ func (q *Queue) Retry(ctx context.Context, ids []string) (int64, error) {
 	})
 }
 
-// Drop removes dead letters for ever.
+// Drop deletes dead letters.
 func (q *Queue) Drop(ctx context.Context, ids []string) (int64, error) {
 	return q.eachStream(ctx, "drop", ids, q.scripts.drop, func(id letterID) ([]any, error) {
 		return []any{id.entry()}, nil
 	})
 }
 
-// eachStream runs a script on the dead letters of each stream, and counts those
-// that were there. An id of a stream that is none is not there.
-func (q *Queue) eachStream(ctx context.Context, what string, ids []string, s script, args func(letterID) ([]any, error)) (int64, error) {
-	if err := q.usable(ctx, what); err != nil {
+// eachStream runs a script on the dead letters of each stream and counts those that
+// exist. IDs of unknown streams do not exist.
+func (q *Queue) eachStream(ctx context.Context, call string, ids []string, s script, args func(letterID) ([]any, error)) (int64, error) {
+	if err := q.usable(ctx, call); err != nil {
 		return 0, err
 	}
-	sorted := make([][]letterID, len(q.streams))
+	byStream := make([][]letterID, len(q.streams))
 	for _, text := range ids {
 		id, err := parseLetterID(text)
 		if err != nil {
 			return 0, err
 		}
-		if id.stream < len(sorted) {
-			sorted[id.stream] = append(sorted[id.stream], id)
+		if id.stream < len(byStream) {
+			byStream[id.stream] = append(byStream[id.stream], id)
 		}
 	}
 	var count int64
-	for number, letters := range sorted {
+	for number, letters := range byStream {
 		for chunk := range slices.Chunk(letters, chunkSize) {
 			var all []any
 			for _, id := range chunk {
@@ -158,11 +158,11 @@ func (q *Queue) eachStream(ctx context.Context, what string, ids []string, s scr
 				all = append(all, some...)
 			}
 			keys := []string{q.streams[number].events, q.streams[number].size, q.streams[number].dead}
-			answer, err := q.eval(ctx, q.commands, s, keys, all...)
+			reply, err := q.eval(ctx, q.commands, s, keys, all...)
 			if err != nil {
-				return count, q.translate(ctx, what, err)
+				return count, q.translate(ctx, call, err)
 			}
-			some, _ := answer.(int64)
+			some, _ := reply.(int64)
 			count += some
 		}
 	}

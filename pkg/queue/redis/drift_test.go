@@ -6,32 +6,29 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
-	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// TestCountsComeBackToNothing lets somebody's hand spoil what is counted. With
-// the stream empty nothing is queued.
-func TestCountsComeBackToNothing(t *testing.T) {
+// TestSize_IsZeroForAnEmptyStream changes the size and the entries by hand.
+func TestSize_IsZeroForAnEmptyStream(t *testing.T) {
 	t.Parallel()
-	const entries, size = "{eventagg:0}:events", "{eventagg:0}:size"
+	const entries, size = "EVENTS", "SIZE" // stand for the keys
 	for _, test := range []struct {
-		name  string
-		spoil []string
+		name    string
+		command []string
 	}{
-		{"an entry that claims events", []string{"XADD", entries, "*", "d", "0123456789abcdef", "n", "7", "b", "100", "e", "{}"}},
-		{"an entry that claims less than nothing", []string{"XADD", entries, "*", "d", "0123456789abcdef", "n", "-9", "b", "-9", "e", "{}"}},
-		{"an entry that claims more than there can be", []string{"XADD", entries, "*", "n", "9007199254740991", "b", "9007199254740991"}},
-		{"counts that are lost", []string{"DEL", size}},
-		{"counts that are too high", []string{"HINCRBY", size, "events", "1000000000"}},
+		{"an entry with a wrong count", []string{"XADD", entries, "*", "d", "0123456789abcdef", "n", "7", "b", "100", "e", "{}"}},
+		{"an entry with a negative count", []string{"XADD", entries, "*", "d", "0123456789abcdef", "n", "-9", "b", "-9", "e", "{}"}},
+		{"an entry with a huge count", []string{"XADD", entries, "*", "n", "9007199254740991", "b", "9007199254740991"}},
+		{"the size is deleted", []string{"DEL", size}},
+		{"the size is too high", []string{"HINCRBY", size, "events", "1000000000"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-			q := open(t, Options{URL: server.URL()})
+			q := openShared(t, Options{})
 			if _, err := q.Append(t.Context(), []event.Event{newEvent("a")}); err != nil {
 				t.Fatal(err)
 			}
-			do(t, server.URL(), test.spoil...)
+			doWithKeys(t, q, test.command...)
 			c := q.Consumer("one")
 			for range 3 {
 				messages, err := c.Receive(t.Context(), time.Second)

@@ -16,47 +16,47 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// verifyEvery is how long what the server said about itself is believed.
-const verifyEvery = 3 * time.Second
+// verifyInterval is how long the settings of the server are cached.
+const verifyInterval = 3 * time.Second
 
-// durability is what is known of the server's settings.
+// durability is the result of the last check of the server's settings.
 type durability struct {
-	asking sync.Mutex // held by the one that asks
+	checking sync.Mutex // held during a check
 
 	mu     sync.Mutex
 	known  bool
 	at     time.Time
-	weak   error // nil where it is durable
+	weak   error // why the server is not durable, or nil
 	warned string
-	// whole has the run_id of each server whose append-only file was seen
-	// without a rewrite, and on ever since.
-	whole map[string]bool
+	// complete has the run_id of each server whose append-only file was seen without
+	// a rewrite and was enabled ever since.
+	complete map[string]bool
 }
 
-// weakError is [store.ErrNotDurable] with the setting's name. It has nothing to
-// unwrap: the client takes off one layer of what a new connection answers.
+// weakError is [store.ErrNotDurable] with the setting to change. It has no Unwrap,
+// because the client unwraps the errors of new connections once.
 type weakError struct{ reason string }
 
-// Error has the setting and what to set.
+// Error returns the setting and its right value.
 func (e *weakError) Error() string { return store.ErrNotDurable.Error() + ": " + e.reason }
 
 // Is makes it a [store.ErrNotDurable].
 func (e *weakError) Is(target error) bool { return target == store.ErrNotDurable }
 
-// verify is nil where the server was durable a moment ago.
+// verify returns nil if the server was durable at the last check.
 func (q *Queue) verify(ctx context.Context) error {
 	d := &q.durability
 	if known, err := d.state(q.options.Now()); known {
 		return err
 	}
-	// One asks; the others go by what was known, if anything was.
-	if !d.asking.TryLock() {
+	// One goroutine checks; the others use the last result, if there is one.
+	if !d.checking.TryLock() {
 		if known, err := d.last(); known {
 			return err
 		}
-		d.asking.Lock()
+		d.checking.Lock()
 	}
-	defer d.asking.Unlock()
+	defer d.checking.Unlock()
 	if known, err := d.state(q.options.Now()); known {
 		return err
 	}
@@ -64,14 +64,14 @@ func (q *Queue) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return q.learn(ctx, settings)
+	return q.judgeAll(ctx, settings)
 }
 
-// state is what is known, unless that is old.
+// state returns the last result, unless it is old.
 func (d *durability) state(now time.Time) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.known && now.Sub(d.at) < verifyEvery, d.weak
+	return d.known && now.Sub(d.at) < verifyInterval, d.weak
 }
 
 func (d *durability) last() (bool, error) {
@@ -80,18 +80,18 @@ func (d *durability) last() (bool, error) {
 	return d.known, d.weak
 }
 
-// learn judges the settings of all nodes and remembers the verdict.
-func (q *Queue) learn(ctx context.Context, nodes []map[string]string) error {
+// judgeAll judges the settings of all nodes and stores the result.
+func (q *Queue) judgeAll(ctx context.Context, nodes []map[string]string) error {
 	var weak error
 	var warning string
-	whole := map[string]bool{}
+	complete := map[string]bool{}
 	for _, settings := range nodes {
-		known := q.durability.isWhole(settings)
+		known := q.durability.isComplete(settings)
 		if w := judge(settings, known); w != nil && weak == nil {
 			weak = w
 		}
 		if settings["aof_enabled"] == "1" && (known || !rewriting(settings)) {
-			whole[settings["run_id"]] = true
+			complete[settings["run_id"]] = true
 		}
 		for _, w := range []string{memoryWarning(settings, q.options.MaxBytes/int64(len(q.streams))), rewriteWarning(settings)} {
 			warning = cmp.Or(warning, w)
@@ -104,32 +104,32 @@ func (q *Queue) learn(ctx context.Context, nodes []map[string]string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if warning != "" && warning != d.warned {
-		q.options.Logger.WarnContext(ctx, "the queue's server should be set differently", slog.String("reason", warning))
+		q.options.Logger.WarnContext(ctx, "unsafe Redis configuration", slog.String("dependency", "queue"), slog.String("reason", warning))
 	}
-	d.known, d.at, d.weak, d.warned, d.whole = true, q.options.Now(), weak, warning, whole
+	d.known, d.at, d.weak, d.warned, d.complete = true, q.options.Now(), weak, warning, complete
 	return weak
 }
 
-// isWhole reports whether a server's append-only file is known to hold all data.
-func (d *durability) isWhole(settings map[string]string) bool {
+// isComplete reports whether a server's append-only file is known to have all data.
+func (d *durability) isComplete(settings map[string]string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.whole[settings["run_id"]]
+	return d.complete[settings["run_id"]]
 }
 
-// settings asks every node that holds data.
+// settings returns the settings of every node that holds data.
 func (q *Queue) settings(ctx context.Context) ([]map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
 	defer cancel()
 	cluster, spread := q.writes.(*goredis.ClusterClient)
 	if !spread {
-		settings, err := ask(ctx, q.writes)
+		settings, err := readSettings(ctx, q.writes)
 		return []map[string]string{settings}, err
 	}
 	var mu sync.Mutex
 	var nodes []map[string]string
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
-		settings, err := ask(ctx, node)
+		settings, err := readSettings(ctx, node)
 		if err == nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -137,35 +137,35 @@ func (q *Queue) settings(ctx context.Context) ([]map[string]string, error) {
 		}
 		return err
 	})
-	// A node that is away takes no events; when it is back its new connections
-	// are checked.
+	// An unavailable node takes no events. When it is available again, its new
+	// connections are checked.
 	if len(nodes) > 0 && !errors.Is(err, store.ErrNotDurable) {
 		err = nil
 	}
 	return nodes, err
 }
 
-// checkConnection refuses a new connection to a server that is not durable: it
-// may be another server than the last, or the same with other settings.
+// checkConnection rejects a new connection to a server that is not durable. It may be
+// another server than before, or the same with other settings.
 func (q *Queue) checkConnection(ctx context.Context, conn *goredis.Conn) error {
 	if q.options.AllowWeak {
 		return nil
 	}
-	settings, err := ask(ctx, conn)
+	settings, err := readSettings(ctx, conn)
 	if err != nil {
 		return err
 	}
-	return judge(settings, q.durability.isWhole(settings))
+	return judge(settings, q.durability.isComplete(settings))
 }
 
-// processor is a client or one connection of it.
+// processor is a client or one of its connections.
 type processor interface {
 	Process(ctx context.Context, cmd goredis.Cmder) error
 }
 
-// ask reads the settings and the state of the append-only file; nil where the
-// server does not tell them. Nothing that goes wrong here was an append.
-func ask(ctx context.Context, server processor) (map[string]string, error) {
+// readSettings reads the settings and the state of the append-only file. It returns
+// nil if the server rejects that. Its errors say that nothing was appended.
+func readSettings(ctx context.Context, server processor) (map[string]string, error) {
 	settings := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
 	about := goredis.NewStringCmd(ctx, "info", "server")
 	file := goredis.NewStringCmd(ctx, "info", "persistence")
@@ -175,7 +175,7 @@ func ask(ctx context.Context, server processor) (map[string]string, error) {
 		case err == nil:
 		case errors.Is(err, store.ErrNotDurable):
 			return nil, err
-		case refused(err) && (strings.HasPrefix(err.Error(), "NOPERM") || strings.HasPrefix(err.Error(), "ERR")):
+		case goredis.HasErrorPrefix(err, "NOPERM"), replied(err) && strings.HasPrefix(err.Error(), "ERR "):
 			return nil, nil
 		default:
 			return nil, &callError{err: err, sent: false}
@@ -190,54 +190,54 @@ func ask(ctx context.Context, server processor) (map[string]string, error) {
 	return all, nil
 }
 
-// judge is the [store.ErrNotDurable] of a server that could lose what it has
-// answered. whole says that its append-only file was seen to hold all data.
-func judge(settings map[string]string, whole bool) error {
+// judge returns [store.ErrNotDurable] for a server that could lose appends that it has
+// confirmed. The parameter complete says that its append-only file has all data.
+func judge(settings map[string]string, complete bool) error {
 	if settings == nil {
-		return &weakError{"the server refuses CONFIG GET or INFO, so nobody knows; allow the user +config|get +info"}
+		return &weakError{"the server rejects CONFIG GET or INFO; allow the user +config|get +info"}
 	}
 	for _, want := range []struct{ name, value string }{{"appendonly", "yes"}, {"appendfsync", "always"}} {
 		if got := settings[want.name]; got != want.value {
-			return &weakError{fmt.Sprintf("%s is %s, set it to %s", want.name, orUnset(got), want.value)}
+			return &weakError{fmt.Sprintf("%s is %s, set it to %s", want.name, orUnknown(got), want.value)}
 		}
 	}
 	switch {
 	case settings["aof_enabled"] == "0":
-		return &weakError{"appendonly is yes, and the server writes no file at the moment (aof_enabled:0)"}
+		return &weakError{"appendonly is yes, but the server does not write a file now (aof_enabled:0)"}
 	case settings["aof_last_write_status"] == "err":
-		return &weakError{"the server can't write its append-only file (aof_last_write_status:err), see its log and its disk"}
-	case rewriting(settings) && !whole:
-		return &weakError{"the append-only file is being written, perhaps for the first time: it counts from when aof_rewrite_in_progress is 0"}
+		return &weakError{"the server can't write its append-only file (aof_last_write_status:err); check its log and disk"}
+	case rewriting(settings) && !complete:
+		return &weakError{"the append-only file is being written, perhaps for the first time; wait until aof_rewrite_in_progress is 0"}
 	}
-	// It turns "always" into nothing at all while the server rewrites its file.
+	// It disables fsync while the server rewrites its file.
 	if settings["no-appendfsync-on-rewrite"] == "yes" {
 		return &weakError{"no-appendfsync-on-rewrite is yes, set it to no"}
 	}
 	if limit := maxMemory(settings); limit != 0 && settings["maxmemory-policy"] != "noeviction" {
-		return &weakError{fmt.Sprintf("maxmemory-policy is %s, set it to noeviction", orUnset(settings["maxmemory-policy"]))}
+		return &weakError{fmt.Sprintf("maxmemory-policy is %s, set it to noeviction", orUnknown(settings["maxmemory-policy"]))}
 	}
 	return nil
 }
 
-// rewriting reports whether the append-only file is written anew, or will be. An
-// ordinary rewrite changes nothing, the old file holds until the new one is
-// there. After CONFIG SET appendonly yes there is no old one, until the first
-// rewrite has succeeded; and INFO does not tell the two apart.
+// rewriting reports whether the append-only file is being rewritten, or will be. A
+// later rewrite is no risk: the old file stays until the new one is complete. After
+// CONFIG SET appendonly yes there is no old file until the first rewrite has
+// succeeded. INFO does not distinguish the two.
 func rewriting(settings map[string]string) bool {
 	return settings["aof_rewrite_in_progress"] == "1" || settings["aof_rewrite_scheduled"] == "1"
 }
 
-// rewriteWarning says that the append-only file grows for ever.
+// rewriteWarning returns a warning if the append-only file grows without limit.
 func rewriteWarning(settings map[string]string) string {
 	if settings["aof_enabled"] == "1" && settings["aof_last_bgrewrite_status"] == "err" {
-		return "the append-only file can't be rewritten (aof_last_bgrewrite_status:err) and grows; see the server's log and its disk"
+		return "the append-only file can't be rewritten (aof_last_bgrewrite_status:err) and grows; check the server's log and disk"
 	}
 	return ""
 }
 
-func orUnset(value string) string {
+func orUnknown(value string) string {
 	if value == "" {
-		return "not known"
+		return "unknown"
 	}
 	return value
 }
@@ -247,10 +247,10 @@ func maxMemory(settings map[string]string) int64 {
 	return limit
 }
 
-// memoryWarning says that memory would be full before the queue is.
+// memoryWarning returns a warning if the memory would be full before the queue.
 func memoryWarning(settings map[string]string, maxBytes int64) string {
 	if limit := maxMemory(settings); limit != 0 && limit < maxBytes+maxBytes/2 {
-		return fmt.Sprintf("maxmemory is %d, set it to %d at least or the queue's bound in bytes lower", limit, maxBytes+maxBytes/2)
+		return fmt.Sprintf("maxmemory is %d; set it to at least %d, or lower broker.max_bytes", limit, maxBytes+maxBytes/2)
 	}
 	return ""
 }

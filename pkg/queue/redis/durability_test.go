@@ -14,14 +14,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-func TestWeakSettingsAreNamed(t *testing.T) {
+func TestDurability_NamesUnsafeSettings(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		settings map[string]string
 		want     string // empty for durable
 	}{
-		{"what is safe is safe", map[string]string{"appendonly": "yes", "appendfsync": "always"}, ""},
+		{"safe settings", map[string]string{"appendonly": "yes", "appendfsync": "always"}, ""},
 		{"no append-only file", map[string]string{"appendonly": "no", "appendfsync": "always"}, "appendonly is no, set it to yes"},
 		{"synced once a second", map[string]string{"appendonly": "yes", "appendfsync": "everysec"}, "appendfsync is everysec, set it to always"},
 		{"never synced", map[string]string{"appendonly": "yes", "appendfsync": "no"}, "appendfsync is no, set it to always"},
@@ -33,7 +33,7 @@ func TestWeakSettingsAreNamed(t *testing.T) {
 			"maxmemory-policy is volatile-ttl, set it to noeviction"},
 		{"a policy without a limit evicts nothing", map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "allkeys-lru"}, ""},
 		{"a limit without eviction", map[string]string{"appendonly": "yes", "appendfsync": "always", "maxmemory": "1gb", "maxmemory-policy": "noeviction"}, ""},
-		{"settings that are not told", map[string]string{"rename-command": `CONFIG ""`, "appendonly": "yes", "appendfsync": "always"}, "+config|get"},
+		{"settings that can't be read", map[string]string{"rename-command": `CONFIG ""`, "appendonly": "yes", "appendfsync": "always"}, "+config|get"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,10 +41,10 @@ func TestWeakSettingsAreNamed(t *testing.T) {
 			q := open(t, Options{URL: server.URL()})
 			allowed := open(t, Options{URL: server.URL(), AllowWeak: true})
 			if err := allowed.Ping(t.Context()); err != nil {
-				t.Errorf("ping where weak is allowed: %v", err)
+				t.Errorf("ping with AllowWeak: %v", err)
 			}
 			if _, err := allowed.Append(t.Context(), []event.Event{newEvent("allowed")}); err != nil {
-				t.Errorf("append where weak is allowed: %v", err)
+				t.Errorf("append with AllowWeak: %v", err)
 			}
 			errPing := q.Ping(t.Context())
 			_, errAppend := q.Append(t.Context(), []event.Event{newEvent("asked")})
@@ -63,9 +63,9 @@ func TestWeakSettingsAreNamed(t *testing.T) {
 	}
 }
 
-// TestSettingsThatChangeAreNoticed changes them under an open queue, on the
-// connections that it has and on new ones.
-func TestSettingsThatChangeAreNoticed(t *testing.T) {
+// TestDurability_NoticesChanges changes settings while a queue is open, for its
+// connections and for new ones.
+func TestDurability_NoticesChanges(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 	now := time.Now()
@@ -74,7 +74,7 @@ func TestSettingsThatChangeAreNoticed(t *testing.T) {
 		t.Fatalf("ping: %v", err)
 	}
 	do(t, server.URL(), "CONFIG", "SET", "appendfsync", "everysec")
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	if err := q.Ping(t.Context()); !errors.Is(err, store.ErrNotDurable) {
 		t.Errorf("ping after the change: %v, want ErrNotDurable", err)
 	}
@@ -82,11 +82,11 @@ func TestSettingsThatChangeAreNoticed(t *testing.T) {
 		t.Errorf("append after the change: %v, want ErrNotDurable", err)
 	}
 	do(t, server.URL(), "CONFIG", "SET", "appendfsync", "always")
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	if _, err := q.Append(t.Context(), []event.Event{newEvent("a")}); err != nil {
-		t.Errorf("append after it was set right: %v", err)
+		t.Errorf("append after the setting was corrected: %v", err)
 	}
-	// A restart that comes back weak, as with other settings: no time passes.
+	// As after a restart with other settings: the connection is new and no time passes.
 	do(t, server.URL(), "CONFIG", "SET", "appendfsync", "everysec")
 	do(t, server.URL(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 	if _, err := q.Append(t.Context(), []event.Event{newEvent("b")}); !errors.Is(err, store.ErrNotDurable) {
@@ -94,14 +94,14 @@ func TestSettingsThatChangeAreNoticed(t *testing.T) {
 	}
 }
 
-func TestAWeakNodeOfAClusterIsWeak(t *testing.T) {
+func TestDurability_ChecksEachNodeOfACluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 3, nil)
 	now := time.Now()
 	q := open(t, Options{URL: c.address, Streams: clusterStreams, Now: func() time.Time { return now }})
 	roundTrip(t, q)
 	do(t, c.nodes[2].URL(), "CONFIG", "SET", "appendonly", "no")
-	now = now.Add(2 * verifyEvery)
+	now = now.Add(2 * verifyInterval)
 	for name, q := range map[string]*Queue{"an open queue": q, "a new one": open(t, Options{URL: c.address})} {
 		_, err := q.Append(t.Context(), []event.Event{newEvent("a")})
 		if !errors.Is(err, store.ErrNotDurable) || !strings.Contains(err.Error(), "appendonly is no, set it to yes") {
@@ -113,7 +113,7 @@ func TestAWeakNodeOfAClusterIsWeak(t *testing.T) {
 	}
 }
 
-func TestFullMemoryIsOverload(t *testing.T) {
+func TestQueue_FullMemoryIsOverload(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Settings: map[string]string{"maxmemory-policy": "noeviction"}})
 	q := open(t, Options{URL: server.URL()})
@@ -135,31 +135,31 @@ func TestFullMemoryIsOverload(t *testing.T) {
 		t.Errorf("append: %v, want ErrOverloaded in a RetryError", err)
 	}
 	checkSize(t, q, queue.Size{Events: 3, Bytes: 3 * lineBytes})
-	// What empties the queue works, and what moves within it.
+	// Messages can still be removed, split and moved.
 	if err := c.Split(t.Context(), messages[0]); err != nil {
 		t.Errorf("split: %v", err)
 	}
 	if err := c.MoveToDeadLetters(t.Context(), messages[1], "reason"); err != nil {
-		t.Errorf("bury: %v", err)
+		t.Errorf("move to the dead letters: %v", err)
 	}
 	checkSize(t, q, queue.Size{Events: 2, Bytes: 2 * lineBytes, DeadLetters: 1})
 	if _, err := q.LowWatermark(t.Context()); err != nil {
-		t.Errorf("horizon: %v", err)
+		t.Errorf("low watermark: %v", err)
 	}
 	again, err := c.Receive(t.Context(), time.Second)
 	if err != nil || len(again) != 2 {
 		t.Fatalf("received %+v, %v", again, err)
 	}
 	if err := c.Acknowledge(t.Context(), again); err != nil {
-		t.Errorf("done: %v", err)
+		t.Errorf("acknowledge: %v", err)
 	}
 	checkSize(t, q, queue.Size{DeadLetters: 1})
 	if at, err := q.LowWatermark(t.Context()); err != nil || at.IsZero() {
-		t.Errorf("horizon of an empty queue: %v, %v", at, err)
+		t.Errorf("low watermark of an empty queue: %v, %v", at, err)
 	}
 }
 
-func TestLittleMemoryIsWarnedOf(t *testing.T) {
+func TestDurability_WarnsOfLowMaxmemory(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Settings: map[string]string{"maxmemory": "100mb", "maxmemory-policy": "noeviction"}})
 	var log bytes.Buffer
@@ -167,7 +167,7 @@ func TestLittleMemoryIsWarnedOf(t *testing.T) {
 	if err := q.Ping(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
 	}
-	if strings.Count(log.String(), "maxmemory is 104857600, set it to 402653184 at least") != 1 {
-		t.Errorf("the log says %q", log.String())
+	if strings.Count(log.String(), "maxmemory is 104857600; set it to at least 402653184") != 1 {
+		t.Errorf("the log has %q", log.String())
 	}
 }

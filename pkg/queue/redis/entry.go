@@ -13,25 +13,25 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// An entry has at most so many events and bytes; a larger event is alone in its.
-// Eight of them are what a consumer reads at a time without knowing them.
+// Maximum of one entry. An event that is larger has its own entry. A consumer reads
+// eight entries first, because it does not know how large they are.
 const (
 	entryEvents = 500
 	entryBytes  = 1 << 20
 )
 
-// entry is what becomes one entry of a stream.
+// entry is an entry of a stream.
 type entry struct {
 	events int
 	lines  []byte // one line of JSON for each event
 }
 
-// pack puts events into as few entries as the bounds allow, in their order.
+// pack distributes events to as few entries as possible, in order.
 func pack(events []event.Event) []entry {
 	var (
 		entries []entry
 		all     []byte
-		from    int // where the entry under way begins in all
+		from    int // start of the current entry in all
 		count   int
 	)
 	for _, e := range events {
@@ -49,48 +49,48 @@ func pack(events []event.Event) []entry {
 	return entries
 }
 
-// newID draws the name of a delivery.
+// newID returns a random delivery ID.
 func (q *Queue) newID() (string, error) {
 	var id store.DeliveryID
 	if _, err := io.ReadFull(q.options.Random, id[:]); err != nil {
-		return "", fmt.Errorf("draw the name of a delivery: %w", err)
+		return "", fmt.Errorf("random delivery ID: %w", err)
 	}
 	return string(id[:]), nil
 }
 
-// ref is what a message is found by: its stream, its id, and what it counts for
-// in the queue's size.
+// ref identifies a message: its stream, its ID, and what it adds to the size.
 type ref struct {
 	stream        int
 	id            string
 	events, bytes int64
 }
 
-// String is the ref as a message carries it; parseRef reads it.
+// String returns the Ref of the message; parseRef parses it.
 func (r ref) String() string {
 	return fmt.Sprintf("%d/%s/%d/%d", r.stream, r.id, r.events, r.bytes)
 }
 
-var errRef = errors.New("is no message of this queue")
+var errRef = errors.New("invalid message reference")
 
 func (q *Queue) parseRef(text string) (ref, error) {
 	parts := strings.Split(text, "/")
 	if len(parts) != 4 {
-		return ref{}, fmt.Errorf("%q %w", text, errRef)
+		return ref{}, fmt.Errorf("%w %q", errRef, text)
 	}
 	number, errStream := strconv.Atoi(parts[0])
 	events, errEvents := strconv.ParseInt(parts[2], 10, 64)
 	size, errBytes := strconv.ParseInt(parts[3], 10, 64)
 	if errors.Join(errStream, errEvents, errBytes) != nil || number < 0 || number >= len(q.streams) {
-		return ref{}, fmt.Errorf("%q %w", text, errRef)
+		return ref{}, fmt.Errorf("%w %q", errRef, text)
 	}
 	return ref{stream: number, id: parts[1], events: events, bytes: size}, nil
 }
 
-// message reads an entry. What can't be read makes it broken, not an error.
+// message parses an entry. A message that can't be parsed is broken; that is not an
+// error.
 func message(decoder *event.Decoder, number int, id string, fields map[string]string, deliveries int64) queue.Message {
 	r := ref{stream: number, id: id}
-	// An entry that somebody else wrote has no counts, and was not counted.
+	// An entry of another program has no counts, and the size does not include it.
 	r.events, _ = strconv.ParseInt(fields["n"], 10, 64)
 	r.bytes, _ = strconv.ParseInt(fields["b"], 10, 64)
 	r.events, r.bytes = max(r.events, 0), max(r.bytes, 0)
@@ -101,14 +101,14 @@ func message(decoder *event.Decoder, number int, id string, fields map[string]st
 		m.Events, m.Broken = decode(decoder, []byte(fields["e"]), int(r.events))
 	}
 	if m.Broken != nil {
-		m.Events, m.Broken = nil, fmt.Errorf("entry %s can't be read: %w", id, m.Broken)
+		m.Events, m.Broken = nil, fmt.Errorf("unreadable entry %s: %w", id, m.Broken)
 	}
 	return m
 }
 
 func checkID(d string) error {
 	if len(d) != len(store.DeliveryID{}) {
-		return fmt.Errorf("field d has %d bytes, want %d", len(d), len(store.DeliveryID{}))
+		return fmt.Errorf("field d has %d bytes, expected %d", len(d), len(store.DeliveryID{}))
 	}
 	return nil
 }
@@ -128,9 +128,9 @@ func decode(decoder *event.Decoder, lines []byte, count int) ([]event.Event, err
 	return events, nil
 }
 
-// fieldsOf reads a list of names and values, as a script answers it.
-func fieldsOf(answer any) map[string]string {
-	list, _ := answer.([]any)
+// fieldsOf parses a list of names and values in a reply.
+func fieldsOf(reply any) map[string]string {
+	list, _ := reply.([]any)
 	fields := make(map[string]string, len(list)/2)
 	for i := 0; i+1 < len(list); i += 2 {
 		name, _ := list[i].(string)

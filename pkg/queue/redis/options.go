@@ -17,41 +17,41 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Options say where the queue is and how much it may hold. The zero value of
-// each field but URL stands for its default.
+// Options configure a queue. A zero field other than URL means its default.
 type Options struct {
-	// URL is redis://[user:password@]host[:port][/database], rediss:// for TLS
-	// or unix://[user:password@]/path[?db=number]. More addresses, as in
-	// redis://a:6379?addr=b:6379, mean a Redis Cluster.
+	// URL is redis://[user:password@]host[:port][/database], rediss:// for TLS, or
+	// unix://[user:password@]/path[?db=number]. With more addresses, as in
+	// redis://a:6379?addr=b:6379, it is a Redis Cluster.
 	URL string
-	// RootCAs are trusted with rediss://, default those of the system.
+	// RootCAs are the trusted CAs for rediss://, default those of the system.
 	RootCAs *x509.CertPool
-	// Prefix begins the names of all keys, default "eventagg". All instances
-	// of one system have the same.
+	// Prefix is the prefix of all keys, default "eventagg". All instances of one
+	// system have the same.
 	Prefix string
-	// Streams is over how many stream keys the queue is spread, default 1.
-	// More are of use in a Redis Cluster alone: each lies on one of its nodes.
-	// All instances have the same number. To lower it, drain the queue first:
-	// what lies in a stream that nobody knows of is not read.
+	// Streams is the number of streams that hold the queue, default 1. More than one
+	// is useful only in a Redis Cluster, which spreads them over its nodes. All
+	// instances must have the same number. Drain the queue before you lower it:
+	// streams above the number are not read.
 	Streams int
-	// MaxEvents and MaxBytes bound what is queued, dead letters included,
-	// default 1,000,000 events and 256 MiB. Each stream has an equal share.
+	// MaxEvents and MaxBytes are the maximum size of the queue with its dead letters,
+	// default 1,000,000 events and 256 MiB. They are divided equally by the streams.
 	MaxEvents int64
 	MaxBytes  int64
-	// AllowWeak takes events although the server could lose them.
+	// AllowWeak allows a server that could lose events.
 	AllowWeak bool
-	// Timeout bounds each call to the server, default 5 seconds.
+	// Timeout is the timeout of one call to the server, default 5 seconds.
 	Timeout time.Duration
-	// Now is the clock that measures waits and rates, default time.Now.
+	// Now is the clock for waits and rates, default time.Now.
 	Now func() time.Time
-	// Random draws the names of deliveries, default crypto/rand.
+	// Random is the source of delivery IDs, default crypto/rand.
 	Random io.Reader
-	// Logger hears of a server that is not durable, once each time that
-	// changes; default nobody.
+	// Logger records unsafe settings of the server and streams that can't be reached,
+	// once each time. The default discards them.
 	Logger *slog.Logger
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, "eventagg")
 	o.Streams = max(o.Streams, 1)
 	o.MaxEvents = cmp.Or(o.MaxEvents, 1_000_000)
@@ -69,78 +69,70 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// errURL has no part of the URL in it: a password with a character that should
-// have been encoded can end up in any part.
-var errURL = errors.New("the address of the queue can't be read: want redis://[user:password@]host[:port][/database], rediss://… or unix://…, " +
+// errURL quotes no part of the URL: a password with a character that should have been
+// encoded can be in any part.
+var errURL = errors.New("invalid address of the queue: expected redis://[user:password@]host[:port][/database], rediss://… or unix://…, " +
 	"with / ? # @ : and % in a password written as %2F %3F %23 %40 %3A and %25")
 
-// connect makes a client. It does not wait for the server. onConnect is called
-// with every new connection and may refuse it; nil is never called.
+// connect returns a client and does not wait for the server. The function onConnect
+// is called with every new connection and may reject it; it may be nil.
 func connect(o Options, onConnect func(context.Context, *goredis.Conn) error) (goredis.UniversalClient, error) {
 	parsed, err := url.Parse(o.URL)
 	if err != nil {
 		return nil, errURL
 	}
-	if parsed.Query().Has("addr") {
-		return connectCluster(o, onConnect)
+	settings := goredis.UniversalOptions{
+		OnConnect: onConnect, Protocol: protocol, ContextTimeoutEnabled: true, MaxRetries: never, DialerRetries: 1,
+		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout, PoolSize: poolSize,
+		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	c, err := goredis.ParseURL(o.URL)
+	if parsed.Query().Has("addr") {
+		return connectCluster(o, settings)
+	}
+	from, err := goredis.ParseURL(o.URL)
 	if err != nil {
 		return nil, errURL
 	}
-	c.OnConnect = onConnect
-	c.Protocol = protocol
-	c.ContextTimeoutEnabled = true
-	c.MaxRetries = never
-	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
-	c.DialerRetries = 1
-	c.PoolSize = poolSize
-	c.DisableIdentity = true
-	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	trust(c.TLSConfig, o.RootCAs)
+	c := settings.Simple()
+	c.Network, c.Addr, c.DB, c.ClientName = from.Network, from.Addr, from.DB, from.ClientName
+	c.Username, c.Password, c.TLSConfig = from.Username, from.Password, trust(from.TLSConfig, o.RootCAs)
 	return goredis.NewClient(c), nil
 }
 
-func connectCluster(o Options, onConnect func(context.Context, *goredis.Conn) error) (goredis.UniversalClient, error) {
-	c, err := goredis.ParseClusterURL(o.URL)
+func connectCluster(o Options, settings goredis.UniversalOptions) (goredis.UniversalClient, error) {
+	from, err := goredis.ParseClusterURL(o.URL)
 	if err != nil {
 		return nil, errURL
 	}
-	c.OnConnect = onConnect
-	c.Protocol = protocol
-	c.ContextTimeoutEnabled = true
-	c.MaxRetries = never
-	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
-	c.DialerRetries = 1
-	c.PoolSize = poolSize
-	c.DisableIdentity = true
+	c := settings.Cluster()
+	c.Addrs, c.ClientName = from.Addrs, from.ClientName
+	c.Username, c.Password, c.TLSConfig = from.Username, from.Password, trust(from.TLSConfig, o.RootCAs)
 	c.DisableRoutingPolicies = true
 	c.ClusterStateReloadInterval = learnMasters
-	c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	trust(c.TLSConfig, o.RootCAs)
 	return goredis.NewClusterClient(c), nil
 }
 
 const (
-	protocol = 2   // scripts answer lists, and nobody listens to push messages
+	protocol = 2   // scripts return lists, and push messages are not used
 	never    = -1  // go-redis would send again what may have been executed
-	poolSize = 256 // connections are opened when needed; a worker that waits occupies one
-	// learnMasters is how soon the client sees that a replica took over from a
-	// master that doesn't answer any more: of itself after a minute.
+	poolSize = 256 // connections are opened when needed; a waiting worker occupies one
+	// learnMasters is how often the client looks for replicas that took over from
+	// their masters. Its own default is a minute.
 	learnMasters = 2 * time.Second
 )
 
-func trust(config *tls.Config, roots *x509.CertPool) {
+func trust(config *tls.Config, roots *x509.CertPool) *tls.Config {
 	if config != nil {
 		config.RootCAs = roots
 		config.MinVersion = tls.VersionTLS12
 	}
+	return config
 }
 
-// check reports options that can't work.
+// check returns an error for options that can't work.
 func (o Options) check() error {
 	if o.MaxEvents < int64(o.Streams) || o.MaxBytes < int64(o.Streams) {
-		return fmt.Errorf("a queue of at most %d events and %d bytes can't be spread over %d streams", o.MaxEvents, o.MaxBytes, o.Streams)
+		return fmt.Errorf("invalid number of streams %[3]d: a queue of at most %[1]d events and %[2]d bytes can't be divided by it", o.MaxEvents, o.MaxBytes, o.Streams)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
@@ -15,7 +14,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-func TestPackKeepsTheEventsAndTheBounds(t *testing.T) {
+func TestPack_KeepsEventsAndMaximum(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		events := rapid.SliceOfN(eventtest.Events(), 0, 8).Draw(t, "events")
@@ -43,49 +42,12 @@ func TestPackKeepsTheEventsAndTheBounds(t *testing.T) {
 	})
 }
 
-func TestDrainMeasuresTheRate(t *testing.T) {
-	t.Parallel()
-	type sample struct {
-		after time.Duration
-		done  int64
-	}
-	for _, test := range []struct {
-		name    string
-		samples []sample
-		backlog int64
-		want    time.Duration
-	}{
-		{"nothing is known", nil, 1000, unknownDrain},
-		{"one sample tells nothing", []sample{{0, 100}}, 1000, unknownDrain},
-		{"samples in one second tell nothing", []sample{{0, 100}, {time.Second / 2, 900}}, 1000, unknownDrain},
-		{"a hundred a second", []sample{{0, 0}, {time.Second, 100}}, 1000, 10 * time.Second},
-		{"faster than a second", []sample{{0, 0}, {time.Second, 1000}}, 10, time.Second},
-		{"slower than a minute", []sample{{0, 0}, {time.Second, 1}}, 1000, time.Minute},
-		{"nothing moves", []sample{{0, 5}, {time.Second, 5}}, 1, time.Minute},
-		{"a server that began anew", []sample{{0, 0}, {time.Second, 100}, {time.Second, 3}}, 1000, unknownDrain},
-		{"the rate follows", []sample{{0, 0}, {time.Second, 100}, {time.Second, 400}}, 1000, 5 * time.Second},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var d drain
-			now := time.Date(2025, 12, 19, 0, 0, 0, 0, time.UTC)
-			for _, s := range test.samples {
-				now = now.Add(s.after)
-				d.observe(now, s.done)
-			}
-			if got := d.wait(test.backlog); got != test.want {
-				t.Errorf("wait is %v, want %v", got, test.want)
-			}
-		})
-	}
-}
-
-func TestNamesThatAreNone(t *testing.T) {
+func TestQueue_RejectsInvalidIDs(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{URL: "redis://127.0.0.1:1"})
 	for _, text := range []string{"", "1", "0/1-1/1", "x/1-1/1/1", "-1/1-1/1/1", "1/1-1/1/1", "0/1-1/x/1", "0/1-1/1/x", "0/1-1/1/1/1"} {
 		if err := q.Consumer("one").Acknowledge(t.Context(), []queue.Message{{Ref: text}}); !errors.Is(err, errRef) {
-			t.Errorf("done with %q: %v", text, err)
+			t.Errorf("acknowledge %q: %v", text, err)
 		}
 	}
 	for _, text := range []string{"1", "1-1", "x-1-0", "1-x-0", "1-1-x", "1-1--1", "1-1-0-0"} {
@@ -99,18 +61,18 @@ func TestNamesThatAreNone(t *testing.T) {
 		}
 	}
 	if _, err := q.Retry(t.Context(), []string{"1-1-7"}); err != nil {
-		t.Errorf("retry of a stream that is not there: %v", err)
+		t.Errorf("retry in a stream that does not exist: %v", err)
 	}
 }
 
-func TestACallKnowsWhetherItWasWritten(t *testing.T) {
+func TestCall_RecordsWhetherItWasSent(t *testing.T) {
 	t.Parallel()
 	c := &call{Cmd: goredis.NewCmd(t.Context(), "evalsha")}
 	if !c.NoRetry() || c.sent.Load() {
-		t.Error("a new call may be retried or was sent")
+		t.Error("a new call can be retried or is marked as sent")
 	}
 	_ = c.Args()
 	if !c.sent.Load() {
-		t.Error("a call that was written was not sent")
+		t.Error("a written call is not marked as sent")
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// TestPingAsksWhetherWritesAreTaken has servers that answer, and would refuse an
-// append: who asks must hear that, or a gate opens and closes for ever.
-func TestPingAsksWhetherWritesAreTaken(t *testing.T) {
+// TestPing_ChecksWrites has servers that respond and reject appends. Ping must fail,
+// or a circuit breaker would open and close for ever.
+func TestPing_ChecksWrites(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string

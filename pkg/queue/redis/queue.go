@@ -16,42 +16,47 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Queue is a [queue.Queue] on Redis Streams. Make one with [Open].
+// Queue is a [queue.Queue] on Redis Streams. Create one with [Open].
 type Queue struct {
 	options Options
 	scripts scripts
 	streams []*stream
 
-	// writes has the connections that events go through; each of them is
-	// checked when it is made. A worker that waits for messages occupies one of
-	// reads; everything else goes through commands.
+	// Appends use the connections of writes. Each is checked for durability when it
+	// is made. Workers that wait for messages use reads, everything else commands.
 	writes, reads, commands goredis.UniversalClient
 
 	durability durability
-	next       atomic.Uint64 // which stream the next append tries first
+	next       atomic.Uint64 // decides which stream the next append tries first
 	closed     atomic.Bool
 }
 
-// stream is one of the streams that the queue is spread over.
+// stream is one of the streams of the queue.
 type stream struct {
 	events, size, dead string // keys
-	drain              drain
-	reach              reach
+	availability       availability
+
+	mu    sync.Mutex
+	drain retry.DrainRate
 }
+
+// unknownDrain is Retry-After of a full queue whose drain rate is not known yet.
+const unknownDrain = 5 * time.Second
 
 var _ queue.Queue = (*Queue)(nil)
 
-// Open makes a queue. A server that is away is no error, since it may come
-// later; an address that can't be read is.
+// Open returns a queue. An unavailable server is not an error, because it may start
+// later. An invalid address is an error.
 func Open(_ context.Context, options Options) (*Queue, error) {
-	options = options.withDefaults()
+	options = options.WithDefaults()
 	if err := options.check(); err != nil {
 		return nil, err
 	}
-	// The library writes to the standard error what its calls answer anyway.
+	// The library writes to stderr what its calls return anyway.
 	logging.Disable()
 	scripts, err := newScripts()
 	if err != nil {
@@ -59,9 +64,11 @@ func Open(_ context.Context, options Options) (*Queue, error) {
 	}
 	q := &Queue{options: options, scripts: scripts}
 	for i := range options.Streams {
-		// The braces make a cluster keep the three keys together.
+		// A cluster keeps keys with the same text in braces on one node.
 		key := fmt.Sprintf("{%s:%d}:", options.Prefix, i)
-		q.streams = append(q.streams, &stream{events: key + "events", size: key + "size", dead: key + "dead"})
+		q.streams = append(q.streams, &stream{
+			events: key + "events", size: key + "size", dead: key + "dead", drain: retry.DrainRate{Unknown: unknownDrain},
+		})
 	}
 	if q.writes, err = connect(options, q.checkConnection); err != nil {
 		return nil, err
@@ -75,7 +82,7 @@ func Open(_ context.Context, options Options) (*Queue, error) {
 	return q, nil
 }
 
-// Close frees everything; what is queued stays. Calls under way may fail.
+// Close closes all connections; queued events stay. Calls in progress may fail.
 func (q *Queue) Close() error {
 	if q.closed.Swap(true) {
 		return nil
@@ -89,30 +96,30 @@ func (q *Queue) Close() error {
 	return errors.Join(errs...)
 }
 
-// usable reports a call that comes after Close or whose context has ended.
-func (q *Queue) usable(ctx context.Context, what string) error {
+// usable returns an error if the queue is closed or the context has ended.
+func (q *Queue) usable(ctx context.Context, call string) error {
 	if q.closed.Load() {
-		return q.translate(ctx, what, goredis.ErrClosed)
+		return q.translate(ctx, call, goredis.ErrClosed)
 	}
-	return q.translate(ctx, what, ctx.Err())
+	return q.translate(ctx, call, ctx.Err())
 }
 
 // Ping reports whether an append would be safe now.
 func (q *Queue) Ping(ctx context.Context) error {
-	const what = "ping"
-	if err := q.usable(ctx, what); err != nil {
+	const call = "ping"
+	if err := q.usable(ctx, call); err != nil {
 		return err
 	}
 	if err := q.verify(ctx); err != nil {
-		return q.translate(ctx, what, err)
+		return q.translate(ctx, call, err)
 	}
-	// An append of nothing: a server that loads its data or has lost its
-	// cluster answers CONFIG GET and refuses this. All at once, so that one that
-	// hangs doesn't use up the time of the others.
-	answers := make(chan error, len(q.streams))
+	// An append without events: a server that loads its data or has lost its cluster
+	// permits CONFIG GET and rejects this. All streams at once, so that one that hangs
+	// does not use up the time of the others.
+	results := make(chan error, len(q.streams))
 	for _, s := range q.streams {
 		go func() {
-			answers <- q.try(ctx, what, s, func() error {
+			results <- q.try(ctx, call, s, func() error {
 				_, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, 0, 0, 0, 0)
 				return err
 			})
@@ -121,7 +128,7 @@ func (q *Queue) Ping(ctx context.Context) error {
 	var all partly
 	var other error
 	for range q.streams {
-		other = cmp.Or(other, all.add(<-answers))
+		other = cmp.Or(other, all.add(<-results))
 	}
 	if all.reached > 0 {
 		return nil
@@ -129,8 +136,8 @@ func (q *Queue) Ping(ctx context.Context) error {
 	return cmp.Or(other, all.err())
 }
 
-// Size tells how much is queued and not yet done, which nobody knows while one
-// of the streams is away.
+// Size returns how much is queued and not yet acknowledged. It fails if one of the
+// streams can't be reached.
 func (q *Queue) Size(ctx context.Context) (queue.Size, error) {
 	var sum queue.Size
 	for _, s := range q.streams {
@@ -158,7 +165,7 @@ func (q *Queue) sizeOf(ctx context.Context, s *stream) (queue.Size, error) {
 	}
 	counts := make([]int64, len(values))
 	for i, value := range values {
-		if text, there := value.(string); there {
+		if text, exists := value.(string); exists {
 			if counts[i], err = strconv.ParseInt(text, 10, 64); err != nil {
 				return queue.Size{}, fmt.Errorf("%w: key %s: %w", store.ErrUnavailable, s.size, err)
 			}
@@ -167,16 +174,16 @@ func (q *Queue) sizeOf(ctx context.Context, s *stream) (queue.Size, error) {
 	return queue.Size{Events: counts[0], Bytes: counts[1], DeadLetters: counts[2]}, nil
 }
 
-// LowWatermark is the earliest of the streams' own: the time of the first entry, or
-// now where there is none. While one of them is away nothing can be said.
+// LowWatermark returns the earliest of all streams: the time of the first entry, or
+// now if the stream is empty. It is unknown if a stream can't be reached.
 func (q *Queue) LowWatermark(ctx context.Context) (time.Time, error) {
 	var times []time.Time
-	err := q.each(ctx, "horizon", func(_ int, s *stream) error {
-		answer, err := q.eval(ctx, q.commands, q.scripts.watermark, []string{s.events})
+	err := q.each(ctx, "low watermark", func(_ int, s *stream) error {
+		reply, err := q.eval(ctx, q.commands, q.scripts.watermark, []string{s.events})
 		if err != nil {
 			return err
 		}
-		id, _ := answer.(string)
+		id, _ := reply.(string)
 		if at, known := timeOf(id); known {
 			times = append(times, at)
 		}
@@ -188,7 +195,7 @@ func (q *Queue) LowWatermark(ctx context.Context) (time.Time, error) {
 	return slices.MinFunc(times, time.Time.Compare), nil
 }
 
-// timeOf is the moment that an entry's id begins with; the server makes them so.
+// timeOf returns the time at the start of an entry's ID, which the server generates.
 func timeOf(id string) (time.Time, bool) {
 	text, _, _ := strings.Cut(id, "-")
 	ms, err := strconv.ParseInt(text, 10, 64)
@@ -196,54 +203,4 @@ func timeOf(id string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(ms).UTC(), true
-}
-
-// drain measures how fast a stream empties, from what the server counts.
-type drain struct {
-	mu   sync.Mutex
-	at   time.Time
-	done int64
-	rate float64 // events per second
-	seen bool    // whether rate was measured
-}
-
-// What a full queue is worth waiting for: the least, the most, and where no rate
-// is known.
-const (
-	leastDrain   = time.Second
-	mostDrain    = time.Minute
-	unknownDrain = 5 * time.Second
-)
-
-// observe takes a sample. One second at least lies between two that count.
-func (d *drain) observe(now time.Time, done int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	elapsed := now.Sub(d.at)
-	switch {
-	case d.at.IsZero() || done < d.done || elapsed < 0: // the first, or the server began anew
-		d.seen = false
-	case elapsed < time.Second:
-		return
-	default:
-		rate := float64(done-d.done) / elapsed.Seconds()
-		if d.seen {
-			rate = (rate + d.rate) / 2
-		}
-		d.rate, d.seen = rate, true
-	}
-	d.at, d.done = now, done
-}
-
-// wait is how long the stream takes for so many events.
-func (d *drain) wait(backlog int64) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.seen {
-		return unknownDrain
-	}
-	if d.rate*mostDrain.Seconds() <= float64(backlog) {
-		return mostDrain
-	}
-	return max(leastDrain, time.Duration(float64(backlog)/d.rate*float64(time.Second)))
 }

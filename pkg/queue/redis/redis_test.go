@@ -23,7 +23,7 @@ func newEvent(id string) event.Event {
 	}
 }
 
-// lineBytes is what an event of newEvent with an ID of one byte takes.
+// lineBytes is the size of an event of newEvent with an ID of one byte.
 const lineBytes = 102
 
 func checkSize(t *testing.T, q *Queue, want queue.Size) {
@@ -33,7 +33,7 @@ func checkSize(t *testing.T, q *Queue, want queue.Size) {
 	}
 }
 
-// roundTrip appends and takes out again.
+// roundTrip appends, receives and acknowledges.
 func roundTrip(t *testing.T, q *Queue) {
 	t.Helper()
 	want := []event.Event{newEvent("a"), newEvent("b")}
@@ -49,12 +49,12 @@ func roundTrip(t *testing.T, q *Queue) {
 		t.Fatalf("received %+v, %v", messages, err)
 	}
 	if err := c.Acknowledge(t.Context(), messages); err != nil {
-		t.Errorf("done: %v", err)
+		t.Errorf("acknowledge: %v", err)
 	}
 	checkSize(t, q, queue.Size{})
 }
 
-func TestAddressesThatCantBeReadKeepTheirPassword(t *testing.T) {
+func TestOpen_RejectsInvalidAddressWithoutPassword(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"", "localhost:6379", "http://user:secret@host/", "redis://user:sec ret@host:6379", "redis://user:secret/x@host:6379/0",
@@ -68,15 +68,15 @@ func TestAddressesThatCantBeReadKeepTheirPassword(t *testing.T) {
 			continue
 		}
 		if strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "redis://") {
-			t.Errorf("%q is refused with %v", address, err)
+			t.Errorf("%q is rejected with %v", address, err)
 		}
 	}
 	if _, err := Open(t.Context(), Options{URL: "redis://localhost", Streams: 10, MaxEvents: 5}); err == nil {
-		t.Error("a bound that can't be shared is accepted")
+		t.Error("a maximum that can't be divided is accepted")
 	}
 }
 
-func TestAServerThatComesLater(t *testing.T) {
+func TestQueue_WorksOnceTheServerStarts(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 	server.Stop(testdb.Fast)
@@ -93,8 +93,8 @@ func TestAServerThatComesLater(t *testing.T) {
 	roundTrip(t, q)
 }
 
-// TestNoAnswerIsNotNothing freezes the server: what was sent may be executed.
-func TestNoAnswerIsNotNothing(t *testing.T) {
+// TestAppend_WithoutResponseMayBeExecuted freezes the server.
+func TestAppend_WithoutResponseMayBeExecuted(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 	q := open(t, Options{URL: server.URL(), Timeout: 300 * time.Millisecond})
@@ -104,48 +104,48 @@ func TestNoAnswerIsNotNothing(t *testing.T) {
 	server.Pause()
 	_, err := q.Append(t.Context(), []event.Event{newEvent("b")})
 	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
-		t.Errorf("append without an answer: %v, want ErrUnavailable alone", err)
+		t.Errorf("append without a response: %v, want ErrUnavailable alone", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := q.Size(ctx); err == nil {
-		t.Error("a frozen server tells its size")
+		t.Error("a frozen server returns its size")
 	}
 	server.Resume()
 	checkSize(t, q, queue.Size{Events: 2, Bytes: 2 * lineBytes}) // it was executed
 }
 
-func TestRefusalsTookNothing(t *testing.T) {
+func TestAppend_QueuesNothingIfRejected(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name  string
-		spoil []string
+		name    string
+		command []string
 	}{
 		{"a replica does not write", []string{"REPLICAOF", "127.0.0.1", "1"}},
-		{"a stream's key is of another type", []string{"SET", "{eventagg:0}:events", "x"}},
-		{"the size's key is of another type", []string{"SET", "{eventagg:0}:size", "x"}},
-		{"the size is no number", []string{"HSET", "{eventagg:0}:size", "events", "x"}},
+		{"the stream is a key of another type", []string{"SET", "EVENTS", "x"}},
+		{"the size is a key of another type", []string{"SET", "SIZE", "x"}},
+		{"the size is not a number", []string{"HSET", "SIZE", "events", "x"}},
 		{"a user may not run scripts", []string{"ACL", "SETUSER", "default", "-evalsha", "-eval"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 			q := open(t, Options{URL: server.URL()})
-			do(t, server.URL(), test.spoil...)
+			doWithKeys(t, q, test.command...)
 			_, err := q.Append(t.Context(), []event.Event{newEvent("a")})
 			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) {
 				t.Errorf("append: %v, want ErrUnavailable and ErrNotReached", err)
 			}
 			if length := do(t, server.URL(), "TYPE", "{eventagg:0}:events"); length == "stream" {
-				t.Error("something was appended")
+				t.Error("an entry was added")
 			}
 		})
 	}
 }
 
-func TestWaysToTheServer(t *testing.T) {
+func TestQueue_ConnectsBy(t *testing.T) {
 	t.Parallel()
-	t.Run("a user with a password and no more rights than needed", func(t *testing.T) {
+	t.Run("a user with a password and minimal rights", func(t *testing.T) {
 		t.Parallel()
 		server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 		do(t, server.URL(), append([]string{"ACL", "SETUSER", "aggregator", "on", ">p/w:d@1"}, rights()...)...)
@@ -178,7 +178,7 @@ func TestWaysToTheServer(t *testing.T) {
 		}
 		roundTrip(t, open(t, Options{URL: "unix://" + parsed.User.String() + "@" + socket + "?db=1"}))
 	})
-	t.Run("another database and prefix beside each other", func(t *testing.T) {
+	t.Run("database and prefix", func(t *testing.T) {
 		t.Parallel()
 		server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 		address := strings.TrimSuffix(server.URL(), "/0")
@@ -197,23 +197,22 @@ func TestWaysToTheServer(t *testing.T) {
 	})
 	t.Run("several streams on one server", func(t *testing.T) {
 		t.Parallel()
-		server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-		q := open(t, Options{URL: server.URL(), Streams: 4})
+		q := openShared(t, Options{Streams: 4})
 		for range 8 {
 			if _, err := q.Append(t.Context(), []event.Event{newEvent("a")}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, s := range q.streams {
-			if length := do(t, server.URL(), "HGET", s.size, "events"); length != "2" {
+			if length := do(t, q.options.URL, "HGET", s.size, "events"); length != "2" {
 				t.Errorf("%s has %s events, want 2", s.events, length)
 			}
 		}
 	})
 }
 
-// sharedFolder makes a folder that the server's user can enter, which the test's
-// own is not.
+// sharedFolder returns a folder that the server's user can enter, unlike the folder
+// of testing.
 func sharedFolder(t *testing.T, mode os.FileMode) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "eventagg-test-") //nolint:usetesting // see above
@@ -227,43 +226,42 @@ func sharedFolder(t *testing.T, mode os.FileMode) string {
 	return dir
 }
 
-// rights are those that doc.go tells an operator to give.
+// rights returns the rights that doc.go documents.
 func rights() []string {
 	return []string{"~{eventagg:*", "+@connection", "+@stream", "+@scripting", "+hmget", "+hincrby", "+exists", "+time", "+config|get", "+info"}
 }
 
-func TestAnEntryThatCantBeReadIsBuriedWithItsText(t *testing.T) {
+func TestConsumer_MovesUnreadableEntriesWithTheirText(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		fields []string
 		text   string
 	}{
-		{"somebody else's entry", []string{"a", "1", "b", "2"}, "a 1 b 2"},
-		{"no delivery", []string{"n", "1", "b", "5", "e", "{}"}, "{}"},
+		{"an entry of another program", []string{"a", "1", "b", "2"}, "a 1 b 2"},
+		{"no delivery ID", []string{"n", "1", "b", "5", "e", "{}"}, "{}"},
 		{"no events", []string{"d", "0123456789abcdef", "n", "1", "b", "0", "e", ""}, ""},
 		{"an event cut off", []string{"d", "0123456789abcdef", "n", "1", "b", "9", "e", `{"topic":`}, `{"topic":`},
-		{"counts that are none", []string{"d", "0123456789abcdef", "n", "x", "b", "", "e", "\x00\xff"}, "\x00\xff"},
+		{"counts that are not numbers", []string{"d", "0123456789abcdef", "n", "x", "b", "", "e", "\x00\xff"}, "\x00\xff"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-			q := open(t, Options{URL: server.URL()})
-			do(t, server.URL(), append([]string{"XADD", "{eventagg:0}:events", "*"}, test.fields...)...)
+			q := openShared(t, Options{})
+			doWithKeys(t, q, append([]string{"XADD", "EVENTS", "*"}, test.fields...)...)
 			c := q.Consumer("one")
 			messages, err := c.Receive(t.Context(), time.Second)
 			if err != nil || len(messages) != 1 || messages[0].Broken == nil || len(messages[0].Events) > 0 {
 				t.Fatalf("received %+v, %v", messages, err)
 			}
 			if err := c.MoveToDeadLetters(t.Context(), messages[0], messages[0].Broken.Error()); err != nil {
-				t.Fatalf("bury: %v", err)
+				t.Fatalf("move to the dead letters: %v", err)
 			}
 			letters, err := q.DeadLetters(t.Context(), "", 10)
 			if err != nil || len(letters) != 1 || letters[0].Text != test.text || letters[0].Reason != messages[0].Broken.Error() {
 				t.Fatalf("dead letters %+v, %v", letters, err)
 			}
 			if count, err := q.Drop(t.Context(), []string{letters[0].ID}); err != nil || count != 1 {
-				t.Errorf("drop answered %d, %v", count, err)
+				t.Errorf("drop returned %d, %v", count, err)
 			}
 			if again, err := c.Receive(t.Context(), 0); err != nil || len(again) > 0 {
 				t.Errorf("received %+v, %v", again, err)
@@ -272,12 +270,12 @@ func TestAnEntryThatCantBeReadIsBuriedWithItsText(t *testing.T) {
 	}
 }
 
-func TestAConsumerGoesOnAfterTheServerWasEmptied(t *testing.T) {
+func TestConsumer_ContinuesAfterTheServerWasEmptied(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
 	q := open(t, Options{URL: server.URL()})
 	if at, err := q.LowWatermark(t.Context()); err != nil || !at.IsZero() {
-		t.Errorf("the horizon of nothing is %v, %v", at, err)
+		t.Errorf("the low watermark of an empty server is %v, %v", at, err)
 	}
 	c := q.Consumer("one")
 	if _, err := q.Append(t.Context(), []event.Event{newEvent("lost")}); err != nil {
@@ -304,15 +302,14 @@ func TestAConsumerGoesOnAfterTheServerWasEmptied(t *testing.T) {
 	roundTrip(t, q)
 }
 
-// TestALostReplyIsFoundAgain takes messages under the consumer's name, as a read
-// does whose reply is lost.
-func TestALostReplyIsFoundAgain(t *testing.T) {
+// TestConsumer_RecoversLostReplies reads messages under the consumer's name, as a
+// read whose reply is lost does.
+func TestConsumer_RecoversLostReplies(t *testing.T) {
 	t.Parallel()
-	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-	q := open(t, Options{URL: server.URL()})
+	q := openShared(t, Options{})
 	c, ok := q.Consumer("one").(*consumer)
 	if !ok {
-		t.Fatal("no consumer of this package")
+		t.Fatal("it is not a consumer of this package")
 	}
 	add := func(ids ...string) {
 		t.Helper()
@@ -328,28 +325,27 @@ func TestALostReplyIsFoundAgain(t *testing.T) {
 	}
 	many := strings.Split("b c d e f g h i j k l m", " ")
 	add(many...)
-	do(t, server.URL(), "XREADGROUP", "GROUP", group, "one", "COUNT", "100", "STREAMS", "{eventagg:0}:events", ">")
-	c.unsure[0] = true
+	doWithKeys(t, q, "XREADGROUP", "GROUP", group, "one", "COUNT", "100", "STREAMS", "EVENTS", ">")
+	c.replyLost[0] = true
 	messages, err := c.Receive(t.Context(), time.Second)
-	if err != nil || len(messages) != 1+len(many) {
-		t.Fatalf("received %d messages, %v, want %d", len(messages), err, 1+len(many))
+	if err != nil || len(messages) != len(many) {
+		t.Fatalf("received %d messages, %v, want %d", len(messages), err, len(many))
 	}
 	for _, m := range messages {
 		if m.Deliveries != 1 {
 			t.Errorf("message %+v", m)
 		}
 	}
-	// One that has the name of a consumer that is gone is given what that held.
+	// A consumer with the name of one that is gone receives its messages.
 	messages, err = q.Consumer("one").Receive(t.Context(), time.Second)
 	if err != nil || len(messages) != 1+len(many) || messages[0].Deliveries != 2 {
-		t.Errorf("the next of that name received %+v, %v", messages, err)
+		t.Errorf("the next consumer of that name received %+v, %v", messages, err)
 	}
 }
 
-func TestReceiveIsBounded(t *testing.T) {
+func TestReceive_HasAMaximum(t *testing.T) {
 	t.Parallel()
-	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true})
-	q := open(t, Options{URL: server.URL()})
+	q := openShared(t, Options{})
 	small := make([]event.Event, 10_000)
 	for i := range small {
 		small[i] = newEvent(strings.Repeat("x", 1+i%100))
@@ -382,7 +378,7 @@ func TestReceiveIsBounded(t *testing.T) {
 			}
 		}
 		if events > receiveEvents || bytes > receiveBytes+(2<<20) {
-			t.Errorf("one receive answers %d events, %d bytes", events, bytes)
+			t.Errorf("one receive returned %d events, %d bytes", events, bytes)
 		}
 		total += events
 		if err := c.Acknowledge(t.Context(), messages); err != nil {
@@ -390,7 +386,7 @@ func TestReceiveIsBounded(t *testing.T) {
 		}
 	}
 	if want := len(small) + 20 + 200; total != want || calls > 12 {
-		t.Errorf("%d events came in %d calls, want %d", total, calls, want)
+		t.Errorf("received %d events in %d calls, want %d", total, calls, want)
 	}
 	checkSize(t, q, queue.Size{})
 }

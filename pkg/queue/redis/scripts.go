@@ -10,14 +10,14 @@ import (
 //go:embed lua/*.lua
 var programs embed.FS
 
-// script is a Lua program that the server runs as one step, after which its
-// effects are in the append-only file together.
+// script is a Lua program. The server runs it in one step and writes its effects to
+// the append-only file together.
 type script struct{ source, sha string }
 
-// scripts are all there are. A server that reached maxmemory refuses the first
-// command of a script that would take memory, and none after a first write. So
-// the first write of append is XADD, refused with nothing done, and that of the
-// others XACK or XDEL: what empties the queue works when memory is full.
+// scripts are all scripts. A server that has reached maxmemory rejects a command that
+// needs memory only if the script has written nothing before. So append starts with
+// XADD, which is rejected before anything is written. The others start with XACK or
+// XDEL, so the queue can be emptied when memory is full.
 type scripts struct {
 	append, acknowledge, split, deadLetter, retry, drop script
 	renew, recover, claim, leave, prune, watermark      script
@@ -31,7 +31,7 @@ func newScripts() (scripts, error) {
 	} {
 		source, err := programs.ReadFile("lua/" + name + ".lua")
 		if err != nil {
-			return s, fmt.Errorf("read a script: %w", err)
+			return s, fmt.Errorf("read script: %w", err)
 		}
 		sum := sha1.Sum(source) //nolint:gosec // Redis names scripts by it
 		*to = script{source: string(source), sha: hex.EncodeToString(sum[:])}

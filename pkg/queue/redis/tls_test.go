@@ -23,7 +23,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-func TestTLS(t *testing.T) {
+func TestQueue_TLS(t *testing.T) {
 	t.Parallel()
 	roots, settings, port := serveTLS(t)
 	server := testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Settings: settings})
@@ -34,9 +34,9 @@ func TestTLS(t *testing.T) {
 	parsed.Scheme, parsed.Host = "rediss", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	roundTrip(t, open(t, Options{URL: parsed.String(), RootCAs: roots}))
 	for name, q := range map[string]*Queue{
-		"a server that nobody vouches for":           open(t, Options{URL: parsed.String(), RootCAs: x509.NewCertPool()}),
-		"a server that has another's name":           open(t, Options{URL: fmt.Sprintf("rediss://localhost:%d", port), RootCAs: roots}),
-		"a server that speaks no TLS on its address": open(t, Options{URL: "rediss" + server.URL()[len("redis"):], RootCAs: roots, Timeout: time.Second}),
+		"a server with an untrusted certificate": open(t, Options{URL: parsed.String(), RootCAs: x509.NewCertPool()}),
+		"a server with another name":             open(t, Options{URL: fmt.Sprintf("rediss://localhost:%d", port), RootCAs: roots}),
+		"a server without TLS on its address":    open(t, Options{URL: "rediss" + server.URL()[len("redis"):], RootCAs: roots, Timeout: time.Second}),
 	} {
 		_, err := q.Append(t.Context(), []event.Event{newEvent("a")})
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) {
@@ -45,7 +45,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// serveTLS makes a certificate for 127.0.0.1 and Redis' settings for it.
+// serveTLS returns a certificate for 127.0.0.1 and the settings of Redis for it.
 func serveTLS(t *testing.T) (roots *x509.CertPool, settings map[string]string, port int) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

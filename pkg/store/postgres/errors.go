@@ -21,6 +21,8 @@ import (
 //	58 system
 //	42 tables or rights missing             another version's tables             ErrUnavailable, run migrate
 //	26000, 42P05 prepared statements        a pooler in transaction mode         ErrUnavailable, set database.pooler
+//	XX internal error, 57014 time-out       perhaps only this data: a damaged    ErrUnavailable and ErrInternal
+//	                                        page, a slow statement
 //	any other                               unknown                              ErrUnavailable
 //	none, because there is no response      network, or the server crashed       ErrUnavailable
 //
@@ -59,6 +61,9 @@ func translate(ctx context.Context, err error, attempted string) error {
 			attempted, store.ErrUnavailable, err)
 	}
 	failed := fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
+	if class(refused) == "XX" || refused.Code == "57014" {
+		failed = fmt.Errorf("%s: %w: %w: %w", attempted, store.ErrUnavailable, store.ErrInternal, err)
+	}
 	if aborted(refused) { // a full disk, for example
 		return store.NotReached(failed)
 	}

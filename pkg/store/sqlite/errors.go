@@ -35,7 +35,11 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case lib.SQLITE_TOOBIG, lib.SQLITE_CONSTRAINT, lib.SQLITE_MISMATCH:
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
 	}
-	if hint := hints(code(refused)); hint != "" {
+	hint := hints(code(refused))
+	switch {
+	case code(refused) == lib.SQLITE_CORRUPT: // perhaps one page of many
+		return fmt.Errorf("%s: %w: %w: %s: %w", attempted, store.ErrUnavailable, store.ErrInternal, hint, err)
+	case hint != "":
 		return fmt.Errorf("%s: %w: %s: %w", attempted, store.ErrUnavailable, hint, err)
 	}
 	return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)

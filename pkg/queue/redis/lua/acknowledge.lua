@@ -12,7 +12,7 @@ if events ~= 0 or bytes ~= 0 then
   redis.call('HINCRBY', KEYS[2], 'bytes', 0 - bytes)
   redis.call('HINCRBY', KEYS[2], 'done', events)
 end
--- Nothing queued is nothing to count, whatever entries made by hand say of themselves.
+-- An empty stream has size zero, whatever entries made by hand say of themselves.
 if redis.call('XLEN', KEYS[1]) == 0 then
   local left = redis.call('HMGET', KEYS[2], 'events', 'bytes')
   redis.call('HINCRBY', KEYS[2], 'events', 0 - (left[1] or 0))

@@ -1,8 +1,8 @@
 #!lua
--- KEYS: events, size. ARGV: most events, most bytes, events, bytes, and of each
--- entry its d, n, b and e. Answers whether it took them, and backlog and done.
--- The first line makes the server refuse it at once where it takes no writes,
--- also with no entry: a replica, a disk that is full, maxmemory.
+-- KEYS: events, size. ARGV: max events, max bytes, events, bytes, and of each entry
+-- its d, n, b and e. Returns whether it queued them, the backlog, and done.
+-- The first line makes the server reject the script if it can't write, even without
+-- an entry: a replica, a full disk, maxmemory.
 -- HMGET comes first: a key of another type fails before anything is written.
 local size = redis.call('HMGET', KEYS[2], 'events', 'bytes', 'dead', 'dead_bytes', 'done')
 for i = 1, 5 do size[i] = tonumber(size[i] or 0) end

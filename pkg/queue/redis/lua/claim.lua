@@ -1,5 +1,6 @@
--- KEYS: events. ARGV: group, consumer, idle in ms, count. As recover, of others.
--- XAUTOCLAIM would take the consumer's own too, and tells no delivery count.
+-- KEYS: events. ARGV: group, consumer, idle in ms, count. Returns entries of other
+-- consumers, as recover does. XAUTOCLAIM would also take the consumer's own, and does
+-- not return the delivery count.
 local start, found = '-', {''}
 for page = 1, 100 do
   local idle = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], start, '+', ARGV[4])

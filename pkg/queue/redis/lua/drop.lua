@@ -1,4 +1,4 @@
--- KEYS: events, size, dead. ARGV: ids of dead letters.
+-- KEYS: events, size, dead. ARGV: IDs of dead letters.
 local events, bytes = 0, 0
 for i = 1, #ARGV do
   local letter = redis.call('XRANGE', KEYS[3], ARGV[i], ARGV[i])[1]

@@ -1,6 +1,6 @@
--- KEYS: events. ARGV: group, consumer, start, count, whether they are given
--- anew. Answers of each the id, the delivery count and the fields, and before
--- all of them where to go on.
+-- KEYS: events. ARGV: group, consumer, start, count, and whether this is a new
+-- delivery. Returns where to continue, and of each entry its ID, the delivery count
+-- and the fields.
 local found = {''}
 for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], ARGV[2])) do
   local entry, deliveries = nil, pending[4]

@@ -1,6 +1,5 @@
--- KEYS: events. ARGV: group, consumer, ids. Answers those that are still the
--- consumer's, and makes them look as if just given to it. JUSTID leaves the
--- delivery count as it is, which reading the history would raise.
+-- KEYS: events. ARGV: group, consumer, IDs. Resets the idle time of the entries that
+-- the consumer still has, and returns their IDs. JUSTID keeps the delivery count.
 local mine = {}
 for i = 3, #ARGV do
   if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 1 and

@@ -5,7 +5,7 @@ for i = 1, #ARGV, 2 do
   if letter then
     local f = {}
     for j = 1, #letter[2], 2 do f[letter[2][j]] = letter[2][j + 1] end
-    -- What somebody wrote by hand may lack anything.
+    -- A dead letter that was written by hand may lack fields.
     f.b, f.e, f.q = f.b or 0, f.e or '', f.q or string.match(ARGV[i], '^%d+')
     redis.call('XDEL', KEYS[3], ARGV[i])
     redis.call('XADD', KEYS[1], '*', 'd', ARGV[i + 1], 'n', 1, 'b', f.b, 'q', f.q, 'e', f.e)

@@ -1,7 +1,7 @@
--- KEYS: events. Answers the id before which everything is done. Of a stream that
--- is empty that is now, made true by XSETID: without it a clock that goes back
--- could give an id before the answer, and with the last id alone one topic's
--- silence would hold back all others.
+-- KEYS: events. Returns the ID before which everything is finished. For an empty
+-- stream that is now, and XSETID makes sure of it: otherwise a clock that is set back
+-- could generate an earlier ID. The last ID would not do, because one silent stream
+-- would then hold back the watermark of all others.
 if redis.call('EXISTS', KEYS[1]) == 0 then return '' end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if first then return first[1] end
