@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -19,7 +20,7 @@ import (
 func TestProgressIsALineInALogAndABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	now := loadgen.Progress{
-		Counts: loadgen.Counts{Sent: 8020, Stored: 5000, Duplicate: 3000, Retried: 4, Failed: 2}, Total: 20_000, Elapsed: 2 * time.Second,
+		Counts: loadgen.Counts{Sent: 8020, Tally: event.Tally{Stored: 5000, Duplicate: 3000}, Retried: 4, Failed: 2}, Total: 20_000, Elapsed: 2 * time.Second,
 	}
 	const want = "8,002 of 20,000 events, 4,001/s, 5,000 success, 3,000 ignored, 4 retried, 2 failed, 3.00 s left"
 	if got := progressLine(now); got != want {
@@ -64,7 +65,7 @@ func TestProgressSaysWhyItRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := loadgen.Progress{Counts: loadgen.Counts{Stored: 5}, Elapsed: time.Second, Retrying: test.err}
+			now := loadgen.Progress{Counts: loadgen.Counts{Tally: event.Tally{Stored: 5}}, Elapsed: time.Second, Retrying: test.err}
 			if line := progressLine(now); !strings.HasSuffix(line, " success, 0 ignored, "+test.want) {
 				t.Errorf("the line is %q", line)
 			}
@@ -86,7 +87,7 @@ func stalledBar(t *testing.T, success int64, err error) string {
 	synctest.Test(t, func(*testing.T) {
 		show := &progress{out: &out}
 		show.begin(true, func() frame {
-			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Stored: success}, Total: 10, Retrying: err})
+			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Tally: event.Tally{Stored: success}}, Total: 10, Retrying: err})
 		})
 		<-time.After(3 * stalledFor)
 		show.end()
@@ -128,7 +129,7 @@ func TestTheBarBeginsWithTheFirstAnswer(t *testing.T) {
 		var success atomic.Int64
 		show := &progress{out: &out}
 		show.begin(true, func() frame {
-			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Stored: success.Load()}, Total: 20_000})
+			return publishFrame(loadgen.Progress{Counts: loadgen.Counts{Tally: event.Tally{Stored: success.Load()}}, Total: 20_000})
 		})
 		<-time.After(2*barEvery + time.Millisecond)
 		synctest.Wait()

@@ -171,9 +171,9 @@ func verdict(report loadgen.Report, runErr, verifyErr error) error {
 		return &checkError{err: errors.Join(append(broken, failure)...)}
 	case failure != nil:
 		return failure
-	case report.Failed > 0 || report.Invalid > 0 || report.BadLines > 0:
+	case report.Failed > 0 || report.Refused() > 0 || report.BadLines > 0:
 		return fmt.Errorf("not everything was taken: %s failed, %s refused as invalid, %s bad lines",
-			formatCount(report.Failed), formatCount(report.Invalid), formatCount(report.BadLines))
+			formatCount(report.Failed), formatCount(report.Refused()), formatCount(report.BadLines))
 	default:
 		return nil
 	}

@@ -1,43 +1,51 @@
 package loadgen
 
-import "sync/atomic"
+import (
+	"sync"
 
-// Counts are the numbers of events of a run, by result. Sent is the sum of the
-// others, except Retried, and of the events in progress.
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// Counts are the numbers of events of a run, by result. Sent is the sum of Tally,
+// Failed and the events in progress.
 type Counts struct {
 	// Sent counts the events passed to the target, each once even if it was
 	// retried.
-	Sent int64 `json:"sent"`
-	// Stored counts the events that the target stored.
-	Stored int64 `json:"success"`
-	// Duplicate counts the events that were stored before.
-	Duplicate int64 `json:"ignored"`
-	// Queued counts the events that a queue holds, to be stored later.
-	Queued int64 `json:"queued"`
-	// Invalid counts the events that the target rejects.
-	Invalid int64 `json:"invalid"`
+	Sent int64
+	// Tally counts the events with an outcome.
+	event.Tally
 	// Failed counts the events without a response: retries did not help, or
 	// the run was stopped. They may be stored.
-	Failed int64 `json:"failed"`
+	Failed int64
 	// Retried counts the requests that were repeated.
-	Retried int64 `json:"retried"`
+	Retried int64
 }
 
 // Completed returns the number of events with an outcome.
-func (c Counts) Completed() int64 { return c.Stored + c.Duplicate + c.Queued + c.Invalid }
+func (c Counts) Completed() int64 { return c.Accepted() + c.Refused() }
 
-// counters are written by one worker and may be read by others.
-type counters struct {
-	sent, stored, duplicate, queued, invalid, failed, retried atomic.Int64
-	_                                                         [64]byte // keeps workers on separate cache lines
+func (c Counts) add(other Counts) Counts {
+	return Counts{
+		Sent: c.Sent + other.Sent, Tally: c.Tally.Add(other.Tally),
+		Failed: c.Failed + other.Failed, Retried: c.Retried + other.Retried,
+	}
 }
 
-func (c *counters) addTo(sum *Counts) {
-	sum.Sent += c.sent.Load()
-	sum.Stored += c.stored.Load()
-	sum.Duplicate += c.duplicate.Load()
-	sum.Queued += c.queued.Load()
-	sum.Invalid += c.invalid.Load()
-	sum.Failed += c.failed.Load()
-	sum.Retried += c.retried.Load()
+// counters are the counts of one worker, which others may read.
+type counters struct {
+	mu     sync.Mutex
+	counts Counts
+	_      [64]byte // keeps workers on separate cache lines
+}
+
+func (c *counters) add(counts Counts) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts = c.counts.add(counts)
+}
+
+func (c *counters) load() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts
 }

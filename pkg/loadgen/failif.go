@@ -121,7 +121,7 @@ func (c Check) measure(r Report) (float64, string) {
 	}
 	n := map[string]int64{
 		"sent": r.Sent, "success": r.Stored, "ignored": r.Duplicate,
-		"invalid": r.Invalid, "failed": r.Failed, "retried": r.Retried,
+		"invalid": r.Refused(), "failed": r.Failed, "retried": r.Retried,
 	}[c.Metric]
 	return float64(n), humanize.Comma(n)
 }

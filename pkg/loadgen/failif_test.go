@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventagg/eventagg/pkg/event"
 )
 
 func sampleReport() Report {
 	return Report{
-		Counts:  Counts{Sent: 20_000, Stored: 14_000, Duplicate: 6_000, Retried: 2},
+		Counts:  Counts{Sent: 20_000, Tally: event.Tally{Stored: 14_000, Duplicate: 6_000}, Retried: 2},
 		Elapsed: 1234 * time.Millisecond,
 		Rate:    16207.46,
 		Latency: Latency{

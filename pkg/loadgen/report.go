@@ -40,7 +40,13 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false) // checks have < and > in them
 	err := enc.Encode(struct {
-		Counts
+		Sent         int64         `json:"sent"`
+		Stored       int64         `json:"success"`
+		Duplicate    int64         `json:"ignored"`
+		Queued       int64         `json:"queued"`
+		Refused      int64         `json:"invalid"`
+		Failed       int64         `json:"failed"`
+		Retried      int64         `json:"retried"`
 		BadLines     int64         `json:"bad_lines"`
 		Elapsed      float64       `json:"elapsed_seconds"`
 		Rate         float64       `json:"events_per_second"`
@@ -50,7 +56,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		Proof        *Proof        `json:"verify,omitempty"`
 		Checks       []CheckResult `json:"fail_if,omitempty"`
 	}{
-		r.Counts, r.BadLines, roundTo(r.Elapsed.Seconds(), 1e6), roundTo(r.Rate, 10), r.Latency,
+		r.Sent, r.Stored, r.Duplicate, r.Queued, r.Refused(), r.Failed, r.Retried, r.BadLines, roundTo(r.Elapsed.Seconds(), 1e6), roundTo(r.Rate, 10), r.Latency,
 		r.FirstFailure, r.Interrupted, r.Proof, r.Checks,
 	})
 	return out.Bytes(), err
@@ -94,7 +100,7 @@ func (r Report) rows() []row {
 		{"success", humanize.Comma(r.Stored), ""},
 		{"ignored", humanize.Comma(r.Duplicate), r.share()},
 		{"queued", humanize.Comma(r.Queued), ""},
-		{"invalid", humanize.Comma(r.Invalid), ""},
+		{"invalid", humanize.Comma(r.Refused()), ""},
 		{"failed", humanize.Comma(r.Failed), ""},
 		{"retried", humanize.Comma(r.Retried), ""},
 	}

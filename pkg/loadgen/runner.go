@@ -158,7 +158,7 @@ func (r *Runner) Progress() Progress {
 func (r *Runner) counts() Counts {
 	var sum Counts
 	for _, w := range r.workers {
-		w.counters.addTo(&sum)
+		sum = sum.add(w.counters.load())
 	}
 	return sum
 }

@@ -43,7 +43,7 @@ func TestRunSendsEverythingOnceWhateverTheShape(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantCounts(t, report.Counts, Counts{Sent: 5000, Stored: 3500, Duplicate: 1500})
+			wantCounts(t, report.Counts, Counts{Sent: 5000, Tally: event.Tally{Stored: 3500, Duplicate: 1500}})
 			if len(target.records) != 3500 {
 				t.Errorf("%d events stored", len(target.records))
 			}
@@ -73,7 +73,7 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 3, Stored: 3, Retried: 2})
+		wantCounts(t, report.Counts, Counts{Sent: 3, Tally: event.Tally{Stored: 3}, Retried: 2})
 		if report.Elapsed != 6*time.Second || report.Latency.Max.Round(10*time.Millisecond) != 6*time.Second {
 			t.Errorf("took %v, longest answer %v, want 6 s", report.Elapsed, report.Latency.Max)
 		}
@@ -132,7 +132,7 @@ func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 2, Stored: 1, Duplicate: 1, Retried: 1})
+		wantCounts(t, report.Counts, Counts{Sent: 2, Tally: event.Tally{Stored: 1, Duplicate: 1}, Retried: 1})
 		if ledger.flags(0) != wasDuplicate|wasUnknown || ledger.flags(1) != wasStored {
 			t.Errorf("ledger has %04b and %04b", ledger.flags(0), ledger.flags(1))
 		}
@@ -196,7 +196,7 @@ func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		report.Retried = 0
-		wantCounts(t, report.Counts, Counts{Sent: 2000, Stored: 1999, Failed: 1})
+		wantCounts(t, report.Counts, Counts{Sent: 2000, Tally: event.Tally{Stored: 1999}, Failed: 1})
 	})
 }
 
@@ -226,7 +226,7 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 				return []event.Outcome{event.Stored, event.Rejected, event.Duplicate}[:len(events)], nil
 			},
-			Counts{Sent: 6, Stored: 2, Duplicate: 2, Invalid: 2}, "",
+			Counts{Sent: 6, Tally: event.Tally{Stored: 2, Duplicate: 2, Rejected: 2}}, "",
 		},
 		"a batch that is refused as a whole is taken apart": {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
@@ -235,7 +235,7 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 				}
 				return []event.Outcome{event.Stored}, nil
 			},
-			Counts{Sent: 6, Stored: 5, Invalid: 1}, "",
+			Counts{Sent: 6, Tally: event.Tally{Stored: 5, Rejected: 1}}, "",
 		},
 	}
 	for name, test := range tests {
@@ -296,7 +296,7 @@ func TestAConstantRateIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 200, Stored: 200})
+		wantCounts(t, report.Counts, Counts{Sent: 200, Tally: event.Tally{Stored: 200}})
 		if report.Latency.Max.Round(time.Millisecond) != 30*time.Millisecond {
 			t.Errorf("latency %+v, want 30ms", report.Latency)
 		}
@@ -321,7 +321,7 @@ func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 8, Stored: 8})
+		wantCounts(t, report.Counts, Counts{Sent: 8, Tally: event.Tally{Stored: 8}})
 		if report.Elapsed != 1200*time.Millisecond {
 			t.Errorf("took %v", report.Elapsed)
 		}
@@ -344,7 +344,7 @@ func TestCancellingReportsWhatWasDone(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
-		wantCounts(t, report.Counts, Counts{Sent: 8, Stored: 6, Failed: 2})
+		wantCounts(t, report.Counts, Counts{Sent: 8, Tally: event.Tally{Stored: 6}, Failed: 2})
 		if report.FirstFailure != "" {
 			t.Errorf("stopping is shown as the failure %q", report.FirstFailure)
 		}
@@ -388,5 +388,5 @@ func TestAnInputErrorEndsTheRunInGoodOrder(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	wantCounts(t, report.Counts, Counts{Sent: 1, Stored: 1})
+	wantCounts(t, report.Counts, Counts{Sent: 1, Tally: event.Tally{Stored: 1}})
 }

@@ -77,7 +77,7 @@ func (w *worker) send(ctx context.Context, items []Item, scheduled time.Time) er
 	for i := range items {
 		w.events = append(w.events, items[i].Event)
 	}
-	w.counters.sent.Add(int64(len(items)))
+	w.counters.add(Counts{Sent: int64(len(items))})
 	defer w.retrying.Store(nil)
 	for failed := (retries{}); ; {
 		clear(w.reasons)
@@ -129,39 +129,23 @@ func (w *worker) retry(ctx context.Context, err error, failed *retries) bool {
 	if retry.Sleep(ctx, wait) != nil {
 		return false
 	}
-	w.counters.retried.Add(1)
+	w.counters.add(Counts{Retried: 1})
 	return true
 }
 
 // record counts the outcomes of an append and records them in the ledger.
 func (w *worker) record(outcomes []event.Outcome, items []Item) {
-	var stored, duplicate, queued, invalid int64
+	var tally event.Tally
 	for i, outcome := range outcomes {
-		switch outcome {
-		case event.Stored:
-			stored++
-		case event.Duplicate:
-			duplicate++
-		case event.Queued:
-			queued++
-		default:
-			invalid++
+		tally.Count(outcome)
+		if outcome == event.Rejected {
 			w.reportRejected(items[i].Line, w.reasons[i])
 		}
 		if w.options.Ledger != nil {
 			w.options.Ledger.record(items[i].Ref, outcome)
 		}
 	}
-	w.counters.stored.Add(stored)
-	if duplicate > 0 {
-		w.counters.duplicate.Add(duplicate)
-	}
-	if queued > 0 {
-		w.counters.queued.Add(queued)
-	}
-	if invalid > 0 {
-		w.counters.invalid.Add(invalid)
-	}
+	w.counters.add(Counts{Tally: tally})
 }
 
 // recordRejection handles a batch that was rejected as a whole. It sends each
@@ -169,16 +153,15 @@ func (w *worker) record(outcomes []event.Outcome, items []Item) {
 func (w *worker) recordRejection(ctx context.Context, items []Item, scheduled time.Time, reason error) error {
 	if len(items) == 1 {
 		w.latency.record(w.options.Now().Sub(scheduled))
-		w.counters.invalid.Add(1)
+		w.counters.add(Counts{Tally: event.Tally{Rejected: 1}})
 		w.reportRejected(items[0].Line, reason)
 		return nil
 	}
-	w.counters.sent.Add(-int64(len(items))) // each is counted when it is sent
+	w.counters.add(Counts{Sent: -int64(len(items))}) // each is counted when it is sent
 	for i := range items {
 		if err := w.send(ctx, items[i:i+1], scheduled); err != nil {
 			left := int64(len(items) - i - 1)
-			w.counters.sent.Add(left)
-			w.counters.failed.Add(left)
+			w.counters.add(Counts{Sent: left, Failed: left})
 			return err
 		}
 	}
@@ -197,7 +180,7 @@ func (w *worker) reportRejected(line int64, reason error) {
 }
 
 func (w *worker) fail(ctx context.Context, err error, events int) {
-	w.counters.failed.Add(int64(events))
+	w.counters.add(Counts{Failed: int64(events)})
 	if ctx.Err() != nil {
 		return // the run was stopped
 	}

@@ -112,8 +112,8 @@ func (t *loadTrial) send(ctx context.Context, source loadgen.Source, o loadgen.O
 	switch {
 	case err != nil:
 		return report, fmt.Errorf("load: %w", err)
-	case report.Failed > 0 || report.Invalid > 0:
-		return report, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Invalid, report.FirstFailure)
+	case report.Failed > 0 || report.Refused() > 0:
+		return report, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Refused(), report.FirstFailure)
 	case t.stored != nil && report.Stored > 0:
 		return report, fmt.Errorf("%d events that were stored before were stored again", report.Stored)
 	}
