@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -206,7 +207,7 @@ func newDeadLetter(l queue.DeadLetter) deadLetter {
 		ID: l.ID, Reason: l.Reason, QueuedAt: l.QueuedAt.UTC(), BuriedAt: l.FailedAt.UTC(), Deliveries: l.Deliveries, Text: l.Text,
 	}
 	if l.Text == "" {
-		shown.Event = l.Event.AppendJSON(nil)
+		shown.Event = codec.Append(nil, l.Event)
 	}
 	return shown
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -54,7 +55,7 @@ func hostileLines() []byte {
 		{Topic: " t ", ID: ".", Source: "s", Payload: `{"b":1,"a":{"z":[],"y":1E5}}`},
 	} {
 		e.Timestamp = time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC)
-		lines = append(e.AppendJSON(lines), '\n')
+		lines = append(codec.Append(lines, e), '\n')
 	}
 	return lines
 }
@@ -76,11 +77,11 @@ func storedIn(t *testing.T, s *stage) []string {
 	t.Helper()
 	var all []string
 	for line := range bytes.Lines(run(t, "tail", "--url", "http://"+s.addr, "--limit", "100000", "-o", "json")) {
-		e, err := event.Decode(bytes.TrimSpace(line))
+		e, err := codec.Decode(bytes.TrimSpace(line))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, string(e.AppendJSON(nil)))
+		all = append(all, string(codec.Append(nil, e)))
 	}
 	slices.Sort(all)
 	return all

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/eventagg/eventagg/pkg/config"
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -160,7 +160,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	if err == nil && ago >= 0 {
 		return now.Add(-ago).UTC().Truncate(time.Microsecond), nil
 	}
-	t, err := event.ParseTime(text)
+	t, err := codec.ParseTime(text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("must be a time such as 2025-12-19T12:00:00Z or how long ago such as 15m, is %q", text)
 	}

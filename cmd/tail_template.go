@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -181,7 +181,7 @@ func newTemplateEvent(r store.Record, terminal bool) templateEvent {
 	}
 	return templateEvent{
 		Topic: clean(r.Topic), EventID: clean(r.ID), Source: clean(r.Source), Payload: clean(r.Payload),
-		Timestamp: event.FormatTime(r.Timestamp), CreatedAt: event.FormatTime(r.CreatedAt), terminal: terminal,
+		Timestamp: codec.FormatTime(r.Timestamp), CreatedAt: codec.FormatTime(r.CreatedAt), terminal: terminal,
 	}
 }
 

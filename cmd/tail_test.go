@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -76,7 +77,7 @@ func TestParseMoment(t *testing.T) {
 		"": "", "-5m": "", "-1d": "", "1.5d": "", "99999d": "", "d": "", "15": "", "soon": "",
 	} {
 		got, err := parseMoment(text, now)
-		if (err != nil) != (want == "") || (err == nil && event.FormatTime(got) != want) {
+		if (err != nil) != (want == "") || (err == nil && codec.FormatTime(got) != want) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
@@ -147,7 +148,7 @@ func TestTailAsJSONLosesNothing(t *testing.T) {
 		t.Fatalf("wrote\n%s", out)
 	}
 	for i, line := range lines {
-		if got, err := event.Decode(line); err != nil || got != records[i].Event {
+		if got, err := codec.Decode(line); err != nil || got != records[i].Event {
 			t.Errorf("%s is read back as %+v, %v", line, got, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -73,9 +73,9 @@ func appendJSONLine(dst []byte, r store.Record) []byte {
 			r.Payload = flat.String()
 		}
 	}
-	dst = r.AppendJSON(dst)
+	dst = codec.Append(dst, r.Event)
 	dst = append(dst[:len(dst)-1], `,"created_at":"`...)
-	dst = append(dst, event.FormatTime(r.CreatedAt)...)
+	dst = append(dst, codec.FormatTime(r.CreatedAt)...)
 	return append(dst, "\"}\n"...)
 }
 

@@ -99,7 +99,7 @@ type Result struct {
 	// Status is "success", "ignored", "queued" or "invalid".
 	Status string `json:"status"`
 	// Errors has every fault of an invalid event, and is absent for others.
-	Errors []event.Fault `json:"errors,omitempty"`
+	Errors []event.FieldError `json:"errors,omitempty"`
 }
 
 // Problem is an error answer by RFC 9457, "Problem Details for HTTP APIs".
@@ -114,7 +114,7 @@ type Problem struct {
 	// Detail tells the reader what is wrong with this request.
 	Detail string `json:"detail,omitempty"`
 	// Errors has every fault of an invalid event or parameter.
-	Errors []event.Fault `json:"errors,omitempty"`
+	Errors []event.FieldError `json:"errors,omitempty"`
 	// CommittedLines is, where reading lines ended early, how many of them
 	// from the first on are dealt with: stored, known before, queued, or
 	// invalid.

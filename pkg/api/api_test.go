@@ -43,7 +43,7 @@ func TestShapes(t *testing.T) {
 			"a problem with all faults of an event",
 			api.Problem{
 				Type: api.ProblemBlank, Title: "Unprocessable Entity", Status: 422, Detail: "invalid event",
-				Errors: []event.Fault{{Field: "topic", Message: "is required"}, {Field: "source", Message: "must not be null"}},
+				Errors: []event.FieldError{{Field: "topic", Message: "is required"}, {Field: "source", Message: "must not be null"}},
 			},
 			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"invalid event",` +
 				`"errors":[{"field":"topic","message":"is required"},{"field":"source","message":"must not be null"}]}`,

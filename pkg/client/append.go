@@ -12,6 +12,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -94,7 +95,7 @@ func (c *Client) publish(ctx context.Context, p appendPart) (outcomes []event.Ou
 // publishOne sends one event as an object.
 func (c *Client) publishOne(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	outcomes = make([]event.Outcome, 1)
-	err = c.post(ctx, p.events[0].AppendJSON, maxResponseBytes, func(got response) error {
+	err = c.post(ctx, func(dst []byte) []byte { return codec.Append(dst, p.events[0]) }, maxResponseBytes, func(got response) error {
 		if outcomes[0], err = readOutcome(got); outcomes[0] == event.Rejected {
 			store.ReportRejection(ctx, p.first, got.err())
 		}
@@ -110,7 +111,7 @@ func (c *Client) publishOne(ctx context.Context, p appendPart) (outcomes []event
 func (c *Client) publishLines(ctx context.Context, p appendPart) (outcomes []event.Outcome, err error) {
 	write := func(dst []byte) []byte {
 		for i := range p.events {
-			dst = append(p.events[i].AppendJSON(dst), '\n')
+			dst = append(codec.Append(dst, p.events[i]), '\n')
 		}
 		return dst
 	}
@@ -174,7 +175,7 @@ func appendArray(dst []byte, events []event.Event) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = events[i].AppendJSON(dst)
+		dst = codec.Append(dst, events[i])
 	}
 	return append(dst, ']')
 }
@@ -238,7 +239,7 @@ func readOutcomes(got response, n int, report func(int, error)) ([]event.Outcome
 			return nil, err
 		}
 		if outcomes[i] == event.Rejected {
-			report(i, &event.InvalidError{Faults: result.Errors})
+			report(i, &event.InvalidError{Fields: result.Errors})
 		}
 	}
 	return outcomes, nil
@@ -297,7 +298,7 @@ func readTotals(got response, n int, report func(int, error)) ([]event.Outcome, 
 	}
 	for _, result := range batch.Results { // the request has no blank lines
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
-			report(int(*result.Line)-1, &event.InvalidError{Faults: result.Errors})
+			report(int(*result.Line)-1, &event.InvalidError{Fields: result.Errors})
 		}
 	}
 	return outcomesOf(batch, n), nil

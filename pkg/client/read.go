@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -128,7 +129,7 @@ func (q EventsQuery) values() url.Values {
 	}
 	for name, t := range map[string]time.Time{"since": q.Since, "until": q.Until} {
 		if !t.IsZero() {
-			values.Set(name, event.FormatTime(t))
+			values.Set(name, codec.FormatTime(t))
 		}
 	}
 	if q.Limit != 0 {

@@ -1,13 +1,15 @@
-// Package event is the model that every part of eventagg shares: what an event
-// is, what makes two of them the same, and which ones can be stored.
+// Package event is the data model of eventagg: what an event is, which two
+// events are the same, and which events are valid. It is API: programs that
+// use package client use it, too.
 //
-// It stands at the start of the flow. [Decode] turns the bytes of a request
-// into an [Event] or into an [InvalidError] that names every fault at once;
-// everything behind it — group commit, stores, readers — takes an Event as
-// sound. The rule that makes this work: whatever Decode accepts, every store
-// can store, and gives back equal.
+// Every valid event can be stored by every store and is read back equal.
+// Package codec reads and writes events as JSON and returns an [InvalidError]
+// with every field error at once. Everything behind it (group commit, stores,
+// readers) takes an [Event] as valid.
 //
-// The package knows nothing of HTTP, SQL or the command line, and imports only
-// the standard library and a JSON parser that is strict about what RFC 7493
-// (I-JSON) asks: no duplicate names, no broken UTF-8, no lone surrogates.
+//	bytes ──codec.Decode──▶ Event ──Append──▶ Outcome (counted in a Tally)
+//	           │
+//	           └──▶ InvalidError{[]FieldError}
+//
+// The package knows neither HTTP nor SQL nor the command line.
 package event

@@ -7,26 +7,27 @@ import (
 
 // Event is one thing that happened, as a service reported it.
 //
-// Events are values: they can be compared with == and kept as long as one
-// likes. The zero Event is invalid.
+// Events are values: they can be compared with == and kept without copying. The
+// zero Event is invalid. Package codec reads and writes the JSON of an event;
+// an Event has no JSON methods of its own.
 type Event struct {
 	// Topic is the kind of the event, 1 to 255 bytes.
 	Topic string
-	// ID tells apart the events of a topic, 1 to 512 bytes. It is the
-	// sender's: sending an event again means sending the same ID.
+	// ID distinguishes the events of a topic, 1 to 512 bytes. The sender
+	// chooses it and uses the same ID again when it retries.
 	ID string
-	// Timestamp is when it happened by the sender's clock: UTC, in whole
-	// microseconds.
+	// Timestamp is when the event happened by the sender's clock: UTC, in
+	// whole microseconds.
 	Timestamp time.Time
-	// Source is who reported it, 1 to 255 bytes.
+	// Source is the service that reported the event, 1 to 255 bytes.
 	Source string
 	// Payload is the text of a JSON object without insignificant white
-	// space. It is kept as text so that every digit of a number survives.
+	// space. It stays text so that every digit of a number survives.
 	Payload string
 }
 
-// Key is the identity of an event. Two events with the same key are the same
-// event, whatever else they carry; the first one committed is the one kept.
+// Key is the identity of an event. Events with the same key are the same event
+// even if their other fields differ. The first one committed is kept.
 type Key struct {
 	Topic string
 	ID    string
@@ -35,16 +36,15 @@ type Key struct {
 // Key returns the identity of e.
 func (e Event) Key() Key { return Key{Topic: e.Topic, ID: e.ID} }
 
-// Size is roughly how many bytes of memory and of network e takes. Bounds in
-// bytes are kept with it.
+// Size returns roughly how many bytes of memory and network e takes. It is the
+// unit of all limits in bytes.
 func (e Event) Size() int {
-	const fixed = 96 // struct, string headers, a place in a queue
+	const fixed = 96 // struct, string headers, a slot in a queue
 	return fixed + len(e.Topic) + len(e.ID) + len(e.Source) + len(e.Payload)
 }
 
-// Compare orders keys bytewise, by topic and then by ID: -1, 0 or +1. Stores
-// insert in this order, so that two of them working on the same keys never
-// wait for each other in a circle.
+// Compare orders keys bytewise by topic and then by ID: -1, 0 or +1. Stores
+// insert in this order, so that two stores with the same keys can't deadlock.
 func (k Key) Compare(other Key) int {
 	if order := strings.Compare(k.Topic, other.Topic); order != 0 {
 		return order
@@ -52,26 +52,26 @@ func (k Key) Compare(other Key) int {
 	return strings.Compare(k.ID, other.ID)
 }
 
-// Outcome is what became of one appended event.
+// Outcome is the result of appending one event.
 type Outcome uint8
 
 const (
-	// Stored says that this append stored the event; it is committed.
+	// Stored means that this append stored the event; it is committed.
 	Stored Outcome = iota + 1
-	// Duplicate says that the event was committed before, by another append
-	// or by an earlier place in this one. The repeat is counted and dropped.
+	// Duplicate means that the event was committed before, by another append
+	// or earlier in the same one. The repeat is counted and dropped.
 	Duplicate
-	// Rejected says that the event can never be stored and was neither
-	// stored nor counted. Only layers that isolate a culprit from its
-	// neighbours answer it; see package ingest.
+	// Rejected means that the database can never store the event; it was
+	// neither stored nor counted. Stores never return it; layers that bisect
+	// a batch do, such as package ingest.
 	Rejected
-	// Queued says that a queue holds the event safely and that it will be
-	// stored, or counted as a duplicate, later. Stores never answer it; see
-	// package broker.
+	// Queued means that a queue holds the event durably. It will be stored or
+	// counted as a duplicate later. Stores never return it; package failover
+	// does.
 	Queued
 )
 
-// String returns the outcome as one word, for logs and test failures.
+// String returns the outcome as one word, for metrics, logs and tests.
 func (o Outcome) String() string {
 	switch o {
 	case Stored:

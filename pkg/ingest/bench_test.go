@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // instant returns at once and allocates only its result.
@@ -21,7 +22,7 @@ func BenchmarkDecodeToOutcome(b *testing.B) {
 	b.Cleanup(func() { _ = a.Close(context.Background()) })
 	text := []byte(`{"topic":"user_login","event_id":"019b3c5e-7f00-7abc-8def-0123456789ab","timestamp":"2025-12-19T12:00:00Z",` +
 		`"source":"web-1","payload":{"user":"u-1042","k":"v"}}`)
-	decoder := event.NewDecoder()
+	decoder := codec.NewDecoder()
 	events := make([]event.Event, 1)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // DefaultMaxLineBytes is the longest line that is taken: an event of 1 MiB and
@@ -111,20 +112,20 @@ const (
 func (f *File) pump(in *decompressor) {
 	defer close(f.chunks)
 	defer in.Close()
-	lines := event.NewLineReader(in, f.options.MaxLineBytes)
+	lines := codec.NewLineReader(in, f.options.MaxLineBytes)
 	for first := true; ; {
 		var chunk []parsedLine
-		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.Waiting(); {
+		for size := 0; len(chunk) == 0 || len(chunk) < chunkLines && size < chunkBytes && lines.Buffered(); {
 			text, err := lines.Next()
 			line := parsedLine{number: lines.Number(), err: err}
 			switch {
 			case err == nil:
-				line.event, line.err = event.Decode(text)
-			case !errors.Is(err, event.ErrLongLine):
+				line.event, line.err = codec.Decode(text)
+			case !errors.Is(err, codec.ErrLineTooLong):
 				line.end = true
 			}
 			if first && line.err != nil && !line.end {
-				line.err = otherForm(line.err, lines.Head())
+				line.err = otherForm(line.err, lines.Prefix())
 			}
 			first = false
 			chunk = append(chunk, line)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // drawGenerator makes any generator with an end.
@@ -112,7 +113,7 @@ func TestEventsAreValidWithAscendingUUIDsOfVersion7(t *testing.T) {
 			if drift := e.Timestamp.Sub(time.Unix(seconds, nanos)); drift < 0 || drift >= time.Millisecond {
 				t.Fatalf("event %d: timestamp %v, id's time %v", k, e.Timestamp, time.Unix(seconds, nanos).UTC())
 			}
-			if decoded, err := event.Decode(e.AppendJSON(nil)); err != nil || decoded != e {
+			if decoded, err := codec.Decode(codec.Append(nil, e)); err != nil || decoded != e {
 				t.Fatalf("event %d does not come back: %v", k, err)
 			}
 		}

@@ -10,13 +10,14 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // invalidEvent is one that can't be stored: its place in the batch from 0, or
 // its line in a stream from 1.
 type invalidEvent struct {
 	at     int64
-	faults []event.Fault
+	faults []event.FieldError
 }
 
 // tally counts what became of the events of a request. Those that the database
@@ -68,7 +69,7 @@ func (t *tally) status() int {
 // are named, and the others stored.
 func (s *Server) publishBatch(c echo.Context, p *publishing, decode func([]byte) (event.Event, error)) error {
 	p.events, p.invalid = p.events[:0], p.invalid[:0]
-	err := p.decoder.DecodeBatch(p.body, event.Batch{
+	err := p.decoder.DecodeBatch(p.body, codec.BatchOptions{
 		MaxEvents: s.options.MaxBatchEvents, MaxEventBytes: int(s.options.MaxEventBytes), Decode: decode,
 		Each: func(e event.Event, err error) {
 			if err == nil {
@@ -79,7 +80,7 @@ func (s *Server) publishBatch(c echo.Context, p *publishing, decode func([]byte)
 		},
 	})
 	switch {
-	case errors.Is(err, event.ErrManyEvents):
+	case errors.Is(err, codec.ErrTooManyEvents):
 		return &requestError{
 			status: http.StatusRequestEntityTooLarge,
 			detail: "The batch has more than " + strconv.Itoa(s.options.MaxBatchEvents) + " events; send several, or one event a line as application/x-ndjson.",
@@ -101,11 +102,11 @@ func (s *Server) publishBatch(c echo.Context, p *publishing, decode func([]byte)
 }
 
 // faultsOf returns what is wrong with an event.
-func faultsOf(err error) []event.Fault {
+func faultsOf(err error) []event.FieldError {
 	if invalid, ok := errors.AsType[*event.InvalidError](err); ok {
-		return invalid.Faults
+		return invalid.Fields
 	}
-	return []event.Fault{{Field: "body", Message: err.Error()}}
+	return []event.FieldError{{Field: "body", Message: err.Error()}}
 }
 
 // appendBatch appends the text of an [api.Batch]: a result for each event in
@@ -127,13 +128,13 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 	begin := len(dst)
 	total := int64(len(outcomes) + len(invalid))
 	for at := range total {
-		var faults []event.Fault
+		var faults []event.FieldError
 		outcome := event.Rejected
 		if len(invalid) > 0 && invalid[0].at == at {
 			faults, invalid = invalid[0].faults, invalid[1:]
 		} else {
 			outcome, outcomes = outcomes[0], outcomes[1:]
-			faults = []event.Fault{{Field: "body", Message: "is refused by the database"}}
+			faults = []event.FieldError{{Field: "body", Message: "is refused by the database"}}
 		}
 		if minimal && outcome != event.Rejected {
 			continue
@@ -161,7 +162,7 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 
 // appendInvalid appends the result of an invalid event, with its place under
 // that name where there is one.
-func appendInvalid(dst []byte, place string, at int64, faults []event.Fault) []byte {
+func appendInvalid(dst []byte, place string, at int64, faults []event.FieldError) []byte {
 	dst = append(dst, '{')
 	if place != "" {
 		dst = append(dst, `"`+place+`":`...)

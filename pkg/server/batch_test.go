@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // eventWith is goodEvent under another ID.
@@ -168,7 +169,7 @@ func TestPoisonInEveryForm(t *testing.T) {
 func TestEveryFormGivesTheSameRow(t *testing.T) {
 	t.Parallel()
 	text := ` {"source":"s", "payload": {"é": [1.50, "\u00fc\n", {"a" : null}]}, "x":1, "timestamp":"2025-12-19 12:00:00,5+07:00","event_id":"é","topic":"t"}`
-	want, err := event.Decode([]byte(text))
+	want, err := codec.Decode([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +270,7 @@ func FuzzForms(f *testing.F) {
 		if strings.ContainsAny(text, "\n") || strings.HasPrefix(text, "\ufeff") || strings.TrimSpace(text) == "" {
 			t.Skip("not a line by itself")
 		}
-		want, err := event.Decode([]byte(text))
+		want, err := codec.Decode([]byte(text))
 		if err != nil && !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 			t.Skip("may be several values in an array")
 		}

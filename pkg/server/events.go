@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -124,9 +125,9 @@ func (s *Server) writeRecords(c echo.Context, records []store.Record) error {
 // appendRecord appends the text of an [api.Event]. The payload goes out as the
 // text that was stored, digit by digit.
 func appendRecord(dst []byte, record store.Record) []byte {
-	dst = record.AppendJSON(dst)
+	dst = codec.Append(dst, record.Event)
 	dst = append(dst[:len(dst)-1], `,"created_at":"`...)
-	dst = append(dst, event.FormatTime(record.CreatedAt)...)
+	dst = append(dst, codec.FormatTime(record.CreatedAt)...)
 	return append(dst, '"', '}')
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // hintedError is a body that was refused, and that looks as if it were meant as
@@ -86,7 +87,7 @@ func hintedLine(err error, header http.Header, head []byte) error {
 	}
 	faults := slices.Clone(faultsOf(err))
 	faults[0].Message += "; it " + hint // that of the body: such a line is no object
-	return &event.InvalidError{Faults: faults}
+	return &event.InvalidError{Fields: faults}
 }
 
 // severalObjects reports whether a text is a JSON object with another one
@@ -103,7 +104,7 @@ func severalObjects(text []byte) bool {
 // every CloudEvent has.
 func isCloudEvent(text []byte) bool {
 	missing := map[string]bool{"specversion": true, "id": true, "source": true, "type": true}
-	err := event.NewDecoder().Members(text, func(name, _ jsontext.Value) {
+	err := codec.NewDecoder().Members(text, func(name, _ jsontext.Value) {
 		if plain, err := jsontext.AppendUnquote(nil, name); err == nil {
 			delete(missing, string(plain))
 		}

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 func gzipped(text string) string {
@@ -92,7 +92,7 @@ func TestAHintIsOnlyWords(t *testing.T) {
 	s := serverWith(&memory{})
 	rapid.Check(t, func(t *rapid.T) {
 		body := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "pieces"), "")
-		e, err := event.Decode([]byte(body))
+		e, err := codec.Decode([]byte(body))
 		answer := ask(s, "POST", "/publish", body)
 		if err == nil {
 			if answer.Code != 200 {

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -50,7 +51,7 @@ type lineStream struct {
 	request *http.Request
 	control *http.ResponseController
 	work    *publishing
-	lines   *event.LineReader
+	lines   *codec.LineReader
 	dry     []*dryReader
 	seed    maphash.Seed
 
@@ -75,11 +76,11 @@ func (s *Server) publishLines(c echo.Context, p *publishing, body io.Reader) err
 	plain := &dryReader{in: body, limit: s.options.MaxBodyBytes}
 	l := &lineStream{
 		server: s, request: c.Request(), control: http.NewResponseController(c.Response()), work: p,
-		lines: event.NewLineReader(plain, int(s.options.MaxEventBytes)), dry: []*dryReader{plain, p.packed},
+		lines: codec.NewLineReader(plain, int(s.options.MaxEventBytes)), dry: []*dryReader{plain, p.packed},
 		seed: maphash.MakeSeed(),
 	}
 	l.changed = sync.NewCond(&l.mu)
-	l.lines.Hold(l.hold)
+	l.lines.SetMemoryHook(l.hold)
 	defer l.release()
 	err := l.run()
 	_ = l.control.SetWriteDeadline(time.Now().Add(s.options.WriteTimeout)) // reading may have taken long
@@ -130,15 +131,15 @@ func (l *lineStream) run() error {
 // read takes all lines.
 func (l *lineStream) read() error {
 	for first := true; ; first = false {
-		if !l.lines.Waiting() {
+		if !l.lines.Buffered() {
 			l.extend()
 		}
 		text, err := l.lines.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, event.ErrLongLine):
-			l.refuse(event.LongEvent(int(l.server.options.MaxEventBytes)), first)
+		case errors.Is(err, codec.ErrLineTooLong):
+			l.refuse(codec.EventTooLong(int(l.server.options.MaxEventBytes)), first)
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.server.cut.Err() != nil:
 			return fmt.Errorf("read lines: %w", store.ErrClosed)
@@ -173,7 +174,7 @@ func (l *lineStream) extend() {
 func (l *lineStream) refuse(err error, first bool) {
 	l.wet()
 	if first {
-		err = hintedLine(err, l.request.Header, l.lines.Head())
+		err = hintedLine(err, l.request.Header, l.lines.Prefix())
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,7 +185,7 @@ func (l *lineStream) refuse(err error, first bool) {
 }
 
 // note keeps what is wrong with an invalid line, for the first hundred.
-func (l *lineStream) note(line int64, faults []event.Fault) {
+func (l *lineStream) note(line int64, faults []event.FieldError) {
 	if len(l.invalid) < maxLineErrors {
 		l.invalid = append(l.invalid, invalidEvent{at: line, faults: faults})
 	}
@@ -319,7 +320,7 @@ func (l *lineStream) settle(chunk *lineChunk, outcomes []event.Outcome, err erro
 	for i, outcome := range outcomes {
 		l.counts.count(outcome)
 		if outcome == event.Rejected {
-			l.note(chunk.numbers[i], []event.Fault{{Field: "body", Message: "is refused by the database"}})
+			l.note(chunk.numbers[i], []event.FieldError{{Field: "body", Message: "is refused by the database"}})
 		}
 	}
 	l.server.count(l.counts.since(before))

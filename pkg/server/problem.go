@@ -31,7 +31,7 @@ const statusClientGone = 499
 type requestError struct {
 	status int
 	detail string
-	faults []event.Fault
+	faults []event.FieldError
 	// header and value are one more header field, where not empty.
 	header, value string
 }
@@ -46,7 +46,7 @@ type rule struct {
 	kind   string // the problem's type, "" for about:blank
 	title  string // "" for the status in words
 	detail string
-	faults []event.Fault
+	faults []event.FieldError
 	doubt  bool   // what was published may be stored or not
 	read   string // what a reader is told instead of detail, where not ""
 }
@@ -66,7 +66,7 @@ func rules() []rule {
 			kind: api.ProblemCursor, title: "Unknown cursor",
 			detail: "The events are not those that the cursor was given out for: the database is another one, was emptied, or was " +
 				"restored from a backup. Begin again without a cursor: what was missed can't be told.",
-			faults: []event.Fault{{Field: "cursor", Message: "is of other data"}},
+			faults: []event.FieldError{{Field: "cursor", Message: "is of other data"}},
 		},
 		{
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
@@ -145,7 +145,7 @@ func (s *Server) problem(r *http.Request, err error) api.Problem {
 		return newProblem(rule{status: refused.status, detail: refused.detail}, refused.faults)
 	case errors.As(err, &invalid):
 		detail := "The event is invalid; see errors."
-		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Faults)
+		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Fields)
 	case errors.As(err, &routing):
 		return newProblem(routingRule(routing.Code), nil)
 	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
@@ -183,7 +183,7 @@ func routingRule(status int) rule {
 	}
 }
 
-func newProblem(r rule, faults []event.Fault) api.Problem {
+func newProblem(r rule, faults []event.FieldError) api.Problem {
 	problem := api.Problem{Type: r.kind, Title: r.title, Status: r.status, Detail: r.detail, Errors: faults}
 	if problem.Type == "" {
 		problem.Type = api.ProblemBlank

@@ -13,11 +13,12 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // publishing is what one POST /publish works with. It is used again for others.
 type publishing struct {
-	decoder *event.Decoder
+	decoder *codec.Decoder
 	cloud   *cloudevents.Decoder
 	body    []byte
 	answer  []byte
@@ -33,7 +34,7 @@ type publishing struct {
 
 func (s *Server) newPublishing() any {
 	return &publishing{
-		decoder: event.NewDecoder(), cloud: cloudevents.NewDecoder(), budget: &s.budget,
+		decoder: codec.NewDecoder(), cloud: cloudevents.NewDecoder(), budget: &s.budget,
 		packed: &dryReader{limit: s.options.MaxBodyBytes + 64<<10}, // what can't be packed grows a little
 	}
 }
@@ -158,7 +159,7 @@ func (s *Server) publishWhole(c echo.Context, p *publishing, form form) error {
 	switch form {
 	case formCloudEvents:
 		if !bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("[")) {
-			return &event.InvalidError{Faults: []event.Fault{{Field: "body", Message: "must be a JSON array"}}}
+			return &event.InvalidError{Fields: []event.FieldError{{Field: "body", Message: "must be a JSON array"}}}
 		}
 		return s.publishBatch(c, p, s.cloudEvent(p))
 	case formCloudEvent:
@@ -180,7 +181,7 @@ func (s *Server) publishJSON(c echo.Context, p *publishing) error {
 	e, err := s.single(p, p.decoder.Decode)
 	if err != nil {
 		errBatch := s.publishBatch(c, p, nil)
-		if !errors.Is(errBatch, event.ErrNoBatch) {
+		if !errors.Is(errBatch, codec.ErrNotBatch) {
 			return errBatch
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -65,7 +66,7 @@ func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 	}
 	for name, t := range map[string]time.Time{"since": q.filter.Since, "until": q.filter.Until} {
 		if !t.IsZero() {
-			values.Set(name, event.FormatTime(t))
+			values.Set(name, codec.FormatTime(t))
 		}
 	}
 	return "<" + api.PathEvents + "?" + values.Encode() + `>; rel="` + relation + `"`
@@ -74,7 +75,7 @@ func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 // params reads query parameters one by one and gathers all that is wrong.
 type params struct {
 	values url.Values
-	faults []event.Fault
+	faults []event.FieldError
 }
 
 func newParams(raw string) (params, error) {
@@ -99,7 +100,7 @@ func (p *params) fault() error {
 }
 
 func (p *params) add(name, message string) {
-	p.faults = append(p.faults, event.Fault{Field: name, Message: message})
+	p.faults = append(p.faults, event.FieldError{Field: name, Message: message})
 }
 
 func (p *params) checkNames(known ...string) {
@@ -143,12 +144,12 @@ func (p *params) checkFilter(filter store.Filter) {
 
 // textFaults is what is wrong with the named fields of an event of which
 // nothing else is known.
-func textFaults(e event.Event, fields ...string) []event.Fault {
+func textFaults(e event.Event, fields ...string) []event.FieldError {
 	var invalid *event.InvalidError
 	if !errors.As(e.Validate(), &invalid) {
 		return nil
 	}
-	return slices.DeleteFunc(invalid.Faults, func(fault event.Fault) bool { return !slices.Contains(fields, fault.Field) })
+	return slices.DeleteFunc(invalid.Fields, func(fault event.FieldError) bool { return !slices.Contains(fields, fault.Field) })
 }
 
 // Faults of parameters, worded to follow the parameter's name.
@@ -188,12 +189,12 @@ func parseSettled(text string) (bool, error) {
 // was not escaped arrives as a space; where only that reading makes sense, the
 // last space is the plus of an offset: "2025-12-19T12:00:00 07:00".
 func parseTime(text string) (time.Time, error) {
-	t, err := event.ParseTime(text)
+	t, err := codec.ParseTime(text)
 	if err == nil {
 		return t, nil
 	}
 	if i := strings.LastIndexByte(text, ' '); i >= 0 {
-		if t, plusErr := event.ParseTime(text[:i] + "+" + text[i+1:]); plusErr == nil {
+		if t, plusErr := codec.ParseTime(text[:i] + "+" + text[i+1:]); plusErr == nil {
 			return t, nil
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // Sizes of what bulk cases send.
@@ -109,7 +110,7 @@ type lineSender struct {
 func (s *lineSender) ready(_ context.Context, events []event.Event) error {
 	s.body = s.body[:0]
 	for i := range events {
-		s.body = append(events[i].AppendJSON(s.body), '\n')
+		s.body = append(codec.Append(s.body, events[i]), '\n')
 	}
 	if !s.compress {
 		return nil

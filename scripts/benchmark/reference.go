@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // referencePool is how many connections the replaced system had.
@@ -46,7 +47,7 @@ func serveReference(ctx context.Context, address, url string) error {
 			answer(w, http.StatusBadRequest, "unreadable")
 			return
 		}
-		e, err := event.Decode(body)
+		e, err := codec.Decode(body)
 		if err != nil {
 			answer(w, http.StatusUnprocessableEntity, "invalid")
 			return

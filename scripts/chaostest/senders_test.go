@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // patience is how long a sender waits for an answer until it counts as lost.
@@ -106,14 +107,14 @@ func padding(number int64, size int) string {
 func (s *sender) publish(events []event.Event) ([]event.Outcome, error) {
 	var body bytes.Buffer
 	if len(events) == 1 {
-		body.Write(events[0].AppendJSON(nil))
+		body.Write(codec.Append(nil, events[0]))
 	} else {
 		body.WriteByte('[')
 		for i, e := range events {
 			if i > 0 {
 				body.WriteByte(',')
 			}
-			body.Write(e.AppendJSON(nil))
+			body.Write(codec.Append(nil, e))
 		}
 		body.WriteByte(']')
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // specVersion is the one version that is read. It stays the same for patches of
@@ -32,7 +33,7 @@ const (
 func (d *Decoder) identifying(p place, maxBytes int) string {
 	text, ok := d.required(p)
 	if ok {
-		d.found = event.CheckText(d.found, p.name(), text, maxBytes)
+		d.found.CheckText(p.name(), text, maxBytes)
 		d.checkNonCharacters(p.name(), text)
 	}
 	return text
@@ -72,14 +73,14 @@ func (d *Decoder) time(now time.Time) time.Time {
 		d.fault(placeTime.name(), faultTime)
 		return time.Time{}
 	}
-	t, err := event.ParseTime(strings.ToUpper(text))
+	t, err := codec.ParseTime(strings.ToUpper(text))
 	if err != nil {
 		d.fault(placeTime.name(), err.Error())
 	}
 	return t
 }
 
-// isRFC3339 reports whether a text that [event.ParseTime] reads has what RFC
+// isRFC3339 reports whether a text that [codec.ParseTime] reads has what RFC
 // 3339 asks for beyond that: seconds and an offset with a colon. The letters
 // may be small and the T a space (section 5.6).
 func isRFC3339(text string) bool {
@@ -137,7 +138,7 @@ func (d *Decoder) checkCharacters(name, text string) {
 	if len(d.found) >= maxFaults {
 		return
 	}
-	d.found = event.CheckCharacters(d.found, name, text)
+	d.found.CheckCharacters(name, text)
 	d.checkNonCharacters(name, text)
 }
 

@@ -8,21 +8,22 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // Decoder decodes one CloudEvent after another and keeps its working memory in
 // between. It is not safe for concurrent use; make one with [NewDecoder].
 type Decoder struct {
-	json       *event.Decoder
+	json       *codec.Decoder
 	known      [places]value
 	extensions []extension
 	text       []byte // texts that had to be unescaped
 	payload    []byte // of the event, as far as it is put together
-	found      []event.Fault
+	found      event.FieldErrors
 }
 
 // NewDecoder returns a Decoder without working memory yet.
-func NewDecoder() *Decoder { return &Decoder{json: event.NewDecoder()} }
+func NewDecoder() *Decoder { return &Decoder{json: codec.NewDecoder()} }
 
 // Structured reads an event from the text of one JSON object, as in a request
 // with the media type application/cloudevents+json and as an element of the
@@ -110,7 +111,7 @@ const maxFaults = 20
 // fault notes what is wrong with the attribute of that name.
 func (d *Decoder) fault(name, message string) {
 	if len(d.found) < maxFaults {
-		d.found = append(d.found, event.Fault{Field: name, Message: message})
+		d.found.Add(name, message)
 	}
 }
 
@@ -119,7 +120,7 @@ func (d *Decoder) err() error {
 	if len(d.found) == 0 {
 		return nil
 	}
-	return &event.InvalidError{Faults: d.found}
+	return &event.InvalidError{Fields: d.found}
 }
 
 // How much working memory a Decoder keeps for the next event.

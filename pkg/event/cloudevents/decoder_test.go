@@ -64,7 +64,7 @@ func faults(err error) []string {
 		return nil
 	}
 	var all []string
-	for _, fault := range invalid.Faults {
+	for _, fault := range invalid.Fields {
 		all = append(all, fault.Field+" "+fault.Message)
 	}
 	return all

@@ -23,6 +23,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
@@ -30,7 +31,7 @@ import (
 // can be had: the four members put before those of the payload.
 func rejoined(e event.Event) []byte {
 	source, id, _ := strings.Cut(e.ID, " ")
-	head := fmt.Sprintf(`{"type":%s,"source":%s,"id":%s,"time":%q,`, quoted(e.Topic), quoted(source), quoted(id), event.FormatTime(e.Timestamp))
+	head := fmt.Sprintf(`{"type":%s,"source":%s,"id":%s,"time":%q,`, quoted(e.Topic), quoted(source), quoted(id), codec.FormatTime(e.Timestamp))
 	return []byte(head + e.Payload[1:])
 }
 
@@ -192,7 +193,7 @@ func messages() *rapid.Generator[message] {
 			}
 		}
 		if rapid.Bool().Draw(t, "time") {
-			m.attributes["time"] = event.FormatTime(eventtest.Times().Draw(t, "time"))
+			m.attributes["time"] = codec.FormatTime(eventtest.Times().Draw(t, "time"))
 		}
 		switch rapid.SampledFrom([]string{"none", "json", "text", "bytes"}).Draw(t, "data") {
 		case "json":

@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
@@ -25,7 +25,7 @@ func TestSeedsAreForBothSides(t *testing.T) {
 	t.Parallel()
 	accepted, refused := 0, 0
 	for _, seed := range eventtest.Seeds() {
-		if _, err := event.Decode([]byte(seed)); err != nil {
+		if _, err := codec.Decode([]byte(seed)); err != nil {
 			refused++
 		} else {
 			accepted++

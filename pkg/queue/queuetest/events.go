@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -39,7 +40,7 @@ func acceptedReceived(t *testing.T, open Open) {
 	q := open(t, Options{}).Queue
 	var accepted []event.Event
 	for _, text := range eventtest.Seeds() {
-		if e, err := event.Decode([]byte(text)); err == nil {
+		if e, err := codec.Decode([]byte(text)); err == nil {
 			accepted = append(accepted, e)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
@@ -62,7 +63,7 @@ func (c *consumer) Split(ctx context.Context, m queue.Message) error {
 			if err != nil {
 				return nil, err
 			}
-			line := append(e.AppendJSON(nil), '\n')
+			line := append(codec.Append(nil, e), '\n')
 			parts = append(parts, id, len(line), line)
 		}
 		return parts, nil
@@ -75,7 +76,7 @@ func (c *consumer) MoveToDeadLetters(ctx context.Context, m queue.Message, reaso
 	return c.finish(ctx, "move to the dead letters", c.queue.scripts.deadLetter, m, func() ([]any, error) {
 		parts := []any{reason, m.Deliveries}
 		for _, e := range m.Events {
-			line := append(e.AppendJSON(nil), '\n')
+			line := append(codec.Append(nil, e), '\n')
 			parts = append(parts, len(line), line)
 		}
 		return parts, nil

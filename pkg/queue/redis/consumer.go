@@ -8,7 +8,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
@@ -19,7 +19,7 @@ const group = "eventagg"
 type consumer struct {
 	queue   *Queue
 	name    string
-	decoder *event.Decoder
+	decoder *codec.Decoder
 	turn    int // the stream that is read next
 
 	// replyLost marks the streams whose server may have delivered more than was
@@ -38,7 +38,7 @@ type consumer struct {
 
 // Consumer returns a new consumer.
 func (q *Queue) Consumer(name string) queue.Consumer {
-	c := &consumer{queue: q, name: name, decoder: event.NewDecoder()}
+	c := &consumer{queue: q, name: name, decoder: codec.NewDecoder()}
 	for range q.streams {
 		c.replyLost, c.unread, c.held = append(c.replyLost, true), append(c.unread, true), append(c.held, map[string]bool{})
 	}

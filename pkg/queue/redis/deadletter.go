@@ -11,7 +11,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
@@ -63,7 +63,7 @@ func (q *Queue) DeadLetters(ctx context.Context, after string, limit int) ([]que
 		queue.DeadLetter
 	}
 	var letters []letter
-	decoder := event.NewDecoder()
+	decoder := codec.NewDecoder()
 	for number := range q.streams {
 		if err := q.usable(ctx, call); err != nil {
 			return nil, err
@@ -98,7 +98,7 @@ func (q *Queue) lettersOf(ctx context.Context, number int, from letterID, limit 
 	return q.commands.XRangeN(ctx, q.streams[number].dead, start, "+", int64(limit)).Result()
 }
 
-func readLetter(decoder *event.Decoder, id letterID, entry goredis.XMessage) queue.DeadLetter {
+func readLetter(decoder *codec.Decoder, id letterID, entry goredis.XMessage) queue.DeadLetter {
 	text := func(name string) string {
 		value, _ := entry.Values[name].(string)
 		return value

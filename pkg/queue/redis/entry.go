@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -36,7 +37,7 @@ func pack(events []event.Event) []entry {
 	)
 	for _, e := range events {
 		before := len(all)
-		all = append(e.AppendJSON(all), '\n')
+		all = append(codec.Append(all, e), '\n')
 		if count > 0 && (count == entryEvents || len(all)-from > entryBytes) {
 			entries = append(entries, entry{events: count, lines: all[from:before:before]})
 			from, count = before, 0
@@ -88,7 +89,7 @@ func (q *Queue) parseRef(text string) (ref, error) {
 
 // message parses an entry. A message that can't be parsed is broken; that is not an
 // error.
-func message(decoder *event.Decoder, number int, id string, fields map[string]string, deliveries int64) queue.Message {
+func message(decoder *codec.Decoder, number int, id string, fields map[string]string, deliveries int64) queue.Message {
 	r := ref{stream: number, id: id}
 	// An entry of another program has no counts, and the size does not include it.
 	r.events, _ = strconv.ParseInt(fields["n"], 10, 64)
@@ -113,7 +114,7 @@ func checkID(d string) error {
 	return nil
 }
 
-func decode(decoder *event.Decoder, lines []byte, count int) ([]event.Event, error) {
+func decode(decoder *codec.Decoder, lines []byte, count int) ([]event.Event, error) {
 	events := make([]event.Event, 0, min(max(count, 1), entryEvents))
 	for line := range bytes.Lines(lines) {
 		e, err := decoder.Decode(line)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
@@ -25,7 +26,7 @@ func TestPack_KeepsEventsAndMaximum(t *testing.T) {
 			events[len(events)/2].Payload = `{"text":"` + strings.Repeat("x", rapid.IntRange(entryBytes/2, 2*entryBytes).Draw(t, "bytes")) + `"}`
 		}
 		var got []event.Event
-		decoder := event.NewDecoder()
+		decoder := codec.NewDecoder()
 		for _, entry := range pack(events) {
 			some, err := decode(decoder, entry.lines, entry.events)
 			if err != nil || len(some) != entry.events {

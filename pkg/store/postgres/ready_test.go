@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/testdb"
@@ -93,7 +94,7 @@ func TestAppend_SQLASCIIKeepsText(t *testing.T) {
 	}
 	s := open(t, Options{URL: ascii})
 	for _, seed := range eventtest.Seeds() {
-		want, err := event.Decode([]byte(seed))
+		want, err := codec.Decode([]byte(seed))
 		if err != nil {
 			continue
 		}

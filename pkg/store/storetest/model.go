@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -176,7 +177,7 @@ func acceptedComesBack(t *testing.T, h Harness) {
 	var accepted []event.Event
 	known := map[event.Key]bool{}
 	for i, text := range eventtest.Seeds() {
-		e, err := event.Decode([]byte(text))
+		e, err := codec.Decode([]byte(text))
 		if err != nil {
 			continue
 		}

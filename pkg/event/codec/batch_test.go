@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"errors"
@@ -10,13 +10,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // decodeBatch returns what a batch holds, an event's ID or the fields of its
 // faults each.
 func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
 	got := []string{}
-	err := event.NewDecoder().DecodeBatch([]byte(text), event.Batch{
+	err := codec.NewDecoder().DecodeBatch([]byte(text), codec.BatchOptions{
 		MaxEvents: maxEvents, MaxEventBytes: maxEventBytes,
 		Each: func(e event.Event, err error) {
 			if err == nil {
@@ -80,14 +81,14 @@ func TestDecodeBatchRefuses(t *testing.T) {
 		text string
 		want string
 	}{
-		"a single event":                      {a, "is no batch"},
-		"an event that has events":            {`{"events":[` + a + `],"topic":"t"}`, "is no batch"},
-		"events that are none":                {`{"events":{}}`, "is no batch"},
-		"another name":                        {`{"event":[]}`, "is no batch"},
-		"an empty object":                     {`{}`, "is no batch"},
-		"nothing":                             {"", "is no batch"},
-		"a string":                            {`"[]"`, "is no batch"},
-		"too many":                            {"[" + strings.Repeat(a+",", 5) + a + "]", "has too many events: at most 5 are taken"},
+		"a single event":                      {a, "is not a batch"},
+		"an event that has events":            {`{"events":[` + a + `],"topic":"t"}`, "is not a batch"},
+		"events that are none":                {`{"events":{}}`, "is not a batch"},
+		"another name":                        {`{"event":[]}`, "is not a batch"},
+		"an empty object":                     {`{}`, "is not a batch"},
+		"nothing":                             {"", "is not a batch"},
+		"a string":                            {`"[]"`, "is not a batch"},
+		"too many":                            {"[" + strings.Repeat(a+",", 5) + a + "]", "has too many events: at most 5 are allowed"},
 		"no end":                              {"[" + a, "it ends too early"},
 		"no end of the object":                {`{"events":[` + a + "]", "it ends too early"},
 		"an event that has none":              {"[" + a[:20], "is not valid JSON"},
@@ -125,10 +126,10 @@ func sameInBatch(t interface {
 	Fatalf(format string, args ...any)
 }, batch []byte, texts []string) {
 	at := 0
-	err := event.NewDecoder().DecodeBatch(batch, event.Batch{
+	err := codec.NewDecoder().DecodeBatch(batch, codec.BatchOptions{
 		MaxEvents: len(texts) + 1, MaxEventBytes: 1 << 20,
 		Each: func(got event.Event, err error) {
-			want, errWant := event.Decode([]byte(texts[at]))
+			want, errWant := codec.Decode([]byte(texts[at]))
 			if got != want || fmt.Sprint(err) != fmt.Sprint(errWant) {
 				t.Fatalf("%s is %+v, %v in a batch, and %+v, %v alone", texts[at], got, err, want, errWant)
 			}
@@ -147,7 +148,7 @@ func FuzzDecodeBatch(f *testing.F) {
 	f.Add([]byte(`{"events":[` + named("a") + `]}`))
 	f.Add([]byte(named("a")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		err := event.NewDecoder().DecodeBatch(data, event.Batch{MaxEvents: 100, MaxEventBytes: 1 << 20, Each: func(e event.Event, err error) {
+		err := codec.NewDecoder().DecodeBatch(data, codec.BatchOptions{MaxEvents: 100, MaxEventBytes: 1 << 20, Each: func(e event.Event, err error) {
 			if err == nil {
 				err = e.Validate()
 			} else if len(faults(err)) > 0 {
@@ -157,10 +158,10 @@ func FuzzDecodeBatch(f *testing.F) {
 				t.Fatalf("%s gives %+v, %v", data, e, err)
 			}
 		}})
-		if err != nil && !errors.Is(err, event.ErrNoBatch) && !errors.Is(err, event.ErrManyEvents) && len(faults(err)) == 0 {
+		if err != nil && !errors.Is(err, codec.ErrNotBatch) && !errors.Is(err, codec.ErrTooManyEvents) && len(faults(err)) == 0 {
 			t.Fatalf("%s: %v", data, err)
 		}
-		if _, err := event.Decode(data); err == nil {
+		if _, err := codec.Decode(data); err == nil {
 			sameInBatch(t, append(append([]byte("["), data...), ']'), []string{string(data)})
 		}
 	})

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
@@ -17,10 +18,10 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range eventtest.Seeds() {
 		f.Add([]byte(seed))
 	}
-	decoder := event.NewDecoder()
+	decoder := codec.NewDecoder()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before := string(data)
-		got, err := event.Decode(data)
+		got, err := codec.Decode(data)
 		if string(data) != before {
 			t.Fatalf("the input became %q", data)
 		}
@@ -37,8 +38,8 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("accepted, but %v", err)
 		}
 		checkPayload(t, got.Payload)
-		encoded := got.AppendJSON(nil)
-		if again, err := event.Decode(encoded); err != nil || again != got {
+		encoded := codec.Append(nil, got)
+		if again, err := codec.Decode(encoded); err != nil || again != got {
 			t.Fatalf("encoded as %s and decoded to %+v, %v, want %+v", encoded, again, err, got)
 		}
 	})
@@ -68,8 +69,8 @@ func FuzzValidate(f *testing.F) {
 	f.Add("\xff", "\u0085", int64(253402300799999999), "\u200b", `{"a":1e1000,"b":"\ud800"}`)
 	f.Fuzz(func(t *testing.T, topic, id string, micros int64, source, payload string) {
 		e := event.Event{Topic: topic, ID: id, Timestamp: time.UnixMicro(micros).UTC(), Source: source, Payload: payload}
-		encoded := e.AppendJSON(nil)
-		got, err := event.Decode(encoded)
+		encoded := codec.Append(nil, e)
+		got, err := codec.Decode(encoded)
 		if errValid := e.Validate(); errValid != nil {
 			// What is not valid may decode to something else, as broken UTF-8
 			// is replaced and white space dropped, but never to itself.

@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"regexp"
@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
@@ -45,9 +45,9 @@ func TestParseTimeAccepts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := event.ParseTime(test.text)
-			if err != nil || event.FormatTime(got) != test.want {
-				t.Errorf("%s: got %s, %v, want %s", test.text, event.FormatTime(got), err, test.want)
+			got, err := codec.ParseTime(test.text)
+			if err != nil || codec.FormatTime(got) != test.want {
+				t.Errorf("%s: got %s, %v, want %s", test.text, codec.FormatTime(got), err, test.want)
 			}
 			if got.Location() != time.UTC {
 				t.Errorf("%s: got the location %v, want UTC", test.text, got.Location())
@@ -107,7 +107,7 @@ func TestParseTimeRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := event.ParseTime(test.text)
+			got, err := codec.ParseTime(test.text)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !got.IsZero() {
 				t.Errorf("%s: got %v, %v, want an error about %q", test.text, got, err, test.want)
 			}
@@ -121,16 +121,16 @@ func TestFormattedTimesReadBackEqual(t *testing.T) {
 		want := eventtest.Times().Draw(t, "time")
 		zone := time.FixedZone("", 60*rapid.IntRange(-1439, 1439).Draw(t, "minutes east"))
 		for _, text := range []string{
-			event.FormatTime(want), event.FormatTime(want.In(zone)), strings.Replace(event.FormatTime(want), "T", " ", 1),
+			codec.FormatTime(want), codec.FormatTime(want.In(zone)), strings.Replace(codec.FormatTime(want), "T", " ", 1),
 		} {
-			if got, err := event.ParseTime(text); err != nil || got != want {
+			if got, err := codec.ParseTime(text); err != nil || got != want {
 				t.Fatalf("%s: got %v, %v, want %v", text, got, err, want)
 			}
 		}
 		// Said in another zone it is the same moment, where it can be said at all.
 		if said := want.In(zone); said.Year() >= 1 && said.Year() <= 9999 {
 			text := said.Format("2006-01-02T15:04:05.999999-0700")
-			if got, err := event.ParseTime(text); err != nil || got != want {
+			if got, err := codec.ParseTime(text); err != nil || got != want {
 				t.Fatalf("%s: got %v, %v, want %v", text, got, err, want)
 			}
 		}
@@ -149,13 +149,13 @@ func FuzzParseTime(f *testing.F) {
 	}
 	rfc3339 := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := event.ParseTime(text)
+		got, err := codec.ParseTime(text)
 		if err == nil {
 			if got.Nanosecond()%1000 != 0 || got.Location() != time.UTC || got.Year() < 1 || got.Year() > 9999 {
 				t.Errorf("%q is read as %v, which is no whole microsecond of the years 1 to 9999 in UTC", text, got)
 			}
-			if again, err := event.ParseTime(event.FormatTime(got)); err != nil || again != got {
-				t.Errorf("%q is read as %v, written as %s and read again as %v (%v)", text, got, event.FormatTime(got), again, err)
+			if again, err := codec.ParseTime(codec.FormatTime(got)); err != nil || again != got {
+				t.Errorf("%q is read as %v, written as %s and read again as %v (%v)", text, got, codec.FormatTime(got), again, err)
 			}
 		}
 		std, errStd := time.Parse(time.RFC3339, text)

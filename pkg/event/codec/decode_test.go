@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // text is the JSON of an event whose named members are replaced by raw JSON, or
@@ -80,7 +81,7 @@ func TestDecodeAccepts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := event.Decode([]byte(test.json))
+			got, err := codec.Decode([]byte(test.json))
 			if err != nil || got != test.want {
 				t.Fatalf("got %+v, %v, want %+v", got, err, test.want)
 			}
@@ -174,7 +175,7 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := event.Decode([]byte(test.json))
+			got, err := codec.Decode([]byte(test.json))
 			if diff := cmp.Diff(test.want, faults(err)); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
@@ -192,7 +193,7 @@ func faults(err error) []string {
 		return nil
 	}
 	var all []string
-	for _, fault := range invalid.Faults {
+	for _, fault := range invalid.Fields {
 		all = append(all, fault.Field+" "+fault.Message)
 	}
 	return all
@@ -201,7 +202,7 @@ func faults(err error) []string {
 func TestDecodeKeepsNoReference(t *testing.T) {
 	t.Parallel()
 	data := []byte(text())
-	got, err := event.Decode(data)
+	got, err := codec.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,14 +218,14 @@ func TestDecodeLeavesItsInputAlone(t *testing.T) {
 	t.Parallel()
 	data := []byte(text("payload", "{ \"a\" : [ 1 , 2 ] }"))
 	before := string(data)
-	if _, err := event.Decode(data); err != nil || string(data) != before {
+	if _, err := codec.Decode(data); err != nil || string(data) != before {
 		t.Errorf("the input became %s (%v)", data, err)
 	}
 }
 
 func TestInvalidErrorListsItsFaults(t *testing.T) {
 	t.Parallel()
-	_, err := event.Decode([]byte(text("topic", "", "source", "null")))
+	_, err := codec.Decode([]byte(text("topic", "", "source", "null")))
 	if want := "invalid event: topic is required; source must not be null"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

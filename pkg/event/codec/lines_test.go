@@ -1,4 +1,4 @@
-package event_test
+package codec_test
 
 import (
 	"errors"
@@ -9,21 +9,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
 // readLines returns what a reader with a limit of 10 bytes makes of a text.
 func readLines(t *testing.T, text string, hold func(int) error) []string {
 	t.Helper()
-	lines := event.NewLineReader(strings.NewReader(text), 10)
-	lines.Hold(hold)
+	lines := codec.NewLineReader(strings.NewReader(text), 10)
+	lines.SetMemoryHook(hold)
 	var got []string
 	for {
 		line, err := lines.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return got
-		case err != nil && !errors.Is(err, event.ErrLongLine):
+		case err != nil && !errors.Is(err, codec.ErrLineTooLong):
 			return append(got, err.Error())
 		case err != nil:
 			got = append(got, fmt.Sprintf("%d: too long", lines.Number()))
@@ -73,8 +73,8 @@ func TestLineReaderTellsHowATextBegins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lines := event.NewLineReader(strings.NewReader(row.text), 10)
-			if got := string(lines.Head()); got != "" {
+			lines := codec.NewLineReader(strings.NewReader(row.text), 10)
+			if got := string(lines.Prefix()); got != "" {
 				t.Errorf("before reading it begins with %q", got)
 			}
 			for {
@@ -82,7 +82,7 @@ func TestLineReaderTellsHowATextBegins(t *testing.T) {
 					break
 				}
 			}
-			if got := string(lines.Head()); got != row.want {
+			if got := string(lines.Prefix()); got != row.want {
 				t.Errorf("%q begins with %q, want %q", row.text, got, row.want)
 			}
 		})
@@ -92,8 +92,8 @@ func TestLineReaderTellsHowATextBegins(t *testing.T) {
 func TestLineReaderAsksForMemory(t *testing.T) {
 	t.Parallel()
 	held, most := 0, 0
-	lines := event.NewLineReader(strings.NewReader(strings.Repeat("x", 1<<20)+"\na\nb\n"), 2<<20)
-	lines.Hold(func(bytes int) error {
+	lines := codec.NewLineReader(strings.NewReader(strings.Repeat("x", 1<<20)+"\na\nb\n"), 2<<20)
+	lines.SetMemoryHook(func(bytes int) error {
 		held += bytes
 		most = max(most, held)
 		return nil
@@ -107,8 +107,8 @@ func TestLineReaderAsksForMemory(t *testing.T) {
 		t.Errorf("%d bytes were asked for, and %d are still held", most, held)
 	}
 	full := errors.New("no more")
-	lines = event.NewLineReader(strings.NewReader(strings.Repeat("x", 1<<20)), 2<<20)
-	lines.Hold(func(int) error { return full })
+	lines = codec.NewLineReader(strings.NewReader(strings.Repeat("x", 1<<20)), 2<<20)
+	lines.SetMemoryHook(func(int) error { return full })
 	if _, err := lines.Next(); !errors.Is(err, full) {
 		t.Errorf("got %v, want what was said when memory was asked for", err)
 	}
