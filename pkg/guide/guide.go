@@ -53,6 +53,7 @@ func names() []string {
 		"decisions/0007-delivery-remembered",
 		"decisions/0008-own-transport",
 		"decisions/0009-followers-share-a-reader",
+		"decisions/0010-errors-by-class",
 	}
 }
 
