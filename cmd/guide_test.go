@@ -204,7 +204,11 @@ func messages(t *testing.T, path string, found map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	constants := map[string]ast.Expr{}
 	add := func(expression ast.Expr, prefix string) {
+		if name, ok := expression.(*ast.Ident); ok {
+			expression = constants[name.Name]
+		}
 		if literal, ok := expression.(*ast.BasicLit); ok && literal.Kind == token.STRING {
 			if text, err := strconv.Unquote(literal.Value); err == nil && strings.HasPrefix(text, prefix) {
 				found[text] = path
@@ -214,7 +218,8 @@ func messages(t *testing.T, path string, found map[string]string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ValueSpec:
-			for _, value := range n.Values {
+			for i, value := range n.Values {
+				constants[n.Names[i].Name] = value
 				add(value, "urn:eventagg:problem:")
 			}
 		case *ast.CallExpr:

@@ -50,6 +50,8 @@
 
   field.hidden = false;
   field.addEventListener('input', show);
+  field.value = new URLSearchParams(location.search).get('q') ?? '';
+  show();
   // On a phone the list of guides would fill the first screen.
   if (matchMedia('(max-width: 60rem)').matches) {
     document.querySelector('.guides details').open = false;
