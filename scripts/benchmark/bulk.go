@@ -23,21 +23,19 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// Sizes of what bulk cases send.
+// Sizes of bulk cases.
 const (
-	bulkEvents = 100_000 // in one go
-	bulkBatch  = 1000    // in one transaction, where the case decides
+	bulkEvents = 100_000 // per request or pass
+	bulkBatch  = 1000    // per transaction, if the case decides
 )
 
-// bulkTrial sends events that were made, and written out, before the clock
-// starts: what making them costs is not in the figures.
+// bulkTrial sends events that are generated and encoded before the clock starts.
 type bulkTrial struct {
 	lab     *lab
 	servers []*process
 	closers []func() error
 	ready   func(ctx context.Context, events []event.Event) error
-	// send sends what was made ready and answers how long each of its requests
-	// took.
+	// send sends what ready has prepared. It returns the time of each request.
 	send func(ctx context.Context) ([]time.Duration, error)
 }
 
@@ -45,18 +43,18 @@ func (t *bulkTrial) close() error {
 	return (&rig{closers: t.closers}).close()
 }
 
-// run sends bulk after bulk until they have taken long enough together.
+// run sends bulks until the duration has passed.
 func (t *bulkTrial) run(ctx context.Context, duration time.Duration) (measurement, error) {
 	var sum usage
 	var times []time.Duration
 	var took time.Duration
 	var events int64
 	for took < duration {
-		made, err := t.lab.make(bulkEvents)
+		generated, err := t.lab.make(bulkEvents)
 		if err != nil {
 			return measurement{}, err
 		}
-		if err := t.ready(ctx, made); err != nil {
+		if err := t.ready(ctx, generated); err != nil {
 			return measurement{}, err
 		}
 		before, err := t.lab.used(ctx, t.servers)
@@ -76,13 +74,13 @@ func (t *bulkTrial) run(ctx context.Context, duration time.Duration) (measuremen
 		sum, times, events = sum.plus(after.minus(before)), append(times, each...), events+bulkEvents
 	}
 	m := measurement{Rate: float64(events) / took.Seconds(), P50: percentile(times, 0.5), P99: percentile(times, 0.99)}
-	m.share(sum, events)
+	m.setCosts(sum, events)
 	var err error
 	m.Memory, err = peakMemory(t.servers)
 	return m, err
 }
 
-// ndjson sends 100,000 lines in one request on one connection.
+// ndjson sends 100,000 lines in one request.
 func ndjson(compress bool) func(ctx context.Context, l *lab) (trial, error) {
 	return func(ctx context.Context, l *lab) (trial, error) {
 		if err := l.emptyTables(ctx); err != nil {
@@ -115,18 +113,18 @@ func (s *lineSender) ready(_ context.Context, events []event.Event) error {
 	if !s.compress {
 		return nil
 	}
-	packer, err := zstd.NewWriter(nil)
+	encoder, err := zstd.NewWriter(nil)
 	if err != nil {
 		return fmt.Errorf("compress: %w", err)
 	}
-	s.body = packer.EncodeAll(s.body, nil)
-	return packer.Close()
+	s.body = encoder.EncodeAll(s.body, nil)
+	return encoder.Close()
 }
 
 func (s *lineSender) send(ctx context.Context) ([]time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(s.body))
 	if err != nil {
-		return nil, fmt.Errorf("make the request: %w", err)
+		return nil, fmt.Errorf("create the request: %w", err)
 	}
 	request.Header.Set("Content-Type", api.TypeLines)
 	if s.compress {
@@ -138,17 +136,17 @@ func (s *lineSender) send(ctx context.Context) ([]time.Duration, error) {
 		return nil, fmt.Errorf("send lines: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var answer api.Batch
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+	var got api.Batch
+	if err := json.NewDecoder(response.Body).Decode(&got); err != nil {
+		return nil, fmt.Errorf("read the response: %w", err)
 	}
-	if answer.Success != bulkEvents {
-		return nil, fmt.Errorf("status %d: of %d lines %d were stored", response.StatusCode, bulkEvents, answer.Success)
+	if got.Success != bulkEvents {
+		return nil, fmt.Errorf("status %d: of %d lines %d were stored", response.StatusCode, bulkEvents, got.Success)
 	}
 	return []time.Duration{time.Since(began)}, nil
 }
 
-// copyReady loads events by COPY, 1,000 each, that were made before.
+// copyReady loads prepared events by COPY, 1,000 each.
 func copyReady(connections int) func(ctx context.Context, l *lab) (trial, error) {
 	return func(ctx context.Context, l *lab) (trial, error) {
 		pool, err := l.tablePool(ctx, databaseEmpty, connections)
@@ -170,9 +168,9 @@ func copyReady(connections int) func(ctx context.Context, l *lab) (trial, error)
 	}
 }
 
-// insertSelect moves events from a staging table into the table of events,
-// 1,000 in a transaction. They are there, and sorted, when the clock starts:
-// this is the statement alone, without client, network or text.
+// insertSelect copies events from a staging table into the table of events, 1,000
+// per transaction. They are stored and sorted before the clock starts, so this
+// measures only the statement, without client, network or text.
 func insertSelect(database string, connections int) func(ctx context.Context, l *lab) (trial, error) {
 	return func(ctx context.Context, l *lab) (trial, error) {
 		pool, err := l.tablePool(ctx, database, connections)
@@ -181,7 +179,7 @@ func insertSelect(database string, connections int) func(ctx context.Context, l 
 		}
 		t := &bulkTrial{lab: l, closers: []func() error{func() error { pool.Close(); return nil }}}
 		if _, err := pool.Exec(ctx, stagingSchema); err != nil {
-			return nil, errors.Join(fmt.Errorf("make the staging table: %w", err), t.close())
+			return nil, errors.Join(fmt.Errorf("create the staging table: %w", err), t.close())
 		}
 		t.ready = func(ctx context.Context, events []event.Event) error { return stage(ctx, pool, events) }
 		t.send = func(ctx context.Context) ([]time.Duration, error) {
@@ -199,7 +197,7 @@ const stagingSchema = `
 		batch integer, seq integer, topic text, event_id text, occurred_at timestamptz, source text, payload json);
 	CREATE INDEX ON staging (batch)`
 
-// stage fills the staging table, each batch sorted by key as the server would.
+// stage fills the staging table, each batch sorted by key like the server does.
 func stage(ctx context.Context, pool *pgxpool.Pool, events []event.Event) error {
 	for batch := range slices.Chunk(events, bulkBatch) {
 		slices.SortFunc(batch, func(a, b event.Event) int { return a.Key().Compare(b.Key()) })
@@ -231,8 +229,8 @@ func insertStaged(ctx context.Context, pool *pgxpool.Pool, batch int) error {
 	return nil
 }
 
-// inBatches does something for every batch of a bulk, so many at once, and
-// answers how long each took.
+// inBatches calls do for each batch of a bulk, with that many workers. It returns
+// the time of each call.
 func inBatches(ctx context.Context, workers int, do func(ctx context.Context, batch int) error) ([]time.Duration, error) {
 	times := make([]time.Duration, bulkEvents/bulkBatch)
 	var next atomic.Int64

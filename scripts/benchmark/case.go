@@ -14,16 +14,16 @@ import (
 // benchCase is something to measure.
 type benchCase struct {
 	name       string
-	figure     figure // which of its figures it is about
+	figure     figure // the main figure
 	references []reference
 	after      []string // cases that must have been measured before this one
-	filled     bool     // wants the table with -rows events
+	filled     bool     // needs the table with -rows events
 	setUp      func(ctx context.Context, l *lab) (trial, error)
 }
 
-// trial is a case that is set up, ready to run once.
+// trial is a case that is set up and can run once.
 type trial interface {
-	// run loads for about as long as duration and measures.
+	// run measures for about the duration.
 	run(ctx context.Context, duration time.Duration) (measurement, error)
 	close() error
 }
@@ -31,13 +31,13 @@ type trial interface {
 // figure is one of the figures of a measurement.
 type figure string
 
-// Figures that a case can be about.
+// Main figures of cases.
 const (
-	figureRate figure = "rate" // events a second: more is better
-	figureP99  figure = "p99"  // seconds: less is better
+	figureRate figure = "rate" // events per second, higher is better
+	figureP99  figure = "p99"  // seconds, lower is better
 )
 
-// of takes the figure out of a measurement.
+// of returns the figure of a measurement.
 func (f figure) of(m measurement) float64 {
 	if f == figureP99 {
 		return m.P99.Seconds()
@@ -45,27 +45,27 @@ func (f figure) of(m measurement) float64 {
 	return m.Rate
 }
 
-// reference is what a case is compared with in the same run.
+// reference is a case to compare with.
 type reference struct {
-	// Case is the name of the other case. One that ends in "/*" stands for all
-	// that begin like it, and means the best of them.
+	// Case is the name of the other case. A name ending in "/*" means the fastest
+	// of all cases with that prefix.
 	Case string `json:"case"`
-	// Kind says which ratio is meant.
+	// Kind selects the ratio.
 	Kind ratioKind `json:"kind"`
 }
 
-// ratioKind is a way to compare two cases.
+// ratioKind is a ratio of two cases.
 type ratioKind string
 
 const (
 	rateToRate ratioKind = "rate/rate"
 	p99ToP50   ratioKind = "p99/p50"
-	// serveToLoad is processor time an event: that of the server here over that
-	// of the load generator there.
+	// serveToLoad is CPU time per event: of the server in this case, divided by
+	// that of the load generator in the other.
 	serveToLoad ratioKind = "serve/generator"
 )
 
-// of compares two measurements.
+// of returns the ratio of two measurements.
 func (k ratioKind) of(a, b measurement) float64 {
 	switch k {
 	case p99ToP50:
@@ -77,7 +77,7 @@ func (k ratioKind) of(a, b measurement) float64 {
 	return a.Rate / b.Rate
 }
 
-// names reports whether the reference may be the case of that name.
+// names reports whether the reference includes the case of that name.
 func (r reference) names(name string) bool {
 	if prefix, several := strings.CutSuffix(r.Case, "*"); several {
 		return strings.HasPrefix(name, prefix)
@@ -85,8 +85,8 @@ func (r reference) names(name string) bool {
 	return r.Case == name
 }
 
-// selectCases returns the cases that match, and all that they need: what they
-// are compared with, and what must come before them.
+// selectCases returns the matching cases and all that they need: their references
+// and cases that must run before.
 func selectCases(all []benchCase, wanted *regexp.Regexp) ([]benchCase, error) {
 	chosen := make(map[string]bool)
 	var choose func(c benchCase)

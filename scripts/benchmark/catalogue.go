@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// busySingles is the case that others are compared with or follow in rate.
+// busySingles is the reference of other cases, some of which use a part of its rate.
 const busySingles = "single/128"
 
-// share of events that repeat an earlier one, where a case has some.
+// someDuplicates is the fraction of events that repeat an earlier one.
 const someDuplicates = 0.3
 
-// catalogue lists all cases. What is compared stands side by side, so that the
-// machine is in about the same mood for both.
+// catalogue lists all cases. A case runs next to its reference, because the speed of
+// the machine varies.
 func catalogue(o options) []benchCase {
 	var all []benchCase
 	all = append(all, singles()...)
@@ -37,7 +37,7 @@ func catalogue(o options) []benchCase {
 	return all
 }
 
-// beside puts a case behind what it is compared with first.
+// beside inserts a case after its first reference.
 func beside(all []benchCase, c benchCase) []benchCase {
 	at := slices.IndexFunc(all, func(other benchCase) bool { return c.references[0].names(other.name) })
 	return slices.Insert(all, at+1, c)
@@ -55,7 +55,7 @@ func toRates(names ...string) []reference {
 	return references
 }
 
-// singles publish one event a request.
+// singles publish one event per request.
 func singles() []benchCase {
 	var all []benchCase
 	for _, n := range []int{1, 32, 128, 512} {
@@ -81,7 +81,7 @@ func singles() []benchCase {
 	)
 }
 
-// arrays publish several events a request, and COPY what can be had at most.
+// arrays publish several events per request. COPY is the upper limit.
 func arrays() []benchCase {
 	const connections = 8
 	array := func(size int, duplicates float64, references ...string) benchCase {
@@ -101,7 +101,7 @@ func arrays() []benchCase {
 	return all
 }
 
-// bulks send what was made before.
+// bulks send prepared events.
 func bulks() []benchCase {
 	return []benchCase{
 		{name: "insert-select/1", figure: figureRate, setUp: insertSelect(databaseEmpty, 1), references: toRates("copy-ready/1")},
@@ -113,7 +113,7 @@ func bulks() []benchCase {
 	}
 }
 
-// others are two instances, followers, and SQLite.
+// others measure two instances, followers and SQLite.
 func others() []benchCase {
 	return []benchCase{
 		rateCase("two-instances/array/1000", load{target: onPostgres(2), connections: 8, batch: bulkBatch}, "array/1000/0%"),
@@ -134,7 +134,7 @@ func others() []benchCase {
 	}
 }
 
-// filledStores store more events in the filled table.
+// filledStores add events to the filled table.
 func filledStores() []benchCase {
 	insert := func(connections int) benchCase {
 		return benchCase{

@@ -10,24 +10,23 @@ import (
 	"time"
 )
 
-// enoughRuns is how many runs of a case it takes to tell a change from noise.
+// enoughRuns is the number of runs that it takes to distinguish a change from noise.
 const enoughRuns = 3
 
-// change is a case in two runs of the bench.
+// change compares a case of two runs.
 type change struct {
 	name          string
 	figure        figure
 	before, after float64 // medians of the figure
-	// ratio is after to before, and from low to high every ratio of one of the
-	// later runs to one of the earlier ones.
+	// ratio is after ÷ before. low and high are the range of that over all pairs
+	// of runs.
 	ratio, low, high float64
-	// toReference is how the case's ratio to its reference has changed; 0 where
-	// it has none in both.
+	// toReference is the change of the ratio to the reference, 0 without one.
 	toReference float64
-	few         bool // too few runs to say more
+	few         bool // too few runs for a verdict
 }
 
-// verdict says whether the change is beyond the noise of both.
+// verdict reports whether the change is larger than the noise.
 func (c change) verdict() string {
 	better := c.low > 1
 	worse := c.high < 1
@@ -73,11 +72,11 @@ func changes(before, after *results) []change {
 	return all
 }
 
-// printChanges writes how a run differs from an earlier one.
+// printChanges writes the changes since an earlier run.
 func printChanges(out io.Writer, before, after *results) {
 	_, _ = fmt.Fprintf(out, "\ncompared with the run of %s\n", before.Began.Format(time.DateTime))
 	for _, d := range differences(before, after) {
-		_, _ = fmt.Fprintln(out, "not alike:", d)
+		_, _ = fmt.Fprintln(out, "different:", d)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(out)
@@ -93,7 +92,7 @@ func printChanges(out io.Writer, before, after *results) {
 	_ = table.Flush()
 }
 
-// text writes a value of the figure.
+// text formats a value of the figure.
 func (f figure) text(value float64) string {
 	if f == figureP99 {
 		return short(time.Duration(value * float64(time.Second)))
@@ -101,7 +100,7 @@ func (f figure) text(value float64) string {
 	return fmt.Sprintf("%.0f/s", value)
 }
 
-// differences are the circumstances that make a comparison doubtful.
+// differences returns the settings that differ between two runs.
 func differences(before, after *results) []string {
 	var all []string
 	note := func(what string, was, is any) {

@@ -18,29 +18,28 @@ import (
 
 // Topics of the filled table.
 const (
-	// busyTopic is one of the generator's, all of which have as many events as
-	// each other, in all parts of the table.
+	// busyTopic is a topic of the generator. Its events are in all parts of the
+	// table.
 	busyTopic = "order_created"
-	// quietTopic has half of the events of the older half, and none of the newer:
-	// a plan that looks for its newest ones from the newest of all on, because a
-	// quarter of the table should soon turn up, reads half of the table.
+	// quietTopic has half of the events in the older half of the table, and none
+	// in the newer half. A plan that scans from the newest event, because a
+	// quarter of the table has this topic, reads half of the table.
 	quietTopic = "quiet"
-	// rareTopic has one event, the oldest of all.
+	// rareTopic has one event, the oldest.
 	rareTopic = "rare"
 )
 
-// fillBatch is how many events each transaction of the filling stores.
+// fillBatch is the number of events per transaction while filling.
 const fillBatch = 1000
 
-// fill makes the database with -rows events, as if they had come in arrays of
-// 1,000, and leaves PostgreSQL running with the settings. It keeps the indexes
-// while it inserts: one that is built afterwards is denser than any that has
-// grown, and the next events would pay for that.
+// fill creates the database with -rows events, as if they had arrived in arrays of
+// 1,000, and restarts PostgreSQL with the settings. The indexes exist during the
+// inserts, because an index that is built afterwards is denser, which slows down the
+// next inserts.
 //
-// The last twentieth comes after the restart. The first change of a page after a
-// checkpoint puts all of it into the log, which costs several times as much as
-// the change; in a server that has been running for a while that is over for
-// most pages, unless its checkpoints are so close that it never is.
+// The last twentieth is inserted after the restart. The first change of a page after
+// a checkpoint writes the whole page to the log, which costs several times as much as
+// the change. In a server that runs for a while, most pages are past that.
 func (l *lab) fill(ctx context.Context, settings []string) error {
 	began := time.Now()
 	rows := int64(l.rows)
@@ -76,7 +75,7 @@ func (l *lab) fill(ctx context.Context, settings []string) error {
 	return nil
 }
 
-// filling is what goes into the filled table.
+// filling describes the events of the filled table.
 type filling struct {
 	lab    *lab
 	rows   int64
@@ -84,7 +83,7 @@ type filling struct {
 	topics []string
 }
 
-// insert stores the events from one number up to another, from two connections.
+// insert stores the events of a range, with two connections.
 func (f filling) insert(ctx context.Context, from, to int64) error {
 	const workers = 2
 	pool, err := f.lab.pool(ctx, databaseFilled, workers)
@@ -115,8 +114,8 @@ func (f filling) insert(ctx context.Context, from, to int64) error {
 	return group.Wait()
 }
 
-// topics are those that the generator uses: new events belong between the old
-// ones, in every index.
+// topics returns the topics of the generator, so that new events go between the old
+// ones in each index.
 func (l *lab) topics() ([]string, error) {
 	generator, err := l.generator(0)
 	if err != nil {
@@ -129,7 +128,7 @@ func (l *lab) topics() ([]string, error) {
 	slices.Sort(topics)
 	topics = slices.Compact(topics)
 	if !slices.Contains(topics, busyTopic) {
-		return nil, fmt.Errorf("the generator makes no events of the topic %s, but of %s", busyTopic, topics)
+		return nil, fmt.Errorf("the generator has no topic %s (it has %s)", busyTopic, topics)
 	}
 	return topics, nil
 }
@@ -137,9 +136,9 @@ func (l *lab) topics() ([]string, error) {
 const insertRare = `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
 	VALUES (1, '` + rareTopic + `', 'the oldest', now() - interval '1 year', 'publisher', '{}')`
 
-// insertGenerated stores $2 events from number $1 on, of the topics $5. Version
-// 7 ids have 100 a millisecond, counted from $4. The random part is
-// PostgreSQL's own.
+// insertGenerated stores $2 events from number $1 on, with the topics $5. There are
+// 100 ids of version 7 per millisecond, starting at $4. PostgreSQL generates the
+// random part.
 const insertGenerated = `
 	INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
 	SELECT (n - $1 + 1)::integer, ($5::text[])[1 + n % cardinality($5::text[])],
@@ -154,14 +153,14 @@ const insertGenerated = `
 		FROM generate_series($1::bigint, $1::bigint + $2::bigint - 1) AS n
 	) AS made`
 
-// The counters that the events would have left.
+// Statements that create the counters of the events.
 const (
 	countTotals = `INSERT INTO audit_stats (shard, received, duplicates) SELECT 0, count(*), 0 FROM events`
 	countTopics = `INSERT INTO topic_stats (topic, shard, received, duplicates, first_seen, last_seen)
 		SELECT topic, 0, count(*), 0, min(created_at), max(created_at) FROM events GROUP BY topic`
 )
 
-// reads asks for one path again and again, one request at a time.
+// reads sends GET requests for a path, one at a time.
 func reads(path string) func(ctx context.Context, l *lab) (trial, error) {
 	return func(ctx context.Context, l *lab) (trial, error) {
 		servers, err := l.serve(ctx, 1, l.postgres.url+databaseFilled)
@@ -172,7 +171,7 @@ func reads(path string) func(ctx context.Context, l *lab) (trial, error) {
 	}
 }
 
-// readTrial asks a number of times, however long that takes.
+// readTrial sends a fixed number of requests.
 type readTrial struct {
 	lab     *lab
 	servers []*process
@@ -182,15 +181,15 @@ type readTrial struct {
 const (
 	readsMeasured = 200
 	readsBefore   = 20 // to warm up
-	// readsFor is when it stops all the same. A statement that reads millions of
-	// rows has shown by then what there is to see.
+	// readsFor is the time limit. A statement that reads millions of rows has
+	// shown its cost by then.
 	readsFor = 10 * time.Second
 )
 
 func (t *readTrial) close() error { return stopAll(t.servers) }
 
 func (t *readTrial) run(ctx context.Context, _ time.Duration) (measurement, error) {
-	if _, err := t.ask(ctx, readsBefore); err != nil {
+	if _, err := t.get(ctx, readsBefore); err != nil {
 		return measurement{}, err
 	}
 	before, err := t.lab.used(ctx, t.servers)
@@ -198,7 +197,7 @@ func (t *readTrial) run(ctx context.Context, _ time.Duration) (measurement, erro
 		return measurement{}, err
 	}
 	began := time.Now()
-	times, err := t.ask(ctx, readsMeasured)
+	times, err := t.get(ctx, readsMeasured)
 	if err != nil {
 		return measurement{}, err
 	}
@@ -208,29 +207,28 @@ func (t *readTrial) run(ctx context.Context, _ time.Duration) (measurement, erro
 		return measurement{}, err
 	}
 	m := measurement{Rate: float64(len(times)) / took.Seconds(), P50: percentile(times, 0.5), P99: percentile(times, 0.99)}
-	m.share(after.minus(before), int64(len(times)))
+	m.setCosts(after.minus(before), int64(len(times)))
 	m.Memory, err = peakMemory(t.servers)
 	return m, err
 }
 
-// ask answers how long each of n requests took, or of as many as there was time
-// for.
-func (t *readTrial) ask(ctx context.Context, n int) ([]time.Duration, error) {
+// get returns the time of each of n requests, or fewer at the time limit.
+func (t *readTrial) get(ctx context.Context, n int) ([]time.Duration, error) {
 	var times []time.Duration
 	for end := time.Now().Add(readsFor); len(times) < n && time.Now().Before(end); {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url, http.NoBody)
 		if err != nil {
-			return nil, fmt.Errorf("make the request: %w", err)
+			return nil, fmt.Errorf("create the request: %w", err)
 		}
 		began := time.Now()
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			return nil, fmt.Errorf("ask: %w", err)
+			return nil, fmt.Errorf("request: %w", err)
 		}
 		_, err = io.Copy(io.Discard, response.Body)
 		times = append(times, time.Since(began))
 		if err := errors.Join(err, response.Body.Close()); err != nil {
-			return nil, fmt.Errorf("read the answer: %w", err)
+			return nil, fmt.Errorf("read the response: %w", err)
 		}
 		if response.StatusCode != http.StatusOK {
 			return nil, fmt.Errorf("GET %s: %s", t.url, response.Status)

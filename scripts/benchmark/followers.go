@@ -20,27 +20,27 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// followed is a load whose server has followers of its event stream.
+// followed is a load with followers of the event stream.
 type followed struct {
 	load
 
 	followers int
-	// latency makes it about how long after its answer an event reaches the
-	// first of the followers, and not about the answers.
+	// latency measures the time from the response until the first follower has
+	// the event, instead of response times.
 	latency bool
 }
 
-// setUp makes the trial, with all followers connected.
+// setUp creates the trial, with all followers connected.
 func (c followed) setUp(ctx context.Context, l *lab) (trial, error) {
-	made, err := c.load.setUp(ctx, l)
+	created, err := c.load.setUp(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	t := &followedTrial{loadTrial: made.(*loadTrial)} //nolint:forcetypeassert // a load makes no other
+	t := &followedTrial{loadTrial: created.(*loadTrial)} //nolint:forcetypeassert // load.setUp returns no other type
 	for i := range c.followers {
 		read := discard
 		if c.latency && i == 0 {
-			t.delays = &delays{next: t.appender, moments: map[string]time.Time{}}
+			t.delays = &delays{next: t.appender, times: map[string]time.Time{}}
 			t.appender, read = t.delays, t.delays.read
 		}
 		f, err := follow(ctx, t.servers[0].url, read)
@@ -56,7 +56,7 @@ type followedTrial struct {
 	*loadTrial
 
 	followers []*follower
-	delays    *delays // nil unless the case is about them
+	delays    *delays // nil if the case does not measure them
 }
 
 func (t *followedTrial) run(ctx context.Context, duration time.Duration) (measurement, error) {
@@ -82,8 +82,8 @@ func (t *followedTrial) close() error {
 	return t.loadTrial.close()
 }
 
-// follower is a connection with an event stream on it, read by a goroutine of
-// its own. It does no more than it must, to leave the processor to the server.
+// follower reads an event stream in its own goroutine. It does as little as possible,
+// because it shares the CPU with the server.
 type follower struct {
 	conn  net.Conn
 	bytes atomic.Int64
@@ -98,16 +98,16 @@ func follow(ctx context.Context, url string, read func(io.Reader)) (*follower, e
 		return nil, fmt.Errorf("follow: %w", err)
 	}
 	f := &follower{conn: conn, ended: make(chan struct{})}
-	begun := bufio.NewReaderSize(conn, 4<<10)
+	reader := bufio.NewReaderSize(conn, 4<<10)
 	if _, err = fmt.Fprintf(conn, "GET /events/stream HTTP/1.1\r\nHost: %s\r\n\r\n", host); err == nil {
-		err = expect(begun, "HTTP/1.1 200 ")
+		err = expect(reader, "HTTP/1.1 200 ")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("follow: %w", err), conn.Close())
 	}
 	go func() {
 		defer close(f.ended)
-		read(io.TeeReader(begun, counter{&f.bytes}))
+		read(io.TeeReader(reader, counter{&f.bytes}))
 	}()
 	return f, nil
 }
@@ -117,11 +117,11 @@ func (f *follower) close() {
 	<-f.ended
 }
 
-// expect reads a line that must begin so.
+// expect reads a line and checks its prefix.
 func expect(from *bufio.Reader, begin string) error {
 	line, err := from.ReadString('\n')
 	if err == nil && !strings.HasPrefix(line, begin) {
-		err = fmt.Errorf("answered %s", strings.TrimSpace(line))
+		err = fmt.Errorf("unexpected response %s", strings.TrimSpace(line))
 	}
 	return err
 }
@@ -144,14 +144,14 @@ func discard(from io.Reader) {
 	}
 }
 
-// delays measures how long after its answer each event reaches a follower. What
-// comes before the answer has been read counts as no delay.
+// delays measures the time from the response to the sender until a follower has the
+// event. An event that arrives before the response counts as no delay.
 type delays struct {
 	next store.Appender
 
-	mu      sync.Mutex
-	moments map[string]time.Time // when an event was answered, or came, whichever was first
-	all     []time.Duration
+	mu    sync.Mutex
+	times map[string]time.Time // time of the response or of the arrival, if that is first
+	all   []time.Duration
 }
 
 // Append implements [store.Appender].
@@ -164,17 +164,17 @@ func (d *delays) Append(ctx context.Context, events []event.Event) ([]event.Outc
 		if outcome != event.Stored {
 			continue
 		}
-		if _, came := d.moments[events[i].ID]; came {
-			delete(d.moments, events[i].ID)
+		if _, arrived := d.times[events[i].ID]; arrived {
+			delete(d.times, events[i].ID)
 			d.all = append(d.all, 0)
 			continue
 		}
-		d.moments[events[i].ID] = now
+		d.times[events[i].ID] = now
 	}
 	return outcomes, err
 }
 
-// read notes when events come.
+// read records the arrival of events.
 func (d *delays) read(from io.Reader) {
 	lines := bufio.NewReaderSize(from, 64<<10)
 	for {
@@ -187,29 +187,29 @@ func (d *delays) read(from io.Reader) {
 			continue
 		}
 		id, _, _ := bytes.Cut(rest, []byte(`"`))
-		d.came(string(id))
+		d.arrived(string(id))
 	}
 }
 
-func (d *delays) came(id string) {
+func (d *delays) arrived(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	answered, ok := d.moments[id]
+	responded, ok := d.times[id]
 	if !ok {
-		d.moments[id] = now
+		d.times[id] = now
 		return
 	}
-	delete(d.moments, id)
-	d.all = append(d.all, now.Sub(answered))
+	delete(d.times, id)
+	d.all = append(d.all, now.Sub(responded))
 }
 
-// quantiles tells of the run that has ended, and forgets it.
+// quantiles returns the quantiles of the run and resets the delays.
 func (d *delays) quantiles() (p50, p99 time.Duration, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.all) == 0 {
-		return 0, 0, errors.New("no event has come")
+		return 0, 0, errors.New("no event has arrived")
 	}
 	slices.Sort(d.all)
 	p50, p99 = d.all[len(d.all)/2], d.all[len(d.all)*99/100]

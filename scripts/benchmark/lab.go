@@ -19,21 +19,21 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// lab is what cases have to work with.
+// lab is the environment of the cases.
 type lab struct {
 	options
-	self     string // this program, which is also the servers compared with
+	self     string // this program, which also runs the reference servers
 	postgres *postgres
 	results  *results // so far
 	seed     uint64   // of the next events
 }
 
-// Databases of the private PostgreSQL. The events table of each is the one of
-// the migrations, but for the reference's own.
+// Databases of the private PostgreSQL. All but the reference have the tables of the
+// migrations.
 const (
-	databaseEmpty     = "eventagg"  // empty when a case begins
+	databaseEmpty     = "eventagg"  // empty at the start of a case
 	databaseFilled    = "filled"    // has -rows events
-	databaseReference = "reference" // of the handler with one INSERT a request
+	databaseReference = "reference" // of the server with one INSERT per request
 )
 
 // openLab starts PostgreSQL and prepares the databases.
@@ -54,7 +54,7 @@ func openLab(ctx context.Context, o options, r *results) (*lab, error) {
 
 func (l *lab) close() error { return l.postgres.close() }
 
-// prepare starts PostgreSQL as it is to be measured, with all databases.
+// prepare starts PostgreSQL with the settings and creates all databases.
 func (l *lab) prepare(ctx context.Context) error {
 	settings, err := settingsOf(l.settings)
 	if err != nil {
@@ -81,15 +81,15 @@ func (l *lab) prepare(ctx context.Context) error {
 	return nil
 }
 
-// createDatabase makes a database with the tables of the migrations.
+// createDatabase creates a database with the tables of the migrations.
 func (l *lab) createDatabase(ctx context.Context, name string) error {
 	if err := l.postgres.exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return err
 	}
 	migrate := exec.CommandContext(ctx, l.binary, "migrate", "--database-url", l.postgres.url+name) //nolint:gosec // our own binary
 	migrate.Dir = l.folder
-	if said, err := migrate.CombinedOutput(); err != nil {
-		return fmt.Errorf("migrate: %w: %s", err, said)
+	if output, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("migrate: %w: %s", err, output)
 	}
 	return nil
 }
@@ -115,14 +115,14 @@ func stopAll(servers []*process) error {
 	return errors.Join(errs...)
 }
 
-// generator makes events that no other generator of this run makes.
+// generator returns a generator whose events differ from all others of the run.
 func (l *lab) generator(duplicates float64) (*loadgen.Generator, error) {
 	l.seed++
 	return loadgen.NewGenerator(loadgen.GeneratorOptions{DupRate: duplicates, Seed: l.seed, Start: time.Now()})
 }
 
-// source hands out new events with such a share of repeats, and ids as asked
-// for.
+// source returns new events with that fraction of repeats and ids of the wanted
+// version.
 func (l *lab) source(duplicates float64) (loadgen.Source, error) {
 	generator, err := l.generator(duplicates)
 	if err != nil {
@@ -131,7 +131,7 @@ func (l *lab) source(duplicates float64) (loadgen.Source, error) {
 	return l.withIDs(generator.Source()), nil
 }
 
-// make makes n different events.
+// make returns n different events.
 func (l *lab) make(n int) ([]event.Event, error) {
 	generator, err := l.generator(0)
 	if err != nil {
@@ -158,7 +158,7 @@ func (l *lab) withIDs(source loadgen.Source) loadgen.Source {
 func (l *lab) pool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(l.postgres.url + database)
 	if err != nil {
-		return nil, fmt.Errorf("read the database URL: %w", err)
+		return nil, fmt.Errorf("parse the database URL: %w", err)
 	}
 	config.MaxConns = int32(connections)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -168,7 +168,7 @@ func (l *lab) pool(ctx context.Context, database string, connections int) (*pgxp
 	return pool, nil
 }
 
-// tablePool connects to a database whose table is as a case wants it.
+// tablePool connects to a database, and empties its tables if it is the empty one.
 func (l *lab) tablePool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
 	if database == databaseEmpty {
 		if err := l.emptyTables(ctx); err != nil {
@@ -178,7 +178,7 @@ func (l *lab) tablePool(ctx context.Context, database string, connections int) (
 	return l.pool(ctx, database, connections)
 }
 
-// emptyTables makes the next case begin as all others do.
+// emptyTables removes all events, so that all cases start the same way.
 func (l *lab) emptyTables(ctx context.Context) error {
 	return l.exec(ctx, databaseEmpty, "TRUNCATE events, audit_stats, topic_stats")
 }

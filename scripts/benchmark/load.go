@@ -12,23 +12,23 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// load is a case that a load generator drives.
+// load is a case of the load generator.
 type load struct {
 	target      target
 	connections int
-	batch       int     // events an append; 0 is 1
-	duplicates  float64 // share of repeats; 1: all were stored before
-	// partOf makes it an open loop, at a part of the rate that another case has
-	// reached by then.
+	batch       int     // events per append; 0 means 1
+	duplicates  float64 // fraction of repeats; 1 means that all are stored before
+	// partOf names a case. The load is then an open loop with a part of the rate
+	// that the case has reached.
 	partOf string
 	part   float64
 }
 
-// storedBefore is how many events are sent over and over where all are
+// storedBefore is the number of events that are sent repeatedly if all are
 // duplicates.
 const storedBefore = 100_000
 
-// setUp makes the trial.
+// setUp creates the trial.
 func (c load) setUp(ctx context.Context, l *lab) (trial, error) {
 	c.batch = max(c.batch, 1)
 	t := &loadTrial{load: c, lab: l}
@@ -64,7 +64,7 @@ type loadTrial struct {
 	stored []event.Event
 }
 
-// run warms up for a little while, and then measures.
+// run warms up briefly and then measures.
 func (t *loadTrial) run(ctx context.Context, duration time.Duration) (measurement, error) {
 	const warmUp = 500 * time.Millisecond
 	if _, err := t.drive(ctx, min(duration/4, warmUp)); err != nil {
@@ -83,12 +83,12 @@ func (t *loadTrial) run(ctx context.Context, duration time.Duration) (measuremen
 		return measurement{}, err
 	}
 	m := measurement{Rate: report.Rate, P50: report.Latency.P50, P99: report.Latency.P99, Retried: report.Retried}
-	m.share(after.minus(before), report.Completed())
+	m.setCosts(after.minus(before), report.Completed())
 	m.Memory, err = peakMemory(t.servers)
 	return m, err
 }
 
-// drive loads the target for a while.
+// drive loads the target for the duration.
 func (t *loadTrial) drive(ctx context.Context, duration time.Duration) (loadgen.Report, error) {
 	source, err := t.source()
 	if err != nil {
@@ -106,7 +106,7 @@ func (t *loadTrial) source() (loadgen.Source, error) {
 	return t.lab.source(t.duplicates)
 }
 
-// send is one run of the load generator, in which every event must be answered.
+// send runs the load generator once. Every event must get a response.
 func (t *loadTrial) send(ctx context.Context, source loadgen.Source, o loadgen.Options) (loadgen.Report, error) {
 	report, err := loadgen.New(t.appender, source, o).Run(ctx)
 	switch {
@@ -115,17 +115,17 @@ func (t *loadTrial) send(ctx context.Context, source loadgen.Source, o loadgen.O
 	case report.Failed > 0 || report.Refused() > 0:
 		return report, fmt.Errorf("%d events failed, %d were invalid: %s", report.Failed, report.Refused(), report.FirstFailure)
 	case t.stored != nil && report.Stored > 0:
-		return report, fmt.Errorf("%d events that were stored before were stored again", report.Stored)
+		return report, fmt.Errorf("%d duplicates were stored again", report.Stored)
 	}
 	return report, nil
 }
 
-// store stores what is to be sent again.
+// store stores the events that are sent again.
 func (t *loadTrial) store(ctx context.Context) error {
 	const batch = 1000
 	for from := 0; from < len(t.stored); from += batch {
 		if _, err := t.appender.Append(ctx, t.stored[from:min(from+batch, len(t.stored))]); err != nil {
-			return fmt.Errorf("store what is sent again: %w", err)
+			return fmt.Errorf("store the events to repeat: %w", err)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// run measures, or is one of the servers that are measured against.
+// run measures, or runs one of the reference servers.
 func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "reference":
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	}
 	var before, after *results
-	if o.compare != "" { // read first: a wrong name should not cost a run
+	if o.compare != "" { // before the run, which takes minutes
 		if before, err = readResults(o.compare); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 	return err
 }
 
-// options are what was asked for.
+// options are the flags.
 type options struct {
 	binary, folder string
 	duration       time.Duration
@@ -110,10 +110,10 @@ func parse(args []string) (options, error) {
 	}
 	var errs []error
 	if o.ids != idsOrdered && o.ids != idsRandom {
-		errs = append(errs, fmt.Errorf("-ids must be %s or %s, is %q", idsOrdered, idsRandom, o.ids))
+		errs = append(errs, fmt.Errorf("invalid -ids %q: must be %s or %s", o.ids, idsOrdered, idsRandom))
 	}
 	if o.repeat < 1 || o.duration <= 0 || o.rows < 0 {
-		errs = append(errs, errors.New("-repeat, -duration and -rows must not be negative, nor the first two 0"))
+		errs = append(errs, errors.New("invalid -repeat, -duration or -rows: must not be negative, the first two not 0"))
 	}
 	if flags.NArg() > 1 || flags.NArg() == 1 && o.with == "" {
 		errs = append(errs, fmt.Errorf("unexpected argument %q", flags.Arg(flags.NArg()-1)))
@@ -128,8 +128,8 @@ func parse(args []string) (options, error) {
 	return o, errors.Join(append(errs, err)...)
 }
 
-// measure does the run. There are results where there is an error, too: of the
-// cases that were measured.
+// measure runs all cases. If some fail, it returns an error and the results of the
+// others.
 func measure(ctx context.Context, o options) (r *results, err error) {
 	r = &results{
 		Began: time.Now(), Machine: machine(ctx), Settings: o.settings, IDs: o.ids, Rows: o.rows,
@@ -137,7 +137,7 @@ func measure(ctx context.Context, o options) (r *results, err error) {
 	}
 	info, err := os.Stat(o.binary)
 	if err != nil {
-		return nil, fmt.Errorf("use scripts/bench, which builds what is measured: %w", err)
+		return nil, fmt.Errorf("find the binary (use scripts/bench, which builds it): %w", err)
 	}
 	r.BinarySize = info.Size()
 	l, err := openLab(ctx, o, r)
@@ -158,7 +158,7 @@ func measure(ctx context.Context, o options) (r *results, err error) {
 	return r, err
 }
 
-// machine describes what the figures hold for.
+// machine describes the machine.
 func machine(ctx context.Context) string {
 	version, err := exec.CommandContext(ctx, "postgres", "--version").Output()
 	if err != nil {
@@ -167,8 +167,8 @@ func machine(ctx context.Context) string {
 	return fmt.Sprintf("%d cores, %s, %s", runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(version)))
 }
 
-// startTime measures how long an idle server takes from its start until it says
-// that it listens, on an SQLite file that is not there yet.
+// startTime measures how long serve takes from its start until it listens, with a
+// new SQLite file.
 func (l *lab) startTime(ctx context.Context) (time.Duration, error) {
 	var times []time.Duration
 	for i := range max(l.repeat, 3) {

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// measurement is one timed run of one case. Costs are for each event, or for
-// each request where a case only reads.
+// measurement is one run of one case. Costs are per event, or per request if the case
+// only reads.
 type measurement struct {
 	Round       int           `json:"round"`
-	Rate        float64       `json:"rate"` // events a second
+	Rate        float64       `json:"rate"` // events per second
 	P50         time.Duration `json:"p50_ns"`
-	P99         time.Duration `json:"p99_ns"` // of the answers
+	P99         time.Duration `json:"p99_ns"` // response time
 	ServerCPU   time.Duration `json:"server_cpu_ns"`
 	DatabaseCPU time.Duration `json:"database_cpu_ns"`
 	LoadCPU     time.Duration `json:"load_cpu_ns"` // of the generator
 	Log         float64       `json:"log_bytes"`   // write-ahead log of PostgreSQL
 	Memory      int64         `json:"memory_bytes,omitempty"`
-	Retried     int64         `json:"retried,omitempty"` // appends that were sent again
+	Retried     int64         `json:"retried,omitempty"` // appends that were retried
 }
 
-// usage is what had been used at a moment, or was used between two.
+// usage is the resources used up to a time, or between two times.
 type usage struct {
 	server, database, load time.Duration
 	log                    int64
@@ -39,8 +39,8 @@ func (u usage) plus(more usage) usage {
 	return usage{u.server + more.server, u.database + more.database, u.load + more.load, u.log + more.log}
 }
 
-// share spreads what was used over the events.
-func (m *measurement) share(u usage, events int64) {
+// setCosts computes the costs per event.
+func (m *measurement) setCosts(u usage, events int64) {
 	n := max(events, 1)
 	m.ServerCPU = u.server / time.Duration(n)
 	m.DatabaseCPU = u.database / time.Duration(n)
@@ -48,7 +48,7 @@ func (m *measurement) share(u usage, events int64) {
 	m.Log = float64(u.log) / float64(n)
 }
 
-// used reads what the servers, PostgreSQL and this program have used until now.
+// used returns the resources that servers, PostgreSQL and this program have used.
 func (l *lab) used(ctx context.Context, servers []*process) (usage, error) {
 	var u usage
 	var errs []error
@@ -65,7 +65,7 @@ func (l *lab) used(ctx context.Context, servers []*process) (usage, error) {
 	return u, errors.Join(append(errs, err)...)
 }
 
-// ownCPU is the processor time of this process.
+// ownCPU returns the CPU time of this process.
 func ownCPU() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -74,21 +74,21 @@ func ownCPU() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// peakMemory is the most that any of the servers ever held.
+// peakMemory returns the highest peak memory of the servers.
 func peakMemory(servers []*process) (int64, error) {
 	var peak int64
 	for _, server := range servers {
-		held, err := server.peakMemory()
+		memory, err := server.peakMemory()
 		if err != nil {
 			return 0, err
 		}
-		peak = max(peak, held)
+		peak = max(peak, memory)
 	}
 	return peak, nil
 }
 
-// percentile is the smallest time that such a share of the times, which it
-// sorts, does not exceed.
+// percentile sorts the times and returns the smallest that this share of them does
+// not exceed.
 func percentile(times []time.Duration, share float64) time.Duration {
 	if len(times) == 0 {
 		return 0

@@ -14,43 +14,42 @@ import (
 	"github.com/eventagg/eventagg/sql"
 )
 
-// plan is how PostgreSQL would run one of the statements in the filled table.
+// plan is the plan of a statement for the filled table.
 type plan struct {
 	Statement string   `json:"statement"`
 	Scans     []string `json:"scans"`           // of the table of events
-	Bad       bool     `json:"sequential_scan"` // one of them reads all of it
+	Bad       bool     `json:"sequential_scan"` // one reads the whole table
 }
 
-// question is a statement with values to plan it for.
-type question struct {
+// statement is a statement with arguments.
+type statement struct {
 	name string
 	file string
 	args []any
 }
 
-// questions are the statements behind the reads, without a filter and with one
-// for topics of all kinds.
-func questions() []question {
-	page := func(name, file string, commit int64, more ...any) question {
+// statements returns the statements of the reads, without a filter and with filters
+// for several topics.
+func readStatements() []statement {
+	page := func(name, file string, commit int64, more ...any) statement {
 		args := append([]any{commit, math.MaxInt32, 10, (*string)(nil), (*time.Time)(nil), (*time.Time)(nil)}, more...)
-		return question{name, file, args}
+		return statement{name, file, args}
 	}
-	const first, horizon = int64(0), int64(math.MaxInt64)
-	return []question{
+	const first, newest = int64(0), int64(math.MaxInt64)
+	return []statement{
 		{"stats", "stats", nil},
 		{"topic_stats", "topic_stats", nil},
-		page("older", "older", horizon),
-		page("older, a busy topic", "older_of_topic", horizon, busyTopic),
-		page("older, a quiet topic", "older_of_topic", horizon, quietTopic),
-		page("older, a rare topic", "older_of_topic", horizon, rareTopic),
-		page("newer", "newer", first, horizon),
-		page("newer, a rare topic", "newer_of_topic", first, horizon, rareTopic),
+		page("older", "older", newest),
+		page("older, a busy topic", "older_of_topic", newest, busyTopic),
+		page("older, a quiet topic", "older_of_topic", newest, quietTopic),
+		page("older, a rare topic", "older_of_topic", newest, rareTopic),
+		page("newer", "newer", first, newest),
+		page("newer, a rare topic", "newer_of_topic", first, newest, rareTopic),
 		{"event", "event", []any{busyTopic, "none"}},
 	}
 }
 
-// plans explains the statements in the filled table, in a session like those
-// that run them.
+// plans returns the plans for the filled table, in a session like that of the server.
 func (l *lab) plans(ctx context.Context) ([]plan, error) {
 	conn, err := pgx.Connect(ctx, l.postgres.url+databaseFilled)
 	if err != nil {
@@ -59,13 +58,13 @@ func (l *lab) plans(ctx context.Context) ([]plan, error) {
 	defer func() { _ = conn.Close(ctx) }()
 	session, err := sql.Files.ReadFile("postgres/queries/reader_session.sql")
 	if err != nil {
-		return nil, fmt.Errorf("read a statement: %w", err)
+		return nil, fmt.Errorf("read statement: %w", err)
 	}
 	if _, err := conn.Exec(ctx, string(session)); err != nil {
 		return nil, fmt.Errorf("prepare the session: %w", err)
 	}
 	var all []plan
-	for _, q := range questions() {
+	for _, q := range readStatements() {
 		p, err := explain(ctx, conn, q)
 		if err != nil {
 			return nil, fmt.Errorf("explain %s: %w", q.name, err)
@@ -75,7 +74,7 @@ func (l *lab) plans(ctx context.Context) ([]plan, error) {
 	return all, nil
 }
 
-func explain(ctx context.Context, conn *pgx.Conn, q question) (plan, error) {
+func explain(ctx context.Context, conn *pgx.Conn, q statement) (plan, error) {
 	text, err := sql.Files.ReadFile("postgres/queries/" + q.file + ".sql")
 	if err != nil {
 		return plan{}, err
@@ -91,7 +90,7 @@ func explain(ctx context.Context, conn *pgx.Conn, q question) (plan, error) {
 	return newPlan(q.name, lines), nil
 }
 
-// newPlan finds the scans of the table of events among the lines of a plan.
+// newPlan finds the scans of the table of events in the lines of a plan.
 func newPlan(name string, lines []string) plan {
 	p := plan{Statement: name, Scans: []string{}}
 	for _, line := range lines {

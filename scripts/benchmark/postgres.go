@@ -20,13 +20,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Settings that -settings can name, beside listing them: name=value,name=value.
+// Named values of -settings. The alternative is a list: name=value,name=value.
 const (
 	settingsDefault = "default"
 	settingsCompose = "compose"
 )
 
-// settingsOf returns what PostgreSQL is started with, beyond its own defaults.
+// settingsOf returns the settings that differ from the defaults of PostgreSQL.
 func settingsOf(name string) ([]string, error) {
 	switch {
 	case name == settingsDefault:
@@ -36,17 +36,17 @@ func settingsOf(name string) ([]string, error) {
 	case strings.Contains(name, "="):
 		return strings.Split(name, ","), nil
 	default:
-		return nil, fmt.Errorf("-settings must be %s, %s or a list of name=value, is %q", settingsDefault, settingsCompose, name)
+		return nil, fmt.Errorf("invalid -settings %q: must be %s, %s or a list of name=value", name, settingsDefault, settingsCompose)
 	}
 }
 
-// settingsFilling make a server quick and careless, for filling a table. It is
-// started anew with other settings before anything is measured.
+// settingsFilling returns fast and unsafe settings for filling a table. The server is
+// restarted with other settings before the measurements.
 func settingsFilling() []string {
 	return []string{"fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=1GB", "max_wal_size=16GB", "checkpoint_timeout=1h"}
 }
 
-// postgres is a private server, made for this run.
+// postgres is a private server of this run.
 type postgres struct {
 	folder string
 	port   int
@@ -57,7 +57,7 @@ type postgres struct {
 	conn   *pgx.Conn // to the database postgres
 }
 
-// newPostgres makes a server in a new folder. It does not run yet.
+// newPostgres creates a server in a new folder, without starting it.
 func newPostgres(ctx context.Context, folder string) (*postgres, error) {
 	p := &postgres{folder: folder}
 	var err error
@@ -65,17 +65,17 @@ func newPostgres(ctx context.Context, folder string) (*postgres, error) {
 		return nil, err
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
+		return nil, fmt.Errorf("create a folder: %w", err)
 	}
 	if p.owner != nil {
 		if err := os.Chown(folder, int(p.owner.Uid), int(p.owner.Gid)); err != nil {
-			return nil, fmt.Errorf("hand over a folder: %w", err)
+			return nil, fmt.Errorf("change the owner of a folder: %w", err)
 		}
 	}
 	create := exec.CommandContext(ctx, "initdb", "-D", p.data(), "-U", "eventagg", "-A", "trust", "--locale=C.UTF-8", "--encoding=UTF8") //nolint:gosec // our own folder
 	create.Dir, create.SysProcAttr = folder, &syscall.SysProcAttr{Credential: p.owner}
-	if said, err := create.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, said)
+	if output, err := create.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, output)
 	}
 	if p.port, err = freePort(); err != nil {
 		return nil, err
@@ -86,32 +86,32 @@ func newPostgres(ctx context.Context, folder string) (*postgres, error) {
 
 func (p *postgres) data() string { return filepath.Join(p.folder, "data") }
 
-// start starts the server and waits until it answers.
+// start starts the server and waits until it accepts connections.
 func (p *postgres) start(ctx context.Context, settings []string) error {
 	args := append(make([]string, 0, 8+2*len(settings)), "-D", p.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-k", "")
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
 	p.cmd = exec.Command("postgres", args...) //nolint:gosec // the settings are of this file
-	// SIGQUIT is the immediate shutdown; nobody wants the data any more.
+	// SIGQUIT is the immediate shutdown. The data is not needed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGQUIT, Credential: p.owner}
-	var said bytes.Buffer
-	p.cmd.Dir, p.cmd.Stderr = p.folder, &said
+	var output bytes.Buffer
+	p.cmd.Dir, p.cmd.Stderr = p.folder, &output
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
 	p.ended = make(chan struct{})
 	go func() {
-		_ = p.cmd.Wait() // an immediate shutdown is no success to it
+		_ = p.cmd.Wait() // fails after an immediate shutdown
 		close(p.ended)
 	}()
 	if err := p.connect(ctx); err != nil {
-		return errors.Join(err, p.end(syscall.SIGQUIT), errors.New(said.String()))
+		return errors.Join(err, p.end(syscall.SIGQUIT), errors.New(output.String()))
 	}
 	return nil
 }
 
-// connect waits until the server answers.
+// connect waits until the server accepts connections.
 func (p *postgres) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -132,7 +132,7 @@ func (p *postgres) connect(ctx context.Context) error {
 	}
 }
 
-// restart ends the server in good order and starts it with other settings.
+// restart stops the server cleanly and starts it with other settings.
 func (p *postgres) restart(ctx context.Context, settings []string) error {
 	if err := errors.Join(p.conn.Close(ctx), p.end(syscall.SIGINT)); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (p *postgres) restart(ctx context.Context, settings []string) error {
 	return p.start(ctx, settings)
 }
 
-// close ends the server without saving anything.
+// close stops the server at once.
 func (p *postgres) close() error { return p.end(syscall.SIGQUIT) }
 
 func (p *postgres) end(signal syscall.Signal) error {
@@ -159,18 +159,18 @@ func (p *postgres) exec(ctx context.Context, statement string) error {
 	return nil
 }
 
-// written is how many bytes of write-ahead log there have been.
+// written returns the number of bytes written to the write-ahead log.
 func (p *postgres) written(ctx context.Context) (int64, error) {
-	var place int64
-	err := p.conn.QueryRow(ctx, `SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint`).Scan(&place)
+	var position int64
+	err := p.conn.QueryRow(ctx, `SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint`).Scan(&position)
 	if err != nil {
-		return 0, fmt.Errorf("read the place in the log: %w", err)
+		return 0, fmt.Errorf("read the log position: %w", err)
 	}
-	return place, nil
+	return position, nil
 }
 
-// serverOwner is who PostgreSQL runs as: nil for oneself, unless that is root,
-// as whom it refuses to run.
+// serverOwner returns the user to run PostgreSQL as, because it refuses to run as
+// root. nil means the current user.
 func serverOwner() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -187,7 +187,7 @@ func serverOwner() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(errUID, errGID)
 }
 
-// freePort is a port that nobody listens on now.
+// freePort returns a port that is free now.
 func freePort() (int, error) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

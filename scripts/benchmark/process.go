@@ -25,15 +25,16 @@ type process struct {
 	url string
 }
 
-// listening finds the address in what a server prints at its start.
+// listening matches the address that a server prints at its start.
 var listening = regexp.MustCompile(`http://[0-9.]+:\d+`)
 
-// start runs a server and waits until it says where it listens.
+// start starts a server and waits until it prints its address.
 func start(ctx context.Context, name string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own binaries
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
-	// Ctrl-C is for this program, which ends the others; if it can't, the kernel does.
+	// Ctrl-C goes only to this program, which stops the others. If this program
+	// dies, the kernel stops them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -44,35 +45,34 @@ func start(ctx context.Context, name string, args ...string) (*process, error) {
 	}
 	p := &process{cmd: cmd}
 	lines := bufio.NewScanner(stderr)
-	var said bytes.Buffer
+	var output bytes.Buffer
 	for p.url == "" && lines.Scan() {
-		fmt.Fprintln(&said, lines.Text())
+		fmt.Fprintln(&output, lines.Text())
 		p.url = listening.FindString(lines.Text())
 	}
 	if p.url == "" {
-		return nil, errors.Join(fmt.Errorf("%s did not say where it listens: %s", name, said.String()), cmd.Wait())
+		return nil, errors.Join(fmt.Errorf("%s did not print its address: %s", name, output.String()), cmd.Wait())
 	}
 	go func() { _, _ = io.Copy(io.Discard, stderr) }()
 	return p, nil
 }
 
-// stop ends the server as an operator would.
+// stop stops the server like an operator.
 func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	_ = p.cmd.Wait() // the reference ends by the signal, which is no news
+	_ = p.cmd.Wait() // the reference server returns the signal as error
 	return nil
 }
 
-// cpu is the processor time that the process has used.
+// cpu returns the CPU time of the process.
 func (p *process) cpu() (time.Duration, error) {
 	times, err := readTimes(p.cmd.Process.Pid)
 	return times.own, err
 }
 
-// processTimes is what a process has used, and what those of its children had
-// used that have ended.
+// processTimes is the CPU time of a process, and of its children that have ended.
 type processTimes struct {
 	parent      int
 	own, reaped time.Duration
@@ -81,9 +81,9 @@ type processTimes struct {
 func readTimes(pid int) (processTimes, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return processTimes{}, fmt.Errorf("read processor time: %w", err)
+		return processTimes{}, fmt.Errorf("read CPU time: %w", err)
 	}
-	// The second field is the name in parentheses and may hold spaces.
+	// The second field is the name in parentheses and may contain spaces.
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	var errs []error
 	number := func(at int) int {
@@ -100,8 +100,8 @@ func readTimes(pid int) (processTimes, error) {
 	return times, errors.Join(errs...)
 }
 
-// familyCPU is the processor time of a process and of all children it ever had:
-// PostgreSQL has one for each connection.
+// familyCPU returns the CPU time of a process and of all its children. PostgreSQL has
+// one child per connection.
 func familyCPU(pid int) (time.Duration, error) {
 	family, err := readTimes(pid)
 	if err != nil {
@@ -117,14 +117,14 @@ func familyCPU(pid int) (time.Duration, error) {
 		if err != nil {
 			continue
 		}
-		if times, err := readTimes(child); err == nil && times.parent == pid { // else it has ended meanwhile
+		if times, err := readTimes(child); err == nil && times.parent == pid { // otherwise it has ended
 			sum += times.own
 		}
 	}
 	return sum, nil
 }
 
-// peakMemory is the most memory that the process ever held, in bytes.
+// peakMemory returns the peak memory of the process in bytes.
 func (p *process) peakMemory() (int64, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

@@ -18,17 +18,16 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// referencePool is how many connections the replaced system had.
+// referencePool is the number of database connections of the replaced design.
 const referencePool = 20
 
-// serveReference is the design that eventagg replaces, written as well as it
-// can be: one INSERT a request from a pool of 20 connections, and an UPDATE of
-// one counter row for each duplicate. It decodes and validates as eventagg does,
-// so that the difference is in what happens to the event, not to the text.
+// serveReference runs a good implementation of the design that eventagg replaces: one
+// INSERT per request from a pool of 20 connections, and one UPDATE of a counter row
+// per duplicate. It decodes and validates like eventagg, so only the storage differs.
 func serveReference(ctx context.Context, address, url string) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return fmt.Errorf("read the database URL: %w", err)
+		return fmt.Errorf("parse the database URL: %w", err)
 	}
 	config.MaxConns = referencePool
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -37,27 +36,27 @@ func serveReference(ctx context.Context, address, url string) error {
 	}
 	defer pool.Close()
 	if _, err := pool.Exec(ctx, referenceSchema); err != nil {
-		return fmt.Errorf("make the tables: %w", err)
+		return fmt.Errorf("create the tables: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, "ok") })
 	mux.HandleFunc("POST /publish", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {
-			answer(w, http.StatusBadRequest, "unreadable")
+			respond(w, http.StatusBadRequest, "unreadable")
 			return
 		}
 		e, err := codec.Decode(body)
 		if err != nil {
-			answer(w, http.StatusUnprocessableEntity, "invalid")
+			respond(w, http.StatusUnprocessableEntity, "invalid")
 			return
 		}
 		status, err := storeOne(r.Context(), pool, e)
 		if err != nil {
-			answer(w, http.StatusServiceUnavailable, "unavailable")
+			respond(w, http.StatusServiceUnavailable, "unavailable")
 			return
 		}
-		answer(w, http.StatusOK, status)
+		respond(w, http.StatusOK, status)
 	})
 	return serveHandler(ctx, address, mux)
 }
@@ -84,15 +83,15 @@ func storeOne(ctx context.Context, pool *pgxpool.Pool, e event.Event) (string, e
 	return "ignored", err
 }
 
-// serveNothing answers every request at once: what is left is the generator.
+// serveNothing responds without processing, which leaves the cost of the generator.
 func serveNothing(ctx context.Context, address string) error {
 	return serveHandler(ctx, address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		answer(w, http.StatusOK, "success")
+		respond(w, http.StatusOK, "success")
 	}))
 }
 
-func answer(w http.ResponseWriter, status int, word string) {
+func respond(w http.ResponseWriter, status int, word string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, `{"status":"`+word+`","message":"","topic":"","event_id":""}`) //nolint:gosec // words of this file

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// print writes the table for people.
+// print writes the results as a table.
 func (r *results) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "\non %s; PostgreSQL with %s settings, ids are UUID %s\nmedians of %d runs of %s each\n\n",
 		r.Machine, r.Settings, r.IDs, r.Repeat, r.Duration)
@@ -24,23 +24,23 @@ func (r *results) print(out io.Writer) {
 		}
 	}
 	_ = table.Flush()
-	_, _ = fmt.Fprintln(out, "\nserve, postgres, generator: processor time an event. log: bytes of write-ahead log an event. memory: peak of serve, MiB.")
+	_, _ = fmt.Fprintln(out, "\nserve, postgres, generator: CPU time per event. log: bytes of write-ahead log per event. memory: peak of serve, MiB.")
 	if r.Rows > 0 {
-		_, _ = fmt.Fprintf(out, "filled/…: the table had %d events when the run began; filled/get/…: requests, not events.\n", r.Rows)
+		_, _ = fmt.Fprintf(out, "filled/…: the table had %d events at the start of the run; filled/get/…: requests, not events.\n", r.Rows)
 	}
 	r.printFacts(out)
 	r.printPlans(out)
 }
 
-// lines are the row of a case: all figures with its first ratio, then one line
-// for each further ratio.
+// lines returns the row of a case with its first ratio, and one line per further
+// ratio.
 func (r *results) lines(c *caseResult) []string {
 	medianTime := func(of func(measurement) time.Duration) string {
 		return short(time.Duration(middle(c.values(func(m measurement) float64 { return float64(of(m)) }))))
 	}
 	memory := "-"
-	if held := middle(c.values(func(m measurement) float64 { return float64(m.Memory) })); held > 0 {
-		memory = strconv.FormatFloat(held/(1<<20), 'f', 0, 64)
+	if bytes := middle(c.values(func(m measurement) float64 { return float64(m.Memory) })); bytes > 0 {
+		memory = strconv.FormatFloat(bytes/(1<<20), 'f', 0, 64)
 	}
 	row := fmt.Sprintf("%-*s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t", r.nameWidth(), c.Name, c.median(figureRate), c.spread(),
 		medianTime(func(m measurement) time.Duration { return m.P50 }),
@@ -60,8 +60,8 @@ func (r *results) lines(c *caseResult) []string {
 	return lines
 }
 
-// nameWidth is how long names are made, so that a table that aligns to the right
-// has them on the left.
+// nameWidth returns the width of the names. Names are padded, because the table aligns
+// to the right.
 func (r *results) nameWidth() int {
 	width := 0
 	for _, c := range r.Cases {
@@ -70,7 +70,7 @@ func (r *results) nameWidth() int {
 	return width
 }
 
-// String writes the median, and the least and the most where they differ.
+// String returns the median, and the range if there is one.
 func (r ratios) String() string {
 	if r.Min == r.Max {
 		return fmt.Sprintf("%.2f", r.Median)
@@ -78,7 +78,7 @@ func (r ratios) String() string {
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", r.Median, r.Min, r.Max)
 }
 
-// spread is half of the range of the case's figure, in per cent of its median.
+// spread returns half of the range of the main figure, in per cent of its median.
 func (c *caseResult) spread() string {
 	values := c.values(c.Figure.of)
 	if len(values) < 2 {
@@ -88,7 +88,7 @@ func (c *caseResult) spread() string {
 	return fmt.Sprintf("%.0f %%", 100*half/middle(values))
 }
 
-// printFacts says what is no case.
+// printFacts prints figures that belong to no case.
 func (r *results) printFacts(out io.Writer) {
 	_, _ = fmt.Fprintln(out)
 	if peak := r.peakMemory(); peak > 0 {
@@ -105,12 +105,11 @@ func (r *results) printFacts(out io.Writer) {
 		}
 	}
 	if retried > 0 {
-		_, _ = fmt.Fprintf(out, "appends that were sent again       %d: the server was overloaded, see \"retried\" in the JSON\n", retried)
+		_, _ = fmt.Fprintf(out, "retried appends                    %d: the server was overloaded, see \"retried\" in the JSON\n", retried)
 	}
 }
 
-// peakMemory is the most that serve held in any case; what it is compared with
-// does not count.
+// peakMemory returns the peak of serve in all cases, without the reference servers.
 func (r *results) peakMemory() int64 {
 	var peak int64
 	for _, c := range r.Cases {
@@ -142,7 +141,7 @@ func (r *results) printPlans(out io.Writer) {
 	}
 }
 
-// short writes a time to three digits or so.
+// short formats a time with about three digits.
 func short(d time.Duration) string {
 	switch {
 	case d >= time.Second:

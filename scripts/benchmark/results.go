@@ -25,18 +25,18 @@ type results struct {
 	Plans      []plan        `json:"plans,omitempty"`
 }
 
-// caseResult is every run of one case.
+// caseResult is all runs of one case.
 type caseResult struct {
 	Name       string        `json:"name"`
 	Figure     figure        `json:"figure"`
 	References []reference   `json:"references,omitempty"`
 	Runs       []measurement `json:"runs"`
-	// What follows is computed from the runs, for readers of the JSON.
+	// The following is computed from the runs, for readers of the JSON.
 	Median float64  `json:"median"` // of the figure
 	Ratios []ratios `json:"ratios,omitempty"`
 }
 
-// ratios are those of a case to another, a pair of runs each.
+// ratios are the ratios of a case to another, one per round.
 type ratios struct {
 	To     string  `json:"to"`
 	Median float64 `json:"median"`
@@ -44,7 +44,7 @@ type ratios struct {
 	Max    float64 `json:"max"`
 }
 
-// add notes a run of a case.
+// add adds a run of a case.
 func (r *results) add(c benchCase, m measurement) {
 	found, ok := r.find(c.name)
 	if !ok {
@@ -54,7 +54,7 @@ func (r *results) add(c benchCase, m measurement) {
 	found.Runs = append(found.Runs, m)
 }
 
-// find returns what there is of a case.
+// find returns the results of a case.
 func (r *results) find(name string) (*caseResult, bool) {
 	for _, c := range r.Cases {
 		if c.Name == name {
@@ -64,12 +64,12 @@ func (r *results) find(name string) (*caseResult, bool) {
 	return nil, false
 }
 
-// median returns the middle of one figure over the runs.
+// median returns the median of a figure.
 func (c *caseResult) median(f figure) float64 {
 	return middle(c.values(f.of))
 }
 
-// values returns one figure of every run.
+// values returns a figure of each run.
 func (c *caseResult) values(of func(measurement) float64) []float64 {
 	values := make([]float64, len(c.Runs))
 	for i, m := range c.Runs {
@@ -78,8 +78,7 @@ func (c *caseResult) values(of func(measurement) float64) []float64 {
 	return values
 }
 
-// middle is the median of values, which it sorts; of an even number of them the
-// mean of the two in the middle.
+// middle sorts the values and returns their median.
 func middle(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -92,7 +91,7 @@ func middle(values []float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
-// referred returns the case that a reference means.
+// referred returns the fastest case of a reference.
 func (r *results) referred(to reference) (*caseResult, bool) {
 	var best *caseResult
 	for _, c := range r.Cases {
@@ -103,8 +102,8 @@ func (r *results) referred(to reference) (*caseResult, bool) {
 	return best, best != nil
 }
 
-// ratios compares a case with a reference, round by round, as both were measured
-// close to each other then: the machine's moods fall out.
+// ratios compares a case with a reference within each round, because the speed of the
+// machine varies between rounds.
 func (r *results) ratios(c *caseResult, to reference) (ratios, bool) {
 	other, ok := r.referred(to)
 	if !ok {
@@ -128,13 +127,12 @@ func (r *results) ratios(c *caseResult, to reference) (ratios, bool) {
 	return ratios{To: name, Median: middle(all), Min: slices.Min(all), Max: slices.Max(all)}, true
 }
 
-// finish puts the cases into the order of the list, and computes what readers
-// of the JSON would have to.
+// finish sorts the cases like the catalogue and computes medians and ratios.
 func (r *results) finish(order []benchCase) {
-	place := func(c *caseResult) int {
+	index := func(c *caseResult) int {
 		return slices.IndexFunc(order, func(o benchCase) bool { return o.name == c.Name })
 	}
-	slices.SortFunc(r.Cases, func(a, b *caseResult) int { return place(a) - place(b) })
+	slices.SortFunc(r.Cases, func(a, b *caseResult) int { return index(a) - index(b) })
 	for _, c := range r.Cases {
 		c.Median = c.median(c.Figure)
 		for _, to := range c.References {
@@ -150,7 +148,7 @@ func (r *results) write(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode the results: %w", err)
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil { //nolint:gosec // the user names the file
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil { //nolint:gosec // the user selects the file
 		return fmt.Errorf("write the results: %w", err)
 	}
 	return nil
@@ -166,7 +164,7 @@ func readResults(path string) (*results, error) {
 		return nil, fmt.Errorf("read results: %s: %w", path, err)
 	}
 	if len(r.Cases) == 0 {
-		return nil, fmt.Errorf("read results: %s has no cases; was it written by -json?", path)
+		return nil, fmt.Errorf("read results: %s has no cases (was it written by -json?)", path)
 	}
 	return r, nil
 }

@@ -11,19 +11,18 @@ import (
 	"time"
 )
 
-// runner measures cases, each once a round.
+// runner measures each case once per round.
 type runner struct {
 	lab   *lab
 	cases []benchCase
 }
 
-// patience is how long a run may take beyond the time it was given: setting up,
-// sending a whole bulk, stopping.
-const patience = 3 * time.Minute
+// extraTime is how long a run may take in addition to its duration: for set-up, a whole
+// bulk, and shutdown.
+const extraTime = 3 * time.Minute
 
-// run goes through all rounds. A case that fails does not end it: the others
-// are worth having. Every second round goes backwards, so that nobody always
-// runs after the same one.
+// run runs all rounds. It continues after a case that fails. Every second round runs
+// backwards, so that no case always follows the same one.
 func (r *runner) run(ctx context.Context) error {
 	var errs []error
 	for round := range r.lab.repeat {
@@ -52,7 +51,7 @@ func (r *runner) run(ctx context.Context) error {
 
 // measure runs one case once.
 func (r *runner) measure(ctx context.Context, c benchCase) (m measurement, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*r.lab.duration+patience)
+	ctx, cancel := context.WithTimeout(ctx, 3*r.lab.duration+extraTime)
 	defer cancel()
 	t, err := c.setUp(ctx, r.lab)
 	if err != nil {

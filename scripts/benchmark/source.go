@@ -13,10 +13,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// Ids that -ids can name.
+// Values of -ids.
 const (
-	idsOrdered = "v7" // UUID version 7, ascending, as publish makes them
-	idsRandom  = "v4" // UUID version 4: each belongs somewhere else in an index
+	idsOrdered = "v7" // UUID version 7, ascending, as publish generates them
+	idsRandom  = "v4" // UUID version 4, random positions in an index
 )
 
 // randomIDs replaces the ids of a source by random ones.
@@ -32,8 +32,8 @@ func (r randomIDs) Next(ctx context.Context, batch *loadgen.Batch, n int) error 
 	return err
 }
 
-// randomID looks like a UUID version 4 and depends on the id alone, so that a
-// repeat stays one.
+// randomID returns a UUID version 4 that depends only on the id, so a repeat stays a
+// repeat.
 func randomID(id string) string {
 	hash := fnv.New128a()
 	_, _ = hash.Write([]byte(id)) // never fails
@@ -44,7 +44,7 @@ func randomID(id string) string {
 	return random.String()
 }
 
-// again hands out the same events over and over.
+// again returns the same events repeatedly.
 type again struct {
 	events []event.Event
 	next   atomic.Int64
@@ -61,5 +61,5 @@ func (a *again) Next(_ context.Context, batch *loadgen.Batch, n int) error {
 	return nil
 }
 
-// Total implements [loadgen.Source]: there is no end.
+// Total implements [loadgen.Source]. There is no end.
 func (a *again) Total() int64 { return 0 }

@@ -20,14 +20,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// rig is what a load generator drives, with the servers behind it.
+// rig is a target of the load generator, with its servers.
 type rig struct {
 	appender store.Appender
 	servers  []*process
 	closers  []func() error
 }
 
-// close ends what the rig has started, the latest first.
+// close stops what the rig has started, in reverse order.
 func (r *rig) close() error {
 	var errs []error
 	for _, end := range slices.Backward(r.closers) {
@@ -36,10 +36,10 @@ func (r *rig) close() error {
 	return errors.Join(errs...)
 }
 
-// target makes a rig for so many appends at once.
+// target creates a rig for that many concurrent appends.
 type target func(ctx context.Context, l *lab, connections int) (*rig, error)
 
-// onPostgres publishes to instances of eventagg that share an empty table.
+// onPostgres publishes to instances of eventagg with one empty database.
 func onPostgres(instances int) target {
 	return func(ctx context.Context, l *lab, connections int) (*rig, error) {
 		if err := l.emptyTables(ctx); err != nil {
@@ -59,7 +59,7 @@ func onSQLite(ctx context.Context, l *lab, connections int) (*rig, error) {
 	l.seed++
 	folder := filepath.Join(l.folder, "sqlite-"+strconv.FormatUint(l.seed, 10))
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
+		return nil, fmt.Errorf("create a folder: %w", err)
 	}
 	r, err := l.publisher(ctx, 1, "sqlite:"+filepath.Join(folder, "events.db"), connections)
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *lab) publisher(ctx context.Context, instances int, database string, con
 	return publishTo(servers, connections)
 }
 
-// toReference publishes to the handler with one INSERT a request.
+// toReference publishes to the server with one INSERT per request.
 func toReference(ctx context.Context, l *lab, connections int) (*rig, error) {
 	if err := l.exec(ctx, databaseReference, "DROP TABLE IF EXISTS reference_events, reference_stats"); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func toReference(ctx context.Context, l *lab, connections int) (*rig, error) {
 	return publishTo([]*process{server}, connections)
 }
 
-// toNothing publishes to a server that answers at once.
+// toNothing publishes to a server that responds without processing.
 func toNothing(ctx context.Context, l *lab, connections int) (*rig, error) {
 	server, err := start(ctx, l.self, "nothing")
 	if err != nil {
@@ -106,7 +106,7 @@ func publishTo(servers []*process, connections int) (*rig, error) {
 	for _, server := range servers {
 		c, err := client.New(client.Options{URL: server.url, Concurrency: connections})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("make the client: %w", err), r.close())
+			return nil, errors.Join(fmt.Errorf("create the client: %w", err), r.close())
 		}
 		r.closers = append(r.closers, func() error { c.Close(); return nil })
 		all.targets = append(all.targets, c)
@@ -118,7 +118,7 @@ func publishTo(servers []*process, connections int) (*rig, error) {
 	return r, nil
 }
 
-// inTurn spreads appends over several targets.
+// inTurn distributes appends over several targets.
 type inTurn struct {
 	targets []store.Appender
 	next    atomic.Uint64
@@ -129,7 +129,7 @@ func (t *inTurn) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	return t.targets[t.next.Add(1)%uint64(len(t.targets))].Append(ctx, events)
 }
 
-// toHealthz asks an eventagg for GET /healthz, once for each append.
+// toHealthz sends GET /healthz to eventagg, once per append.
 func toHealthz(ctx context.Context, l *lab, connections int) (*rig, error) {
 	servers, err := l.serve(ctx, 1, l.postgres.url+databaseEmpty)
 	if err != nil {
@@ -142,8 +142,8 @@ func toHealthz(ctx context.Context, l *lab, connections int) (*rig, error) {
 	return &rig{appender: h, servers: servers, closers: []func() error{func() error { return stopAll(servers) }, h.close}}, nil
 }
 
-// byCopy loads the events into the table by COPY: nothing else is faster, and
-// it knows no duplicates.
+// byCopy loads the events by COPY, which is the fastest way and does not allow
+// duplicates.
 func byCopy(database string) target {
 	return func(ctx context.Context, l *lab, connections int) (*rig, error) {
 		pool, err := l.tablePool(ctx, database, connections)
@@ -154,7 +154,7 @@ func byCopy(database string) target {
 	}
 }
 
-// byInsert stores each event by an INSERT of its own, without HTTP around it.
+// byInsert stores each event by its own INSERT, without HTTP.
 func byInsert(ctx context.Context, l *lab, connections int) (*rig, error) {
 	pool, err := l.tablePool(ctx, databaseEmpty, connections)
 	if err != nil {
@@ -170,7 +170,7 @@ func poolRig(pool *pgxpool.Pool, appender store.Appender) *rig {
 // copyAppender stores each batch by one COPY.
 type copyAppender struct{ pool *pgxpool.Pool }
 
-// Append implements [store.Appender] but for duplicates, which are errors.
+// Append implements [store.Appender], but duplicates are errors.
 func (c copyAppender) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	if err := copyRows(ctx, c.pool, events); err != nil {
 		return nil, err
