@@ -1,17 +1,20 @@
-// Package follow lets any number of followers read the events of a store as they
-// are stored: each event once, in the order of the store, from any position on.
+// Package follow streams the events of a store to any number of followers. Each
+// follower gets every event once, in the order of the store, from any position.
+// The package is internal; programs follow events with package client.
 //
 //	store ──Newer──▶ tail (one reader) ──▶ recent events ──▶ followers at the end
 //	  └────────────Newer, two at a time────────────────────▶ followers that are behind
 //
-// The order and its completeness are the store's: [store.EventReader].Newer gives
-// only what has settled, so that a position stays right on every instance. The
-// feed only saves work. While anybody follows, one reader per process asks for
-// new events, turns each into text once, and keeps the last ones; a follower is
-// just a position, and copies what lies behind it. One that fell out of the
-// recent events reads pages of its own until it has caught up. So a slow
-// follower costs a buffer, never a queue, and nobody waits for it.
+// The store guarantees order and completeness: [store.EventReader].Newer returns
+// stable events only, so a position is valid on every instance. This package
+// only saves work.
 //
-// While the process stores events, all followers together get a fixed share of
-// the processor: they come later then, and storing goes on.
+// If there are followers, one reader per process polls the store, encodes each
+// new event once and keeps the most recent ones. A follower is a position; it
+// copies the events after it. A follower that is behind the recent events reads
+// pages of its own until it has caught up. A slow follower therefore costs one
+// buffer and no queue, and others never wait for it.
+//
+// While the process stores events, all followers together get a limited CPU
+// budget: followers lag instead of slowing down storing.
 package follow

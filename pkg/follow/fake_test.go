@@ -18,54 +18,54 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// journal is the part of a store that a feed reads: events in the order of their
-// commits, one each.
-type journal struct {
-	store.EventReader // whatever else is called panics
+// fakeStore is the part of a store that a hub reads: one event per commit, in the
+// order of the commits.
+type fakeStore struct {
+	store.EventReader // any other method panics
 
-	mu      sync.Mutex
-	records []store.Record
-	fail    error
-	reads   int
-	given   int // records that Newer has returned
+	mu       sync.Mutex
+	records  []store.Record
+	fail     error
+	reads    int
+	returned int // records that Newer has returned
 }
 
-// add stores so many events; every third is of another topic.
-func (j *journal) add(count int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// add stores count events. Every third one has another topic.
+func (s *fakeStore) add(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for range count {
-		n := len(j.records) + 1
+		n := len(s.records) + 1
 		topic := "many"
 		if n%3 == 0 {
 			topic = "few"
 		}
-		j.records = append(j.records, store.Record{
+		s.records = append(s.records, store.Record{
 			Event:     event.Event{Topic: topic, ID: fmt.Sprint(n), Source: fmt.Sprint("source ", n%2), Payload: "{}"},
 			CreatedAt: time.Unix(int64(n), 0), Position: store.Position{Commit: uint64(n), Seq: 1, Fingerprint: uint32(n)},
 		})
 	}
 }
 
-func (j *journal) setFail(err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.fail = err
+func (s *fakeStore) setFail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
 }
 
-func (j *journal) StableHead(context.Context) (store.Position, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.end(), j.fail
+func (s *fakeStore) StableHead(context.Context) (store.Position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end(), s.fail
 }
 
-// end is the position behind all events. The caller holds the lock.
-func (j *journal) end() store.Position {
-	return store.Position{Commit: uint64(len(j.records)) + 1, Fingerprint: uint32(len(j.records))}
+// end returns the position after all events. The caller holds the lock.
+func (s *fakeStore) end() store.Position {
+	return store.Position{Commit: uint64(len(s.records)) + 1, Fingerprint: uint32(len(s.records))}
 }
 
-// check refuses a position whose mark is not the number of events up to it.
-func (j *journal) check(p store.Position) error {
+// check rejects a position whose fingerprint is not the number of events up to it.
+func (s *fakeStore) check(p store.Position) error {
 	events := p.Commit
 	if p.Seq == 0 && events > 0 {
 		events--
@@ -73,65 +73,65 @@ func (j *journal) check(p store.Position) error {
 	return p.Check(uint32(events))
 }
 
-func (j *journal) Newer(_ context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.reads++
-	settled := j.end()
+func (s *fakeStore) Newer(_ context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	head := s.end()
 	switch {
-	case j.fail != nil:
-		return nil, after, j.fail
-	case after.Compare(settled) > 0:
+	case s.fail != nil:
+		return nil, after, s.fail
+	case after.Compare(head) > 0:
 		return nil, after, store.ErrForeignPosition
-	case j.check(after) != nil:
-		return nil, after, j.check(after)
+	case s.check(after) != nil:
+		return nil, after, s.check(after)
 	}
 	var found []store.Record
-	for _, r := range j.records[min(len(j.records), max(0, int(after.Commit)-1)):] {
+	for _, r := range s.records[min(len(s.records), max(0, int(after.Commit)-1)):] {
 		if r.Position.Compare(after) <= 0 || !matches(filter, r.Topic, r.Source, r.CreatedAt) {
 			continue
 		}
 		if len(found) == limit {
-			j.given += limit
+			s.returned += limit
 			return found, found[limit-1].Position, nil
 		}
 		found = append(found, r)
 	}
-	j.given += len(found)
-	return found, settled, nil
+	s.returned += len(found)
+	return found, head, nil
 }
 
-func (j *journal) Older(_ context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+func (s *fakeStore) Older(_ context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var found []store.Record
-	for _, r := range slices.Backward(j.records) {
+	for _, r := range slices.Backward(s.records) {
 		if r.Position.Compare(before) >= 0 || !matches(filter, r.Topic, r.Source, r.CreatedAt) {
 			continue
 		}
 		if len(found) == min(limit, 2) { // pages are short, as with large events
-			return found, true, j.fail
+			return found, true, s.fail
 		}
 		found = append(found, r)
 	}
-	return found, false, j.fail
+	return found, false, s.fail
 }
 
-// encodeID gives followers an event's number alone.
+// encodeID encodes an event as its number.
 func encodeID(dst []byte, r store.Record) []byte { return append(append(dst, r.ID...), ' ') }
 
-func newFeed(j *journal, change ...func(*Options)) *Hub {
+func newHub(s *fakeStore, change ...func(*Options)) *Hub {
 	options := Options{Encode: encodeID, Poll: time.Millisecond, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&options)
 	}
-	return New(j, options)
+	return New(s, options)
 }
 
-// join follows until the test ends.
-func join(t *testing.T, f *Hub, filter store.Filter, after store.Position) *Follower {
+// join adds a follower that leaves when the test ends.
+func join(t *testing.T, h *Hub, filter store.Filter, after store.Position) *Follower {
 	t.Helper()
-	follower, err := f.Join(t.Context(), filter, after)
+	follower, err := h.Join(t.Context(), filter, after)
 	if err != nil {
 		t.Fatalf("join: %v", err)
 	}
@@ -139,7 +139,7 @@ func join(t *testing.T, f *Hub, filter store.Filter, after store.Position) *Foll
 	return follower
 }
 
-// read takes so many events from a follower.
+// read reads count events from a follower.
 func read(ctx context.Context, follower *Follower, count int) ([]string, error) {
 	var seen []string
 	for len(seen) < count {
@@ -152,7 +152,7 @@ func read(ctx context.Context, follower *Follower, count int) ([]string, error) 
 	return seen, nil
 }
 
-// numbers are the events of a range of which keep says so.
+// numbers returns the events from first to last that keep selects.
 func numbers(first, last int, keep func(int) bool) []string {
 	var all []string
 	for n := first; n <= last; n++ {

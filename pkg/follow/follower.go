@@ -9,31 +9,31 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// chunkBytes is about how much a follower is given at once: enough to make a
-// write worth its cost, little enough for a thousand followers that don't read.
+// chunkBytes is about how much a follower gets at once. It is large enough to
+// make a write worth its cost, and small enough for a thousand followers that
+// don't read.
 const chunkBytes = 32 << 10
 
-// pageEvents is how many events a follower that is behind reads at most at once.
+// pageEvents is the maximum number of events that a follower reads at once.
 const pageEvents = 200
 
-// Follower reads the events of a [Hub] from one position on. It is not for
+// Follower reads the events of a [Hub] from one position. It is not safe for
 // concurrent use.
 type Follower struct {
-	feed     *Hub
+	hub      *Hub
 	tail     *tail
 	filter   store.Filter
 	page     int            // how many events to read at once
-	position store.Position // how far the chunk goes
-	reached  store.Position // how far was given out
-	chunk    *[]byte        // what is given out next
-	given    *[]byte        // what the last call of Next has
-	debt     time.Duration  // what was taken of the share and may be used when due
-	due      time.Time
+	position store.Position // the end of chunk
+	returned store.Position // the end of what Next has returned
+	chunk    *[]byte        // what Next returns next
+	lent     *[]byte        // what the last call of Next returned
+	cpu      reservation    // for the work that chunk takes
 }
 
-// Position is how far the follower has come: every matching event up to there
-// was given out.
-func (f *Follower) Position() store.Position { return f.reached }
+// Position returns how far the follower has come. Next has returned every
+// matching event up to there.
+func (f *Follower) Position() store.Position { return f.returned }
 
 // Leave ends following. A second call does nothing.
 func (f *Follower) Leave() {
@@ -41,28 +41,30 @@ func (f *Follower) Leave() {
 		return
 	}
 	f.recycle()
-	f.settle()
-	f.feed.leave(f.tail)
+	f.cpu.release()
+	f.hub.leave(f.tail)
 	f.tail = nil
 }
 
-// Next returns the texts of the next events, one after another, or nothing when
-// there are none for as long as patience, or when the follower may not have them
-// yet. What it returns is good until the next call. While the store is away it
-// waits. The error is the context's, or [store.ErrForeignPosition].
-func (f *Follower) Next(ctx context.Context, patience time.Duration) ([]byte, error) {
+// Next returns the texts of the next events, one after the other. It returns
+// nothing if there are none within maxWait, or if the CPU budget allows none
+// yet. The result is valid until the next call.
+//
+// If the store is unavailable, Next waits. The error is the context's, or
+// [store.ErrForeignPosition].
+func (f *Follower) Next(ctx context.Context, maxWait time.Duration) ([]byte, error) {
 	f.recycle()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	for {
 		var changed <-chan struct{}
-		pause := f.owes()
-		if pause == 0 {
+		wait := f.cpu.wait()
+		if wait == 0 {
 			if f.chunk != nil {
 				break
 			}
 			var err error
-			if changed, pause, err = f.look(ctx); err != nil {
+			if changed, wait, err = f.fill(ctx); err != nil {
 				return nil, err
 			}
 			if changed == nil {
@@ -70,8 +72,8 @@ func (f *Follower) Next(ctx context.Context, patience time.Duration) ([]byte, er
 			}
 		}
 		var again <-chan time.Time
-		if pause > 0 {
-			again = time.After(pause)
+		if wait > 0 {
+			again = time.After(wait)
 		}
 		select {
 		case <-changed:
@@ -82,24 +84,23 @@ func (f *Follower) Next(ctx context.Context, patience time.Duration) ([]byte, er
 			return nil, ctx.Err()
 		}
 	}
-	f.reached = f.position
-	f.given, f.chunk = f.chunk, nil
-	return *f.given, nil
+	f.returned = f.position
+	f.lent, f.chunk = f.chunk, nil
+	return *f.lent, nil
 }
 
-// look finds the next events, and tells when to do it again where there are
-// none: after a pause, or when what is returned is closed. Without the latter
-// something was found.
-func (f *Follower) look(ctx context.Context) (changed <-chan struct{}, pause time.Duration, err error) {
+// fill looks for the next events. If changed is nil, it has made progress.
+// Otherwise call it again when changed is closed, or after wait if that is not 0.
+func (f *Follower) fill(ctx context.Context) (changed <-chan struct{}, wait time.Duration, err error) {
 	changed, behind, err := f.copyRecent()
 	switch {
 	case err != nil:
 		return nil, 0, err
 	case f.chunk != nil:
-		f.owe(costOf(*f.chunk))
+		f.cpu.reserve(costOf(*f.chunk))
 		return nil, 0, nil
 	case !behind:
-		f.reached = f.position
+		f.returned = f.position
 		return changed, 0, nil
 	}
 	err = f.readPage(ctx)
@@ -111,44 +112,12 @@ func (f *Follower) look(ctx context.Context) (changed <-chan struct{}, pause tim
 	case errors.Is(err, store.ErrForeignPosition):
 		return nil, 0, err
 	}
-	return changed, failing, nil
+	return changed, retryDelay, nil
 }
 
-// owe takes a part of the share, while there is storing to be spared. What it
-// was taken for is given out when the share has it.
-func (f *Follower) owe(work time.Duration) {
-	if !f.feed.storing() {
-		return
-	}
-	due, took := f.feed.share.charge(work, time.Now())
-	f.due = due
-	f.debt += took
-}
-
-// owes is how long to wait for what is owed, 0 where that is nothing. When
-// storing has ended it is nothing any more.
-func (f *Follower) owes() time.Duration {
-	if f.debt == 0 {
-		return 0
-	}
-	if wait := time.Until(f.due); wait > 0 && f.feed.storing() {
-		return min(wait, quiet)
-	}
-	f.settle()
-	return 0
-}
-
-// settle ends what is owed; what was not waited for is given back.
-func (f *Follower) settle() {
-	if f.debt > 0 && time.Until(f.due) > 0 {
-		f.feed.share.refund(f.debt)
-	}
-	f.debt = 0
-}
-
-// copyRecent takes what the tail has behind the follower's position, as much as
-// a chunk holds. A follower that is behind the tail's oldest event must read for
-// itself. Otherwise, and with nothing taken, changed says when to look again.
+// copyRecent copies the recent events after the follower's position, at most a
+// chunk. If the position is before the oldest recent event, behind is true and
+// the follower must read for itself. The channel is closed when there is more.
 func (f *Follower) copyRecent() (changed <-chan struct{}, behind bool, err error) {
 	t := f.tail
 	t.mu.RLock()
@@ -167,7 +136,7 @@ func (f *Follower) copyRecent() (changed <-chan struct{}, behind bool, err error
 	}
 	for ; i < len(t.recent); i++ {
 		e := &t.recent[i]
-		if matches(f.filter, e.topic, e.source, e.created) && !f.fits(e.text) {
+		if matches(f.filter, e.topic, e.source, e.created) && !f.appendText(e.text) {
 			return t.changed, false, nil
 		}
 		f.position = e.position
@@ -178,44 +147,43 @@ func (f *Follower) copyRecent() (changed <-chan struct{}, behind bool, err error
 	return t.changed, false, nil
 }
 
-// readPage reads the next events for this follower alone, as many as a chunk
-// holds.
+// readPage reads the next events for this follower alone, at most a chunk.
 func (f *Follower) readPage(ctx context.Context) error {
 	select {
-	case f.feed.reading <- struct{}{}:
+	case f.hub.pageReaders <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	read, err := f.takePage(ctx)
-	<-f.feed.reading
+	read, err := f.fillFromStore(ctx)
+	<-f.hub.pageReaders
 	if err != nil {
 		return err
 	}
-	f.owe(costOfRecord * time.Duration(read+1))
+	f.cpu.reserve(costOfRecord * time.Duration(read+1))
 	if f.chunk == nil {
-		f.reached = f.position
+		f.returned = f.position
 	} else {
-		f.owe(costOf(*f.chunk))
+		f.cpu.reserve(costOf(*f.chunk))
 	}
 	return nil
 }
 
-// takePage reads a page and returns how many events it had. What the chunk can't
-// hold is read again later: held until then, the pages of followers that don't
-// read would be what takes the memory. So it asks for about what the chunk before
-// had room for.
-func (f *Follower) takePage(ctx context.Context) (int, error) {
+// fillFromStore fills a chunk from the store and returns how many events it
+// read. Events that do not fit are read again later: kept pages of followers
+// that don't read would use up the memory. The size of the next page is
+// therefore what fitted this time.
+func (f *Follower) fillFromStore(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	records, next, err := f.feed.reader.Newer(ctx, f.filter, f.position, f.page)
+	records, next, err := f.hub.reader.Newer(ctx, f.filter, f.position, f.page)
 	if err != nil {
 		return 0, err
 	}
 	var text []byte
 	for i, record := range records {
-		text = f.feed.options.Encode(text[:0], record)
-		if !f.fits(text) {
-			const spare = 8 // the next ones may be shorter by this part
+		text = f.hub.options.Encode(text[:0], record)
+		if !f.appendText(text) {
+			const spare = 8 // the next events may be shorter by 1/8
 			f.page = i + i/spare
 			return len(records), nil
 		}
@@ -225,11 +193,11 @@ func (f *Follower) takePage(ctx context.Context) (int, error) {
 	return len(records), nil
 }
 
-// fits adds a text to the chunk, unless that is full. A text that is longer than
-// a chunk is one by itself.
-func (f *Follower) fits(text []byte) bool {
+// appendText appends a text to the chunk and reports whether there was room. A
+// text that is longer than a chunk fits into an empty one.
+func (f *Follower) appendText(text []byte) bool {
 	if f.chunk == nil {
-		f.chunk = f.feed.buffers.Get().(*[]byte)
+		f.chunk = f.hub.buffers.Get().(*[]byte)
 		*f.chunk = (*f.chunk)[:0]
 	}
 	if len(*f.chunk) > 0 && len(*f.chunk)+len(text) > chunkBytes {
@@ -239,11 +207,11 @@ func (f *Follower) fits(text []byte) bool {
 	return true
 }
 
-// recycle gives back what the last call of Next gave out. One that had to grow
-// for a large event is left to the garbage collector.
+// recycle reuses the buffer that the last call of Next returned, unless it had
+// to grow for a large event.
 func (f *Follower) recycle() {
-	if f.given != nil && cap(*f.given) <= chunkBytes {
-		f.feed.buffers.Put(f.given)
+	if f.lent != nil && cap(*f.lent) <= chunkBytes {
+		f.hub.buffers.Put(f.lent)
 	}
-	f.given = nil
+	f.lent = nil
 }

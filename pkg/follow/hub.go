@@ -6,34 +6,37 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Options say what a Hub gives out and within which limits. Encode is required;
-// the zero value of every other field stands for its default.
+// Options configure a [Hub]. Encode is required. For every other field the zero
+// value means the default.
 type Options struct {
-	// Encode appends the text in which followers get an event.
+	// Encode appends the text that followers get for an event. The hub calls it
+	// once per event, however many followers there are.
 	Encode func(dst []byte, record store.Record) []byte
-	// Committed is received from after events were committed by this process,
-	// and may have one value for many commits; see [Announce]. Without it new
-	// events are found by Poll alone.
+	// Committed receives a value after this process committed events, at most
+	// one for many commits; see [store.NotifyOnCommit]. Without it the hub
+	// finds new events only by polling.
 	Committed <-chan struct{}
-	// RecentBytes bounds the texts that are kept for followers at the end,
+	// RecentBytes is the maximum size of the recent events kept for followers,
 	// default 8 MiB.
 	RecentBytes int
-	// MaxFollowers is how many may follow at once, default 1,000.
+	// MaxFollowers is the maximum number of followers, default 1,000. When it
+	// is reached, Join returns [store.ErrOverloaded].
 	MaxFollowers int
-	// Poll is how often the store is asked for what other processes have
-	// committed, while anybody follows; default 50 ms.
+	// Poll is the interval at which the hub looks for events that other
+	// processes committed, default 50 ms. It polls only while there are
+	// followers.
 	Poll time.Duration
-	// Logger hears of the store failing and recovering, default nobody.
+	// Logger records store failures and recoveries. The default discards them.
 	Logger *slog.Logger
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by defaults.
+func (o Options) WithDefaults() Options {
 	o.RecentBytes = cmp.Or(o.RecentBytes, 8<<20)
 	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
 	o.Poll = cmp.Or(o.Poll, 50*time.Millisecond)
@@ -43,55 +46,53 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// catchingUp is how many followers may read pages of their own at once. More
-// would take the connections from everybody else who reads.
-const catchingUp = 2
+// maxPageReaders is how many followers may read pages of their own at once. More
+// would use up the connections of other readers.
+const maxPageReaders = 2
 
-// Hub hands out the events of one store. Make one with [New]; it has nothing to
-// close once all its followers have left.
+// Hub distributes the events of one store. Make one with [New]. After all its
+// followers have left there is nothing to close.
 type Hub struct {
 	reader  store.EventReader
 	options Options
 
 	mu        sync.Mutex
-	current   *tail // what new followers share; nil while nobody follows
+	current   *tail // shared by new followers; nil without followers
 	followers int
 
-	reading chan struct{} // holds a value for each page being read
-	share   share
-	began   time.Time
-	stored  atomic.Int64 // how long after began this process committed last, in nanoseconds
-	buffers sync.Pool    // of *[]byte
+	pageReaders chan struct{} // holds a value for each page being read
+	budget      cpuBudget
+	buffers     sync.Pool // of *[]byte
 }
 
-// New returns a feed of reader's events.
+// New returns a hub for the events of reader.
 func New(reader store.EventReader, options Options) *Hub {
-	f := &Hub{
-		reader: reader, options: options.withDefaults(),
-		reading: make(chan struct{}, catchingUp), began: time.Now(),
+	h := &Hub{
+		reader: reader, options: options.WithDefaults(),
+		pageReaders: make(chan struct{}, maxPageReaders), budget: cpuBudget{began: time.Now()},
 	}
-	f.buffers.New = func() any { return new(make([]byte, 0, chunkBytes)) }
-	return f
+	h.buffers.New = func() any { return new(make([]byte, 0, chunkBytes)) }
+	return h
 }
 
-// Followers is how many follow now.
-func (f *Hub) Followers() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.followers
+// Followers returns the current number of followers.
+func (h *Hub) Followers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.followers
 }
 
-// Start returns the position from which a follower gets first the last so many
-// settled events that match, and then every later one.
-func (f *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.Position, error) {
-	settled, err := f.reader.StableHead(ctx)
-	if err != nil || last == 0 || settled.IsZero() {
-		return settled, err
+// Start returns the position from which a follower gets the last stable events
+// that match, at most last of them, and then every later one.
+func (h *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.Position, error) {
+	head, err := h.reader.StableHead(ctx)
+	if err != nil || last == 0 || head.IsZero() {
+		return head, err
 	}
-	// The event before them is a place whose mark is known.
-	start, wanted := settled, last+1
+	// Look for one event more: its position has a known fingerprint.
+	start, wanted := head, last+1
 	for wanted > 0 {
-		records, more, err := f.reader.Older(ctx, filter, start, wanted)
+		records, more, err := h.reader.Older(ctx, filter, start, wanted)
 		if err != nil {
 			return store.Position{}, err
 		}
@@ -102,23 +103,26 @@ func (f *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.P
 			break
 		}
 	}
-	if wanted > 0 && start != settled { // there is none: the place before the first of them
+	if wanted > 0 && start != head { // no such event: start just before the first one
 		start.Seq--
 		start.Fingerprint = 0
 	}
 	return start, nil
 }
 
-// Join begins to follow the events that match and lie after a position. The
-// first page is read here, so that errors of the store come at once: among them
-// [store.ErrForeignPosition], and [store.ErrOverloaded] where MaxFollowers are there.
-// The caller must leave again.
-func (f *Hub) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
-	t, err := f.enter() //nolint:contextcheck // the tail ends with its last follower, not with its first
+// Join starts to follow the events after a position that match. It reads the
+// first page, so errors of the store are returned at once: among them
+// [store.ErrForeignPosition], and [store.ErrOverloaded] if there are
+// MaxFollowers already. The caller must call [Follower.Leave].
+func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
+	t, err := h.enter() //nolint:contextcheck // the tail ends with its last follower, not with its first
 	if err != nil {
 		return nil, err
 	}
-	follower := &Follower{feed: f, tail: t, filter: filter, page: pageEvents, position: after, reached: after}
+	follower := &Follower{
+		hub: h, tail: t, filter: filter, page: pageEvents, position: after, returned: after,
+		cpu: reservation{budget: &h.budget},
+	}
 	if err := follower.readPage(ctx); err != nil {
 		follower.Leave()
 		return nil, err
@@ -126,49 +130,43 @@ func (f *Hub) Join(ctx context.Context, filter store.Filter, after store.Positio
 	return follower, nil
 }
 
-func (f *Hub) enter() (*tail, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.followers >= f.options.MaxFollowers {
+func (h *Hub) enter() (*tail, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.followers >= h.options.MaxFollowers {
 		return nil, &store.RetryError{
-			Err:   fmt.Errorf("follow events: %d followers: %w", f.followers, store.ErrOverloaded),
-			After: retryFull,
+			Err:   fmt.Errorf("follow events: %d followers: %w", h.followers, store.ErrOverloaded),
+			After: retryWhenFull,
 		}
 	}
-	if f.current == nil || f.current.failed() != nil {
-		f.current = f.startTail()
+	if h.current == nil || h.current.failed() != nil {
+		h.current = h.startTail()
 	}
-	f.followers++
-	f.current.users++
-	return f.current, nil
+	h.followers++
+	h.current.users++
+	return h.current, nil
 }
 
-// retryFull is when a follower that finds no place should ask again.
-const retryFull = 10 * time.Second
+// retryWhenFull is when a client should try again after Join returned
+// ErrOverloaded.
+const retryWhenFull = 10 * time.Second
 
-func (f *Hub) leave(t *tail) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.followers--
+func (h *Hub) leave(t *tail) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.followers--
 	t.users--
 	if t.users > 0 {
 		return
 	}
 	t.stop()
-	if f.current == t {
-		f.current = nil
+	if h.current == t {
+		h.current = nil
 	}
 }
 
-// quiet is how long after the last commit there is no storing to be spared.
-const quiet = time.Second
-
-func (f *Hub) storing() bool {
-	stored := f.stored.Load()
-	return stored != 0 && time.Since(f.began)-time.Duration(stored) <= quiet
-}
-
-// matches reports whether a filter lets an event through, as the store would.
+// matches reports whether an event passes the filter, with the same result as
+// in the store.
 func matches(filter store.Filter, topic, source string, created time.Time) bool {
 	return (filter.Topic == "" || filter.Topic == topic) && (filter.Source == "" || filter.Source == source) &&
 		(filter.Since.IsZero() || !created.Before(filter.Since)) && (filter.Until.IsZero() || created.Before(filter.Until))

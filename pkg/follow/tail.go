@@ -7,13 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// tail reads the end of the store for all followers that share it, and keeps the
-// last events. It knows every event after low up to high, and none beyond.
+// tail reads the end of the store for the followers that share it, and keeps the
+// recent events. It knows every event after low up to high, and none after high.
 type tail struct {
-	users int // under the feed's lock
+	users int // under the hub's lock
 	stop  context.CancelFunc
 
 	mu        sync.RWMutex
@@ -21,11 +22,11 @@ type tail struct {
 	low, high store.Position
 	recent    []entry
 	bytes     int
-	changed   chan struct{} // closed when anything above has changed
-	err       error         // ends the tail: its store is another one by now
+	changed   chan struct{} // closed when any field above has changed
+	err       error         // the tail has ended because the store's data was replaced
 }
 
-// entry is an event as followers get it, with what filters look at.
+// entry is an event as followers get it, with the fields of filters.
 type entry struct {
 	position      store.Position
 	topic, source string
@@ -33,100 +34,103 @@ type entry struct {
 	text          []byte
 }
 
-// size is about what an entry takes in memory.
+// size returns about how much memory an entry takes.
 func (e *entry) size() int { return len(e.text) + len(e.topic) + len(e.source) + 128 }
 
 // startTail starts a reader that ends when its last follower has left.
-func (f *Hub) startTail() *tail {
+func (h *Hub) startTail() *tail {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tail{stop: cancel, changed: make(chan struct{})}
 	select {
-	case <-f.options.Committed: // from when nobody followed; the first read has it
+	case <-h.options.Committed: // a commit from before this follower; the first read includes it
 	default:
 	}
-	go f.run(ctx, t)
+	go h.run(ctx, t)
 	return t
 }
 
-// How the tail reads: no sooner again than gather, so that many commits are one
-// read; a failing store is asked less often.
 const (
+	// tailEvents is the maximum number of events that the tail reads at once.
 	tailEvents = 1000
-	gather     = 5 * time.Millisecond
-	failing    = 500 * time.Millisecond
+	// gatherTime is how long the tail waits after a commit, so that one read
+	// serves many commits.
+	gatherTime = 5 * time.Millisecond
+	// retryDelay is the pause after a failed read.
+	retryDelay = 500 * time.Millisecond
+	// readTimeout is the time limit of one read.
+	readTimeout = 15 * time.Second
 )
 
-func (f *Hub) run(ctx context.Context, t *tail) {
+func (h *Hub) run(ctx context.Context, t *tail) {
 	failed := false
+	dependency := slog.String("dependency", "database")
 	for ctx.Err() == nil {
-		full, err := f.advance(ctx, t)
+		full, err := h.advance(ctx, t)
 		switch {
 		case errors.Is(err, store.ErrForeignPosition):
 			t.fail(err)
 			return
 		case err != nil:
 			if !failed && ctx.Err() == nil {
-				f.options.Logger.WarnContext(ctx, "reading for followers fails", slog.String("error", err.Error()))
+				h.options.Logger.WarnContext(ctx, "read for followers failed", dependency,
+					slog.String("consequence", "event streams wait and miss nothing"), slog.String("error", err.Error()))
 			}
 			failed = true
-			pause(ctx, failing)
+			_ = retry.Sleep(ctx, retryDelay)
 			continue
 		case failed:
-			f.options.Logger.InfoContext(ctx, "reading for followers works again")
+			h.options.Logger.InfoContext(ctx, "read for followers succeeded again", dependency)
 			failed = false
 		}
-		f.await(ctx, full)
+		h.await(ctx, full)
 	}
 }
 
-// readTimeout is how long one read may take.
-const readTimeout = 15 * time.Second
-
-// advance reads the next events, and reports whether there may be more at once.
-func (f *Hub) advance(ctx context.Context, t *tail) (full bool, err error) {
+// advance reads the next events and reports whether there may be more.
+func (h *Hub) advance(ctx context.Context, t *tail) (full bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if !t.ready {
-		settled, err := f.reader.StableHead(ctx)
+		head, err := h.reader.StableHead(ctx)
 		if err == nil {
-			t.begin(settled)
+			t.begin(head)
 		}
 		return false, err
 	}
-	records, next, err := f.reader.Newer(ctx, store.Filter{}, t.high, tailEvents)
+	records, next, err := h.reader.Newer(ctx, store.Filter{}, t.high, tailEvents)
 	if err != nil || next == t.high {
 		return false, err
 	}
-	t.add(f.encode(records), next, f.options.RecentBytes)
+	t.add(h.encode(records), next, h.options.RecentBytes)
 	return len(records) == tailEvents, nil
 }
 
-// await returns when it is worth reading again: at once where the last read was
-// full.
-func (f *Hub) await(ctx context.Context, full bool) {
-	wait := f.options.Poll
+// await waits until it is worth reading again. It does not wait if the last
+// read was full.
+func (h *Hub) await(ctx context.Context, full bool) {
+	wait := h.options.Poll
 	if full {
 		wait = 0
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case <-f.options.Committed:
-		f.stored.Store(int64(time.Since(f.began)))
+	case <-h.options.Committed:
+		h.budget.recordCommit()
 		if !full {
-			pause(ctx, gather)
+			_ = retry.Sleep(ctx, gatherTime)
 		}
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 }
 
-// encode turns records into entries, whose texts share one array.
-func (f *Hub) encode(records []store.Record) []entry {
+// encode turns records into entries whose texts share one array.
+func (h *Hub) encode(records []store.Record) []entry {
 	var text []byte
 	ends := make([]int, len(records))
 	for i := range records {
-		text = f.options.Encode(text, records[i])
+		text = h.options.Encode(text, records[i])
 		ends[i] = len(text)
 	}
 	entries, begin := make([]entry, len(records)), 0
@@ -144,39 +148,39 @@ func (t *tail) begin(at store.Position) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ready, t.low, t.high = true, at, at
-	t.tell()
+	t.notify()
 }
 
-// add appends entries, after which everything up to high is known, and forgets
-// the oldest beyond the bound.
-func (t *tail) add(entries []entry, high store.Position, bound int) {
+// add appends entries and advances the tail to high. It drops the oldest entries
+// until all together have at most maxBytes.
+func (t *tail) add(entries []entry, high store.Position, maxBytes int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range entries {
 		t.bytes += entries[i].size()
 	}
 	t.recent = append(t.recent, entries...)
-	forget := 0
-	for t.bytes > bound && forget < len(t.recent) {
-		t.low = t.recent[forget].position
-		t.bytes -= t.recent[forget].size()
-		forget++
+	drop := 0
+	for t.bytes > maxBytes && drop < len(t.recent) {
+		t.low = t.recent[drop].position
+		t.bytes -= t.recent[drop].size()
+		drop++
 	}
-	clear(t.recent[:forget]) // the array behind the slice would hold their texts
-	t.recent = t.recent[forget:]
+	clear(t.recent[:drop]) // otherwise the array would keep their texts
+	t.recent = t.recent[drop:]
 	t.high = high
-	t.tell()
+	t.notify()
 }
 
 func (t *tail) fail(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.err = err
-	t.tell()
+	t.notify()
 }
 
-// tell wakes all who wait; the caller holds the lock.
-func (t *tail) tell() {
+// notify wakes all waiting followers. The caller holds the lock.
+func (t *tail) notify() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
@@ -185,14 +189,4 @@ func (t *tail) failed() error {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.err
-}
-
-// pause returns after d, or when ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

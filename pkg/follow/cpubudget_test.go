@@ -11,14 +11,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// crowd is a feed with many followers that are all behind, while the process
-// stores events.
-func crowd(t *testing.T, size int) (_ *Hub, followers []*Follower, quiet func()) {
+// behindWhileStoring returns a hub with followers that are all behind, while the
+// process stores events until stop is called.
+func behindWhileStoring(t *testing.T, count int) (_ *Hub, followers []*Follower, stop func()) {
 	t.Helper()
-	j, committed := &journal{}, make(chan struct{}, 1)
-	j.add(10 * pageEvents)
-	f := newFeed(j, func(o *Options) { o.Committed = committed })
-	storing, stop := context.WithCancel(t.Context())
+	fake, committed := &fakeStore{}, make(chan struct{}, 1)
+	fake.add(10 * pageEvents)
+	h := newHub(fake, func(o *Options) { o.Committed = committed })
+	storing, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -27,22 +27,22 @@ func crowd(t *testing.T, size int) (_ *Hub, followers []*Follower, quiet func())
 			case committed <- struct{}{}:
 			default:
 			}
-			pause(storing, 10*time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 		}
 	}()
-	quiet = func() { stop(); <-ended }
-	first, err := f.Join(t.Context(), store.Filter{}, store.Position{})
+	stop = func() { cancel(); <-ended }
+	first, err := h.Join(t.Context(), store.Filter{}, store.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pause(t.Context(), time.Second) // by then the feed knows of the storing
-	followers = make([]*Follower, size)
+	time.Sleep(time.Second) // by then the hub has noticed the commits
+	followers = make([]*Follower, count)
 	var joining sync.WaitGroup
 	for i := range followers {
 		joining.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), readTimeout)
 			defer cancel()
-			follower, err := f.Join(ctx, store.Filter{}, store.Position{})
+			follower, err := h.Join(ctx, store.Filter{}, store.Position{})
 			if err != nil {
 				t.Errorf("follower %d can't join: %v", i, err)
 				follower = first
@@ -52,26 +52,26 @@ func crowd(t *testing.T, size int) (_ *Hub, followers []*Follower, quiet func())
 	}
 	joining.Wait()
 	first.Leave()
-	return f, followers, quiet
+	return h, followers, stop
 }
 
-func TestJoiningDoesNotWaitForTheShare(t *testing.T) {
+func TestHub_JoinDoesNotWaitForTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		_, followers, quiet := crowd(t, 500) // in turns, their pages take half a minute of the share
+		_, followers, stop := behindWhileStoring(t, 500) // one after the other, their pages take half a minute of the budget
 		if took := time.Since(begin); took > 2*time.Second {
 			t.Errorf("joining took %v", took)
 		}
-		quiet()
+		stop()
 		leave(followers)
 	})
 }
 
-func TestAFollowerThatWaitsForItsShareGivesASignOfLife(t *testing.T) {
+func TestFollower_NextReturnsWhileItWaitsForTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, followers, quiet := crowd(t, 900)
+		_, followers, stop := behindWhileStoring(t, 900)
 		waiting := make(chan *Follower, len(followers))
 		var reading sync.WaitGroup
 		for _, f := range followers {
@@ -87,29 +87,29 @@ func TestAFollowerThatWaitsForItsShareGivesASignOfLife(t *testing.T) {
 			})
 		}
 		reading.Wait()
-		quiet()
+		stop()
 		if len(waiting) < len(followers)/2 {
-			t.Fatalf("only %d wait", len(waiting))
+			t.Fatalf("only %d followers wait", len(waiting))
 		}
 		late := <-waiting
 		if got := late.Position(); !got.IsZero() {
-			t.Errorf("is at %v with nothing given out", got)
+			t.Errorf("position %v before any event was returned", got)
 		}
 		begin := time.Now()
 		seen, err := read(t.Context(), late, 5)
 		if err != nil || !slices.Equal(seen[:5], numbers(1, 5, every)) || time.Since(begin) > 3*time.Second {
-			t.Errorf("saw %v after %v of quiet, %v", seen, time.Since(begin), err)
+			t.Errorf("read %v, %v after storing stopped, %v", seen, time.Since(begin), err)
 		}
 		leave(followers)
 	})
 }
 
-func TestWhoLeavesPaysBackTheShareThatItDidNotUse(t *testing.T) {
+func TestFollower_LeaveReleasesItsBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f, followers, quiet := crowd(t, 500)
+		h, followers, stop := behindWhileStoring(t, 500)
 		leave(followers)
-		again, err := f.Join(t.Context(), store.Filter{}, store.Position{})
+		again, err := h.Join(t.Context(), store.Filter{}, store.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,27 +117,27 @@ func TestWhoLeavesPaysBackTheShareThatItDidNotUse(t *testing.T) {
 		if text, err := again.Next(t.Context(), time.Minute); err != nil || len(text) == 0 || time.Since(begin) > 2*time.Second {
 			t.Errorf("got %d bytes after %v, %v", len(text), time.Since(begin), err)
 		}
-		quiet()
+		stop()
 		again.Leave()
 	})
 }
 
-func TestWhatWasStoredLongAgoIsNotSpared(t *testing.T) {
+func TestHub_IgnoresCommitsFromBeforeTheFirstFollower(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		j, committed := &journal{}, make(chan struct{}, 1)
-		f := newFeed(j, func(o *Options) { o.Committed = committed })
-		j.add(10)
+		fake, committed := &fakeStore{}, make(chan struct{}, 1)
+		h := newHub(fake, func(o *Options) { o.Committed = committed })
+		fake.add(10)
 		committed <- struct{}{}
-		pause(t.Context(), time.Hour) // in which nobody follows, and nobody hears of the commit
-		follower, err := f.Join(t.Context(), store.Filter{}, store.Position{})
+		time.Sleep(time.Hour) // without followers
+		follower, err := h.Join(t.Context(), store.Filter{}, store.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer follower.Leave()
 		synctest.Wait()
-		if f.storing() {
-			t.Error("an event of an hour ago is taken for a new one")
+		if h.budget.storing() {
+			t.Error("a commit of an hour ago counts as a new one")
 		}
 	})
 }
