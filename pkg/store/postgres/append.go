@@ -22,35 +22,28 @@ const maxAttempts = 4
 // would then report "duplicate" to a caller whose event was stored by the lost
 // COMMIT, and count a duplicate that was never sent. The caller gets that error.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	const attempted = "append events"
-	if err := s.enter(attempted); err != nil {
-		return nil, err
-	}
-	defer s.life.RUnlock()
-	if err := ctx.Err(); err != nil || len(events) == 0 {
-		return nil, err
-	}
-	if len(events) == 1 {
-		return retryRolledBack(ctx, attempted, func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) })
-	}
-	c := s.takeColumns(events)
-	defer s.putColumns(c)
-	return retryRolledBack(ctx, attempted, func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) })
+	return call(ctx, s, "append events", func() ([]event.Outcome, error) {
+		if err := ctx.Err(); err != nil || len(events) == 0 {
+			return nil, err
+		}
+		if len(events) == 1 {
+			return retryRolledBack(func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) })
+		}
+		c := s.takeColumns(events)
+		defer s.putColumns(c)
+		return retryRolledBack(func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) })
+	})
 }
 
 // retryRolledBack calls a function again if its error proves that the
 // transaction was rolled back and that another attempt may succeed.
-func retryRolledBack[T any](ctx context.Context, attempted string, call func() (T, error)) (T, error) {
-	for attempt := 1; ; attempt++ {
-		result, err := call()
-		if err == nil {
-			return result, nil
-		}
-		if !rolledBack(err) || attempt == maxAttempts {
-			var none T
-			return none, translate(ctx, err, attempted)
+func retryRolledBack[T any](run func() (T, error)) (result T, err error) {
+	for range maxAttempts {
+		if result, err = run(); err == nil || !rolledBack(err) {
+			break
 		}
 	}
+	return result, err
 }
 
 // appendOne stores a single event.

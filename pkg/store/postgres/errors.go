@@ -39,7 +39,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
-	case errors.Is(err, errUnknownIndex):
+	case errors.Is(err, errUnknownIndex), errors.Is(err, store.ErrForeignPosition):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.As(err, &unconnected):
 		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable,

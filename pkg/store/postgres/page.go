@@ -3,8 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,28 +24,21 @@ const firstStep = 32
 // pages take one or two steps. The first step also checks in the same round trip
 // whether the position check belongs to this data.
 func (s *Store) records(ctx context.Context, attempted, query string, arguments []any, limit int, check store.Position) ([]store.Record, bool, error) {
-	if err := s.enter(attempted); err != nil {
-		return nil, false, err
-	}
-	defer s.life.RUnlock()
-	p := page{limit: limit}
-	for step := firstStep; ; step = p.room() {
-		step = min(step, limit+1-len(p.records))
-		arguments[2] = step
-		found, err := s.readStep(ctx, &p, check, query, arguments)
-		if errors.Is(err, store.ErrForeignPosition) {
-			return nil, false, fmt.Errorf("%s: %w", attempted, err)
+	p, err := call(ctx, s, attempted, func() (page, error) {
+		p := page{limit: limit}
+		for step := firstStep; ; step = p.room() {
+			step = min(step, limit+1-len(p.records))
+			arguments[2] = step
+			added, err := s.readStep(ctx, &p, check, query, arguments)
+			if err != nil || p.more || added < step {
+				return p, err
+			}
+			check = store.Position{}
+			last := p.records[len(p.records)-1].Position
+			arguments[0], arguments[1] = last.Commit, last.Seq
 		}
-		if err != nil {
-			return nil, false, translate(ctx, err, attempted)
-		}
-		check = store.Position{}
-		if p.more || found < step {
-			return p.records, p.more, nil
-		}
-		last := p.records[len(p.records)-1].Position
-		arguments[0], arguments[1] = last.Commit, last.Seq
-	}
+	})
+	return p.records, p.more, err
 }
 
 // readStep adds the next rows to the page. It first checks the position, if it has

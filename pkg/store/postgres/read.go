@@ -14,59 +14,33 @@ import (
 
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	const attempted = "read the totals"
-	if err := s.enter(attempted); err != nil {
-		return store.Stats{}, err
-	}
-	defer s.life.RUnlock()
-	var stats store.Stats
-	err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
-	if err != nil {
-		return store.Stats{}, translate(ctx, err, attempted)
-	}
-	stats.Unique = stats.Received - stats.Duplicates
-	return stats, nil
+	return call(ctx, s, "read the totals", func() (store.Stats, error) {
+		var stats store.Stats
+		err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
+		stats.Unique = stats.Received - stats.Duplicates
+		return stats, err
+	})
 }
 
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	const attempted = "read the totals of the topics"
-	if err := s.enter(attempted); err != nil {
-		return nil, err
-	}
-	defer s.life.RUnlock()
-	rows, err := s.readers.Query(ctx, s.queries.topicStats)
-	if err != nil {
-		return nil, translate(ctx, err, attempted)
-	}
-	topics, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
-		var t store.TopicStats
-		err := row.Scan(&t.Topic, &t.Unique, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
-		t.FirstSeen, t.LastSeen = t.FirstSeen.UTC(), t.LastSeen.UTC()
-		return t, err
+	return call(ctx, s, "read the totals of the topics", func() ([]store.TopicStats, error) {
+		rows, _ := s.readers.Query(ctx, s.queries.topicStats) // CollectRows returns the error
+		return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
+			var t store.TopicStats
+			err := row.Scan(&t.Topic, &t.Unique, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
+			t.FirstSeen, t.LastSeen = t.FirstSeen.UTC(), t.LastSeen.UTC()
+			return t, err
+		})
 	})
-	if err != nil {
-		return nil, translate(ctx, err, attempted)
-	}
-	return topics, nil
 }
 
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
-	const attempted = "read an event"
-	if err := s.enter(attempted); err != nil {
-		return store.Record{}, err
-	}
-	defer s.life.RUnlock()
-	rows, err := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID)
-	if err != nil {
-		return store.Record{}, translate(ctx, err, attempted)
-	}
-	record, err := pgx.CollectExactlyOneRow(rows, scanRecord)
-	if err != nil {
-		return store.Record{}, translate(ctx, err, attempted)
-	}
-	return record, nil
+	return call(ctx, s, "read an event", func() (store.Record, error) {
+		rows, _ := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID) // CollectExactlyOneRow returns the error
+		return pgx.CollectExactlyOneRow(rows, scanRecord)
+	})
 }
 
 // Older implements [store.EventReader].
@@ -124,23 +98,18 @@ func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
 // position behind all events. No valid position lies behind the second. It also
 // checks whether the position check belongs to this data.
 func (s *Store) heads(ctx context.Context, check store.Position) (stable, newest store.Position, err error) {
-	const attempted = "read the newest positions"
-	if err := s.enter(attempted); err != nil {
-		return store.Position{}, store.Position{}, err
-	}
-	defer s.life.RUnlock()
-	var last, found *time.Time
-	err = s.readers.QueryRow(ctx, s.queries.stableHead, check.Commit, check.Seq).Scan(&stable.Commit, &last, &newest.Commit, &found)
-	if err != nil {
-		return store.Position{}, store.Position{}, translate(ctx, err, attempted)
-	}
-	if err := check.Check(fingerprint(found)); err != nil {
-		return store.Position{}, store.Position{}, fmt.Errorf("%s: %w", attempted, err)
-	}
-	stable.Fingerprint = fingerprint(last)
-	stable.Commit++
-	newest.Commit++
-	return stable, newest, nil
+	both, err := call(ctx, s, "read the newest positions", func() (heads [2]store.Position, err error) {
+		var last, found *time.Time
+		err = s.readers.QueryRow(ctx, s.queries.stableHead, check.Commit, check.Seq).Scan(&heads[0].Commit, &last, &heads[1].Commit, &found)
+		if err != nil {
+			return heads, err
+		}
+		heads[0].Fingerprint = fingerprint(last)
+		heads[0].Commit++
+		heads[1].Commit++
+		return heads, check.Check(fingerprint(found))
+	})
+	return both[0], both[1], err
 }
 
 // scanRecord reads the columns that every query for events selects.

@@ -24,15 +24,12 @@ import (
 // Like Append it retries only if the transaction was certainly rolled back. After
 // other errors the caller retries, because an outage may last long.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	const attempted = "receive deliveries"
-	if err := s.enter(attempted); err != nil {
-		return store.Received{}, err
-	}
-	defer s.life.RUnlock()
-	if err := ctx.Err(); err != nil || len(deliveries) == 0 {
-		return store.Received{}, err
-	}
-	return retryRolledBack(ctx, attempted, func() (store.Received, error) { return s.receive(ctx, deliveries) })
+	return call(ctx, s, "receive deliveries", func() (store.Received, error) {
+		if err := ctx.Err(); err != nil || len(deliveries) == 0 {
+			return store.Received{}, err
+		}
+		return retryRolledBack(func() (store.Received, error) { return s.receive(ctx, deliveries) })
+	})
 }
 
 // receive is one attempt of Receive.
@@ -165,43 +162,28 @@ func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []ev
 
 // Known implements [store.Receiver].
 func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, error) {
-	const attempted = "look for deliveries"
-	if err := s.enter(attempted); err != nil {
-		return nil, err
-	}
-	defer s.life.RUnlock()
-	raw := make([][16]byte, len(ids))
-	for i, id := range ids {
-		raw[i] = id
-	}
-	known := make([]bool, len(ids))
-	// It uses a writer, because readers may connect to a standby one day.
-	rows, err := s.writers.Query(ctx, s.queries.known, raw)
-	if err == nil {
+	return call(ctx, s, "look for deliveries", func() ([]bool, error) {
+		raw, known := make([][16]byte, len(ids)), make([]bool, len(ids))
+		for i, id := range ids {
+			raw[i] = id
+		}
+		// It uses a writer, because readers may connect to a standby one day.
+		rows, _ := s.writers.Query(ctx, s.queries.known, raw) // ForEachRow returns the error
 		var id [16]byte
-		_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
 			for i := range ids {
 				known[i] = known[i] || ids[i] == id
 			}
 			return nil
 		})
-	}
-	if err != nil {
-		return nil, translate(ctx, err, attempted)
-	}
-	return known, nil
+		return known, err
+	})
 }
 
 // Forget implements [store.Receiver].
 func (s *Store) Forget(ctx context.Context, queuedBefore time.Time) (int64, error) {
-	const attempted = "forget deliveries"
-	if err := s.enter(attempted); err != nil {
-		return 0, err
-	}
-	defer s.life.RUnlock()
-	done, err := s.writers.Exec(ctx, s.queries.forget, queuedBefore)
-	if err != nil {
-		return 0, translate(ctx, err, attempted)
-	}
-	return done.RowsAffected(), nil
+	return call(ctx, s, "forget deliveries", func() (int64, error) {
+		done, err := s.writers.Exec(ctx, s.queries.forget, queuedBefore)
+		return done.RowsAffected(), err
+	})
 }

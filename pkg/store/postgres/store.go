@@ -101,6 +101,21 @@ func (s *Store) enter(attempted string) error {
 	return nil
 }
 
+// call runs one call of the store and translates its error. It fails if the store is
+// closed.
+func call[T any](ctx context.Context, s *Store, attempted string, run func() (T, error)) (T, error) {
+	var none T
+	if err := s.enter(attempted); err != nil {
+		return none, err
+	}
+	defer s.life.RUnlock()
+	result, err := run()
+	if err != nil {
+		return none, translate(ctx, err, attempted)
+	}
+	return result, nil
+}
+
 // queries are the statements of sql/postgres/queries.
 type queries struct {
 	writerSession, readerSession, writerBegin, writerTransaction, ready string

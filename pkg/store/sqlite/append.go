@@ -10,24 +10,16 @@ import (
 // Append implements [store.Appender] with one transaction. Appends run one after
 // the other, in the order of their calls.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	const attempt = "append events"
-	leave, err := s.enter(ctx, attempt)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	if len(events) == 0 {
-		return nil, nil
-	}
-	var outcomes []event.Outcome
-	err = s.transact(ctx, func(t *transaction) (err error) {
-		outcomes, err = t.append(events)
-		return err
+	return call(ctx, s, "append events", func() (outcomes []event.Outcome, err error) {
+		if len(events) == 0 {
+			return nil, nil
+		}
+		err = s.transact(ctx, func(t *transaction) (err error) {
+			outcomes, err = t.append(events)
+			return err
+		})
+		return outcomes, err
 	})
-	if err != nil {
-		return nil, translate(ctx, err, attempt)
-	}
-	return outcomes, nil
 }
 
 // transact calls work in a transaction and commits it.

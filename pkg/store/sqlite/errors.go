@@ -17,6 +17,8 @@ import (
 //
 //	result code                      cause                            error
 //	TOOBIG, CONSTRAINT, MISMATCH     this data can't be stored, ever  ErrRejected
+//	CORRUPT                          perhaps only this data: a        ErrUnavailable and ErrInternal
+//	                                 damaged page
 //	any other                        an outage: the same data may     ErrUnavailable
 //	                                 be stored later
 //
@@ -26,6 +28,8 @@ func translate(ctx context.Context, err error, attempted string) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
+	case errors.Is(err, store.ErrForeignPosition):
+		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.Is(err, stdsql.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
 	case !errors.As(err, &refused):
@@ -37,7 +41,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 	}
 	hint := hints(code(refused))
 	switch {
-	case code(refused) == lib.SQLITE_CORRUPT: // perhaps one page of many
+	case code(refused) == lib.SQLITE_CORRUPT:
 		return fmt.Errorf("%s: %w: %w: %s: %w", attempted, store.ErrUnavailable, store.ErrInternal, hint, err)
 	case hint != "":
 		return fmt.Errorf("%s: %w: %s: %w", attempted, store.ErrUnavailable, hint, err)

@@ -14,143 +14,110 @@ import (
 
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	const attempted = "read the totals"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return store.Stats{}, err
-	}
-	defer leave()
-	var stats store.Stats
-	if err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Unique, &stats.Duplicates, &stats.Topics); err != nil {
-		return store.Stats{}, translate(ctx, err, attempted)
-	}
-	stats.Received = stats.Unique + stats.Duplicates
-	return stats, nil
+	return call(ctx, s, "read the totals", func() (store.Stats, error) {
+		var stats store.Stats
+		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Unique, &stats.Duplicates, &stats.Topics)
+		stats.Received = stats.Unique + stats.Duplicates
+		return stats, err
+	})
 }
 
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	const attempted = "read the totals of the topics"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	rows, err := s.read.topicStats.QueryContext(ctx)
-	topics, err := collect(rows, err, scanTopic)
-	if err != nil {
-		return nil, translate(ctx, err, attempted)
-	}
-	return topics, nil
+	return call(ctx, s, "read the totals of the topics", func() ([]store.TopicStats, error) {
+		rows, err := s.read.topicStats.QueryContext(ctx)
+		return collect(rows, err, scanTopic)
+	})
 }
 
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
-	const attempted = "read an event"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return store.Record{}, err
-	}
-	defer leave()
-	record, err := scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, key.ID))
-	if err != nil {
-		return store.Record{}, translate(ctx, err, attempted)
-	}
-	return record, nil
+	return call(ctx, s, "read an event", func() (store.Record, error) {
+		return scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, key.ID))
+	})
 }
 
 // Older implements [store.EventReader].
-func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) (records []store.Record, more bool, err error) {
-	const attempted = "read older events"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return nil, false, err
-	}
-	defer leave()
-	end := int64(math.MaxInt64)
-	if !before.IsZero() {
-		end = firstFrom(before)
-	}
-	if before.Fingerprint != 0 {
-		if _, err := s.newest(ctx, attempted, before); err != nil {
-			return nil, false, err
+func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
+	p, err := call(ctx, s, "read older events", func() (page, error) {
+		end := int64(math.MaxInt64)
+		if !before.IsZero() {
+			end = firstFrom(before)
 		}
-	}
-	query := s.read.older
-	if filter.Topic != "" {
-		query = s.read.olderOfTopic
-	}
-	return s.records(ctx, attempted, query, filter, 1, end, limit)
+		if before.Fingerprint != 0 {
+			if _, err := s.newest(ctx, before); err != nil {
+				return page{}, err
+			}
+		}
+		query := s.read.older
+		if filter.Topic != "" {
+			query = s.read.olderOfTopic
+		}
+		return readPage(ctx, query, filter, 1, end, limit)
+	})
+	return p.records, p.more, err
 }
 
 // Newer implements [store.EventReader]. It reads the newest position first, and
 // then the events up to there. Later ones are for the next call.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
-	const attempted = "read newer events"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return nil, after, err
-	}
-	defer leave()
-	newest, err := s.newest(ctx, attempted, after)
-	if err != nil {
-		return nil, after, err
-	}
-	if after.Compare(behind(newest)) > 0 {
-		return nil, after, fmt.Errorf("%s after %v: %w", attempted, after, store.ErrForeignPosition)
-	}
-	query := s.read.newer
-	if filter.Topic != "" {
-		query = s.read.newerOfTopic
-	}
-	records, more, err := s.records(ctx, attempted, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
-	if err != nil {
-		return nil, after, err
-	}
-	if more {
-		return records, records[len(records)-1].Position, nil
-	}
-	if newest.Compare(after) > 0 { // skip what the filter left out
-		after = newest
-	}
-	return records, after, nil
+	next := after
+	p, err := call(ctx, s, "read newer events", func() (page, error) {
+		newest, err := s.newest(ctx, after)
+		if err != nil {
+			return page{}, err
+		}
+		if after.Compare(behind(newest)) > 0 {
+			return page{}, fmt.Errorf("after %v: %w", after, store.ErrForeignPosition)
+		}
+		query := s.read.newer
+		if filter.Topic != "" {
+			query = s.read.newerOfTopic
+		}
+		p, err := readPage(ctx, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
+		switch {
+		case err != nil:
+		case p.more:
+			next = p.records[len(p.records)-1].Position
+		case newest.Compare(after) > 0: // skip what the filter left out
+			next = newest
+		}
+		return p, err
+	})
+	return p.records, next, err
 }
 
 // StableHead implements [store.EventReader]. Rows are in the order of commits, so
 // the order of all of them is stable.
 func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
-	const attempted = "read the newest position"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return store.Position{}, err
-	}
-	defer leave()
-	newest, err := s.newest(ctx, attempted, store.Position{})
-	if err != nil {
-		return store.Position{}, err
-	}
-	return behind(newest), nil
+	return call(ctx, s, "read the newest position", func() (store.Position, error) {
+		newest, err := s.newest(ctx, store.Position{})
+		return behind(newest), err
+	})
 }
 
 // newest is the position of the newest event, with a Commit of 0 if there is none.
 // It fails if the position check does not belong to this data.
-func (s *Store) newest(ctx context.Context, attempted string, check store.Position) (store.Position, error) {
+func (s *Store) newest(ctx context.Context, check store.Position) (store.Position, error) {
 	var (
 		id          int64
 		last, found stdsql.NullInt64
 	)
 	if err := s.read.lastID.QueryRowContext(ctx, firstAfter(check)).Scan(&id, &last, &found); err != nil {
-		return store.Position{}, translate(ctx, err, attempted)
+		return store.Position{}, err
 	}
-	if err := check.Check(fingerprint(found)); err != nil {
-		return store.Position{}, fmt.Errorf("%s: %w", attempted, err)
-	}
-	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: fingerprint(last)}, nil
+	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: fingerprint(last)}, check.Check(fingerprint(found))
 }
 
-// records reads events with ids from first up to, not including, end. It reads up to
-// limit or [store.PageBytes] of them, and reports whether there are more.
-func (s *Store) records(ctx context.Context, attempted string, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) ([]store.Record, bool, error) {
+// page is the result of Older and Newer.
+type page struct {
+	records []store.Record
+	more    bool
+}
+
+// readPage reads events with ids from first up to, not including, end. It reads up
+// to limit or [store.PageBytes] of them, and whether there are more.
+func readPage(ctx context.Context, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) (page, error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !filter.Since.IsZero() {
 		since = ceilMicros(filter.Since)
@@ -163,32 +130,29 @@ func (s *Store) records(ctx context.Context, attempted string, query *stdsql.Stm
 		arguments = append(arguments, filter.Topic)
 	}
 	rows, err := query.QueryContext(ctx, arguments...)
-	records, more, err := collectPage(rows, err, limit)
-	if err != nil {
-		return nil, false, translate(ctx, err, attempted)
-	}
-	return records, more, nil
+	return collectPage(rows, err, limit)
 }
 
-// collectPage reads rows until a page is full, and reports whether there is another
-// row. SQLite computes the rows one by one, so unread rows cost nothing.
-func collectPage(rows *stdsql.Rows, err error, limit int) (records []store.Record, more bool, failed error) {
+// collectPage reads rows until a page is full. SQLite computes the rows one by one,
+// so unread rows cost nothing.
+func collectPage(rows *stdsql.Rows, err error, limit int) (p page, failed error) {
 	if err != nil {
-		return nil, false, err
+		return page{}, err
 	}
 	defer func() { failed = errors.Join(failed, rows.Close()) }()
 	for size := 0; rows.Next(); {
-		if len(records) == limit || size >= store.PageBytes {
-			return records, true, nil
+		if len(p.records) == limit || size >= store.PageBytes {
+			p.more = true
+			return p, nil
 		}
 		record, err := scanRecord(rows)
 		if err != nil {
-			return nil, false, err
+			return page{}, err
 		}
 		size += record.Size()
-		records = append(records, record)
+		p.records = append(p.records, record)
 	}
-	return records, false, rows.Err()
+	return p, rows.Err()
 }
 
 // ceilMicros rounds t up to microseconds since 1970. Stored times are whole

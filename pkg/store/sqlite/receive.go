@@ -11,24 +11,16 @@ import (
 
 // Receive implements [store.Receiver] with one transaction.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	const attempted = "receive deliveries"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return store.Received{}, err
-	}
-	defer leave()
-	if len(deliveries) == 0 {
-		return store.Received{}, nil
-	}
-	var received store.Received
-	err = s.transact(ctx, func(t *transaction) (err error) {
-		received, err = t.receive(deliveries)
-		return err
+	return call(ctx, s, "receive deliveries", func() (received store.Received, err error) {
+		if len(deliveries) == 0 {
+			return store.Received{}, nil
+		}
+		err = s.transact(ctx, func(t *transaction) (err error) {
+			received, err = t.receive(deliveries)
+			return err
+		})
+		return received, err
 	})
-	if err != nil {
-		return store.Received{}, translate(ctx, err, attempted)
-	}
-	return received, nil
 }
 
 // receive stores the events of the new deliveries.
@@ -69,32 +61,20 @@ func (t *transaction) receive(deliveries []store.Delivery) (store.Received, erro
 
 // Known implements [store.Receiver].
 func (s *Store) Known(ctx context.Context, ids []store.DeliveryID) ([]bool, error) {
-	const attempted = "look for deliveries"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	known := make([]bool, len(ids))
-	for i, id := range ids {
-		if err := s.read.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
-			return nil, translate(ctx, err, attempted)
+	return call(ctx, s, "look for deliveries", func() ([]bool, error) {
+		known := make([]bool, len(ids))
+		for i, id := range ids {
+			if err := s.read.known.QueryRowContext(ctx, id[:]).Scan(&known[i]); err != nil {
+				return nil, err
+			}
 		}
-	}
-	return known, nil
+		return known, nil
+	})
 }
 
 // Forget implements [store.Receiver].
 func (s *Store) Forget(ctx context.Context, queuedBefore time.Time) (int64, error) {
-	const attempted = "forget deliveries"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	forgotten, err := run(ctx, s.append.forget, queuedBefore.UnixMicro())
-	if err != nil {
-		return 0, translate(ctx, err, attempted)
-	}
-	return forgotten, nil
+	return call(ctx, s, "forget deliveries", func() (int64, error) {
+		return run(ctx, s.append.forget, queuedBefore.UnixMicro())
+	})
 }

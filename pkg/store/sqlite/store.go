@@ -149,22 +149,36 @@ func checkPath(path string) (string, error) {
 	return path, nil
 }
 
-// enter begins a call and returns the function that ends it. It fails if the store
-// is closed, the context has ended, or the file has disappeared.
-func (s *Store) enter(ctx context.Context, attempted string) (leave func(), err error) {
+// call runs one call of the store and translates its error. It fails if the store is
+// closed, the context has ended, or the file has disappeared.
+func call[T any](ctx context.Context, s *Store, attempted string, run func() (T, error)) (T, error) {
+	var none T
+	if err := s.enter(ctx); err != nil {
+		return none, fmt.Errorf("%s: %w", attempted, err)
+	}
+	defer s.calls.Done()
+	result, err := run()
+	if err != nil {
+		return none, translate(ctx, err, attempted)
+	}
+	return result, nil
+}
+
+// enter begins a call. The caller must end it with calls.Done if the error is nil.
+func (s *Store) enter(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, fmt.Errorf("%s: %w", attempted, store.ErrClosed)
+		return store.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", attempted, err)
+		return err
 	}
 	if err := s.present(); err != nil {
-		return nil, fmt.Errorf("%s: %w", attempted, err)
+		return err
 	}
 	s.calls.Add(1)
-	return s.calls.Done, nil
+	return nil
 }
 
 // present checks that the open file is the one that the next start will open. An
@@ -183,20 +197,14 @@ func (s *Store) present() error {
 
 // Ping implements [store.Store]: it begins a write transaction and rolls it back.
 func (s *Store) Ping(ctx context.Context) error {
-	const attempted = "reach the database"
-	leave, err := s.enter(ctx, attempted)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return translate(ctx, err, attempted)
-	}
-	if err := tx.Rollback(); err != nil {
-		return translate(ctx, err, attempted)
-	}
-	return nil
+	_, err := call(ctx, s, "reach the database", func() (struct{}, error) {
+		tx, err := s.writer.BeginTx(ctx, nil)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, tx.Rollback()
+	})
+	return err
 }
 
 // Close implements [store.Store]. It leaves one file that contains everything.
