@@ -24,6 +24,20 @@ func addHelpTopics(root *cobra.Command) {
 	root.SetUsageTemplate(strings.NewReplacer(heading, "Guides (eventagg help TOPIC):", row, "{{rpad .Name .NamePadding}}").Replace(root.UsageTemplate()))
 }
 
+// completeTopics adds the guides to what the shell completes after "help".
+func completeTopics(help *cobra.Command) {
+	commands := help.ValidArgsFunction
+	help.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		found, directive := commands(cmd, args, typed)
+		for _, topic := range guide.Topics() {
+			if len(args) == 0 && strings.HasPrefix(topic.Name, typed) && !topic.Decision() {
+				found = append(found, cobra.CompletionWithDesc(topic.Name, topic.Summary))
+			}
+		}
+		return found, directive
+	}
+}
+
 // showGuide writes a guide: laid out if out is a terminal, otherwise as Markdown.
 func showGuide(out io.Writer, topic guide.Topic) error {
 	const maxWidth = 100 // longer lines are hard to read

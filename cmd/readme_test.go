@@ -178,13 +178,7 @@ func TestREADME_JavaScriptExampleWorks(t *testing.T) {
 	if !found {
 		t.Fatal("the README has no JavaScript")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.WSURLReadTimeout(time.Minute))
-	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
-	defer closeAllocator()
-	ctx, closeBrowser := chromedp.NewContext(allocator)
-	defer closeBrowser()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
+	ctx := newBrowser(t, browser)
 	url := "http://" + s.addr
 	err := chromedp.Do(ctx,
 		chromedp.Navigate(url+"/healthz"),
@@ -198,6 +192,36 @@ func TestREADME_JavaScriptExampleWorks(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// TestDocs_SearchFindsSections searches the guides in a browser and follows a hit.
+func TestDocs_SearchFindsSections(t *testing.T) {
+	t.Parallel()
+	browser := testdb.Chromium(t)
+	s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
+	s.serve()
+	err := chromedp.Do(newBrowser(t, browser),
+		chromedp.Navigate("http://"+s.addr+"/docs/?q=lease+worker"),
+		chromedp.Poll[chromedp.Void]("[...document.querySelectorAll('#found a')].some((link) => link.textContent === 'Queue: Exactly once')"),
+		chromedp.Evaluate[chromedp.Void]("[...document.querySelectorAll('#found a')].find((link) => link.textContent === 'Queue: Exactly once').click()"),
+		chromedp.Poll[chromedp.Void]("location.href.endsWith('/docs/guides/queue#exactly-once') && document.querySelector('h1').textContent === 'Queue'"),
+	)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// newBrowser starts a browser and returns its context, which ends after a minute.
+func newBrowser(t *testing.T, program string) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(closeAllocator)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(closeBrowser)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // like compares a text with a pattern in which "…" stands for any text.

@@ -87,6 +87,7 @@ func strictDefaults(root *cobra.Command) {
 				shell.Args = noArgs
 			}
 		case "help":
+			completeTopics(cmd)
 			cmd.Run = nil
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				about, rest, err := root.Find(args)
