@@ -16,6 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 func receivedEqual(t *testing.T, open Open) {
@@ -120,7 +121,7 @@ func waits(t *testing.T, open Open) {
 	mustReceive(t, c, atOnce)
 	var group errgroup.Group
 	group.Go(func() error {
-		messages, err := c.Receive(context.Background(), timeout)
+		messages, err := c.Receive(context.Background(), suitetest.Timeout)
 		if err != nil || len(eventsOf(messages)) != len(want) {
 			return fmt.Errorf("received %+v, %w", messages, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -13,9 +12,6 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 )
-
-// timeout is how long something expected may take, even on a busy machine.
-const timeout = time.Minute
 
 // soon is the wait of a Receive that should return messages, atOnce of one that
 // should not wait.
@@ -166,21 +162,5 @@ func checkSize(t rapid.TB, q queue.Queue, events, dead int) {
 	size := mustSize(t, q)
 	if size.Events != int64(events) || size.DeadLetters != int64(dead) || (size.Bytes > 0) != (events > 0) || size.Bytes < 0 {
 		t.Errorf("size is %+v, want %d events and %d dead letters", size, events, dead)
-	}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", timeout, what)
-		case <-tick.C:
-		}
 	}
 }

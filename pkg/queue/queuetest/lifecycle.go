@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // call is one method of a queue or its consumer.
@@ -96,11 +97,11 @@ func cancelledWait(t *testing.T, open Open) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	messages, err := c.Receive(ctx, timeout)
+	messages, err := c.Receive(ctx, suitetest.Timeout)
 	if len(messages) != 0 || err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a wait whose context ended returns %+v, %v", messages, err)
 	}
-	if took := time.Since(started); took > timeout/2 {
+	if took := time.Since(started); took > suitetest.Timeout/2 {
 		t.Errorf("it ended after %v", took)
 	}
 	want := newEvents("a", 2)
@@ -130,7 +131,7 @@ func closeEndsWaits(t *testing.T, open Open) {
 	mustReceive(t, c, atOnce)
 	ended := make(chan error)
 	go func() {
-		_, err := c.Receive(context.Background(), timeout)
+		_, err := c.Receive(context.Background(), suitetest.Timeout)
 		ended <- err
 	}()
 	if err := q.Close(); err != nil {
@@ -141,7 +142,7 @@ func closeEndsWaits(t *testing.T, open Open) {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("a wait that close ends returns %v, want ErrClosed", err)
 		}
-	case <-time.After(timeout / 2):
+	case <-time.After(suitetest.Timeout / 2):
 		t.Error("the wait goes on")
 		<-ended
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // model is the state of each event, the simplest model of a queue.
@@ -91,6 +92,7 @@ func (r *modelRun) step(name string) {
 		r.consumers[at] = r.newConsumer()
 	case "leave":
 		r.check(c.Leave(ctx))
+		maps.DeleteFunc(r.held, func(_ string, m heldMessage) bool { return m.by == c })
 		r.consumers[at] = r.newConsumer()
 	case "acknowledge":
 		if m, exists := r.pick(); exists {
@@ -231,7 +233,7 @@ func stress(t *testing.T, open Open) {
 	if err := in.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the queue is drained", func() bool { return mustSize(t, q).Events == 0 })
+	suitetest.Eventually(t, "the queue is drained", func() bool { return mustSize(t, q).Events == 0 })
 	close(stop)
 	if err := out.Wait(); err != nil {
 		t.Fatal(err)
@@ -250,7 +252,7 @@ func stress(t *testing.T, open Open) {
 }
 
 // stressLease is the lease in the stress test.
-const stressLease = time.Second
+const stressLease = 400 * time.Millisecond
 
 // crashingConsumer consumes with failures of all kinds. Its number is the seed.
 func (l *ledger) crashingConsumer(q queue.Queue, number int, stop <-chan struct{}) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 func outage(t *testing.T, open Open) {
@@ -37,7 +38,7 @@ func outage(t *testing.T, open Open) {
 			t.Errorf("append without a server: %v, want ErrNotReached", err)
 		}
 		h.Up()
-		eventually(t, "the queue is available again", func() bool { return available(t, q, c) })
+		suitetest.Eventually(t, "the queue is available again", func() bool { return available(t, q, c) })
 		checkSize(t, q, len(held)+len(waiting), 0)
 	}
 	if taken := mustClaim(t, q.Consumer("two"), hour); len(taken) != 0 {
@@ -146,7 +147,7 @@ func outageUnderLoad(t *testing.T, open Open) {
 	if err := in.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the queue is drained", func() bool {
+	suitetest.Eventually(t, "the queue is drained", func() bool {
 		size, err := h.Queue.Size(t.Context())
 		return err == nil && size.Events == 0
 	})
@@ -162,7 +163,7 @@ func outageUnderLoad(t *testing.T, open Open) {
 
 // appendUntilQueued appends the same events until they are queued.
 func (l *ledger) appendUntilQueued(ctx context.Context, q queue.Queue, events []event.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, suitetest.Timeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

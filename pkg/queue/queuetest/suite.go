@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // Options configure the queue of one case. A zero field means its default.
@@ -29,75 +30,58 @@ type Harness struct {
 // Open returns the harness of one test.
 type Open func(t *testing.T, o Options) Harness
 
-// testCase checks one rule of the contract.
-type testCase struct {
-	name string
-	run  func(t *testing.T, open Open)
-}
-
-func cases() []testCase {
-	return []testCase{
-		{"every valid event is received equal and once", receivedEqual},
-		{"every event that the decoder accepts is received equal", acceptedReceived},
-		{"events of 1 MiB are received equal", largeEvents},
-		{"an append of thousands of events is received whole", manyEvents},
-		{"an empty append queues nothing", emptyAppend},
-		{"an empty queue waits and returns nothing", emptyQueue},
-		{"a waiting consumer receives new messages", waits},
-		{"several consumers never receive the same message", severalConsumers},
-		{"an unfinished message is received once", receivedOnce},
-		{"a message whose lease is renewed is not claimed", renewed},
-		{"acknowledge removes, and a second time changes nothing", acknowledgedTwice},
-		{"a message of a crashed consumer is claimed", claimed},
-		{"a consumer that lost its lease finishes nothing", leaseLost},
-		{"a message is split into one for each event", split},
-		{"a finished message can't be split or moved", finishedMessages},
-		{"dead letters keep event, reason and times", movedToDeadLetters},
-		{"dead letters are paged, the oldest first", paging},
-		{"a dead letter is retried or dropped once", retryAndDrop},
-		{"the maximum number of events is kept", maxEvents},
-		{"the maximum number of bytes is kept", maxBytes},
-		{"dead letters count towards the maximum", deadLettersCount},
-		{"an append over the maximum queues nothing", allOrNothing},
-		{"the low watermark never passes a queued message", lowWatermark},
-		{"a consumer that leaves releases its messages", leaving},
-		{"pruning loses nothing", pruning},
-		{"ping succeeds on an available queue", pingSucceeds},
-		{"a cancelled call returns the context's error and takes nothing", cancelledCalls},
-		{"a waiting consumer stops when its context ends", cancelledWait},
-		{"every call after close returns ErrClosed", useAfterClose},
-		{"close ends calls that wait", closeEndsWaits},
-		{"queued events outlive the queue's owner", reopened},
-		{"a crashed server is unavailable until it runs again", outage},
-		{"nothing is lost if the server crashes under load", outageUnderLoad},
-		{"sizes follow a simple model step by step", followsModel},
-		{"appenders and consumers that crash lose nothing", stress},
+func cases() []suitetest.Case[Open] {
+	return []suitetest.Case[Open]{
+		{Name: "every valid event is received equal and once", Run: receivedEqual},
+		{Name: "every event that the decoder accepts is received equal", Run: acceptedReceived},
+		{Name: "events of 1 MiB are received equal", Run: largeEvents},
+		{Name: "an append of thousands of events is received whole", Run: manyEvents},
+		{Name: "an empty append queues nothing", Run: emptyAppend},
+		{Name: "an empty queue waits and returns nothing", Run: emptyQueue},
+		{Name: "a waiting consumer receives new messages", Run: waits},
+		{Name: "several consumers never receive the same message", Run: severalConsumers},
+		{Name: "an unfinished message is received once", Run: receivedOnce},
+		{Name: "a message whose lease is renewed is not claimed", Run: renewed},
+		{Name: "acknowledge removes, and a second time changes nothing", Run: acknowledgedTwice},
+		{Name: "a message of a crashed consumer is claimed", Run: claimed},
+		{Name: "a consumer that lost its lease finishes nothing", Run: leaseLost},
+		{Name: "a message is split into one for each event", Run: split},
+		{Name: "a finished message can't be split or moved", Run: finishedMessages},
+		{Name: "dead letters keep event, reason and times", Run: movedToDeadLetters},
+		{Name: "dead letters are paged, the oldest first", Run: paging},
+		{Name: "a dead letter is retried or dropped once", Run: retryAndDrop},
+		{Name: "the maximum number of events is kept", Run: maxEvents},
+		{Name: "the maximum number of bytes is kept", Run: maxBytes},
+		{Name: "dead letters count towards the maximum", Run: deadLettersCount},
+		{Name: "an append over the maximum queues nothing", Run: allOrNothing},
+		{Name: "the low watermark never passes a queued message", Run: lowWatermark},
+		{Name: "a consumer that leaves releases its messages", Run: leaving},
+		{Name: "pruning loses nothing", Run: pruning},
+		{Name: "ping succeeds on an available queue", Run: pingSucceeds},
+		{Name: "a cancelled call returns the context's error and takes nothing", Run: cancelledCalls},
+		{Name: "a waiting consumer stops when its context ends", Run: cancelledWait},
+		{Name: "every call after close returns ErrClosed", Run: useAfterClose},
+		{Name: "close ends calls that wait", Run: closeEndsWaits},
+		{Name: "queued events outlive the queue's owner", Run: reopened},
+		{Name: "a crashed server is unavailable until it runs again", Run: outage},
+		{Name: "nothing is lost if the server crashes under load", Run: outageUnderLoad},
+		{Name: "sizes follow a simple model step by step", Run: followsModel},
+		{Name: "appenders and consumers that crash lose nothing", Run: stress},
 	}
 }
 
 // Run runs the suite against one engine, all cases in parallel.
 func Run(t *testing.T, open Open) {
 	t.Helper()
-	for _, c := range cases() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(t, open)
-		})
-	}
+	suitetest.Run(t, open, cases(), nil)
 }
 
-// RunCases runs some cases of the suite, for an engine with a second configuration.
+// RunCases runs some cases of the suite, for a second configuration of an engine.
 func RunCases(t *testing.T, open Open, names ...string) {
 	t.Helper()
-	for _, name := range names {
-		at := slices.IndexFunc(cases(), func(c testCase) bool { return c.name == name })
-		if at < 0 {
-			t.Errorf("%q is not a case of the suite", name)
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cases()[at].run(t, open)
-		})
+	some := slices.DeleteFunc(cases(), func(c suitetest.Case[Open]) bool { return !slices.Contains(names, c.Name) })
+	if len(some) != len(names) {
+		t.Errorf("%d of the names %q are cases of the suite", len(some), names)
 	}
+	suitetest.Run(t, open, some, nil)
 }

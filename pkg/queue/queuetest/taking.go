@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // hour is longer than any test: no lease expires in it.
@@ -55,7 +56,7 @@ func acknowledgedTwice(t *testing.T, open Open) {
 func claimSoon(t *testing.T, c queue.Consumer) []queue.Message {
 	t.Helper()
 	var messages []queue.Message
-	eventually(t, "something can be claimed", func() bool {
+	suitetest.Eventually(t, "something can be claimed", func() bool {
 		messages = mustClaim(t, c, time.Millisecond)
 		return len(messages) > 0
 	})
@@ -200,7 +201,7 @@ func lowWatermark(t *testing.T, open Open) {
 		t.Errorf("with one message queued the low watermark is %v, after %v", at, second[0].QueuedAt)
 	}
 	mustAcknowledge(t, c, second...)
-	eventually(t, "the low watermark of an empty queue advances", func() bool { return get().After(second[0].QueuedAt) })
+	suitetest.Eventually(t, "the low watermark of an empty queue advances", func() bool { return get().After(second[0].QueuedAt) })
 	// What is queued now is not before it, to the millisecond.
 	at := get()
 	mustAppend(t, q, newEvents("c", 1)...)
@@ -261,7 +262,7 @@ func renewed(t *testing.T, open Open) {
 	close(stop)
 	<-renewing
 	var taken []queue.Message
-	eventually(t, "a message whose lease is not renewed is claimed", func() bool {
+	suitetest.Eventually(t, "a message whose lease is not renewed is claimed", func() bool {
 		taken = mustClaim(t, other, leaseTime/4)
 		return len(taken) > 0
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/queue/queuetest"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -21,13 +22,13 @@ const clusterStreams = 4
 
 // cluster is a Redis Cluster whose nodes share the slots evenly.
 type cluster struct {
-	t     testing.TB
+	t     *testing.T
 	nodes []*testdb.Server
 	// address has all nodes, as an operator configures it.
 	address string
 }
 
-func startCluster(t testing.TB, nodes int, settings map[string]string) *cluster {
+func startCluster(t *testing.T, nodes int, settings map[string]string) *cluster {
 	t.Helper()
 	c := &cluster{t: t}
 	password := rand.Text()
@@ -70,11 +71,11 @@ func (c *cluster) await() {
 func (c *cluster) until(what string, done func(node *testdb.Server) bool) {
 	c.t.Helper()
 	for _, node := range c.nodes {
-		eventually(c.t, what, func() bool { return done(node) })
+		suitetest.Eventually(c.t, what, func() bool { return done(node) })
 	}
 }
 
-func hostOf(t testing.TB, node *testdb.Server) string {
+func hostOf(t *testing.T, node *testdb.Server) string {
 	t.Helper()
 	parsed, err := url.Parse(node.URL())
 	if err != nil {
@@ -85,7 +86,7 @@ func hostOf(t testing.TB, node *testdb.Server) string {
 
 // busPort returns the port of the cluster bus. A node lists itself as its ID and
 // host:port@bus.
-func busPort(t testing.TB, node *testdb.Server) string {
+func busPort(t *testing.T, node *testdb.Server) string {
 	t.Helper()
 	for line := range strings.Lines(do(t, node.URL(), "CLUSTER", "NODES")) {
 		if strings.Contains(line, "myself") {
@@ -140,7 +141,7 @@ func partial() map[string]string {
 // receiveAll receives and acknowledges until it has so many events.
 func receiveAll(t *testing.T, c queue.Consumer, events map[string]int, count int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d events are received", count), func() bool {
+	suitetest.Eventually(t, fmt.Sprintf("%d events are received", count), func() bool {
 		messages, err := c.Receive(t.Context(), 100*time.Millisecond)
 		if err != nil {
 			t.Logf("receive: %v", err)
@@ -159,20 +160,6 @@ func receiveAll(t *testing.T, c queue.Consumer, events map[string]int, count int
 	})
 }
 
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	timeout, tick := time.NewTimer(time.Minute), time.NewTicker(20*time.Millisecond)
-	defer timeout.Stop()
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-timeout.C:
-			t.Fatalf("not within a minute: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 func TestCluster_WorksWithoutANode(t *testing.T) {
 	t.Parallel()
 	for name, node := range map[string]struct{ down, up func(*testdb.Server) }{
@@ -187,7 +174,7 @@ func TestCluster_WorksWithoutANode(t *testing.T) {
 			want := map[string]int{}
 			put := func(id string) {
 				want[id] = 1
-				eventually(t, "an append succeeds", func() bool {
+				suitetest.Eventually(t, "an append succeeds", func() bool {
 					_, err := q.Append(t.Context(), []event.Event{newEvent(id)})
 					return err == nil
 				})
@@ -214,7 +201,7 @@ func TestCluster_WorksWithoutANode(t *testing.T) {
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("appends took %v", took)
 			}
-			eventually(t, "the queue can be appended to", func() bool { return q.Ping(t.Context()) == nil })
+			suitetest.Eventually(t, "the queue can be appended to", func() bool { return q.Ping(t.Context()) == nil })
 			receiveAll(t, consumer, got, 2*clusterStreams)
 			if _, err := q.Size(t.Context()); err == nil {
 				t.Error("the size of an unavailable stream is reported")
@@ -224,7 +211,7 @@ func TestCluster_WorksWithoutANode(t *testing.T) {
 			}
 
 			node.up(lost)
-			eventually(t, "the held messages are acknowledged", func() bool { return consumer.Acknowledge(t.Context(), held) == nil })
+			suitetest.Eventually(t, "the held messages are acknowledged", func() bool { return consumer.Acknowledge(t.Context(), held) == nil })
 			for _, m := range held {
 				got[m.Events[0].ID]++
 			}
@@ -232,7 +219,7 @@ func TestCluster_WorksWithoutANode(t *testing.T) {
 			if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
 				t.Errorf("received %v, want %v", got, want)
 			}
-			eventually(t, "the queue is empty", func() bool {
+			suitetest.Eventually(t, "the queue is empty", func() bool {
 				receiveAll(t, consumer, got, 0) // appends that a frozen node executed without a response
 				size, err := q.Size(t.Context())
 				return err == nil && size == queue.Size{}
@@ -263,11 +250,11 @@ func TestCluster_ReplicaTakesOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the replica has all data", func() bool {
+	suitetest.Eventually(t, "the replica has all data", func() bool {
 		return field(t, replica, "slave_repl_offset") == field(t, c.nodes[1], "master_repl_offset")
 	})
 	c.nodes[1].Stop(testdb.Immediate)
-	eventually(t, "all streams are available", func() bool {
+	suitetest.Eventually(t, "all streams are available", func() bool {
 		_, err := q.Size(t.Context())
 		return err == nil
 	})
@@ -283,7 +270,7 @@ func TestCluster_ReplicaTakesOver(t *testing.T) {
 }
 
 // field returns a field of a node's INFO about replication.
-func field(t testing.TB, node *testdb.Server, name string) string {
+func field(t *testing.T, node *testdb.Server, name string) string {
 	t.Helper()
 	for line := range strings.Lines(do(t, node.URL(), "INFO", "replication")) {
 		if value, found := strings.CutPrefix(line, name+":"); found {
@@ -305,11 +292,11 @@ func (c *cluster) join(master *testdb.Server) *testdb.Server {
 	host, port, _ := strings.Cut(hostOf(c.t, replica), ":")
 	do(c.t, master.URL(), "CLUSTER", "MEET", host, port, busPort(c.t, replica))
 	id := do(c.t, master.URL(), "CLUSTER", "MYID")
-	eventually(c.t, "the replica knows its master", func() bool {
+	suitetest.Eventually(c.t, "the replica knows its master", func() bool {
 		return strings.Contains(do(c.t, replica.URL(), "CLUSTER", "NODES"), id)
 	})
 	do(c.t, replica.URL(), "CLUSTER", "REPLICATE", id)
-	eventually(c.t, "the replica is connected", func() bool {
+	suitetest.Eventually(c.t, "the replica is connected", func() bool {
 		return strings.Contains(do(c.t, replica.URL(), "INFO", "replication"), "master_link_status:up")
 	})
 	c.until("all nodes know the replica", func(node *testdb.Server) bool {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"testing"
-	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
@@ -31,7 +30,7 @@ func TestSize_IsZeroForAnEmptyStream(t *testing.T) {
 			doWithKeys(t, q, test.command...)
 			c := q.Consumer("one")
 			for range 3 {
-				messages, err := c.Receive(t.Context(), time.Second)
+				messages, err := c.Receive(t.Context(), 0)
 				if err != nil {
 					t.Fatal(err)
 				}
