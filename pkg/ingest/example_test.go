@@ -41,9 +41,9 @@ func Example() {
 	}
 	callers.Wait()
 	again, err := appender.Append(context.Background(), []event.Event{{Topic: "user_login", ID: "1"}, {Topic: "user_login", ID: "new"}})
-	fmt.Println(again, err)
+	fmt.Println(again[0], again[1], err)
 	fmt.Println(appender.Close(context.Background()), len(stored))
 	// Output:
-	// [duplicate stored] <nil>
+	// duplicate stored <nil>
 	// <nil> 61
 }

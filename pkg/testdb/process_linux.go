@@ -57,11 +57,11 @@ func credential() *syscall.Credential {
 
 // chownToServerUser makes the servers' user the owner of a file.
 func chownToServerUser(path string) error {
-	user := credential()
-	if user == nil {
+	owner := credential()
+	if owner == nil {
 		return nil
 	}
-	return os.Chown(path, int(user.Uid), int(user.Gid))
+	return os.Chown(path, int(owner.Uid), int(owner.Gid))
 }
 
 // freeze stops a process and its children, and returns the function that

@@ -39,7 +39,7 @@ type RedisOptions struct {
 // share, and a key prefix that no other test gets. The test must use only keys
 // that begin with the prefix, and must not stop, flush or reconfigure the
 // server: [StartRedis] is for that.
-func Redis(t testing.TB) (url, prefix string) {
+func Redis(t testing.TB) (address, prefix string) {
 	t.Helper()
 	server, err := sharedRedis.get()
 	if err != nil {

@@ -28,14 +28,10 @@ type clock struct {
 }
 
 // newClock compiles the library that is loaded into the server. It needs a C
-// compiler. The folder is readable for the servers' user.
+// compiler.
 func newClock(t *testing.T) *clock {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "eventagg-clock-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	c := &clock{t: t, library: filepath.Join(dir, "clock.so"), file: filepath.Join(dir, "clock")}
 	source := filepath.Join(dir, "clock.c")
 	for path, text := range map[string]string{source: clockSource, c.file: string(make([]byte, 8))} {
@@ -46,8 +42,10 @@ func newClock(t *testing.T) *clock {
 	if out, err := exec.Command("cc", "-shared", "-fPIC", "-O2", "-o", c.library, source).CombinedOutput(); err != nil {
 		t.Fatalf("compile the clock: %v: %s", err, out)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	for _, folder := range []string{dir, filepath.Dir(dir)} { // the servers' user must reach the library
+		if err := os.Chmod(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return c
 }
