@@ -13,21 +13,29 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-const demoLong = `Shows all of eventagg in one process, and leaves nothing behind: starts a server
-with a temporary database, publishes 20,000 events of which 30 % repeat an
-earlier one, asks back every event to prove that each is stored exactly once,
-and prints the counters and the last events.`
+const demoLong = `Shows eventagg in one process and leaves nothing behind. It starts a server with a
+temporary database, publishes 20,000 events of which 30 % are duplicates, reads every
+event back to prove that each is stored exactly once, and prints the counters and the
+last events.`
 
-// demoOptions is what the arguments of `eventagg demo` say.
+// demoOptions are the options of `eventagg demo`.
 type demoOptions struct {
 	config config.Config
 	format outputFormat
 	count  int64
-	// keep leaves the server running after the show.
+	// keep leaves the server running at the end.
 	keep bool
 }
 
-// What the demo publishes where nothing else is said, and how.
+func (o *demoOptions) configure(c config.Config) { o.config = c }
+
+func (o *demoOptions) complete(*cobra.Command, []string) error {
+	if o.count < 1 || o.count > 100_000_000 {
+		return fmt.Errorf("invalid --count %d: must be between 1 and 100,000,000", o.count)
+	}
+	return nil
+}
+
 const (
 	demoDupRate     = 0.3
 	demoConcurrency = 64
@@ -35,38 +43,23 @@ const (
 	demoWait        = 10 * time.Second
 )
 
-// newDemoCmd builds `eventagg demo`. runF replaces what it does; nil is the
-// real thing.
+// newDemoCmd builds `eventagg demo`; see [build] for runF.
 func (a *app) newDemoCmd(runF func(context.Context, demoOptions) error) *cobra.Command {
 	var opts demoOptions
-	if runF == nil {
-		runF = a.runDemo
-	}
 	cmd := &cobra.Command{
 		Use:     "demo",
-		Short:   "See it work: serve, publish, verify, in one process",
+		Short:   "Serve, publish and verify in one process, to see it work",
 		Long:    demoLong,
 		Example: "  eventagg demo\n  eventagg demo --keep      # leave the server running, to try it by hand",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opts.count < 1 || opts.count > 100_000_000 {
-				return &usageError{err: fmt.Errorf("--count must be between 1 and 100,000,000, is %d", opts.count), hint: helpHint(cmd)}
-			}
-			var err error
-			if opts.config, err = a.config(cmd); err != nil {
-				return err
-			}
-			return runF(cmd.Context(), opts)
-		},
 	}
-	cmd.Flags().Int64Var(&opts.count, "count", defaultCount, "events to publish, 30 % of them repeats")
+	cmd.Flags().Int64Var(&opts.count, "count", defaultCount, "number of events to publish, 30 % of them duplicates")
 	cmd.Flags().BoolVar(&opts.keep, "keep", false, "leave the server running until Ctrl-C")
 	opts.format.addFlag(cmd)
-	return cmd
+	return build(a, cmd, &opts, runF, a.runDemo)
 }
 
-// runDemo serves from a temporary folder, shows what the other commands would
-// show of that server, and removes the folder.
+// runDemo serves from a temporary folder, shows the output of the other commands
+// for that server, and removes the folder.
 func (a *app) runDemo(ctx context.Context, opts demoOptions) error {
 	var open stack
 	err := a.demo(ctx, opts, &open)
@@ -76,16 +69,16 @@ func (a *app) runDemo(ctx context.Context, opts demoOptions) error {
 		return err
 	}
 	if opts.keep {
-		return errServed // Ctrl-C was how it was meant to end
+		return errServed // Ctrl-C is the normal end
 	}
 	return nil
 }
 
-// demo is runDemo but for closing what it pushes on open.
+// demo is runDemo without closing what it pushes on open.
 func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	folder, err := os.MkdirTemp("", "eventagg-demo-")
 	if err != nil {
-		return fmt.Errorf("making a temporary folder: %w", err)
+		return fmt.Errorf("create a temporary folder: %w", err)
 	}
 	open.push("temporary folder", func(context.Context) error { return os.RemoveAll(folder) })
 	c := opts.config

@@ -11,16 +11,16 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// demoResult is what `eventagg demo -o json` prints: what the other commands
-// would, in one object.
+// demoResult is the result of demo as JSON: the results of the other commands in one
+// object.
 type demoResult struct {
 	Publish json.RawMessage `json:"publish"`
 	Stats   json.RawMessage `json:"stats"`
-	// Events are the last ones, the oldest of them first.
+	// Events are the last events, oldest first.
 	Events []json.RawMessage `json:"events"`
 }
 
-// show publishes to the server, verifies, and prints what it has then.
+// show publishes to the server, verifies, and prints the counters and last events.
 func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
 	target, err := client.New(client.Options{URL: url, Concurrency: demoConcurrency, UserAgent: "eventagg/" + a.version})
 	if err != nil {
@@ -43,13 +43,13 @@ func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
 func demoPublish(url string, opts demoOptions) publishOptions {
 	return publishOptions{
 		url: url, format: opts.format, verify: true, wait: true, waitTimeout: demoWait,
-		made: loadgen.GeneratorOptions{Count: opts.count, DupRate: demoDupRate},
-		send: loadgen.Options{Concurrency: demoConcurrency},
+		generate: loadgen.GeneratorOptions{Count: opts.count, DupRate: demoDupRate},
+		send:     loadgen.Options{Concurrency: demoConcurrency},
 	}
 }
 
-// showJSON gathers what the commands print for machines. What publish found is
-// printed even where it is an error.
+// showJSON combines the JSON of the commands. The report of publish is printed even
+// if it failed.
 func (a *app) showJSON(ctx context.Context, target *client.Client, url string, opts demoOptions) error {
 	var published, stats, events bytes.Buffer
 	err := a.printingTo(&published).publish(ctx, httpTarget{target}, demoPublish(url, opts))
@@ -59,7 +59,7 @@ func (a *app) showJSON(ctx context.Context, target *client.Client, url string, o
 	}
 	err = errors.Join(
 		a.printingTo(&stats).showStats(ctx, target, statsOptions{url: url, format: opts.format}),
-		a.printingTo(&events).showTail(ctx, target, tailOptions{url: url, format: opts.format, limit: demoTail}),
+		a.printingTo(&events).showTail(ctx, target, tailOptions{url: url, format: tailFormat{outputFormat: opts.format}, limit: demoTail}),
 	)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (a *app) showJSON(ctx context.Context, target *client.Client, url string, o
 	return writeJSON(a.out, result)
 }
 
-// printingTo is the same app with its results going elsewhere.
+// printingTo returns the same app with its results written to out.
 func (a *app) printingTo(out *bytes.Buffer) *app {
 	other := *a
 	other.out = out

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/export"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -35,6 +36,7 @@ func TestExportTurnsArgumentsIntoOptions(t *testing.T) {
 			[]string{"--since=2025-12-19T12:00Z", "--until=2025-12-19T13:00Z", "--topic=t", "--source=s", "--out=x.gz", "--force", "-o=json", "--url=http://h:1"},
 			exportOptions{
 				url: "http://h:1", format: "json", out: "x.gz", force: true,
+				flags:  filterFlags{topic: "t", source: "s", since: "2025-12-19T12:00Z", until: "2025-12-19T13:00Z"},
 				filter: store.Filter{Topic: "t", Source: "s", Since: noon, Until: noon.Add(time.Hour)},
 			},
 		},
@@ -121,7 +123,7 @@ func TestExportCompressesByTheEnding(t *testing.T) {
 			}
 			var want []byte
 			for _, r := range append(twoRecords(), twoRecords()...) {
-				want = append(want, appendJSONLine(nil, r)...)
+				want = append(want, export.AppendLine(nil, r)...)
 			}
 			if got, err := io.ReadAll(plain); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%v, it holds\n%s", err, got)
@@ -159,7 +161,7 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	}
 	a, _, _ := testApp()
 	target := exporting{pages: [][]store.Record{twoRecords()}}
-	if err := a.export(t.Context(), target, exportOptions{out: path}, &exportState{}); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if err := a.export(t.Context(), target, exportOptions{out: path}, &exportState{}); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("without --force: %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != "old" {
@@ -175,48 +177,6 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 || !slices.Equal(entries(t, folder), []string{"events", "link"}) {
 		t.Errorf("left are %v, %v", entries(t, folder), err)
-	}
-}
-
-func TestExportRefusesALinkThatLeadsNowhereAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, force := range []bool{false, true} {
-		folder := t.TempDir()
-		link := filepath.Join(folder, "link")
-		if err := os.Symlink(filepath.Join(folder, "none"), link); err != nil {
-			t.Fatal(err)
-		}
-		s, err := openSink(link, force, nil)
-		if err == nil || !strings.Contains(err.Error(), "a link that leads nowhere") {
-			t.Errorf("with force %v: %v", force, err)
-		}
-		if err == nil {
-			s.discard()
-		}
-		if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 || len(entries(t, folder)) != 1 {
-			t.Errorf("left are %v, %v", entries(t, folder), err)
-		}
-	}
-}
-
-// TestAFileThatCameMeanwhileStays is about an export whose name was taken while
-// it ran.
-func TestAFileThatCameMeanwhileStays(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	path := filepath.Join(folder, "events")
-	s, err := openSink(path, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	err = s.commit()
-	s.discard()
-	text, _ := os.ReadFile(path)
-	if err == nil || !strings.Contains(err.Error(), "is there already") || string(text) != "new" || len(entries(t, folder)) != 1 {
-		t.Errorf("%v, the file is %q, left are %v", err, text, entries(t, folder))
 	}
 }
 

@@ -11,24 +11,23 @@ import (
 	"github.com/eventagg/eventagg/pkg/client"
 )
 
-// TestAnotherProgramIsToldFromAServer runs the client commands against programs
-// that are no eventagg.
-func TestAnotherProgramIsToldFromAServer(t *testing.T) {
+// The commands run against servers of other programs.
+func TestClientCommands_RecognizeForeignServer(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		status int
-		text   string
-		kind   string
-		told   bool
+		status  int
+		text    string
+		kind    string
+		foreign bool
 	}{
-		"a page at every path":              {200, "<html>Welcome!</html>", "text/html", true},
+		"page at every path":                {200, "<html>Welcome!</html>", "text/html", true},
 		"no such page":                      {404, "<html>Not found</html>", "text/html", true},
-		"a path that is in no API of its":   {404, `{"error":"no such route"}`, "application/json", true},
-		"a program that knows GET only":     {501, "Unsupported method", "text/plain", true},
-		"a place that moved":                {302, "", "text/plain", true},
-		"a proxy whose server is away":      {502, "<html>Bad gateway</html>", "text/html", false},
-		"a proxy that wants a password":     {401, "<html>Password</html>", "text/html", false},
-		"an eventagg without that path yet": {404, `{"type":"about:blank","title":"Not Found","status":404}`, "application/problem+json", false},
+		"JSON API without that path":        {404, `{"error":"no such route"}`, "application/json", true},
+		"server for GET only":               {501, "Unsupported method", "text/plain", true},
+		"redirect":                          {302, "", "text/plain", true},
+		"proxy whose server is unavailable": {502, "<html>Bad gateway</html>", "text/html", false},
+		"proxy with authentication":         {401, "<html>Password</html>", "text/html", false},
+		"older eventagg without that path":  {404, `{"type":"about:blank","title":"Not Found","status":404}`, "application/problem+json", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +38,7 @@ func TestAnotherProgramIsToldFromAServer(t *testing.T) {
 			}))
 			defer s.Close()
 			opts := defaultPublish()
-			opts.url, opts.made.Count, opts.send.RetryFor = s.URL, 3, -1
+			opts.url, opts.generate.Count, opts.send.RetryFor = s.URL, 3, -1
 			for command, run := range map[string]func(context.Context, *app) error{
 				"publish": func(ctx context.Context, a *app) error { return a.runPublish(ctx, opts) },
 				"stats":   func(ctx context.Context, a *app) error { return a.runStats(ctx, statsOptions{url: s.URL}) },
@@ -54,9 +53,9 @@ func TestAnotherProgramIsToldFromAServer(t *testing.T) {
 				if code := a.finish(t.Context(), err); code != exitFailed {
 					t.Errorf("%s: exit code %d after %v", command, code, err)
 				}
-				told := strings.Contains(errOut.String(), "eventagg: "+s.URL+" does not look like an eventagg server: ") &&
-					strings.Contains(errOut.String(), "--url (EVENTAGG_CLIENT_URL")
-				if told != row.told || told != client.ForeignServer(err) || told && out.Len() > 0 {
+				foreign := strings.Contains(errOut.String(), "eventagg: "+s.URL+" does not look like an eventagg server: ") &&
+					strings.Contains(errOut.String(), "Use --url for another address (or EVENTAGG_CLIENT_URL")
+				if foreign != row.foreign || foreign != client.ForeignServer(err) || foreign && out.Len() > 0 {
 					t.Errorf("%s: wrote %s%s", command, out, errOut)
 				}
 			}

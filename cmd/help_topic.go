@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventagg/eventagg/pkg/guide"
+	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
 // addHelpTopics lists the guides in the help of root. Cobra shows a command
@@ -42,8 +43,8 @@ func completeTopics(help *cobra.Command) {
 func showGuide(out io.Writer, topic guide.Topic) error {
 	const maxWidth = 100 // longer lines are hard to read
 	text := topic.Text
-	if isTerminal(out) {
-		text = topic.Terminal(min(terminalWidth(out), maxWidth), colourful(out))
+	if terminal.IsTerminal(out) {
+		text = topic.Terminal(min(terminal.Width(out), maxWidth), terminal.HasColour(out))
 	}
 	_, err := io.WriteString(out, text)
 	return err

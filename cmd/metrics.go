@@ -23,13 +23,13 @@ func (s *service) onEvents(o server.Outcomes) {
 }
 
 // watch has the metrics ask what is open at each scrape.
-func (s *service) watch(events store.Store, ways ways) {
+func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
 	s.metrics.WatchTopics(events.TopicStats)
 	s.metrics.WatchFollowers(s.server.Followers)
-	if ways.queue != nil {
-		s.metrics.WatchQueue(s.server.CheckQueue, ways.queue.Size)
-		s.metrics.WatchCircuits(ways.gates)
+	if routes.queue != nil {
+		s.metrics.WatchQueue(s.server.CheckQueue, routes.queue.Size)
+		s.metrics.WatchCircuits(routes.circuits)
 	}
 	if opened, ok := events.(*postgres.Store); ok {
 		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(opened) })

@@ -9,51 +9,46 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// migrateOptions is what the arguments of `eventagg migrate` say.
+const migrateLong = `Creates the tables in the database, or updates them after an upgrade of eventagg.
+serve does this at start, unless --migrate=false. Several migrations may run at
+the same time; each waits for the one before.`
+
+// migrateOptions are the options of `eventagg migrate`.
 type migrateOptions struct {
+	unchecked
+
 	config config.Config
 	format outputFormat
 }
 
-// migrateResult is what it prints.
+func (o *migrateOptions) configure(c config.Config) { o.config = c }
+
+// migrateResult is the result of migrate as JSON.
 type migrateResult struct {
 	Database string `json:"database"`
 	Applied  int    `json:"applied"`
 }
 
-// newMigrateCmd builds `eventagg migrate`. runF replaces what it does; nil is
-// the real thing.
+// newMigrateCmd builds `eventagg migrate`; see [build] for runF.
 func (a *app) newMigrateCmd(runF func(context.Context, migrateOptions) error) *cobra.Command {
 	var opts migrateOptions
-	if runF == nil {
-		runF = a.runMigrate
-	}
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database's tables up to date",
-		Long: `Creates the tables in the database, or brings them up to date after an upgrade.
-serve does it by itself unless told --migrate=false. Several may run at once.`,
+		Short: "Create or update the tables in the database",
+		Long:  migrateLong,
 		Example: `  eventagg migrate
   eventagg migrate --database-url postgres://eventagg@localhost/eventagg`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if opts.config, err = a.config(cmd); err != nil {
-				return err
-			}
-			return runF(cmd.Context(), opts)
-		},
 	}
 	config.AddFlags(cmd.Flags(), "database.url", "database.pooler")
 	opts.format.addFlag(cmd)
-	return cmd
+	return build(a, cmd, &opts, runF, a.runMigrate)
 }
 
 func (a *app) runMigrate(ctx context.Context, opts migrateOptions) error {
 	db := newDatabase(opts.config.Database)
 	applied, err := db.migrate(ctx)
 	if err != nil {
-		return fmt.Errorf("migrating: %w", err)
+		return fmt.Errorf("migrate the database: %w", err)
 	}
 	if opts.format.json() {
 		return writeJSON(a.out, migrateResult{Database: db.String(), Applied: applied})

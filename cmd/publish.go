@@ -13,47 +13,47 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-const publishLong = `Sends events to a server, counts what became of each, and measures how long the
-answers took: made-up events of which an exact share repeats an earlier one, or
-the lines of a file (NDJSON, one event a line; gzip and zstd are unpacked). Each
-is a request of its own, unless --batch-size or --ndjson puts several into one.
+const publishLong = `Sends events to a server, counts the results and measures latency. The events are
+generated, an exact fraction of them duplicates, or they are the lines of a file
+(NDJSON, one event a line, also gzip or zstd). Each event is a request of its own,
+unless --batch-size or --ndjson puts several into one.
 
-Repeats may race or overtake the event they repeat. With --rate the plan stands
-whatever the server does, and latency counts from the planned moment. Where a
-request has several events, latency is that of the whole request; the rate is of
-events all the same.
+A duplicate may arrive before the event that it repeats. With --rate the generator is
+open-loop: it sends on schedule and measures latency from the scheduled time, however
+slow the server is (no coordinated omission). If a request has several events, latency
+is that of the request, and the rate counts events.
 
-Requests that find the server overloaded or away (no connection, 408, 429, 502,
-503, 504) are sent again, with growing random waits, for --retry-for. When nobody
-is answered for that long, the run ends. Other errors are final: 413 and 422
-count as invalid, all else as failed. "queued" counts events that a broker holds
-for the server (202); a server without one queues nothing, and it is 0.
+Requests are retried with random, growing pauses for --retry-for if the server is
+overloaded or unavailable (no connection, 408, 429, 502, 503, 504). The run ends if no
+request succeeds for that long. Other errors are final: 413 and 422 count as invalid,
+all others as failed. "queued" counts events that the server's queue holds (202); it
+is 0 if the server has no queue.
 
---verify remembers every answer and proves at the end that no event was answered
-success twice and that each one answered is stored as it was sent. Where nothing
-was answered nothing is proven. It doesn't go with --ndjson, where the server
-answers totals.
+--verify records every response. At the end it proves that no event got two responses
+of success, and that each event with a response is stored as it was sent. If there was
+no response, nothing is proven. It can't be combined with --ndjson, because the server
+then responds with totals only.
 
---fail-if METRIC OPERATOR VALUE can be given several times. Metrics: p50, p90,
-p99, p99.9 and max with a duration; rate (events/s), sent, success, ignored,
-invalid, failed and retried with a number. Operators: > >= < <=.`
+--fail-if METRIC OPERATOR VALUE can be repeated. Metrics: p50, p90, p99, p99.9 and max
+with a duration; rate (events/s), sent, success, ignored, invalid, failed and retried
+with a number. Operators: > >= < <=.`
 
 const publishExample = `  eventagg publish --count 20000 --dup-rate 0.3 --verify
   eventagg publish --rate 2000 --duration 30s --fail-if 'p99>50ms' --fail-if 'failed>0'
   eventagg publish --file events.ndjson --batch-size 1000 --gzip
   jq -c '.[]' events.json | eventagg publish --file -`
 
-// publishOptions is what the arguments of `eventagg publish` say.
+// publishOptions are the options of `eventagg publish`.
 type publishOptions struct {
 	url    string
 	format outputFormat
-	// made describes made-up events; of a file, DupRate and Seed alone count.
-	made loadgen.GeneratorOptions
-	// seeded says that the seed was given, so that the keys may be known to
-	// the server from an earlier run.
+	// generate describes generated events. For a file only DupRate and Seed count.
+	generate loadgen.GeneratorOptions
+	// seeded is set if --seed was given. The server may know the keys from an
+	// earlier run then.
 	seeded bool
-	// file is the path of the file to send; "-" is standard input, and empty
-	// makes events up.
+	// file is the path of the file to send; "-" is standard input, and empty means
+	// generated events.
 	file        string
 	send        loadgen.Options
 	ndjson      bool
@@ -61,10 +61,12 @@ type publishOptions struct {
 	wait        bool
 	waitTimeout time.Duration
 	verify      bool
-	checks      []loadgen.Check
+	failIf      failIfFlags
 }
 
-// The defaults of publish where they aren't those of package loadgen.
+func (o *publishOptions) configure(c config.Config) { o.url = c.Client.URL }
+
+// Defaults and bounds that package loadgen doesn't have.
 const (
 	defaultCount   = 20_000
 	defaultDupRate = 0.3
@@ -73,85 +75,81 @@ const (
 	maxBatchSize   = 100_000
 )
 
-// newPublishCmd builds `eventagg publish`. runF replaces what it does; nil is
-// the real thing.
+// newPublishCmd builds `eventagg publish`; see [build] for runF.
 func (a *app) newPublishCmd(runF func(context.Context, publishOptions) error) *cobra.Command {
-	var (
-		opts   publishOptions
-		failIf []string
-	)
-	if runF == nil {
-		runF = a.runPublish
-	}
+	var opts publishOptions
 	cmd := &cobra.Command{
 		Use:     "publish",
 		Short:   "Send events to a server, measure and verify",
 		Long:    publishLong,
 		Example: publishExample,
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opts.complete(cmd.Flags(), failIf); err != nil {
-				return &usageError{err: err, hint: helpHint(cmd)}
-			}
-			c, err := a.config(cmd)
-			if err != nil {
-				return err
-			}
-			opts.url = c.Client.URL
-			return runF(cmd.Context(), opts)
-		},
 	}
 	config.AddFlags(cmd.Flags(), "client")
-	opts.addFlags(cmd.Flags(), &failIf)
+	opts.addFlags(cmd.Flags())
 	opts.format.addFlag(cmd)
-	return cmd
+	return build(a, cmd, &opts, runF, a.runPublish)
 }
 
-func (o *publishOptions) addFlags(flags *pflag.FlagSet, failIf *[]string) {
-	flags.Int64Var(&o.made.Count, "count", defaultCount, "events to send, repeats included; without end where only --duration is given")
-	flags.Float64Var(&o.made.DupRate, "dup-rate", defaultDupRate, "share that repeats an earlier event (default with --file: 0)")
-	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "requests in flight at most")
-	flags.Float64Var(&o.send.Rate, "rate", 0, "events a second to plan (0: as fast as the answers come)")
-	flags.DurationVar(&o.send.Duration, "duration", 0, "begin nothing after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "events to a request, more than one as an array; latency is the request's (default with --ndjson: 1000)")
-	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server then answers totals")
-	flags.BoolVar(&o.gzip, "gzip", false, "compress what is sent")
-	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "how long a request is sent again (0: never)")
-	flags.IntVar(&o.made.Topics, "topics", loadgen.DefaultTopics, "number of topics of made-up events")
-	flags.StringVar(&o.made.Source, "source", loadgen.DefaultSource, "source of made-up events")
-	flags.IntVar(&o.made.PayloadBytes, "payload-bytes", loadgen.DefaultPayloadBytes, "about how long a made-up payload is")
-	flags.Uint64Var(&o.made.Seed, "seed", 0, "make the same events as every run with this seed (default: new ones each run)")
-	flags.StringVar(&o.file, "file", "", "send the events of a `path` (NDJSON, also gzip or zstd) instead of made-up ones; - is standard input")
+func (o *publishOptions) addFlags(flags *pflag.FlagSet) {
+	flags.Int64Var(&o.generate.Count, "count", defaultCount, "number of events to send, duplicates included; no limit if only --duration is given")
+	flags.Float64Var(&o.generate.DupRate, "dup-rate", defaultDupRate, "fraction of events that repeat an earlier one, from 0 to below 1 (default with --file: 0)")
+	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "maximum number of concurrent requests")
+	flags.Float64Var(&o.send.Rate, "rate", 0, "events per second to send on schedule (0: as fast as the server responds)")
+	flags.DurationVar(&o.send.Duration, "duration", 0, "stop sending after this time (0: no limit)")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "number of events in a request; more than 1 are sent as an array (default with --ndjson: 1000)")
+	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server responds with totals only")
+	flags.BoolVar(&o.gzip, "gzip", false, "compress requests")
+	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "maximum time to retry a request (0: never retry)")
+	flags.IntVar(&o.generate.Topics, "topics", loadgen.DefaultTopics, "number of topics of generated events")
+	flags.StringVar(&o.generate.Source, "source", loadgen.DefaultSource, "source of generated events")
+	flags.IntVar(&o.generate.PayloadBytes, "payload-bytes", loadgen.DefaultPayloadBytes, "approximate payload size of generated events, in bytes")
+	flags.Uint64Var(&o.generate.Seed, "seed", 0, "generate the same events in every run with this seed (default: new events each run)")
+	flags.StringVar(&o.file, "file", "", "send the events in a `path` (NDJSON, also gzip or zstd) instead of generated ones; - is standard input")
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")
-	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long --wait waits")
-	flags.BoolVar(&o.verify, "verify", false, "prove every answer at the end; exit 3 if one doesn't hold, or there is none")
-	flags.StringArrayVar(failIf, "fail-if", nil, "exit 3 if this `condition` holds, such as 'p99>50ms'; repeatable")
+	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "maximum time of --wait")
+	flags.BoolVar(&o.verify, "verify", false, "prove all responses at the end; exit 3 if one is wrong, or if there is none")
+	flags.Var(&o.failIf, "fail-if", "exit 3 if this condition is true, such as 'p99>50ms'; can be repeated")
 }
 
-// complete checks what was given against each other and fills in what follows
-// from it. The error names every fault.
-func (o *publishOptions) complete(flags *pflag.FlagSet, failIf []string) error {
-	faults := o.conflicts(flags)
-	for _, text := range failIf {
-		check, err := loadgen.ParseCheck(text)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("--fail-if %w", err))
-			continue
-		}
-		o.checks = append(o.checks, check)
+// failIfFlags are the values of --fail-if: conditions, and what is wrong with them.
+type failIfFlags struct {
+	checks   []loadgen.Check
+	problems []error
+}
+
+// String returns the default, which is empty.
+func (f *failIfFlags) String() string { return "" }
+
+// Set takes one more condition. Problems are reported together with those of other
+// flags.
+func (f *failIfFlags) Set(text string) error {
+	check, err := loadgen.ParseCheck(text)
+	if err != nil {
+		f.problems = append(f.problems, fmt.Errorf("--fail-if %w", err))
+	} else {
+		f.checks = append(f.checks, check)
 	}
+	return nil
+}
+
+// Type is the placeholder in help texts.
+func (f *failIfFlags) Type() string { return "condition" }
+
+func (o *publishOptions) complete(cmd *cobra.Command, _ []string) error {
+	flags := cmd.Flags()
+	problems := append(o.problems(flags), o.failIf.problems...)
 	o.seeded = flags.Changed("seed")
 	switch {
 	case o.file != "":
 		if !flags.Changed("dup-rate") {
-			o.made.DupRate = 0
+			o.generate.DupRate = 0
 		}
 	case flags.Changed("count"):
-		if o.made.Count < 1 {
-			faults = append(faults, errors.New("--count must be at least 1; leave it out and give --duration for a run without end"))
+		if o.generate.Count < 1 {
+			problems = append(problems, errors.New("invalid --count: must be at least 1 (for a run without limit use --duration alone)"))
 		}
 	case o.send.Duration > 0:
-		o.made.Count = 0
+		o.generate.Count = 0
 	}
 	if o.ndjson && !flags.Changed("batch-size") {
 		o.send.BatchSize = defaultLines
@@ -159,57 +157,56 @@ func (o *publishOptions) complete(flags *pflag.FlagSet, failIf []string) error {
 	if o.send.RetryFor == 0 {
 		o.send.RetryFor = -1
 	}
-	return errors.Join(append(faults, o.sourceFaults()...)...)
+	return errors.Join(append(problems, o.sourceProblems()...)...)
 }
 
-// conflicts lists values out of range and flags that don't go together.
-func (o *publishOptions) conflicts(flags *pflag.FlagSet) []error {
-	var faults []error
-	refuse := func(wrong bool, format string, args ...any) {
+// problems lists values out of bounds and flags that exclude each other.
+func (o *publishOptions) problems(flags *pflag.FlagSet) []error {
+	var problems []error
+	reject := func(wrong bool, format string, args ...any) {
 		if wrong {
-			faults = append(faults, fmt.Errorf(format, args...))
+			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(flags.Changed("file") && o.file == "", "--file must name a file, or be - for standard input")
+	reject(flags.Changed("file") && o.file == "", "invalid --file: must be a path, or - for standard input")
 	for _, name := range []string{"count", "topics", "source", "payload-bytes"} {
-		refuse(o.file != "" && flags.Changed(name), "--%s is for made-up events; it doesn't go with --file", name)
+		reject(o.file != "" && flags.Changed(name), "invalid --%s with --file: it is for generated events", name)
 	}
-	refuse(o.ndjson && o.verify, "--verify needs an answer for each event; it doesn't go with --ndjson, where the server answers totals")
-	refuse(flags.Changed("wait-timeout") && !o.wait, "--wait-timeout goes with --wait")
-	refuse(o.send.Concurrency < 1 || o.send.Concurrency > maxConcurrency,
-		"--concurrency must be from 1 to %d, is %d", maxConcurrency, o.send.Concurrency)
-	refuse(o.send.BatchSize < 1 || o.send.BatchSize > maxBatchSize,
-		"--batch-size must be from 1 to %d, is %d", maxBatchSize, o.send.BatchSize)
-	refuse(!(o.send.Rate >= 0 && o.send.Rate <= 1e9), "--rate must be from 0 to 1,000,000,000, is %v", o.send.Rate)
-	refuse(o.send.Duration < 0, "--duration must not be negative")
-	refuse(o.send.RetryFor < 0, "--retry-for must not be negative")
-	refuse(o.waitTimeout <= 0, "--wait-timeout must be above 0")
-	return faults
+	reject(o.ndjson && o.verify, "invalid --verify with --ndjson: the server responds with totals only, and verifying needs the result of each event")
+	reject(flags.Changed("wait-timeout") && !o.wait, "invalid --wait-timeout without --wait")
+	reject(o.send.Concurrency < 1 || o.send.Concurrency > maxConcurrency,
+		"invalid --concurrency %d: must be between 1 and %d", o.send.Concurrency, maxConcurrency)
+	reject(o.send.BatchSize < 1 || o.send.BatchSize > maxBatchSize,
+		"invalid --batch-size %d: must be between 1 and %d", o.send.BatchSize, maxBatchSize)
+	reject(!(o.send.Rate >= 0 && o.send.Rate <= 1e9), "invalid --rate %v: must be between 0 and 1,000,000,000", o.send.Rate)
+	reject(o.send.Duration < 0, "invalid --duration: must not be negative")
+	reject(o.send.RetryFor < 0, "invalid --retry-for: must not be negative")
+	reject(o.waitTimeout <= 0, "invalid --wait-timeout: must be greater than 0")
+	return problems
 }
 
-// sourceFaults says what is wrong with the events that were asked for, before
-// anything is sent. To the generator 0 and nothing are its defaults; who writes
-// them out means something else.
-func (o *publishOptions) sourceFaults() []error {
-	var faults []error
-	if rate := o.made.DupRate; !(rate >= 0 && rate <= 1) || rate == 1 && o.file != "" { // also refuses NaN
-		faults = append(faults, fmt.Errorf("--dup-rate must be from 0 to below 1, is %v", rate))
+// sourceProblems lists what is wrong with the flags of generated events. The
+// generator takes zero values for its defaults, but a flag with 0 is a mistake.
+func (o *publishOptions) sourceProblems() []error {
+	var problems []error
+	if rate := o.generate.DupRate; !(rate >= 0 && rate <= 1) || rate == 1 && o.file != "" { // rejects NaN, too
+		problems = append(problems, fmt.Errorf("invalid --dup-rate %v: must be at least 0 and less than 1", rate))
 	}
 	if o.file != "" {
-		return faults
+		return problems
 	}
-	if n := o.made.Topics; n < 1 || n > loadgen.MaxTopics {
-		faults = append(faults, fmt.Errorf("--topics must be from 1 to %d, is %d", loadgen.MaxTopics, n))
+	if n := o.generate.Topics; n < 1 || n > loadgen.MaxTopics {
+		problems = append(problems, fmt.Errorf("invalid --topics %d: must be between 1 and %d", n, loadgen.MaxTopics))
 	}
-	if n := o.made.PayloadBytes; n < 1 || n > loadgen.MaxPayloadBytes {
-		faults = append(faults, fmt.Errorf("--payload-bytes must be from 1 to %d, is %d", loadgen.MaxPayloadBytes, n))
+	if n := o.generate.PayloadBytes; n < 1 || n > loadgen.MaxPayloadBytes {
+		problems = append(problems, fmt.Errorf("invalid --payload-bytes %d: must be between 1 and %d", n, loadgen.MaxPayloadBytes))
 	}
-	if o.made.Source == "" {
-		faults = append(faults, errors.New("--source must not be empty"))
+	if o.generate.Source == "" {
+		problems = append(problems, errors.New("invalid --source: must not be empty"))
 	}
-	if len(faults) > 0 || o.made.Count < 0 { // which the generator would tell again
-		return faults
+	if len(problems) > 0 || o.generate.Count < 0 { // the generator would report these again
+		return problems
 	}
-	_, err := loadgen.NewGenerator(o.made)
-	return append(faults, err)
+	_, err := loadgen.NewGenerator(o.generate)
+	return append(problems, err)
 }

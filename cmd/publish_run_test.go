@@ -102,7 +102,7 @@ func (f *fakeTarget) Newest(context.Context) (time.Time, error) {
 // thousandEvents are the options of a short verified run.
 func thousandEvents() publishOptions {
 	opts := defaultPublish()
-	opts.made.Count, opts.made.Seed, opts.seeded, opts.verify = 1000, 5, true, true
+	opts.generate.Count, opts.generate.Seed, opts.seeded, opts.verify = 1000, 5, true, true
 	opts.send.Concurrency = 4
 	return opts
 }
@@ -119,7 +119,7 @@ func TestPublishReportsAndVerifies(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
-	if !strings.Contains(errOut.String(), "publishing 1,000 events, 300 of them repeats, to http://127.0.0.1:8000\n") {
+	if !strings.Contains(errOut.String(), "publishing 1,000 events, 300 of them duplicates, to http://127.0.0.1:8000\n") {
 		t.Errorf("wrote %s", errOut)
 	}
 	// The same again, for a machine.
@@ -169,10 +169,10 @@ func TestPublishCatchesALyingServer(t *testing.T) {
 		return 0, nil
 	}
 	opts := thousandEvents()
-	opts.checks = []loadgen.Check{{Metric: "sent", Operator: "<", Bound: 5000}}
+	opts.failIf.checks = []loadgen.Check{{Metric: "sent", Operator: "<", Bound: 5000}}
 	err := a.publish(t.Context(), target, opts)
 	var check *checkError
-	if !errors.As(err, &check) || !strings.Contains(err.Error(), "the answers do not hold") || !strings.Contains(err.Error(), "sent is 1,000") {
+	if !errors.As(err, &check) || !strings.Contains(err.Error(), "wrong responses") || !strings.Contains(err.Error(), "sent is 1,000") {
 		t.Errorf("error %v", err)
 	}
 	if !strings.Contains(out.String(), loadgen.ProblemTwice) || !strings.Contains(out.String(), "fail-if sent<5000: FAILED") {
@@ -194,7 +194,7 @@ func TestPublishSendsAFileAndNamesBadLines(t *testing.T) {
 		a.in = bytes.NewBufferString(text)
 		target := newFakeTarget()
 		opts := defaultPublish()
-		opts.file, opts.made.DupRate, opts.verify = file, 0, true
+		opts.file, opts.generate.DupRate, opts.verify = file, 0, true
 		err := a.publish(t.Context(), target, opts)
 		if err == nil || a.finish(t.Context(), err) != exitFailed {
 			t.Errorf("%s: error %v", file, err)
@@ -257,7 +257,7 @@ func TestPublishWithFailuresFails(t *testing.T) {
 	opts := thousandEvents()
 	opts.verify = false
 	err := a.publish(t.Context(), target, opts)
-	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(err.Error(), "1 failed, 1 refused") {
+	if code := a.finish(t.Context(), err); code != exitFailed || !strings.Contains(err.Error(), "1 failed, 1 invalid") {
 		t.Errorf("exit code %d after %v", code, err)
 	}
 	if !strings.Contains(out.String(), "first failure: teapot\n") {
@@ -279,9 +279,9 @@ func TestReach(t *testing.T) {
 		"a server that is ready":                 {nil, false, time.Minute, "", 0},
 		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
 		"a server that starts will be ready":     {[]error{starting}, false, time.Minute, "", 0},
-		"waiting for no server to be one":        {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyEvery},
+		"waiting for no server to be one":        {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyInterval},
 		"a server that accepts and says nothing": {[]error{context.DeadlineExceeded}, false, time.Minute, "no response from http://127.0.0.1:8000: timed out", 0},
-		"waiting for longer than was allowed":    {[]error{refused, refused, refused}, true, 2 * readyEvery, "was not ready within", 2 * readyEvery},
+		"waiting for longer than was allowed":    {[]error{refused, refused, refused}, true, 2 * readyInterval, "was not ready within", 2 * readyInterval},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

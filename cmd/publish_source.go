@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -11,23 +10,24 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/loadgen"
+	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// publishSource is where the events of a publish come from.
+// publishSource is the source of the events to publish.
 type publishSource struct {
 	loadgen.Source
-	// originals knows what was sent, for --verify.
+	// originals returns what was sent, for --verify.
 	originals loadgen.Originals
-	// bad says how many lines of a file were no events.
+	// bad returns the number of lines of a file that are not events.
 	bad   func() int64
 	close func()
-	// title says what is sent, for people.
+	// title describes the events for people.
 	title string
-	// name is where it is read from; "" where it is made up.
+	// name is where the events are read from; empty if they are generated.
 	name string
 }
 
-// Next is the source's, and names what could not be read.
+// Next returns the next events. An error names the file.
 func (s *publishSource) Next(ctx context.Context, batch *loadgen.Batch, n int) error {
 	err := s.Source.Next(ctx, batch, n)
 	if err != nil && s.name != "" {
@@ -36,25 +36,25 @@ func (s *publishSource) Next(ctx context.Context, batch *loadgen.Batch, n int) e
 	return err
 }
 
-// openSource makes events up, or opens the file. Lines that are no events are
-// told to invalid.
+// openSource returns generated events, or those of a file. It calls invalid for
+// lines that are not events.
 func (a *app) openSource(opts publishOptions, invalid func(line int64, err error)) (*publishSource, error) {
 	if opts.file == "" {
-		return madeSource(opts)
+		return generatedSource(opts)
 	}
 	in, name, closeFile := a.in, "standard input", func() {}
-	if opts.file != "-" {
+	if opts.file != stdStream {
 		file, err := os.Open(opts.file)
 		if err == nil {
-			err = refuseFolder(file)
+			err = rejectFolder(file)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("opening the events to send: %w", err)
+			return nil, fmt.Errorf("open the events to send: %w", err)
 		}
-		in, name, closeFile = file, opts.file, func() { _ = file.Close() } // it was only read
+		in, name, closeFile = file, opts.file, func() { _ = file.Close() } // closing a file that was only read loses nothing
 	}
 	lines, err := loadgen.NewFile(in, loadgen.FileOptions{
-		DupRate: opts.made.DupRate, Seed: opts.made.Seed, Remember: opts.verify, OnInvalid: invalid,
+		DupRate: opts.generate.DupRate, Seed: opts.generate.Seed, Remember: opts.verify, OnInvalid: invalid,
 	})
 	if err != nil {
 		closeFile()
@@ -68,39 +68,31 @@ func (a *app) openSource(opts publishOptions, invalid func(line int64, err error
 	return source, nil
 }
 
-// fileHint says how to send a file that is in another form than lines.
-func fileHint(err error) string {
-	if errors.Is(err, loadgen.ErrArray) {
-		return "Send the events of an array with: jq -c '.[]' FILE | eventagg publish --file -"
-	}
-	return ""
-}
-
-// refuseFolder finds out before anything is sent what reading would say after
-// it. It closes a folder.
-func refuseFolder(file *os.File) error {
+// rejectFolder returns the error for a folder before anything is sent; reading
+// would return it later. It closes the folder.
+func rejectFolder(file *os.File) error {
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = &fs.PathError{Op: "read", Path: file.Name(), Err: syscall.EISDIR}
 	}
 	if err != nil {
-		_ = file.Close() // nothing was written
+		_ = file.Close()
 	}
 	return err
 }
 
-func madeSource(opts publishOptions) (*publishSource, error) {
-	made := opts.made
+func generatedSource(opts publishOptions) (*publishSource, error) {
+	options := opts.generate
 	if !opts.seeded {
-		made.Seed, made.Start = rand.Uint64(), time.Now() //nolint:gosec // new keys each run; nothing is secret about them
+		options.Seed, options.Start = rand.Uint64(), time.Now() //nolint:gosec // new keys for each run, not a secret
 	}
-	generator, err := loadgen.NewGenerator(made)
+	generator, err := loadgen.NewGenerator(options)
 	if err != nil {
 		return nil, err
 	}
-	title := fmt.Sprintf("events, %g %% of them repeats,", made.DupRate*100)
-	if made.Count > 0 {
-		title = fmt.Sprintf("%s events, %s of them repeats,", formatCount(made.Count), formatCount(generator.Repeats()))
+	title := fmt.Sprintf("events, %g %% of them duplicates,", options.DupRate*100)
+	if options.Count > 0 {
+		title = fmt.Sprintf("%s events, %s of them duplicates,", terminal.Count(options.Count), terminal.Count(generator.Repeats()))
 	}
 	return &publishSource{
 		Source: generator.Source(), originals: generator,

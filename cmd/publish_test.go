@@ -29,7 +29,7 @@ func parsed(t *testing.T, args ...string) (publishOptions, error) {
 func defaultPublish() publishOptions {
 	return publishOptions{
 		url: "http://127.0.0.1:8000", format: "table",
-		made: loadgen.GeneratorOptions{
+		generate: loadgen.GeneratorOptions{
 			Count: 20_000, DupRate: 0.3, Topics: loadgen.DefaultTopics,
 			Source: loadgen.DefaultSource, PayloadBytes: loadgen.DefaultPayloadBytes,
 		},
@@ -50,31 +50,31 @@ func TestPublishTurnsArgumentsIntoOptions(t *testing.T) {
 				"--url=http://h:1", "--verify",
 			},
 			func(o *publishOptions) {
-				o.made = loadgen.GeneratorOptions{Count: 5, DupRate: 0.5, Topics: 2, Source: "s", PayloadBytes: 9, Seed: 7}
+				o.generate = loadgen.GeneratorOptions{Count: 5, DupRate: 0.5, Topics: 2, Source: "s", PayloadBytes: 9, Seed: 7}
 				o.seeded, o.format, o.url, o.verify = true, "json", "http://h:1", true
 			},
 		},
 		"a duration alone has no count": {
 			[]string{"--duration=3s", "--rate=10", "--concurrency=3", "--batch-size=4", "--retry-for=0"},
 			func(o *publishOptions) {
-				o.made.Count = 0
+				o.generate.Count = 0
 				o.send = loadgen.Options{Concurrency: 3, BatchSize: 4, Rate: 10, Duration: 3 * time.Second, RetryFor: -1}
 			},
 		},
 		"a duration and a count": {
 			[]string{"--duration=3s", "--count=9", "--wait", "--wait-timeout=2s"},
 			func(o *publishOptions) {
-				o.made.Count, o.send.Duration, o.wait, o.waitTimeout = 9, 3*time.Second, true, 2*time.Second
+				o.generate.Count, o.send.Duration, o.wait, o.waitTimeout = 9, 3*time.Second, true, 2*time.Second
 			},
 		},
 		"a file has no repeats of its own": {
-			[]string{"--file=-"}, func(o *publishOptions) { o.file, o.made.DupRate = "-", 0 },
+			[]string{"--file=-"}, func(o *publishOptions) { o.file, o.generate.DupRate = "-", 0 },
 		},
 		"a file with repeats and checks": {
 			[]string{"--file=x", "--dup-rate=0.2", "--fail-if", "p99>50ms", "--fail-if", "failed>0"},
 			func(o *publishOptions) {
-				o.file, o.made.DupRate = "x", 0.2
-				o.checks = []loadgen.Check{
+				o.file, o.generate.DupRate = "x", 0.2
+				o.failIf.checks = []loadgen.Check{
 					{Metric: "p99", Operator: ">", Bound: float64(50 * time.Millisecond)}, {Metric: "failed", Operator: ">"},
 				}
 			},
@@ -97,19 +97,19 @@ func TestPublishNamesEveryWrongArgument(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"a count of nothing":             {[]string{"--count=0"}, []string{"--count must be at least 1"}},
+		"a count of nothing":             {[]string{"--count=0"}, []string{"invalid --count: must be at least 1"}},
 		"nothing but repeats":            {[]string{"--count=10", "--dup-rate=1"}, []string{"dup-rate of 1 makes all 10 events repeats"}},
 		"a file that is all repeats":     {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
-		"a file and made-up events":      {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"--count is for", "--topics is for"}},
+		"a file and made-up events":      {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"invalid --count with --file", "invalid --topics with --file"}},
 		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "no duration"}},
 		"a timeout of no wait":           {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
 		"an argument that is no flag":    {[]string{"x"}, []string{"unexpected argument"}},
-		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "--payload-bytes must be from 1 to 1000000, is -5"}},
-		"events made of nothing":         {[]string{"--topics=0", "--source=", "--payload-bytes=0"}, []string{"--topics must be from 1 to 1000000, is 0", "--source must not be empty", "--payload-bytes must be from 1 to 1000000, is 0"}},
-		"shares beyond all":              {[]string{"--dup-rate=1.5", "--topics=2000000"}, []string{"--dup-rate must be from 0 to below 1, is 1.5", "--topics"}},
-		"a share that is no number":      {[]string{"--dup-rate=NaN"}, []string{"--dup-rate must be"}},
-		"a negative count":               {[]string{"--count=-1"}, []string{"--count must be at least 1"}},
-		"a file without a name":          {[]string{"--file="}, []string{"--file must name a file, or be - for standard input"}},
+		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "invalid --payload-bytes -5: must be between 1 and 1000000"}},
+		"events made of nothing":         {[]string{"--topics=0", "--source=", "--payload-bytes=0"}, []string{"invalid --topics 0: must be between 1 and 1000000", "invalid --source: must not be empty", "invalid --payload-bytes 0: must be between 1 and 1000000"}},
+		"shares beyond all":              {[]string{"--dup-rate=1.5", "--topics=2000000"}, []string{"invalid --dup-rate 1.5: must be at least 0 and less than 1", "--topics"}},
+		"a share that is no number":      {[]string{"--dup-rate=NaN"}, []string{"invalid --dup-rate NaN"}},
+		"a negative count":               {[]string{"--count=-1"}, []string{"invalid --count: must be at least 1"}},
+		"a file without a name":          {[]string{"--file="}, []string{"invalid --file: must be a path, or - for standard input"}},
 		"times that run backwards":       {[]string{"--duration=-1s", "--retry-for=-1s", "--wait", "--wait-timeout=0"}, []string{"--duration", "--retry-for", "--wait-timeout"}},
 		"a source of control characters": {[]string{"--source=\x01"}, []string{"source"}},
 	}

@@ -53,7 +53,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
 		a.newMigrateCmd(nil),
-		a.newDeadletterCmd(),
+		a.newDeadletterCmd(nil),
 		a.newVersionCmd(),
 	)
 	addHelpTopics(root)

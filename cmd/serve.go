@@ -34,37 +34,29 @@ const serveExample = `  eventagg serve
   eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db
   EVENTAGG_DATABASE_URL=postgres://eventagg@db/eventagg eventagg serve --log-format json`
 
-// serveOptions is what the arguments of `eventagg serve` say.
+// serveOptions are the options of `eventagg serve`.
 type serveOptions struct {
+	unchecked
+
 	config config.Config
-	// migrate brings the tables up to date first.
+	// migrate creates or updates the tables first.
 	migrate bool
 }
 
-// newServeCmd builds `eventagg serve`. runF replaces what it does; nil is the
-// real thing.
+func (o *serveOptions) configure(c config.Config) { o.config = c }
+
+// newServeCmd builds `eventagg serve`; see [build] for runF.
 func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra.Command {
 	var opts serveOptions
-	if runF == nil {
-		runF = a.runServe
-	}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Short:   "Receive events over HTTP and store them",
 		Long:    serveLong,
 		Example: serveExample,
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if opts.config, err = a.config(cmd); err != nil {
-				return err
-			}
-			return runF(cmd.Context(), opts)
-		},
 	}
 	config.AddFlags(cmd.Flags(), "http", "database", "ingest", "broker", "log")
-	cmd.Flags().BoolVar(&opts.migrate, "migrate", true, "bring the database's tables up to date first")
-	return cmd
+	cmd.Flags().BoolVar(&opts.migrate, "migrate", true, "create or update the tables in the database first")
+	return build(a, cmd, &opts, runF, a.runServe)
 }
 
 // runServe serves until ctx ends, and then returns errServed.
@@ -142,12 +134,12 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.tracer = traces.Tracer()
 	events, committed := store.NotifyOnCommit(traces.Store(opened, s.database.system()))
-	ways, err := s.openWays(ctx, c, events, log)
+	routes, err := s.openRoutes(ctx, c, events, log)
 	if err != nil {
 		return nil, err
 	}
 	s.server = server.New(server.Options{
-		Appender: ways.appender, Direct: ways.direct, Async: ways.async, Queue: ways.queue,
+		Appender: routes.appender, Direct: routes.direct, Async: routes.async, Queue: routes.queue,
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
@@ -157,8 +149,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	s.open.push("HTTP server", func(ctx context.Context) error {
 		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
 	})
-	s.watch(opened, ways)
-	summarize(ways.queue)
+	s.watch(opened, routes)
+	summarize(routes.queue)
 	return s, nil
 }
 
@@ -188,7 +180,7 @@ func limitMemory(c config.Config) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
 		waiting := int64(c.Ingest.MaxPendingBytes)
 		if c.Broker.URL != "" {
-			waiting += waiting/queueShare + int64(workersOf(c))*deliveredBytes
+			waiting += waiting/queueMemoryDivisor + int64(workersOf(c))*deliveredBytes
 		}
 		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + waiting)
 	}

@@ -2,32 +2,32 @@ package cmd
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-const statsLong = `Shows how many events a server has received, how many of them are stored, and how
-many were repeats. The numbers are those of the database: they hold across
-restarts and over all instances.
+const statsLong = `Shows the number of events that a server has received, stored and recognized as
+duplicates. The numbers come from the database: they include all instances and
+survive restarts.
 
---watch shows them again and again with rates; on a terminal in place, with the busiest
-topics and how the rate of each went since the start. Elsewhere each time is a line.`
+--watch shows them again every --interval, with rates. On a terminal it redraws in
+place, with the busiest topics and the trend of each. Otherwise it prints a line
+each time.`
 
 const statsExample = `  eventagg stats
   eventagg stats --topics
   eventagg stats --watch --interval 5s
   eventagg stats -o json | jq .unique_processed`
 
-// statsOptions is what the arguments of `eventagg stats` say.
+// statsOptions are the options of `eventagg stats`.
 type statsOptions struct {
 	url      string
 	format   outputFormat
@@ -36,46 +36,39 @@ type statsOptions struct {
 	interval time.Duration
 }
 
-// statsTarget is a server as stats needs it.
+// minInterval is the minimum of --interval.
+const minInterval = 10 * time.Millisecond
+
+func (o *statsOptions) complete(*cobra.Command, []string) error {
+	if o.interval < minInterval {
+		return fmt.Errorf("invalid --interval %v: must be at least %v", o.interval, minInterval)
+	}
+	return nil
+}
+
+func (o *statsOptions) configure(c config.Config) { o.url = c.Client.URL }
+
+// statsTarget is the part of a client that stats uses.
 type statsTarget interface {
 	Totals(ctx context.Context) (api.Stats, error)
 	TopicStats(ctx context.Context) ([]store.TopicStats, error)
 }
 
-// minInterval is how often a server may be asked again.
-const minInterval = 10 * time.Millisecond
-
-// newStatsCmd builds `eventagg stats`. runF replaces what it does; nil is the
-// real thing.
+// newStatsCmd builds `eventagg stats`; see [build] for runF.
 func (a *app) newStatsCmd(runF func(context.Context, statsOptions) error) *cobra.Command {
 	var opts statsOptions
-	if runF == nil {
-		runF = a.runStats
-	}
 	cmd := &cobra.Command{
 		Use:     "stats",
-		Short:   "Show what has been received, stored and dropped",
+		Short:   "Show how many events are received, stored and duplicates",
 		Long:    statsLong,
 		Example: statsExample,
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if opts.interval < minInterval {
-				return &usageError{err: fmt.Errorf("--interval must be at least %v, is %v", minInterval, opts.interval), hint: helpHint(cmd)}
-			}
-			c, err := a.config(cmd)
-			if err != nil {
-				return err
-			}
-			opts.url = c.Client.URL
-			return runF(cmd.Context(), opts)
-		},
 	}
 	config.AddFlags(cmd.Flags(), "client")
 	cmd.Flags().BoolVar(&opts.topics, "topics", false, "show a row per topic, busiest first")
-	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "show it again and again, with rates, until Ctrl-C")
-	cmd.Flags().DurationVar(&opts.interval, "interval", time.Second, "how often --watch asks")
+	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "show the numbers again and again, with rates, until Ctrl-C")
+	cmd.Flags().DurationVar(&opts.interval, "interval", time.Second, "time between two requests of --watch")
 	opts.format.addFlag(cmd)
-	return cmd
+	return build(a, cmd, &opts, runF, a.runStats)
 }
 
 func (a *app) runStats(ctx context.Context, opts statsOptions) error {
@@ -87,109 +80,125 @@ func (a *app) runStats(ctx context.Context, opts statsOptions) error {
 	return a.showStats(ctx, c, opts)
 }
 
-// dial makes a client for a command that asks one thing at a time.
-func (a *app) dial(address string, onConnection func(error)) (*client.Client, error) {
-	return client.New(client.Options{
-		URL: address, Concurrency: 1, UserAgent: "eventagg/" + a.version, OnConnection: onConnection,
-	})
-}
-
 // showStats writes the numbers once, or each interval until ctx ends.
 func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptions) error {
-	screen := newScreen(a.out)
-	totals, topics := !opts.topics, opts.topics || opts.watch && screen.draws(opts)
-	now, err := takeSample(ctx, target, totals, topics)
+	view := a.newStatsView(opts)
+	now, err := view.sample(ctx, target)
 	if err != nil {
-		return unreachable(opts.url, err)
+		return explainUnreachable(opts.url, err)
 	}
 	if !opts.watch {
-		return a.writeSample(now, opts)
+		return a.writeStats(now, opts)
 	}
-	if err := screen.show(now, sample{}, opts); err != nil {
+	if err := view.show(now, terminal.Sample{}); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(opts.interval)
 	defer ticker.Stop()
-	away := false
+	reachability := a.newReachability()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		next, err := takeSample(ctx, target, totals, topics)
+		next, err := view.sample(ctx, target)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !store.Temporary(err):
-			return unreachable(opts.url, err)
+			return explainUnreachable(opts.url, err)
 		case err != nil:
-			a.tellAway(&away, err)
-			screen.forget()
+			reachability(err)
+			view.screen.KeepLast()
 			continue
 		}
-		a.tellAway(&away, nil)
-		if next.beginsAnew(now) {
-			now = sample{} // a rate would be that between two databases
+		reachability(nil)
+		if next.ResetSince(now) {
+			now = terminal.Sample{} // a rate between two databases has no meaning
 		}
-		if err := screen.show(next, now, opts); err != nil {
+		if err := view.show(next, now); err != nil {
 			return err
 		}
 		now = next
 	}
 }
 
-// tellAway says, once each, that the server is away and that it is back.
-func (a *app) tellAway(away *bool, err error) {
+// writeStats writes a sample once.
+func (a *app) writeStats(s terminal.Sample, opts statsOptions) error {
 	switch {
-	case err != nil && !*away:
-		_, _ = fmt.Fprintf(a.errOut, "eventagg: %v; asking again\n", plain(err))
-	case err == nil && *away:
-		_, _ = fmt.Fprintln(a.errOut, "eventagg: the server is back")
+	case opts.format.json() && opts.topics:
+		return writeJSON(a.out, topicRows(s.Topics))
+	case opts.format.json():
+		return writeJSON(a.out, s.Totals)
+	case opts.topics:
+		return terminal.WriteTopics(a.out, s.Topics)
+	default:
+		return terminal.WriteTotals(a.out, s.Totals)
 	}
-	*away = err != nil
 }
 
-// takeSample asks the server once.
-func takeSample(ctx context.Context, target statsTarget, totals, topics bool) (s sample, err error) {
-	if totals {
-		s.totals, err = target.Totals(ctx)
+func topicRows(topics []store.TopicStats) []api.TopicStats {
+	rows := make([]api.TopicStats, len(topics))
+	for i, t := range topics {
+		rows[i] = api.TopicStats{
+			Topic: t.Topic, Unique: t.Unique, Duplicates: t.Duplicates, FirstSeen: t.FirstSeen, LastSeen: t.LastSeen,
+		}
 	}
-	if topics && err == nil {
-		s.topics, err = target.TopicStats(ctx)
+	return rows
+}
+
+// statsView requests and shows samples for --watch.
+type statsView struct {
+	screen         *terminal.Screen
+	totals, topics bool          // to request
+	json           *json.Encoder // nil for the screen
+	jsonTopics     bool
+}
+
+func (a *app) newStatsView(opts statsOptions) *statsView {
+	view := &statsView{screen: terminal.NewScreen(a.out, opts.topics), totals: !opts.topics, topics: opts.topics, jsonTopics: opts.topics}
+	if opts.format.json() {
+		view.json = json.NewEncoder(a.out)
+	} else if opts.watch && view.screen.Redraws() {
+		view.topics = true
 	}
-	s.at = time.Now()
+	return view
+}
+
+// sample requests what the view shows.
+func (v *statsView) sample(ctx context.Context, target statsTarget) (s terminal.Sample, err error) {
+	if v.totals {
+		s.Totals, err = target.Totals(ctx)
+	}
+	if v.topics && err == nil {
+		s.Topics, err = target.TopicStats(ctx)
+	}
+	s.At = time.Now()
 	return s, err
 }
 
-// unreachable adds to the error of a server that doesn't answer what the reader
-// can do about it.
-func unreachable(address string, err error) error {
-	if client.ForeignServer(err) {
-		return foreign(address, err)
-	}
-	lost := plain(err)
-	if _, ok := errors.AsType[*client.ConnectionError](lost); !ok {
-		return err
-	}
-	flag := ""
-	if parsed, parseErr := url.Parse(address); parseErr == nil && parsed.Host != "127.0.0.1:8000" {
-		flag = " --http-addr " + parsed.Host
-	}
-	return withHint(lost, "Is 'eventagg serve%s' running there? Another server is chosen with --url.", flag)
+// watchedStats is what `stats --watch -o json` prints, one object a line.
+type watchedStats struct {
+	Time time.Time `json:"time"`
+	api.Stats
+
+	ReceivedPerSecond *float64 `json:"received_per_second,omitempty"`
+	StoredPerSecond   *float64 `json:"stored_per_second,omitempty"`
 }
 
-// foreign says of an answer that it comes from some other program.
-func foreign(address string, err error) error {
-	return withHint(fmt.Errorf("%s does not look like an eventagg server: %w", config.Redact(address), err),
-		"Another address is chosen with --url (EVENTAGG_CLIENT_URL, or client.url in the configuration file).")
-}
-
-// plain leaves out of the error of a server that doesn't answer what it was to
-// answer: the reader knows what was asked for, and none of it is the reason.
-func plain(err error) error {
-	if lost, ok := errors.AsType[*client.ConnectionError](err); ok {
-		return lost
+// show writes a sample with the rates since before, if that is not zero.
+func (v *statsView) show(now, before terminal.Sample) error {
+	switch {
+	case v.json == nil:
+		return v.screen.Show(now, before)
+	case v.jsonTopics:
+		return v.json.Encode(topicRows(now.Topics))
 	}
-	return err
+	line := watchedStats{Time: now.At.UTC(), Stats: now.Totals}
+	if !before.At.IsZero() && now.At.After(before.At) {
+		received, stored := now.Rates(before)
+		line.ReceivedPerSecond, line.StoredPerSecond = &received, &stored
+	}
+	return v.json.Encode(line)
 }

@@ -1,12 +1,10 @@
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"strings"
 	"syscall"
@@ -144,13 +142,6 @@ func TestStatsShowsTopicsAsJSON(t *testing.T) {
 	}
 }
 
-func TestShareOfNothing(t *testing.T) {
-	t.Parallel()
-	if share(0, 0) != "-" || share(1, 3) != "33.3 %" || formatRate(perSecond(1, 1, 0)) != "-" || !math.IsInf(perSecond(2, 1, 0), 1) {
-		t.Error(share(0, 0), share(1, 3))
-	}
-}
-
 // watch runs stats --watch against a server that is asked so many times.
 func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut string, err error) {
 	t.Helper()
@@ -237,7 +228,7 @@ func TestWatchSurvivesAnOutage(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
 			t.Errorf("%v\n%s", err, out)
 		}
-		const want = "eventagg: can't reach http://h:1: connection refused; asking again\neventagg: the server is back\n"
+		const want = "eventagg: can't reach http://h:1: connection refused; retrying\neventagg: the server responds again\n"
 		if errOut != want {
 			t.Errorf("told %q", errOut)
 		}
@@ -257,41 +248,6 @@ func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
 	})
 }
 
-func TestScreenRedrawsInPlace(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	s := &screen{out: &out, terminal: true, trends: trends{}, size: func() (int, int) { return 80, 24 }}
-	now := sample{at: time.Unix(100, 0), totals: api.Stats{Received: 100, Unique: 100}}
-	if err := s.show(now, sample{}, statsOptions{format: "table"}); err != nil || strings.Contains(out.String(), "\x1b") {
-		t.Errorf("%v, the first time: %q", err, &out)
-	}
-	out.Reset()
-	later := sample{at: time.Unix(101, 0), totals: api.Stats{Received: 1100, Unique: 600}}
-	if err := s.show(later, now, statsOptions{format: "table"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.String(); !strings.HasPrefix(got, "\x1b[5A\x1b[Jreceived") || !strings.Contains(got, "1,100  1,000/s") || !strings.Contains(got, "600  500/s") {
-		t.Errorf("the second time: %q", got)
-	}
-	out.Reset()
-	s.forget()
-	if err := s.show(later, now, statsOptions{format: "table"}); err != nil || strings.Contains(out.String(), "\x1b") {
-		t.Errorf("%v, after something else was written: %q", err, &out)
-	}
-}
-
-func TestTopicsBeyondTheScreenAreCounted(t *testing.T) {
-	t.Parallel()
-	topics := make([]store.TopicStats, 1500)
-	table := topicsTable(topics, nil, 0, 3)
-	if len(table.rows) != 4 || table.rows[3][0] != "… and 1,497 more" {
-		t.Errorf("rows %v", table.rows)
-	}
-	if full := topicsTable(topics, nil, 0, len(topics)); len(full.rows) != len(topics) {
-		t.Errorf("%d rows", len(full.rows))
-	}
-}
-
 func TestUnreachableSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	refused := &client.ConnectionError{Server: "http://h:1", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
@@ -300,8 +256,8 @@ func TestUnreachableSaysWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Another server is chosen with --url."},
-		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Another server is chosen with --url."},
+		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Use --url for another server."},
+		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Use --url for another server."},
 		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.ResponseError{Status: 503}), ""},
 		"another error":                 {"http://h:1", errors.New("broken"), ""},
 		"none":                          {"http://h:1", nil, ""},
@@ -309,7 +265,7 @@ func TestUnreachableSaysWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := ""
-			err := unreachable(test.url, test.err)
+			err := explainUnreachable(test.url, test.err)
 			if hinted, ok := errors.AsType[*hintError](err); ok {
 				got = hinted.Hint()
 			}

@@ -9,10 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf8"
-
-	"github.com/rivo/uniseg"
-	"pgregory.net/rapid"
 
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
@@ -24,7 +20,7 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	base := func(change func(*tailOptions)) tailOptions {
-		o := tailOptions{url: "http://127.0.0.1:8000", format: "table", limit: 10, interval: 500 * time.Millisecond}
+		o := tailOptions{url: "http://127.0.0.1:8000", format: tailFormat{outputFormat: "table"}, limit: 10, interval: 500 * time.Millisecond}
 		change(&o)
 		return o
 	}
@@ -37,16 +33,17 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 		"filters": {
 			[]string{"-n", "5000", "--topic", "t", "--source=s", "--since", "2025-12-19 12:00", "--until=2025-12-19T20:00+07:00", "-o=json"},
 			base(func(o *tailOptions) {
-				o.limit, o.format = 5000, "json"
+				o.limit, o.format.outputFormat = 5000, "json"
+				o.flags = filterFlags{topic: "t", source: "s", since: "2025-12-19 12:00", until: "2025-12-19T20:00+07:00"}
 				o.filter = store.Filter{Topic: "t", Source: "s", Since: noon, Until: noon.Add(time.Hour)}
 			}), "",
 		},
 		"follow":               {[]string{"-f", "--limit=0", "--interval=1s"}, base(func(o *tailOptions) { o.follow, o.limit, o.interval = true, 0, time.Second }), ""},
-		"a negative limit":     {[]string{"--limit=-1"}, tailOptions{}, "--limit must not be negative"},
-		"no interval":          {[]string{"--interval=0"}, tailOptions{}, "--interval must be at least 10ms"},
-		"a time that is none":  {[]string{"--since=yesterday"}, tailOptions{}, `--since must be a time such as 2025-12-19T12:00:00Z or how long ago such as 15m, is "yesterday"`},
-		"an end to follow to":  {[]string{"-f", "--until=15m"}, tailOptions{}, "--until can't be combined with -f"},
-		"all faults are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `is "y"`},
+		"a negative limit":     {[]string{"--limit=-1"}, tailOptions{}, "invalid --limit -1: must not be negative"},
+		"no interval":          {[]string{"--interval=0"}, tailOptions{}, "invalid --interval 0s: must be at least 10ms"},
+		"a time that is none":  {[]string{"--since=yesterday"}, tailOptions{}, `invalid --since "yesterday": expected a time such as 2025-12-19T12:00:00Z, or a duration before now such as 15m`},
+		"an end to follow to":  {[]string{"-f", "--until=15m"}, tailOptions{}, "invalid --until with -f"},
+		"all faults are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `invalid --until "y"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _, _ := testApp()
@@ -68,7 +65,7 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 	}
 }
 
-func TestParseMoment(t *testing.T) {
+func TestParseTime(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 12, 19, 12, 0, 0, 999, time.UTC)
 	for text, want := range map[string]string{
@@ -76,7 +73,7 @@ func TestParseMoment(t *testing.T) {
 		"2025-12-19": "2025-12-19T00:00:00Z", "2025-12-19T12:00:00+07": "2025-12-19T05:00:00Z",
 		"": "", "-5m": "", "-1d": "", "1.5d": "", "99999d": "", "d": "", "15": "", "soon": "",
 	} {
-		got, err := parseMoment(text, now)
+		got, err := parseTime(text, now)
 		if (err != nil) != (want == "") || (err == nil && codec.FormatTime(got) != want) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
@@ -116,7 +113,7 @@ func twoRecords() []store.Record {
 func TestTailAlignsColumns(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
-	if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{limit: 10, format: "table"}); err != nil {
+	if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{limit: 10, format: tailFormat{outputFormat: "table"}}); err != nil {
 		t.Fatal(err)
 	}
 	const want = `2025-12-19 12:00:01.000Z  t           1     web-1  {"n":1.50,"s":"<&>"}
@@ -130,7 +127,7 @@ func TestTailAlignsColumns(t *testing.T) {
 func TestTailFollowsLineByLine(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
-	err := a.showTail(t.Context(), stored{records: twoRecords(), err: context.Canceled}, tailOptions{follow: true, format: "table"})
+	err := a.showTail(t.Context(), stored{records: twoRecords(), err: context.Canceled}, tailOptions{follow: true, format: tailFormat{outputFormat: "table"}})
 	if !errors.Is(err, context.Canceled) || strings.Count(out.String(), "\n") != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -140,7 +137,7 @@ func TestTailAsJSONLosesNothing(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	records := twoRecords()
-	if err := a.showTail(t.Context(), stored{records: records}, tailOptions{limit: 10, format: "json"}); err != nil {
+	if err := a.showTail(t.Context(), stored{records: records}, tailOptions{limit: 10, format: tailFormat{outputFormat: "json"}}); err != nil {
 		t.Fatal(err)
 	}
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
@@ -187,87 +184,5 @@ func TestTailEndsWithItsReader(t *testing.T) {
 		if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{follow: follow, limit: 1}); err == nil || err.Error() != "broken pipe" {
 			t.Errorf("got %v", err)
 		}
-	}
-}
-
-func TestPayloadIsCutToTheTerminal(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	records := twoRecords()
-	records[0].Payload = `{"x":"` + strings.Repeat("日", 100) + `"}`
-	if err := newEventPrinter(&out, false, 80).print(records...); err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(out.String(), "\n")
-	if width := uniseg.StringWidth(line); width > 80 || width < 79 || !strings.HasSuffix(line, "…") {
-		t.Errorf("%d columns: %s", width, line)
-	}
-	out.Reset()
-	if err := newEventPrinter(&out, false, 20).print(records...); err != nil || !strings.HasPrefix(out.String(), "2025-12-19 12:00:01…\n") {
-		t.Errorf("%v, on a terminal that is too narrow: %s", err, &out)
-	}
-}
-
-func TestALongTopicLeavesRoomForTheOthers(t *testing.T) {
-	t.Parallel()
-	records := twoRecords()
-	records[0].Topic = strings.Repeat("t", 255)
-	for name, test := range map[string]struct {
-		json  bool
-		width int
-		want  bool // to be shortened
-	}{
-		"on a terminal":       {false, 100, true},
-		"in a pipe it is all": {false, 0, false},
-		"in JSON as well":     {true, 100, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var out bytes.Buffer
-			if err := newEventPrinter(&out, test.json, test.width).print(records...); err != nil {
-				t.Fatal(err)
-			}
-			short := strings.Contains(out.String(), " "+strings.Repeat("t", maxColumn-1)+"…  ")
-			if short != test.want || strings.Contains(out.String(), records[0].Topic) == test.want || !strings.Contains(out.String(), records[1].ID) {
-				t.Errorf("wrote\n%s", &out)
-			}
-		})
-	}
-}
-
-func TestShortenKeepsWithinItsColumns(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.String().Draw(t, "text")
-		columns := rapid.IntRange(1, 60).Draw(t, "columns")
-		got := shorten(text, columns)
-		kept, cut := strings.CutSuffix(got, "…")
-		if got == text {
-			return
-		}
-		if !cut || !strings.HasPrefix(text, kept) || uniseg.StringWidth(kept) >= columns {
-			t.Errorf("%q in %d columns became %q", text, columns, got)
-		}
-	})
-}
-
-func TestPrintableHasNothingThatATerminalActsOn(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune{0x1b, 0x7f, 0x9b, '\n', '\r', '\t', 0x202e, 0x2066, 0x2028, 'a', 'é'}))).Draw(t, "text")
-		got := printable(text)
-		if strings.ContainsFunc(got, unsafeRune) || !utf8.ValidString(got) {
-			t.Errorf("%q became %q", text, got)
-		}
-		if !strings.ContainsFunc(text, unsafeRune) && got != text {
-			t.Errorf("%q was changed to %q", text, got)
-		}
-	})
-}
-
-func TestNoTerminalHasNoWidth(t *testing.T) {
-	t.Parallel()
-	if width := terminalWidth(new(bytes.Buffer)); width != 0 {
-		t.Errorf("width %d", width)
 	}
 }

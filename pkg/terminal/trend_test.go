@@ -1,4 +1,4 @@
-package cmd
+package terminal
 
 import (
 	"bytes"
@@ -14,13 +14,13 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestSparklineShowsHowRatesCompare(t *testing.T) {
+func TestSparkline_ComparesRates(t *testing.T) {
 	t.Parallel()
 	for want, rates := range map[string][]float64{
 		"        ": nil,
 		"     ▁▁▁": {0, 0, 0},
 		"  ▁▂▃▅▇█": {0, 1, 25, 50, 85, 100},
-		"▁▂▃▄▆▆▇█": {1e9, 0, 1, 20, 40, 60, 70, 80, 100}, // the first is out of sight
+		"▁▂▃▄▆▆▇█": {1e9, 0, 1, 20, 40, 60, 70, 80, 100}, // the first is too old
 		"      ▁█": {-5, 3},
 	} {
 		if got := sparkline(rates, 8); got != want {
@@ -29,29 +29,28 @@ func TestSparklineShowsHowRatesCompare(t *testing.T) {
 	}
 }
 
-// watched is a sample in which so many topics have had n events each.
-func watched(second int64, topics int, n int64) sample {
-	s := sample{at: time.Unix(1000+second, 0), totals: api.Stats{Received: int64(topics) * n}}
+// watched returns a sample in which each topic has n events.
+func watched(second int64, topics int, n int64) Sample {
+	s := Sample{At: time.Unix(1000+second, 0), Totals: api.Stats{Received: int64(topics) * n}}
 	for i := range topics {
-		s.topics = append(s.topics, store.TopicStats{Topic: fmt.Sprintf("topic number %d", i), Unique: n})
+		s.Topics = append(s.Topics, store.TopicStats{Topic: fmt.Sprintf("topic number %d", i), Unique: n})
 	}
 	return s
 }
 
-// TestTheScreenKeepsWithinTheTerminal draws on terminals of all sizes.
-func TestTheScreenKeepsWithinTheTerminal(t *testing.T) {
+// The test draws on terminals of all sizes.
+func TestScreen_FitsTerminal(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(10, 200).Draw(t, "width"), rapid.IntRange(12, 60).Draw(t, "height")
 		topics := rapid.IntRange(0, 80).Draw(t, "topics")
-		opts := statsOptions{format: "table", topics: rapid.Bool().Draw(t, "only topics")}
 		var out bytes.Buffer
-		s := &screen{out: &out, terminal: true, trends: trends{}, size: func() (int, int) { return width, height }}
-		before := sample{}
+		s := &Screen{out: &out, topics: rapid.Bool().Draw(t, "only topics"), terminal: true, trends: trends{}, size: func() (int, int) { return width, height }}
+		before := Sample{}
 		for second := range int64(3) {
 			now := watched(second, topics, second*second*100)
 			out.Reset()
-			if err := s.show(now, before, opts); err != nil {
+			if err := s.Show(now, before); err != nil {
 				t.Fatal(err)
 			}
 			before = now
@@ -72,10 +71,10 @@ func TestTheScreenKeepsWithinTheTerminal(t *testing.T) {
 	})
 }
 
-func TestTrendsForgetTheOldest(t *testing.T) {
+func TestTrends_DropOldestRates(t *testing.T) {
 	t.Parallel()
 	kept := trends{}
-	before := sample{}
+	before := Sample{}
 	for second := range int64(trendPoints + 20) {
 		now := watched(second, 2, second*7)
 		kept.add(now, before)

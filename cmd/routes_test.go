@@ -36,13 +36,13 @@ func TestOutageThatNoEventMeetsIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
 		s, events := &service{metrics: metrics.New(metrics.Options{})}, &silentStore{}
-		if _, err := s.openWays(t.Context(), config.Default(), events, slog.New(slog.NewTextHandler(&text, nil))); err != nil {
+		if _, err := s.openRoutes(t.Context(), config.Default(), events, slog.New(slog.NewTextHandler(&text, nil))); err != nil {
 			t.Fatal(err)
 		}
 		const outage = 10 * time.Second
 		for _, away := range []bool{false, true, false} {
 			events.away.Store(away)
-			<-time.After(outage)
+			time.Sleep(outage)
 		}
 		if err := s.open.unwind(t.Context()); err != nil {
 			t.Fatal(err)

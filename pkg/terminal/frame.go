@@ -1,0 +1,79 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/loadgen"
+)
+
+// PublishFrame returns the frame of a publish run.
+func PublishFrame(now loadgen.Progress) Frame {
+	f := Frame{Done: finished(now), Total: now.Total, Note: Count(now.Duplicate) + " ignored", Line: publishLine(now), Retrying: now.Retrying}
+	if f.Retrying != nil {
+		f.Note = "retrying"
+	}
+	return f
+}
+
+// finished returns the number of events that need no more work.
+func finished(now loadgen.Progress) int64 { return now.Completed() + now.Failed }
+
+func publishLine(now loadgen.Progress) string {
+	done := finished(now)
+	line := Count(done)
+	if now.Total > 0 {
+		line += " of " + Count(now.Total)
+	}
+	rate := float64(done) / max(now.Elapsed.Seconds(), 1e-9)
+	line += fmt.Sprintf(" events, %s, %s success, %s ignored", Rate(rate), Count(now.Stored), Count(now.Duplicate))
+	for _, part := range []struct {
+		events int64
+		name   string
+	}{{now.Queued, "queued"}, {now.Retried, "retried"}, {now.Failed, "failed"}} {
+		if part.events > 0 {
+			line += fmt.Sprintf(", %s %s", Count(part.events), part.name)
+		}
+	}
+	if left := now.Total - done; now.Total > 0 && rate > 0 {
+		line += fmt.Sprintf(", %s left", loadgen.FormatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	if now.Retrying != nil {
+		line += ", retrying: " + shortReason(now.Retrying)
+	}
+	return line
+}
+
+// ExportFrame returns the frame of an export: events done, the expected total (0 if
+// not known), the time so far, and why the server is being retried, or nil.
+func ExportFrame(done, total int64, elapsed time.Duration, retrying error) Frame {
+	f := Frame{Done: done, Total: total, Note: "exporting", Retrying: retrying, Line: Count(done)}
+	if total > 0 {
+		f.Line += " of about " + Count(total)
+	}
+	f.Line += " events, " + Rate(float64(done)/elapsed.Seconds())
+	if retrying != nil {
+		f.Note = "waiting"
+		f.Line += ", retrying: " + shortReason(retrying)
+	}
+	return f
+}
+
+// shortReason returns the reason of a retry without what the reader knows: which
+// request it was and to which server.
+func shortReason(err error) string {
+	if lost, ok := errors.AsType[*client.ConnectionError](err); ok {
+		return lost.Cause()
+	}
+	response, ok := errors.AsType[*client.ResponseError](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case response.Problem.Title != "":
+		return fmt.Sprintf("server responded %d %s", response.Status, response.Problem.Title)
+	default:
+		return response.Error()
+	}
+}
