@@ -125,7 +125,7 @@ func open(t *testing.T, path string) *remote {
 		if ended := <-done; !errors.Is(ended, http.ErrServerClosed) {
 			err = errors.Join(err, ended)
 		}
-		for _, fault := range documented.Faults() {
+		for _, fault := range documented.Violations() {
 			err = errors.Join(err, fmt.Errorf("differs from the OpenAPI document: %s", fault))
 		}
 		return err

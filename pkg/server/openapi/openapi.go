@@ -1,7 +1,6 @@
-// Package openapi is the description of the HTTP interface: an OpenAPI 3.1
-// document, written as YAML in this folder, a file for each part of it. Package
-// server answers with it, and the contract tests (openapitest) hold every answer
-// to it.
+// Package openapi is the OpenAPI 3.1 document of the HTTP interface, written as
+// YAML files in this folder. It is internal: package server serves the document,
+// and the contract tests in openapitest compare every response with it.
 package openapi
 
 import (
@@ -15,8 +14,8 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
-// JSON returns the document. Members stand in the order of the files, which is
-// the one that a reader is shown.
+// JSON returns the document. Its members have the order of the YAML files, and
+// documentation pages show them in this order.
 func JSON() ([]byte, error) {
 	whole := &yaml.Node{Kind: yaml.MappingNode}
 	for _, name := range []string{"info", "publish", "stats", "events", "service", "components"} {
@@ -33,7 +32,7 @@ func JSON() ([]byte, error) {
 	return appendJSON(nil, whole)
 }
 
-// merge adds the members of a mapping to another one.
+// merge adds the members of the mapping from to the mapping into.
 func merge(into, from *yaml.Node) {
 members:
 	for i := 0; i < len(from.Content); i += 2 {
@@ -47,8 +46,8 @@ members:
 	}
 }
 
-// appendJSON appends the JSON text of a node. Through a map it would lose the
-// order of its members.
+// appendJSON appends the JSON text of a node. It does not go through a map,
+// because a map loses the order of the members.
 func appendJSON(dst []byte, node *yaml.Node) ([]byte, error) {
 	var err error
 	switch node.Kind {
@@ -76,7 +75,7 @@ func appendJSON(dst []byte, node *yaml.Node) ([]byte, error) {
 		return append(dst, ']'), err
 	default:
 		if tag := node.ShortTag(); tag == "!!int" || tag == "!!float" || tag == "!!bool" {
-			return append(dst, node.Value...), nil // written as JSON has them
+			return append(dst, node.Value...), nil // YAML and JSON have the same literals
 		}
 		return appendText(dst, node.Value)
 	}

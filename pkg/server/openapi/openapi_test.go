@@ -9,7 +9,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/openapi"
 )
 
-func TestDocumentIsValid(t *testing.T) {
+func TestJSON_IsValidOpenAPI(t *testing.T) {
 	t.Parallel()
 	text, err := openapi.JSON()
 	if err != nil || !json.Valid(text) {

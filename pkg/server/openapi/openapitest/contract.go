@@ -21,34 +21,34 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// location is what the document is called among JSON schemas.
+// location is the URL of the document for the schema compiler.
 const location = "openapi.json"
 
-// Contract is the document, and what was found of it. It is safe for concurrent
-// use.
+// Contract is the document, with what the tests have seen of it and the
+// violations. It is safe for concurrent use.
 type Contract struct {
 	document object
 	paths    map[string]*regexp.Regexp
 
-	mu      sync.Mutex
-	schemas *jsonschema.Compiler
-	seen    map[string]bool
-	faults  []string
+	mu         sync.Mutex
+	schemas    *jsonschema.Compiler
+	seen       map[string]bool
+	violations []string
 }
 
-// New reads the document.
+// New reads the document of package openapi.
 func New() (*Contract, error) {
 	text, err := openapi.JSON()
 	if err != nil {
 		return nil, err
 	}
-	read, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
-	document, ok := read.(object)
+	document, ok := decoded.(object)
 	if !ok {
-		return nil, fmt.Errorf("the document is a %T", read)
+		return nil, fmt.Errorf("the OpenAPI document is a %T, not an object", decoded)
 	}
 	c := &Contract{document: document, paths: map[string]*regexp.Regexp{}, seen: map[string]bool{}}
 	closeObjects(c.document)
@@ -64,7 +64,7 @@ func New() (*Contract, error) {
 	return c, nil
 }
 
-// closeObjects forbids members that a schema doesn't name.
+// closeObjects makes members invalid that a schema does not name.
 func closeObjects(node any) {
 	switch node := node.(type) {
 	case object:
@@ -83,7 +83,7 @@ func closeObjects(node any) {
 	}
 }
 
-// at is the object at a place of the document, empty where there is none.
+// at returns the object at a path below node, or nil if there is none.
 func at(node object, names ...string) object {
 	for _, name := range names {
 		node, _ = node[name].(object)
@@ -91,7 +91,7 @@ func at(node object, names ...string) object {
 	return node
 }
 
-// members are the objects in the object at a place, by name.
+// members iterates over those members of the object at a path that are objects.
 func members(node object, names ...string) iter.Seq2[string, object] {
 	return func(yield func(string, object) bool) {
 		for name, member := range at(node, names...) {
@@ -102,60 +102,61 @@ func members(node object, names ...string) iter.Seq2[string, object] {
 	}
 }
 
-// pointer is a place in the document, by RFC 6901.
+// pointer returns the JSON pointer (RFC 6901) of a path in the document.
 func pointer(names ...string) string {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	place := []string{"#"}
+	parts := []string{"#"}
 	for _, name := range names {
-		place = append(place, escape.Replace(name))
+		parts = append(parts, escape.Replace(name))
 	}
-	return strings.Join(place, "/")
+	return strings.Join(parts, "/")
 }
 
-// resolve follows a reference to a component.
-func (c *Contract) resolve(place string, node object) (string, object) {
+// resolve follows a reference to a component. It returns the object and its
+// pointer.
+func (c *Contract) resolve(ref string, node object) (string, object) {
 	reference, ok := node["$ref"].(string)
 	if !ok {
-		return place, node
+		return ref, node
 	}
 	return reference, at(c.document, strings.Split(strings.TrimPrefix(reference, "#/"), "/")...)
 }
 
-// answer is one that a server gave.
-type answer struct {
+// response is a response of the server, with method and path of its request.
+type response struct {
 	method, path string
 	status       int
 	header       http.Header
 	body         []byte
 }
 
-// check notes what the document doesn't say of an answer.
-func (c *Contract) check(a answer) {
+// check records a violation if the document does not describe the response.
+func (c *Contract) check(r response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	place, response, err := c.response(a)
+	ref, documented, err := c.find(r)
 	if err == nil {
-		err = c.checkHeader(response, a.header)
+		err = c.checkHeader(documented, r.header)
 	}
 	if err == nil {
-		err = c.checkBody(place, response, a)
+		err = c.checkBody(ref, documented, r)
 	}
 	if err != nil {
-		const shown = 500
-		c.faults = append(c.faults, fmt.Sprintf("%s %s %d: %v\n%v\n%.*s", a.method, a.path, a.status, err, a.header, shown, a.body))
+		const maxBody = 500
+		c.violations = append(c.violations, fmt.Sprintf("%s %s %d: %v\n%v\n%.*s", r.method, r.path, r.status, err, r.header, maxBody, r.body))
 	}
 }
 
-// response finds what the document says of an answer.
-func (c *Contract) response(a answer) (place string, response object, err error) {
-	method := strings.ToLower(a.method)
-	if a.method == http.MethodHead {
+// find returns the documented response for r, and its pointer.
+func (c *Contract) find(r response) (ref string, documented object, err error) {
+	method := strings.ToLower(r.method)
+	if r.method == http.MethodHead {
 		method = "get"
 	}
-	path := c.route(a.path)
+	path := c.route(r.path)
 	general := func(name string, status int) (string, object, error) {
-		if a.status != status {
-			return "", nil, fmt.Errorf("should be answered %d", status)
+		if r.status != status {
+			return "", nil, fmt.Errorf("should have the status %d", status)
 		}
 		return pointer("components", "responses", name), at(c.document, "components", "responses", name), nil
 	}
@@ -163,25 +164,25 @@ func (c *Contract) response(a answer) (place string, response object, err error)
 	switch {
 	case path == "":
 		return general("NoPath", http.StatusNotFound)
-	case a.method == http.MethodOptions:
+	case r.method == http.MethodOptions:
 		return general("Options", http.StatusNoContent)
 	case operation == nil:
 		return general("NoMethod", http.StatusMethodNotAllowed)
 	}
-	status := fmt.Sprint(a.status)
+	status := fmt.Sprint(r.status)
 	found := at(operation, "responses", status)
 	if found == nil {
-		return "", nil, fmt.Errorf("%s %s has no answer of this status", a.method, path)
+		return "", nil, fmt.Errorf("%s %s has no response with this status", r.method, path)
 	}
-	if a.method != http.MethodHead {
+	if r.method != http.MethodHead {
 		c.seen[strings.ToUpper(method)+" "+path+" "+status] = true
 	}
-	place, response = c.resolve(pointer("paths", path, method, "responses", status), found)
-	return place, response, nil
+	ref, documented = c.resolve(pointer("paths", path, method, "responses", status), found)
+	return ref, documented, nil
 }
 
-// route returns the document's path for a request's path, or "". A path without
-// parameters goes before one with them.
+// route returns the path of the document that matches the path of a request, or
+// "". A path without parameters has precedence.
 func (c *Contract) route(path string) string {
 	if _, exact := c.paths[path]; exact {
 		return path
@@ -194,15 +195,16 @@ func (c *Contract) route(path string) string {
 	return ""
 }
 
-// checkHeader looks at an answer's header, but for what belongs to the transport.
-func (c *Contract) checkHeader(response object, header http.Header) error {
+// checkHeader compares the header of a response with the document. It skips
+// fields of the transport.
+func (c *Contract) checkHeader(documented object, header http.Header) error {
 	transport := []string{"Content-Type", "Content-Length", "Connection", "Date"}
-	documented := map[string]bool{}
-	for name, reference := range members(response, "headers") {
+	known := map[string]bool{}
+	for name, reference := range members(documented, "headers") {
 		name = http.CanonicalHeaderKey(name)
-		documented[name] = true
-		place, field := c.resolve("", reference)
-		if _, there := header[name]; !there && field["required"] == true {
+		known[name] = true
+		ref, field := c.resolve("", reference)
+		if _, found := header[name]; !found && field["required"] == true {
 			return fmt.Errorf("lacks the header %s", name)
 		}
 		for _, text := range header[name] {
@@ -210,58 +212,60 @@ func (c *Contract) checkHeader(response object, header http.Header) error {
 			if at(field, "schema")["type"] == "integer" {
 				value = json.Number(text)
 			}
-			if err := c.validate(place+"/schema", value); err != nil {
+			if err := c.validate(ref+"/schema", value); err != nil {
 				return fmt.Errorf("header %s: %w", name, err)
 			}
 		}
 	}
 	for name := range header {
-		if !documented[name] && !slices.Contains(transport, name) {
-			return fmt.Errorf("has the header %s", name)
+		if !known[name] && !slices.Contains(transport, name) {
+			return fmt.Errorf("has the undocumented header %s", name)
 		}
 	}
 	return nil
 }
 
-// checkBody looks at an answer's body, and at whether it is one of the examples.
-func (c *Contract) checkBody(place string, response object, a answer) error {
-	content := at(response, "content")
-	if content == nil || a.method == http.MethodHead {
-		if len(a.body) > 0 {
-			return fmt.Errorf("has a body of %d bytes", len(a.body))
+// checkBody compares the body of a response with the document. It also records
+// which example the body equals.
+func (c *Contract) checkBody(ref string, documented object, r response) error {
+	content := at(documented, "content")
+	if content == nil || r.method == http.MethodHead {
+		if len(r.body) > 0 {
+			return fmt.Errorf("has a body of %d bytes", len(r.body))
 		}
 		return nil
 	}
-	mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	mediaType, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
 	if err != nil {
 		return err
 	}
 	described, ok := content[mediaType].(object)
 	switch {
 	case !ok:
-		return fmt.Errorf("is of type %s", mediaType)
+		return fmt.Errorf("has the undocumented media type %s", mediaType)
 	case mediaType == "text/event-stream":
-		return c.checkStream(string(a.body))
+		return c.checkStream(string(r.body))
 	case !strings.HasSuffix(mediaType, "json"):
 		return nil
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.body))
 	if err != nil {
 		return err
 	}
 	for name, example := range members(described, "examples") {
 		if reflect.DeepEqual(example["value"], value) {
-			c.seen[exampleName(place, mediaType, name)] = true
+			c.seen[exampleName(ref, mediaType, name)] = true
 		}
 	}
-	return c.validate(place+"/content/"+pointer(mediaType)[2:]+"/schema", value)
+	return c.validate(ref+"/content/"+pointer(mediaType)[2:]+"/schema", value)
 }
 
-func exampleName(place, mediaType, name string) string {
-	return "the example " + place + " " + mediaType + " " + name
+func exampleName(ref, mediaType, name string) string {
+	return "the example " + ref + " " + mediaType + " " + name
 }
 
-// checkStream looks at a stream of events, as far as it came.
+// checkStream compares the complete messages of an event stream with the
+// document. The stream may end within a message.
 func (c *Contract) checkStream(text string) error {
 	field := regexp.MustCompile(`^(:.*|id: [A-Za-z0-9_-]+|event: event|retry: \d+|)$`)
 	end := strings.LastIndex(text, "\n\n")
@@ -280,15 +284,15 @@ func (c *Contract) checkStream(text string) error {
 				return err
 			}
 		case !field.MatchString(line):
-			return fmt.Errorf("has the line %q", line)
+			return fmt.Errorf("has the unexpected line %q", line)
 		}
 	}
 	return nil
 }
 
-// validate holds a value to the schema at a place.
-func (c *Contract) validate(place string, value any) error {
-	schema, err := c.schemas.Compile(location + place)
+// validate validates a value against the schema at a pointer.
+func (c *Contract) validate(ref string, value any) error {
+	schema, err := c.schemas.Compile(location + ref)
 	if err != nil {
 		return err
 	}

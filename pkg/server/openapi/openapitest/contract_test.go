@@ -8,13 +8,14 @@ import (
 	"testing"
 )
 
-// headerID is in the form that net/http keeps it under.
+// headerID is the header's name in the form of net/http.
 var headerID = http.CanonicalHeaderKey("X-Request-ID")
 
 const stats = `{"received":1,"unique_processed":1,"duplicate_dropped":0,"topics_active":1,"uptime_seconds":0.5}`
 
-// answering is a handler that answers so.
-func answering(status int, body string, headers ...string) http.Handler {
+// respondWith returns a handler with a fixed response. An empty header value
+// removes the header.
+func respondWith(status int, body string, headers ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set(headerID, "r-1")
@@ -29,7 +30,7 @@ func answering(status int, body string, headers ...string) http.Handler {
 	})
 }
 
-func TestAnswersThatAreNotDocumentedAreFaults(t *testing.T) {
+func TestHandler_FindsUndocumentedResponses(t *testing.T) {
 	t.Parallel()
 	const (
 		problem = `{"type":"about:blank","title":"Not Found","status":404}`
@@ -41,29 +42,29 @@ func TestAnswersThatAreNotDocumentedAreFaults(t *testing.T) {
 	isProblem, isStream := typed("application/problem+json"), typed("text/event-stream", "Cache-Control", "no-store")
 	for _, row := range []struct {
 		name, request string
-		answer        http.Handler
-		want          string // a part of the fault, "" for none
+		handler       http.Handler
+		want          string // a part of the violation, "" for none
 	}{
-		{"what is documented", "GET /stats", answering(200, stats), ""},
-		{"a status that isn't", "GET /stats", answering(201, stats), "has no answer of this status"},
-		{"a member that isn't", "GET /stats", answering(200, strings.Replace(stats, "{", `{"x":1,`, 1)), "additional properties 'x' not allowed"},
-		{"a member that is missing", "GET /stats", answering(200, `{"received":1}`), "missing properties"},
-		{"a member of another type", "GET /stats", answering(200, strings.Replace(stats, "1", `"1"`, 1)), "want integer"},
-		{"a member deep within", "GET /events", answering(200, "["+strings.Replace(event, "{", `{"x":1,`, 1)+"]"), "additional properties 'x' not allowed"},
-		{"a time that isn't in UTC", "GET /events", answering(200, "["+strings.Replace(event, "Z", "+00:00", 1)+"]"), "does not match pattern"},
-		{"no time at all", "GET /events", answering(200, "["+strings.Replace(event, "2025-12-19T12", "2025-12-32T12", 1)+"]"), "not valid date-time"},
-		{"no JSON", "GET /stats", answering(200, "{"), "EOF"},
-		{"another media type", "GET /stats", answering(200, "1", typed("text/plain")...), "is of type text/plain"},
-		{"a header that isn't documented", "GET /stats", answering(200, stats, "X-More", "1"), "has the header X-More"},
-		{"a header that is missing", "GET /stats", answering(200, stats, "X-Request-Id", ""), "lacks the header X-Request-Id"},
-		{"a header of another form", "GET /readyz", answering(503, `{"status":"unavailable"}`, "Retry-After", "soon"), "header Retry-After"},
-		{"a path that isn't documented", "GET /nothing", answering(200, stats), "should be answered 404"},
-		{"its absence", "GET /nothing", answering(404, problem, isProblem...), ""},
-		{"a method that isn't documented", "DELETE /stats", answering(200, stats), "should be answered 405"},
-		{"a body of HEAD", "HEAD /stats", answering(200, stats), "has a body"},
-		{"a stream", "GET /events/stream", answering(200, "retry: 1000\n\nid: bx\nevent: event\ndata: "+event+"\n\n: still\nid: bx\n\nid: b", isStream...), ""},
-		{"a stream of something else", "GET /events/stream", answering(200, "data: {}\n\n", isStream...), "missing properties"},
-		{"a stream with a strange line", "GET /events/stream", answering(200, "x: y\n\n", isStream...), `has the line "x: y"`},
+		{"a documented response", "GET /stats", respondWith(200, stats), ""},
+		{"an undocumented status", "GET /stats", respondWith(201, stats), "has no response with this status"},
+		{"an undocumented member", "GET /stats", respondWith(200, strings.Replace(stats, "{", `{"x":1,`, 1)), "additional properties 'x' not allowed"},
+		{"a missing member", "GET /stats", respondWith(200, `{"received":1}`), "missing properties"},
+		{"a member of another type", "GET /stats", respondWith(200, strings.Replace(stats, "1", `"1"`, 1)), "want integer"},
+		{"an undocumented member of a nested object", "GET /events", respondWith(200, "["+strings.Replace(event, "{", `{"x":1,`, 1)+"]"), "additional properties 'x' not allowed"},
+		{"a time that is not in UTC", "GET /events", respondWith(200, "["+strings.Replace(event, "Z", "+00:00", 1)+"]"), "does not match pattern"},
+		{"an invalid time", "GET /events", respondWith(200, "["+strings.Replace(event, "2025-12-19T12", "2025-12-32T12", 1)+"]"), "not valid date-time"},
+		{"invalid JSON", "GET /stats", respondWith(200, "{"), "EOF"},
+		{"an undocumented media type", "GET /stats", respondWith(200, "1", typed("text/plain")...), "undocumented media type text/plain"},
+		{"an undocumented header", "GET /stats", respondWith(200, stats, "X-More", "1"), "undocumented header X-More"},
+		{"a missing header", "GET /stats", respondWith(200, stats, "X-Request-Id", ""), "lacks the header X-Request-Id"},
+		{"a header with an invalid value", "GET /readyz", respondWith(503, `{"status":"unavailable"}`, "Retry-After", "soon"), "header Retry-After"},
+		{"an undocumented path", "GET /nothing", respondWith(200, stats), "should have the status 404"},
+		{"404 for an undocumented path", "GET /nothing", respondWith(404, problem, isProblem...), ""},
+		{"an undocumented method", "DELETE /stats", respondWith(200, stats), "should have the status 405"},
+		{"HEAD with a body", "HEAD /stats", respondWith(200, stats), "has a body"},
+		{"a stream", "GET /events/stream", respondWith(200, "retry: 1000\n\nid: bx\nevent: event\ndata: "+event+"\n\n: still\nid: bx\n\nid: b", isStream...), ""},
+		{"a stream of another type", "GET /events/stream", respondWith(200, "data: {}\n\n", isStream...), "missing properties"},
+		{"a stream with an unexpected line", "GET /events/stream", respondWith(200, "x: y\n\n", isStream...), `unexpected line "x: y"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,10 +74,10 @@ func TestAnswersThatAreNotDocumentedAreFaults(t *testing.T) {
 			}
 			method, path, _ := strings.Cut(row.request, " ")
 			recorder := httptest.NewRecorder()
-			c.Handler(row.answer).ServeHTTP(recorder, httptest.NewRequest(method, path, http.NoBody))
-			switch got := strings.Join(c.faults, "\n"); {
+			c.Handler(row.handler).ServeHTTP(recorder, httptest.NewRequest(method, path, http.NoBody))
+			switch got := strings.Join(c.violations, "\n"); {
 			case row.want == "" && got != "":
-				t.Errorf("found fault: %s", got)
+				t.Errorf("violation %q, want none", got)
 			case !strings.Contains(got, row.want):
 				t.Errorf("got %q, want %q", got, row.want)
 			}
@@ -84,20 +85,20 @@ func TestAnswersThatAreNotDocumentedAreFaults(t *testing.T) {
 	}
 }
 
-func TestWhatNoAnswerWasIsMissing(t *testing.T) {
+func TestMissing_ListsWhatNoTestReceived(t *testing.T) {
 	t.Parallel()
 	c, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const status, example = "no test saw GET /stats 200", "no test saw the example #/paths/~1stats/get/responses/200 application/json plain"
+	const status, example = "no test received GET /stats 200", "no test received the example #/paths/~1stats/get/responses/200 application/json plain"
 	before := c.missing()
-	c.Handler(answering(200, strings.NewReplacer("0.5", "0", `received":1`, `received":2`, `dropped":0`, `dropped":1`).Replace(stats))).
+	c.Handler(respondWith(200, strings.NewReplacer("0.5", "0", `received":1`, `received":2`, `dropped":0`, `dropped":1`).Replace(stats))).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/stats", http.NoBody))
 	after := c.missing()
-	for _, promise := range []string{status, example} {
-		if !slices.Contains(before, promise) || slices.Contains(after, promise) {
-			t.Errorf("%s: before %t, after %t", promise, slices.Contains(before, promise), slices.Contains(after, promise))
+	for _, item := range []string{status, example} {
+		if !slices.Contains(before, item) || slices.Contains(after, item) {
+			t.Errorf("%s: before %t, after %t", item, slices.Contains(before, item), slices.Contains(after, item))
 		}
 	}
 }

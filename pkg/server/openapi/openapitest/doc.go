@@ -1,9 +1,11 @@
-// Package openapitest holds the answers of a server to its OpenAPI document. A
-// package's tests let every answer pass through [Contract.Handler]. Its TestMain
-// runs them by [Contract.Around], which fails the run for each answer that the
-// document does not describe to the last field, and for what the document
-// promises and no test has seen; or a test asks for [Contract.Faults] itself.
+// Package openapitest compares the responses of a server with its OpenAPI
+// document. It is internal and for tests only.
 //
-// It is stricter than a client may be: members and headers that the document
-// does not name are faults here.
+// Tests send requests through [Contract.Handler], which checks every response.
+// TestMain runs the tests with [Contract.Around]. It fails the run if a response
+// violates the document, or if no test received a documented status or example.
+// A single test can read [Contract.Violations] instead.
+//
+// The check is stricter than a client should be: a member or header that the
+// document does not name is a violation.
 package openapitest

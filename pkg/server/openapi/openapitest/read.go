@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Operations are the methods and paths of the document, "GET /stats".
+// Operations returns the methods and paths of the document, such as "GET /stats".
 func (c *Contract) Operations() []string {
 	var operations []string
 	for path := range at(c.document, "paths") {
@@ -24,13 +24,13 @@ func (c *Contract) Operations() []string {
 	return operations
 }
 
-// Request is an example of a request's body.
+// Request is an example of a request body.
 type Request struct {
 	Path, MediaType, Name string
 	Body                  string
 }
 
-// Requests are the examples of bodies of POST requests.
+// Requests returns the examples of request bodies of all POST operations.
 func (c *Contract) Requests() ([]Request, error) {
 	var requests []Request
 	for path := range at(c.document, "paths") {
@@ -52,7 +52,7 @@ func (c *Contract) Requests() ([]Request, error) {
 	return requests, nil
 }
 
-// Messages are the requests that the descriptions have as blocks of HTTP.
+// Messages returns the HTTP requests that stand as code blocks in descriptions.
 func (c *Contract) Messages() []string {
 	var messages []string
 	block := regexp.MustCompile("(?s)```http\n(.*?)\n```")
@@ -67,8 +67,7 @@ func (c *Contract) Messages() []string {
 	return messages
 }
 
-// Example is the example with a name among the answers of a status to a POST or
-// GET.
+// Example returns the named example of the response with a status, as JSON.
 func (c *Contract) Example(path string, status int, name string) (string, error) {
 	for _, operation := range members(c.document, "paths", path) {
 		_, response := c.resolve("", at(operation, "responses", fmt.Sprint(status)))
@@ -79,23 +78,23 @@ func (c *Contract) Example(path string, status int, name string) (string, error)
 			}
 		}
 	}
-	return "", fmt.Errorf("%s has no example %s of status %d", path, name, status)
+	return "", fmt.Errorf("%s has no example %s with status %d", path, name, status)
 }
 
-// Schemas are the names of the components that are schemas.
+// Schemas returns the names of the schemas in components.
 func (c *Contract) Schemas() []string {
 	return slices.Sorted(maps.Keys(at(c.document, "components", "schemas")))
 }
 
-// Property is a member of an object: its type, and whether it is always there.
+// Property describes a member of an object schema.
 type Property struct {
 	Type, Format string
-	Items        string // of an array, the schema's name
+	Items        string // name of the schema of an array's elements
 	Required     bool
 	Described    bool
 }
 
-// Properties are those of a schema, by name.
+// Properties returns the members of an object schema by name.
 func (c *Contract) Properties(schema string) map[string]Property {
 	properties := map[string]Property{}
 	required, _ := at(c.document, "components", "schemas", schema)["required"].([]any)
@@ -111,7 +110,7 @@ func (c *Contract) Properties(schema string) map[string]Property {
 	return properties
 }
 
-// Fits reports why a JSON text is not as a schema says, or nil.
+// Fits returns an error if a JSON text does not satisfy a schema.
 func (c *Contract) Fits(schema, text string) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
 	if err != nil {

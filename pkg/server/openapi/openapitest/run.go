@@ -1,7 +1,6 @@
 package openapitest
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"net/http"
@@ -10,70 +9,72 @@ import (
 	"strings"
 )
 
-// Handler passes requests on, and checks the answers. An answer that was broken
-// off, or that its client didn't wait for, is not looked at.
+// Handler passes requests to next and checks the responses. It skips a response
+// if the client disconnected.
 func (c *Contract) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := answer{method: r.Method, path: r.URL.EscapedPath(), status: http.StatusOK}
-		tee := &tee{ResponseWriter: w, answer: &a}
-		next.ServeHTTP(tee, r)
-		if r.Context().Err() != nil && a.status == statusClientGone {
+		rec := &recorder{ResponseWriter: w, response: response{method: r.Method, path: r.URL.EscapedPath(), status: http.StatusOK}}
+		next.ServeHTTP(rec, r)
+		if r.Context().Err() != nil && rec.response.status == statusClientClosedRequest {
 			return
 		}
-		if a.header == nil { // nothing was written
-			a.header = w.Header().Clone()
-		}
-		c.check(a)
+		rec.keepHeader()
+		c.check(rec.response)
 	})
 }
 
-// statusClientGone stands for no answer, since nobody is left to read it.
-const statusClientGone = 499
+// statusClientClosedRequest is the status of the server if the client
+// disconnected before the response.
+const statusClientClosedRequest = 499
 
-// tee keeps what a handler answers.
-type tee struct {
+// recorder copies the response of a handler.
+type recorder struct {
 	http.ResponseWriter
 
-	answer *answer
-	body   bytes.Buffer
+	response response
 }
 
-// Unwrap lets an [http.ResponseController] through.
-func (t *tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+// Unwrap gives an [http.ResponseController] access to the wrapped writer.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// WriteHeader keeps the head.
-func (t *tee) WriteHeader(status int) {
-	if t.answer.header == nil {
-		t.answer.status, t.answer.header = status, t.Header().Clone()
+// WriteHeader copies status and header.
+func (r *recorder) WriteHeader(status int) {
+	if r.response.header == nil {
+		r.response.status = status
 	}
-	t.ResponseWriter.WriteHeader(status)
+	r.keepHeader()
+	r.ResponseWriter.WriteHeader(status)
 }
 
-// Write keeps a part of the body.
-func (t *tee) Write(part []byte) (int, error) {
-	if t.answer.header == nil {
-		t.answer.header = t.Header().Clone()
+// Write copies a part of the body.
+func (r *recorder) Write(part []byte) (int, error) {
+	r.keepHeader()
+	r.response.body = append(r.response.body, part...)
+	return r.ResponseWriter.Write(part)
+}
+
+// keepHeader copies the header if no earlier call did.
+func (r *recorder) keepHeader() {
+	if r.response.header == nil {
+		r.response.header = r.Header().Clone()
 	}
-	t.body.Write(part)
-	t.answer.body = t.body.Bytes()
-	return t.ResponseWriter.Write(part)
 }
 
-// Faults returns what was found wrong so far, and forgets it.
-func (c *Contract) Faults() []string {
+// Violations returns the violations since the last call.
+func (c *Contract) Violations() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	faults := c.faults
-	c.faults = nil
-	return faults
+	violations := c.violations
+	c.violations = nil
+	return violations
 }
 
-// Runner is a [testing.M], or what stands around one.
+// Runner is a [testing.M] or a wrapper of one.
 type Runner interface{ Run() int }
 
-// Around returns a Runner that runs the tests and fails if an answer was not as
-// the document says. Every status and every example of the document must have
-// been among the answers; a run of only some tests is not held to that.
+// Around returns a Runner that runs the tests and fails if a response violated
+// the document. It also fails if no test received a documented status or
+// example, unless flags selected only some of the tests.
 func (c *Contract) Around(tests Runner) Runner { return around{c, tests} }
 
 type around struct {
@@ -81,26 +82,26 @@ type around struct {
 	tests    Runner
 }
 
-// Run runs the tests.
+// Run runs the tests and returns the exit code.
 func (a around) Run() int {
 	code := a.tests.Run()
-	faults := a.contract.Faults()
-	if len(faults) == 0 && code == 0 && !selected() {
-		faults = a.contract.missing()
+	violations := a.contract.Violations()
+	if len(violations) == 0 && code == 0 && !selected() {
+		violations = a.contract.missing()
 	}
-	if len(faults) == 0 {
+	if len(violations) == 0 {
 		return code
 	}
-	slices.Sort(faults)
-	const most = 20
-	for _, fault := range faults[:min(len(faults), most)] {
-		fmt.Fprintln(os.Stderr, "not as the OpenAPI document says:", fault)
+	slices.Sort(violations)
+	const maxPrinted = 20
+	for _, violation := range violations[:min(len(violations), maxPrinted)] {
+		fmt.Fprintln(os.Stderr, "OpenAPI document violated:", violation)
 	}
-	fmt.Fprintf(os.Stderr, "FAIL: %d answers or promises\n", len(faults))
+	fmt.Fprintf(os.Stderr, "FAIL: %d violations of the OpenAPI document\n", len(violations))
 	return 1
 }
 
-// selected reports whether not all tests were run.
+// selected reports whether flags select only some of the tests.
 func selected() bool {
 	for _, name := range []string{"run", "skip", "list", "fuzz", "bench"} {
 		if found := flag.Lookup("test." + name); found != nil && found.Value.String() != "" {
@@ -110,26 +111,26 @@ func selected() bool {
 	return false
 }
 
-// missing is what the document promises and no answer was.
+// missing returns the documented statuses and examples that no test received.
 func (c *Contract) missing() []string {
-	promised := map[string]bool{}
+	documented := map[string]bool{}
 	for path := range at(c.document, "paths") {
 		for method, operation := range members(c.document, "paths", path) {
 			for status, response := range members(operation, "responses") {
-				promised[strings.ToUpper(method)+" "+path+" "+status] = true
-				place, found := c.resolve(pointer("paths", path, method, "responses", status), response)
+				documented[strings.ToUpper(method)+" "+path+" "+status] = true
+				ref, found := c.resolve(pointer("paths", path, method, "responses", status), response)
 				for mediaType, described := range members(found, "content") {
 					for name := range at(described, "examples") {
-						promised[exampleName(place, mediaType, name)] = true
+						documented[exampleName(ref, mediaType, name)] = true
 					}
 				}
 			}
 		}
 	}
 	var missing []string
-	for promise := range promised {
-		if !c.seen[promise] {
-			missing = append(missing, "no test saw "+promise)
+	for item := range documented {
+		if !c.seen[item] {
+			missing = append(missing, "no test received "+item)
 		}
 	}
 	return missing
