@@ -23,7 +23,7 @@ func runOf(name string, to []reference, rates ...float64) *caseResult {
 	return c
 }
 
-func TestRatioIsTheMedianOfRounds(t *testing.T) {
+func TestResults_RatioIsMedianOfRounds(t *testing.T) {
 	t.Parallel()
 	r := &results{Cases: []*caseResult{
 		runOf("array", toRates("copy/*"), 80, 40, 90), // the machine was slow in round 2
@@ -37,7 +37,7 @@ func TestRatioIsTheMedianOfRounds(t *testing.T) {
 	}
 }
 
-func TestRatioLeavesOutRoundsThatFailed(t *testing.T) {
+func TestResults_RatioIgnoresFailedRounds(t *testing.T) {
 	t.Parallel()
 	a, b := runOf("a", toRates("b"), 10, 30), runOf("b", nil, 10)
 	b.Runs[0].Round = 2
@@ -51,7 +51,7 @@ func TestRatioLeavesOutRoundsThatFailed(t *testing.T) {
 	}
 }
 
-func TestRatioOfTimes(t *testing.T) {
+func TestRatioKind_Of(t *testing.T) {
 	t.Parallel()
 	m := measurement{P50: 2 * time.Millisecond, P99: 8 * time.Millisecond}
 	if got := p99ToP50.of(m, m); got != 4 {
@@ -83,7 +83,7 @@ func TestMiddleAndPercentile(t *testing.T) {
 	}
 }
 
-func TestChangesTellNoiseApart(t *testing.T) {
+func TestChanges_DistinguishNoise(t *testing.T) {
 	t.Parallel()
 	before := &results{Cases: []*caseResult{runOf("a", nil, 100, 110, 120), runOf("b", nil, 100, 100, 100), runOf("gone", nil, 1)}}
 	after := &results{Cases: []*caseResult{runOf("a", nil, 105, 115, 125), runOf("b", nil, 50, 50, 60), runOf("new", nil, 1)}}
@@ -103,9 +103,9 @@ func TestChangesTellNoiseApart(t *testing.T) {
 	}
 }
 
-// TestSelectedCasesBringWhatTheyNeed also holds the list itself to account: a
+// TestSelectCases_IncludesReferences also holds the list itself to account: a
 // reference to a case that there is not would be left out in silence.
-func TestSelectedCasesBringWhatTheyNeed(t *testing.T) {
+func TestSelectCases_IncludesReferences(t *testing.T) {
 	t.Parallel()
 	all := catalogue(options{rows: 1})
 	names := make([]string, len(all))
@@ -138,7 +138,7 @@ func TestSelectedCasesBringWhatTheyNeed(t *testing.T) {
 	}
 }
 
-func TestResultsSurviveTheFile(t *testing.T) {
+func TestResults_WriteAndRead(t *testing.T) {
 	t.Parallel()
 	r := &results{Repeat: 2, Duration: time.Second, Cases: []*caseResult{runOf("a", toRates("b"), 1, 2), runOf("b", nil, 2, 2)}}
 	r.finish(nil)
@@ -161,7 +161,7 @@ func TestResultsSurviveTheFile(t *testing.T) {
 	}
 }
 
-func TestPlanFindsSequentialScans(t *testing.T) {
+func TestNewPlan_FindsSequentialScans(t *testing.T) {
 	t.Parallel()
 	good := newPlan("older", []string{"Limit", "  ->  Index Scan Backward using events_order on events", "        Index Cond: (xid < 1)"})
 	if good.Bad || len(good.Scans) != 1 {
@@ -177,7 +177,7 @@ func TestPlanFindsSequentialScans(t *testing.T) {
 	}
 }
 
-func TestRandomIDs(t *testing.T) {
+func TestRandomID(t *testing.T) {
 	t.Parallel()
 	id, err := uuid.Parse(randomID("a"))
 	if err != nil || id.Version() != 4 || id.Variant() != uuid.RFC4122 {
