@@ -85,7 +85,7 @@ func reversed(records []store.Record, fn func([]store.Record) error) error {
 }
 
 // readSkipped reads a skipped page again. It ends with the same event, not after
-// after the same number: an event whose transaction took long may be in it now.
+// the same number: an event whose transaction took long may be in it now.
 func (c *Client) readSkipped(ctx context.Context, filter store.Filter, s skippedPage) ([]store.Record, error) {
 	var records []store.Record
 	for cursor := s.cursor; cursor != ""; {

@@ -32,7 +32,11 @@ func tcpPair(t *testing.T) (*conn, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, peer := newConn(dialed), accepted.(*net.TCPConn)
+	peer, ok := accepted.(*net.TCPConn)
+	if !ok {
+		t.Fatalf("accepted a %T", accepted)
+	}
+	c := newConn(dialed)
 	t.Cleanup(func() { c.close(); _ = peer.Close() })
 	if err := c.extendDeadline(time.Now(), time.Minute); err != nil {
 		t.Fatal(err)

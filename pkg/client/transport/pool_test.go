@@ -104,8 +104,11 @@ func TestPool_ReplacesConnectionThatTheServerClosed(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(echo))
 			p, accepted := poolOf(t, server, start)
 			if name == "TLS" {
-				dialer := tls.Dialer{Config: server.Client().Transport.(*http.Transport).TLSClientConfig}
-				p.dial = dialer.DialContext
+				transport, ok := server.Client().Transport.(*http.Transport)
+				if !ok {
+					t.Fatalf("the transport is a %T", server.Client().Transport)
+				}
+				p.dial = (&tls.Dialer{Config: transport.TLSClientConfig}).DialContext
 			}
 			for i := range 3 {
 				if err := send(t, p, []byte("a")); err != nil {

@@ -10,25 +10,25 @@ import (
 
 const common = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: a-1\r\nDate: Mon, 23 Nov 2026 17:41:26 GMT\r\nContent-Length: 4\r\n\r\ntrue"
 
-func TestScanRecognisesTheCommonFormOnly(t *testing.T) {
+func TestScan_AcceptsOnlyTheCommonForm(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text string
 		want bool
 	}{
-		"an answer of serve":                   {common, true},
-		"one without a body":                   {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+		"a response of serve":                  {common, true},
+		"no body":                              {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
 		"another status":                       {"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", false},
 		"another version":                      {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
 		"a header that ends the connection":    {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
 		"a body in chunks":                     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
-		"a body up to the connection's end":    {"HTTP/1.1 200 OK\r\n\r\ntrue", false},
+		"a body up to the end of connection":   {"HTTP/1.1 200 OK\r\n\r\ntrue", false},
 		"two lengths":                          {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\ntrue", false},
-		"a length that is none":                {"HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\ntrue", false},
+		"an invalid length":                    {"HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\ntrue", false},
 		"a header continued on the next line":  {"HTTP/1.1 200 OK\r\nDate: a\r\n b\r\nContent-Length: 0\r\n\r\n", false},
-		"an answer that has not come as whole": {common[:len(common)-1], false},
-		"a head that has not come as a whole":  {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", false},
-		"something after the answer":           {common + "H", false},
+		"an incomplete body":                   {common[:len(common)-1], false},
+		"an incomplete head":                   {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", false},
+		"something after the response":         {common + "H", false},
 		"nothing":                              {"", false},
 	}
 	for name, test := range tests {
@@ -41,7 +41,7 @@ func TestScanRecognisesTheCommonFormOnly(t *testing.T) {
 	}
 }
 
-// FuzzScan compares the quick way with the careful one.
+// FuzzScan compares scan with the full parser.
 func FuzzScan(f *testing.F) {
 	f.Add([]byte(common))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: \r\n\r\n"))
@@ -55,7 +55,7 @@ func FuzzScan(f *testing.F) {
 		var want fasthttp.Response
 		reader := bufio.NewReader(bytes.NewReader(text))
 		if err := want.Read(reader); err != nil {
-			t.Fatalf("the careful reader refuses it: %v", err)
+			t.Fatalf("the full parser refuses it: %v", err)
 		}
 		if got.Status != want.StatusCode() || !bytes.Equal(got.Body, want.Body()) || reader.Buffered() > 0 ||
 			want.ConnectionClose() || got.last || len(want.Header.Peek("Retry-After")) > 0 {

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-func TestWatch(t *testing.T) {
+func TestContextWatch(t *testing.T) {
 	t.Parallel()
 	type scene struct {
 		*contextWatch
@@ -18,51 +18,51 @@ func TestWatch(t *testing.T) {
 		play        func(scene)
 		interrupted int
 	}{
-		"interrupts what is under way when its context ends": {func(s scene) {
+		"interrupts a request when its context ends": {func(s scene) {
 			s.begin(s.first)
 			s.endFirst()
 		}, 1},
-		"interrupts what begins with a context that has ended": {func(s scene) {
+		"interrupts a request whose context has ended before": {func(s scene) {
 			s.endFirst()
 			s.begin(s.first)
 		}, 1},
-		"interrupts the next with the same context, too": {func(s scene) {
+		"interrupts the next request with the same context": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.begin(s.first)
 			s.endFirst()
 		}, 1},
-		"interrupts the next where the context ended in between": {func(s scene) {
+		"interrupts the next request if the context ended in between": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.endFirst()
 			synctest.Wait()
 			s.begin(s.first)
 		}, 1},
-		"leaves alone what has ended before its context": {func(s scene) {
+		"ignores a context that ends after its request": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.endFirst()
 		}, 0},
-		"leaves alone what is under way with another context": {func(s scene) {
+		"ignores the context of an earlier request": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.begin(s.second)
 			s.endFirst()
 		}, 0},
-		"interrupts what is under way with the latest context": {func(s scene) {
+		"interrupts a request with a new context": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.begin(s.second)
 			s.endSecond()
 		}, 1},
-		"never interrupts where the context never ends": {func(s scene) {
+		"never interrupts if the context never ends": {func(s scene) {
 			s.begin(s.first)
 			s.end()
 			s.begin(context.Background())
 			s.endFirst()
 		}, 0},
-		"hears of no context that it was told to forget": {func(s scene) {
+		"ignores a context after stop": {func(s scene) {
 			s.begin(s.first)
 			s.stop()
 			s.endFirst()
@@ -89,14 +89,14 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-func TestWatchNeverInterruptsForAContextThatIsOver(t *testing.T) {
+func TestContextWatch_IgnoresContextsOfEarlierRequests(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	current := 0
 	w := &contextWatch{interrupt: func() {
 		mu.Lock()
 		defer mu.Unlock()
-		t.Errorf("request %d was interrupted by an earlier one's context", current)
+		t.Errorf("request %d was interrupted by the context of an earlier one", current)
 	}}
 	for i := range 10_000 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestWatchNeverInterruptsForAContextThatIsOver(t *testing.T) {
 		current = i
 		mu.Unlock()
 		w.end()
-		cancel() // its end is told in a goroutine of its own, which may be late
+		cancel() // the callback runs in its own goroutine and may be late
 	}
 	w.stop()
 }
