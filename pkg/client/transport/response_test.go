@@ -16,20 +16,20 @@ func TestScan_AcceptsOnlyTheCommonForm(t *testing.T) {
 		text string
 		want bool
 	}{
-		"a response of serve":                  {common, true},
-		"no body":                              {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
-		"another status":                       {"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", false},
-		"another version":                      {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
-		"a header that ends the connection":    {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
-		"a body in chunks":                     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
-		"a body up to the end of connection":   {"HTTP/1.1 200 OK\r\n\r\ntrue", false},
-		"two lengths":                          {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\ntrue", false},
-		"an invalid length":                    {"HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\ntrue", false},
-		"a header continued on the next line":  {"HTTP/1.1 200 OK\r\nDate: a\r\n b\r\nContent-Length: 0\r\n\r\n", false},
-		"an incomplete body":                   {common[:len(common)-1], false},
-		"an incomplete head":                   {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", false},
-		"something after the response":         {common + "H", false},
-		"nothing":                              {"", false},
+		"a response of serve":                 {common, true},
+		"no body":                             {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
+		"another status":                      {"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", false},
+		"another version":                     {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
+		"a header that ends the connection":   {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
+		"a body in chunks":                    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		"a body up to the end of connection":  {"HTTP/1.1 200 OK\r\n\r\ntrue", false},
+		"two lengths":                         {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\ntrue", false},
+		"an invalid length":                   {"HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\ntrue", false},
+		"a header continued on the next line": {"HTTP/1.1 200 OK\r\nDate: a\r\n b\r\nContent-Length: 0\r\n\r\n", false},
+		"an incomplete body":                  {common[:len(common)-1], false},
+		"an incomplete head":                  {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", false},
+		"something after the response":        {common + "H", false},
+		"nothing":                             {"", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
