@@ -98,10 +98,10 @@ func TestPublishNamesEveryWrongArgument(t *testing.T) {
 		want []string
 	}{
 		"a count of nothing":             {[]string{"--count=0"}, []string{"invalid --count: must be at least 1"}},
-		"nothing but repeats":            {[]string{"--count=10", "--dup-rate=1"}, []string{"dup-rate of 1 makes all 10 events repeats"}},
+		"nothing but repeats":            {[]string{"--count=10", "--dup-rate=1"}, []string{"invalid dup-rate 1: all 10 events would be repeats"}},
 		"a file that is all repeats":     {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
 		"a file and made-up events":      {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"invalid --count with --file", "invalid --topics with --file"}},
-		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "no duration"}},
+		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "invalid duration"}},
 		"a timeout of no wait":           {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
 		"an argument that is no flag":    {[]string{"x"}, []string{"unexpected argument"}},
 		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "invalid --payload-bytes -5: must be between 1 and 1000000"}},

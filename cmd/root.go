@@ -55,6 +55,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newMigrateCmd(nil),
 		a.newDeadletterCmd(nil),
 		a.newVersionCmd(),
+		a.newManCmd(),
 	)
 	addHelpTopics(root)
 	strictDefaults(root)

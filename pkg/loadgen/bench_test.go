@@ -19,12 +19,12 @@ func BenchmarkGenerator(b *testing.B) {
 	}
 }
 
-// BenchmarkRunner measures all that an event costs apart from its target.
+// BenchmarkRunner measures the cost of an event without its target.
 func BenchmarkRunner(b *testing.B) {
 	for name, ledger := range map[string]*Ledger{"plain": nil, "ledger": {}} {
 		b.Run(name, func(b *testing.B) {
-			answer := []event.Outcome{event.Stored}
-			target := appendFunc(func(context.Context, []event.Event) ([]event.Outcome, error) { return answer, nil })
+			outcomes := []event.Outcome{event.Stored}
+			target := appendFunc(func(context.Context, []event.Event) ([]event.Outcome, error) { return outcomes, nil })
 			g := mustGenerator(b, GeneratorOptions{Count: int64(b.N), DupRate: 0.3 * float64(min(b.N-1, 1))})
 			r := New(target, g.Source(), Options{Ledger: ledger})
 			b.ReportAllocs()

@@ -12,9 +12,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// sameContent reports whether two events say the same in all their members.
-// Payloads are compared as JSON: a database may give members back in another
-// order and write 1e3 as 1000, but may not lose a digit.
+// sameContent reports whether two events are equal in all members. Payloads are
+// compared as JSON values: a database may reorder members and write 1e3 as 1000,
+// but must keep each digit.
 func sameContent(a, b event.Event) bool {
 	if a.Key() != b.Key() || a.Source != b.Source || !a.Timestamp.Equal(b.Timestamp) {
 		return false
@@ -22,15 +22,15 @@ func sameContent(a, b event.Event) bool {
 	return a.Payload == b.Payload || bytes.Equal(canonical(nil, a.Payload), canonical(nil, b.Payload))
 }
 
-// fingerprint is a hash of what sameContent compares, the key aside.
-func fingerprint(seed maphash.Seed, e event.Event) uint64 {
+// contentHash is a hash of what sameContent compares, without the key.
+func contentHash(seed maphash.Seed, e event.Event) uint64 {
 	text := strconv.AppendInt(nil, e.Timestamp.UnixMicro(), 10)
 	text = append(append(append(text, 0), e.Source...), 0)
 	return maphash.Bytes(seed, canonical(text, e.Payload))
 }
 
-// canonical appends one form for all texts of the same JSON value. Broken JSON
-// stands for itself, so that it equals nothing but itself.
+// canonical appends the same text for all forms of a JSON value. Invalid JSON
+// equals only itself.
 func canonical(dst []byte, text string) []byte {
 	dec := jsontext.NewDecoder(bytes.NewBufferString(text))
 	value, err := appendCanonical(dst, dec)
@@ -102,7 +102,7 @@ func appendObject(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
-// appendNumber writes a number as its digits without zeros at either end and a
+// appendNumber appends a number as its digits without zeros at both ends and a
 // power of ten: 1500, 1.5e3 and 1500.0 are all 15e2.
 func appendNumber(dst, literal []byte) []byte {
 	mantissa, exponent, _ := bytes.Cut(bytes.ToLower(literal), []byte("e"))

@@ -10,7 +10,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-func TestPayloadsAreComparedByMeaning(t *testing.T) {
+func TestSameContent_ComparesJSONValues(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		a, b string
@@ -44,7 +44,7 @@ func TestPayloadsAreComparedByMeaning(t *testing.T) {
 	}
 }
 
-func TestEveryMemberOfAnEventCounts(t *testing.T) {
+func TestSameContent_ComparesAllMembers(t *testing.T) {
 	t.Parallel()
 	base := event.Event{Topic: "t", ID: "i", Source: "s", Timestamp: time.UnixMicro(1).UTC(), Payload: "{}"}
 	edits := map[string]func(*event.Event){
@@ -66,7 +66,7 @@ func TestEveryMemberOfAnEventCounts(t *testing.T) {
 	}
 }
 
-func TestNumbersKeepTheirValueInAnyForm(t *testing.T) {
+func TestAppendNumber_KeepsValue(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		digits := rapid.StringMatching(`[1-9][0-9]{0,30}`).Draw(t, "digits")

@@ -11,19 +11,19 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is how far back zstd may refer, and so what unpacking may take: what
-// the zstd program itself reads without being told to take more.
+// maxWindow is the maximum window of zstd, which limits the memory. It is the default
+// of the zstd program.
 const maxWindow = 128 << 20
 
-// decompressor reads what is compressed with gzip or zstd, and all else as it is. The
-// first bytes decide: no line of JSON begins with them.
+// decompressor decompresses gzip and zstd, and passes other data on. It decides by
+// the first bytes: no line of JSON begins with those of gzip or zstd.
 type decompressor struct {
 	in    io.Reader
 	from  io.Reader // nil before the first read
 	close func()
 }
 
-// Read opens at the first call, since looking at the first bytes may block.
+// Read detects the format at its first call, because that may block.
 func (u *decompressor) Read(p []byte) (int, error) {
 	if u.from == nil {
 		if err := u.open(); err != nil {
@@ -35,31 +35,31 @@ func (u *decompressor) Read(p []byte) (int, error) {
 
 func (u *decompressor) open() error {
 	const longestMagic = 4
-	in := bufio.NewReaderSize(u.in, longestMagic) // small: later reads go past it
+	in := bufio.NewReaderSize(u.in, longestMagic) // small: later reads bypass it
 	head, err := in.Peek(longestMagic)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
-		unzipped, err := gzip.NewReader(in)
+		reader, err := gzip.NewReader(in)
 		if err != nil {
-			return fmt.Errorf("unpack gzip: %w", err)
+			return fmt.Errorf("decompress gzip: %w", err)
 		}
-		u.from = unzipped
+		u.from = reader
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, section 3.1.1
-		unpacked, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		reader, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return fmt.Errorf("unpack zstd: %w", err)
+			return fmt.Errorf("decompress zstd: %w", err)
 		}
-		u.from, u.close = unpacked, unpacked.Close
+		u.from, u.close = reader, reader.Close
 	default:
 		u.from = in
 	}
 	return nil
 }
 
-// Close gives back what unpacking took. It is for the goroutine that reads.
+// Close releases memory. The goroutine that reads calls it.
 func (u *decompressor) Close() {
 	if u.close != nil {
 		u.close()

@@ -34,7 +34,7 @@ func packed(t *testing.T, pack func(io.Writer) (io.WriteCloser, error), text str
 	return out.Bytes()
 }
 
-func TestFileReadsWhatIsCompressed(t *testing.T) {
+func TestFile_ReadsCompressedInput(t *testing.T) {
 	t.Parallel()
 	lines := eventLine("a", "{}") + "\n" + eventLine("b", "{}") + "\n"
 	for name, pack := range packs() {
@@ -63,7 +63,7 @@ func TestFileReadsWhatIsCompressed(t *testing.T) {
 					t.Errorf("%d events, error %v", len(events), err)
 				}
 				if invalid != 0 {
-					t.Errorf("%d lines are told to be invalid", invalid)
+					t.Errorf("%d lines reported as invalid", invalid)
 				}
 			})
 		}

@@ -1,24 +1,22 @@
-// Package loadgen sends events to a store and measures, counts and proves what
-// became of them. It is what `eventagg publish` and `eventagg demo` run.
+// Package loadgen sends events to a store, measures the run, and verifies the
+// result. `eventagg publish` and `eventagg demo` use it. It is internal to eventagg.
 //
-// It stands at the very left of the flow and drives the same verb as every
-// other layer, so that it can load a server, a bare store or a fake:
+// The target is a [store.Appender], so the package can load a server, a store or a
+// fake:
 //
 //	Source ──Batch──▶ Runner ──Append──▶ store.Appender (client, store, fake)
 //	                    │
-//	                    ├─▶ counters and histograms ─▶ Report ─▶ Check (--fail-if)
-//	                    └─▶ Ledger ─▶ Verify ◀──Event── Reader (asked back)
+//	                    ├─▶ counters and histogram ─▶ Report ─▶ Check (--fail-if)
+//	                    └─▶ Ledger ─▶ Verify ◀──Event── Reader (reads each key back)
 //
-// The decisions are pure and apart from the goroutines: [Generator] says what
-// is in each slot of a run and [Pacer] when it is due, both as functions of the
-// slot's number; [Check] and [Report] are values. [Runner] is a thin loop
-// around them. A worker shares nothing with the others but the number of the
-// next slot: counters and histogram are its own and are added up when somebody
-// looks. That keeps the generator several times cheaper than what it loads.
+// The decisions are pure and separate from the goroutines: [Generator] computes the
+// event of each slot of a run, and [Pacer] its scheduled time. [Check] and [Report]
+// are values. [Runner] is a thin loop around them. Workers share only the number of
+// the next slot and the latency histogram, so the generator is several times cheaper
+// than the server that it measures.
 //
-// Two things are easy to get wrong in a load generator, and are not here.
-// Repeats are exact: they are earlier events of the same run, and as many as
-// asked for, to the last one. And latency at a constant rate counts from when
-// a request was planned, not from when a free worker came round to sending it,
-// so that a slow server can't hide its slowness by slowing down the generator.
+// Repeats are exact: they repeat earlier events of the same run, and their number is
+// as requested, to the last one. With a constant rate the run is an open loop:
+// latency is measured from the scheduled time of a request (no coordinated omission).
+// So a slow server can't hide by slowing down the generator.
 package loadgen

@@ -9,26 +9,26 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// fractionBits of an id's time lie below the millisecond (RFC 9562, section
-// 6.2, method 3), so that 4,096 ids a millisecond still ascend.
+// fractionBits is the number of bits of an id's time below the millisecond (RFC
+// 9562, section 6.2, method 3), so that 4,096 ids per millisecond ascend.
 const fractionBits = 12
 
 const (
 	idLength = 36
-	// stackBytes is where an ordinary event is put together without a second
-	// allocation.
+	// stackBytes is the size of a buffer on the stack. It avoids a second
+	// allocation for ordinary events.
 	stackBytes = 512
 )
 
-// Event makes event k: an id that is a UUID version 7, ascending with k, and
-// topic, time and payload that depend on seed and k only.
+// Event returns event k. Its id is a UUID version 7 that ascends with k. Topic,
+// time and payload depend only on seed and k.
 func (g *Generator) Event(k int64) event.Event {
 	var stack [stackBytes]byte
 	stamp := g.start + k
 	text := appendUUID(stack[:0], uint64(stamp), draw(g.options.Seed, streamID, k))
 	body := draw(g.options.Seed, streamBody, k)
 	text = appendPayload(text, k, g.options.PayloadBytes, body)
-	// One string for both, so that an event costs one allocation.
+	// One string for both: one allocation per event.
 	both := string(text)
 	millis, fraction := stamp>>fractionBits, stamp&(1<<fractionBits-1)
 	return event.Event{
@@ -40,7 +40,7 @@ func (g *Generator) Event(k int64) event.Event {
 	}
 }
 
-// appendUUID writes a UUID version 7: 48 bits of milliseconds, the version,
+// appendUUID appends a UUID version 7: 48 bits of milliseconds, the version,
 // 12 bits below the millisecond, the variant and 62 random bits.
 func appendUUID(dst []byte, stamp, random uint64) []byte {
 	var id [16]byte
@@ -53,11 +53,11 @@ func appendUUID(dst []byte, stamp, random uint64) []byte {
 	return hex.AppendEncode(dst, id[10:])
 }
 
-// Letters of the filler; 64 of them, so that six random bits choose one.
+// letters of the filler. There are 64, so six random bits select one.
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// appendPayload writes a JSON object of size bytes, or the shortest it can do.
-// Where there is room it looks like an order, and has a filler.
+// appendPayload appends a JSON object of size bytes, or the shortest possible. If
+// there is room, it looks like an order with a filler.
 func appendPayload(dst []byte, k int64, size int, random uint64) []byte {
 	const (
 		order = `,"user":"u-000000","amount":1000.00,"note":""`
@@ -83,7 +83,7 @@ func appendPayload(dst []byte, k int64, size int, random uint64) []byte {
 	return append(dst, tail...)
 }
 
-// topicNames returns n different names as a shop's services would use them.
+// topicNames returns n different names, as the services of a shop would use.
 func topicNames(n int) []string {
 	names := [...]string{
 		"user_login", "page_view", "order_created", "order_paid", "order_shipped",

@@ -11,23 +11,23 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Check is a condition under which a run has failed, such as p99>50ms.
+// Check is a condition that fails a run, such as p99>50ms.
 type Check struct {
-	// Metric is p50, p90, p99, p99.9 or max, which are durations; or rate
-	// (events/s), sent, success, ignored, invalid, failed or retried.
+	// Metric is a duration (p50, p90, p99, p99.9 or max) or a number (rate in
+	// events/s, sent, success, ignored, invalid, failed or retried).
 	Metric string
 	// Operator is one of > >= < <=.
 	Operator string
-	// Bound is compared with the metric: nanoseconds for a duration.
+	// Bound is the value to compare with. Durations are in nanoseconds.
 	Bound float64
 }
 
-// ParseCheck reads a check: a metric, an operator and a bound, with or without
-// spaces between. A duration needs its unit.
+// ParseCheck parses a check: a metric, an operator and a value, with optional
+// spaces between them. A duration needs a unit.
 func ParseCheck(text string) (Check, error) {
 	at := strings.IndexAny(text, "<>")
 	if at < 0 {
-		return Check{}, fmt.Errorf("%q: expected a metric, one of > >= < <= and a value, such as p99>50ms", text)
+		return Check{}, fmt.Errorf("%q: invalid check (expected a metric, one of > >= < <= and a value, for example p99>50ms)", text)
 	}
 	c := Check{Metric: strings.TrimSpace(text[:at]), Operator: text[at : at+1]}
 	value := text[at+1:]
@@ -40,17 +40,17 @@ func ParseCheck(text string) (Check, error) {
 	case slices.Contains(durationMetrics(), c.Metric):
 		bound, err := time.ParseDuration(value)
 		if err != nil || bound < 0 {
-			return Check{}, fmt.Errorf("%q: %q is no duration such as 50ms or 1.5s", text, value)
+			return Check{}, fmt.Errorf("%q: invalid duration %q (expected for example 50ms or 1.5s)", text, value)
 		}
 		c.Bound = float64(bound)
 	case slices.Contains(numberMetrics(), c.Metric):
 		bound, err := strconv.ParseFloat(value, 64)
 		if err != nil || math.IsNaN(bound) || math.IsInf(bound, 0) || bound < 0 {
-			return Check{}, fmt.Errorf("%q: %q is no number such as 100 or 2.5", text, value)
+			return Check{}, fmt.Errorf("%q: invalid number %q (expected for example 100 or 2.5)", text, value)
 		}
 		c.Bound = bound
 	default:
-		return Check{}, fmt.Errorf("%q: there is no metric %q; there are %s", text, c.Metric,
+		return Check{}, fmt.Errorf("%q: unknown metric %q (expected one of %s)", text, c.Metric,
 			strings.Join(slices.Concat(durationMetrics(), numberMetrics()), ", "))
 	}
 	return c, nil
@@ -62,7 +62,7 @@ func numberMetrics() []string {
 	return []string{"rate", "sent", "success", "ignored", "invalid", "failed", "retried"}
 }
 
-// String writes the check as [ParseCheck] reads it.
+// String returns the check in the form that [ParseCheck] parses.
 func (c Check) String() string {
 	if slices.Contains(durationMetrics(), c.Metric) {
 		return c.Metric + c.Operator + time.Duration(c.Bound).String()
@@ -70,19 +70,19 @@ func (c Check) String() string {
 	return c.Metric + c.Operator + strconv.FormatFloat(c.Bound, 'f', -1, 64)
 }
 
-// CheckResult says whether a run met the condition of its failure.
+// CheckResult is the result of a [Check].
 type CheckResult struct {
 	// Check is the condition as text.
 	Check string `json:"check"`
-	// Failed says that the condition was met: the run failed.
+	// Failed reports that the condition holds, so the run failed.
 	Failed bool `json:"failed"`
-	// Measured is the metric's value with its unit.
+	// Measured is the value of the metric with its unit.
 	Measured string `json:"measured"`
 
 	metric string
 }
 
-// String is one line for people.
+// String returns one line of text.
 func (r CheckResult) String() string {
 	verdict := "ok"
 	if r.Failed {
@@ -91,7 +91,7 @@ func (r CheckResult) String() string {
 	return fmt.Sprintf("fail-if %s: %s, %s is %s", r.Check, verdict, r.metric, r.Measured)
 }
 
-// Eval holds the check against a report.
+// Eval evaluates the check for a report.
 func (c Check) Eval(r Report) CheckResult {
 	value, measured := c.measure(r)
 	result := CheckResult{Check: c.String(), Measured: measured, metric: c.Metric}
@@ -108,13 +108,13 @@ func (c Check) Eval(r Report) CheckResult {
 	return result
 }
 
-// measure returns the metric's value, and the same for people.
+// measure returns the value of the metric, also as text.
 func (c Check) measure(r Report) (float64, string) {
 	durations := map[string]time.Duration{
 		"p50": r.Latency.P50, "p90": r.Latency.P90, "p99": r.Latency.P99, "p99.9": r.Latency.P999, "max": r.Latency.Max,
 	}
 	if d, ok := durations[c.Metric]; ok {
-		return float64(d), d.String() // in full: 50.001ms must not look like 50ms
+		return float64(d), d.String() // not rounded: 50.001ms must not look like 50ms
 	}
 	if c.Metric == "rate" {
 		return r.Rate, humanize.Commaf(roundTo(r.Rate, 10)) + " events/s"

@@ -20,7 +20,7 @@ func sampleReport() Report {
 	}
 }
 
-func TestChecks(t *testing.T) {
+func TestCheck_Eval(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text     string
@@ -38,7 +38,7 @@ func TestChecks(t *testing.T) {
 		"a rate as wanted":                    {"rate<1e4", false, "16,207.5 events/s"},
 		"no event may fail":                   {"failed>0", false, "0"},
 		"no request may be retried":           {"retried>0", true, "2"},
-		"a number of answers":                 {"success<14000", false, "14,000"},
+		"a number of stored events":           {"success<14000", false, "14,000"},
 		"a number of repeats at its bound":    {"ignored<=6000", true, "6,000"},
 		"nothing invalid":                     {"invalid>0", false, "0"},
 		"everything sent":                     {"sent<20000", false, "20,000"},
@@ -61,24 +61,24 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-func TestWrongChecksAreExplained(t *testing.T) {
+func TestParseCheck_ExplainsInvalidChecks(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
 		"":             "expected a metric",
 		"p99":          "expected a metric",
 		"p99=50ms":     "expected a metric",
-		"p98>50ms":     `no metric "p98"; there are p50, p90`,
-		">50ms":        `no metric ""`,
-		"p99>50":       "no duration",
-		"p99>-5ms":     "no duration",
-		"p99>":         "no duration",
-		"rate<50ms":    "no number",
-		"rate<NaN":     "no number",
-		"failed>-1":    "no number",
-		"failed>=Inf":  "no number",
-		"failed>>0":    "no number",
-		"rate=>100":    "no metric",
-		"p99.9 >= <1s": "no duration",
+		"p98>50ms":     `unknown metric "p98" (expected one of p50, p90`,
+		">50ms":        `unknown metric ""`,
+		"p99>50":       "invalid duration",
+		"p99>-5ms":     "invalid duration",
+		"p99>":         "invalid duration",
+		"rate<50ms":    "invalid number",
+		"rate<NaN":     "invalid number",
+		"failed>-1":    "invalid number",
+		"failed>=Inf":  "invalid number",
+		"failed>>0":    "invalid number",
+		"rate=>100":    "unknown metric",
+		"p99.9 >= <1s": "invalid duration",
 	}
 	for text, want := range tests {
 		if _, err := ParseCheck(text); err == nil || !strings.Contains(err.Error(), want) {

@@ -13,30 +13,30 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// DefaultMaxLineBytes is the longest line that is taken: an event of 1 MiB and
-// some white space.
+// DefaultMaxLineBytes is the default maximum length of a line: an event of 1 MiB
+// and some white space.
 const DefaultMaxLineBytes = 1<<20 + 4<<10
 
-// FileOptions say how the lines of a file become a run.
+// FileOptions configure a File.
 type FileOptions struct {
-	// DupRate is the share of the run that repeats an earlier line, from 0 to
-	// below 1. All lines are sent, and the repeats come on top.
+	// DupRate is the fraction of the run that repeats an earlier line, at least 0
+	// and less than 1. All lines are sent; repeats are additional.
 	DupRate float64
-	// Seed decides which lines are repeated.
+	// Seed determines which lines are repeated.
 	Seed uint64
-	// Remember keeps every key and a hash of every content, so that the run
-	// can be verified. It takes some 200 bytes a line; nothing else grows.
+	// Remember keeps each key and a hash of each content, so that the run can be
+	// verified. It takes about 200 bytes per line; nothing else grows.
 	Remember bool
-	// MaxLineBytes bounds a line; 0 is DefaultMaxLineBytes.
+	// MaxLineBytes is the maximum length of a line. 0 means DefaultMaxLineBytes.
 	MaxLineBytes int
-	// OnInvalid is told every line that is not a valid event, by its number from
-	// 1 (blank lines counted). It is called by one goroutine at a time.
+	// OnInvalid is called for each line that is not a valid event, with its
+	// number from 1 (blank lines count). One goroutine at a time calls it.
 	OnInvalid func(line int64, err error)
 }
 
-// File is a run over NDJSON: one event a line, blank lines skipped, plain or
-// compressed with gzip or zstd. It reads ahead a little, and otherwise keeps a
-// bounded number of lines.
+// File is a run over NDJSON: one event per line, blank lines skipped, plain or
+// compressed with gzip or zstd. It reads ahead, and keeps a limited number of
+// lines.
 type File struct {
 	options FileOptions
 	chunks  chan []parsedLine
@@ -45,7 +45,7 @@ type File struct {
 
 	mu        sync.Mutex
 	chunk     []parsedLine
-	err       error // once reading has failed
+	err       error // of reading
 	slot      int64
 	originals int64
 	repeats   int64
@@ -54,7 +54,7 @@ type File struct {
 	known     *keyIndex // nil unless options.Remember
 }
 
-// parsedLine is one line that is not blank, or why reading ended.
+// parsedLine is one line that is not blank, or the reason why reading ended.
 type parsedLine struct {
 	number int64
 	event  event.Event
@@ -62,24 +62,24 @@ type parsedLine struct {
 	end    bool
 }
 
-// ErrArray says that the file begins as a JSON array does, worded to follow "it".
-// Match it with [errors.Is] in what FileOptions.Invalid is told.
-var ErrArray = errors.New("looks like an array, and not like one event a line")
+// ErrArray reports that the file looks like a JSON array. Match it with [errors.Is]
+// in the error passed to FileOptions.OnInvalid.
+var ErrArray = errors.New("the file looks like a JSON array (expected one event per line)")
 
-// otherForm adds to what is wrong with the first line, which begins with head,
-// that the whole file may be in another form than lines.
+// otherForm adds ErrArray to the error of the first line, which begins with head, if
+// the file looks like a JSON array.
 func otherForm(err error, head []byte) error {
 	if bytes.HasPrefix(head, []byte("[")) {
-		return fmt.Errorf("%w; it %w", err, ErrArray)
+		return fmt.Errorf("%w; %w", err, ErrArray)
 	}
 	return err
 }
 
-// NewFile starts to read. Close ends that; a read that blocks at that moment
-// ends with its reader.
+// NewFile starts to read. Close stops that. A read that blocks ends only with its
+// reader.
 func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	if !(o.DupRate >= 0 && o.DupRate < 1) {
-		return nil, fmt.Errorf("dup-rate must be from 0 to below 1, is %v", o.DupRate)
+		return nil, fmt.Errorf("invalid dup-rate %v: must be at least 0 and less than 1", o.DupRate)
 	}
 	if o.MaxLineBytes == 0 {
 		o.MaxLineBytes = DefaultMaxLineBytes
@@ -107,8 +107,8 @@ const (
 	chunkBytes = 256 << 10
 )
 
-// pump reads and decodes in a goroutine of its own, since reading from a
-// terminal or a pipe can't be interrupted and workers must be.
+// pump reads and decodes in its own goroutine, because a read from a terminal or a
+// pipe can't be interrupted, but workers must be.
 func (f *File) pump(in *decompressor) {
 	defer close(f.chunks)
 	defer in.Close()
@@ -145,8 +145,8 @@ func (f *File) pump(in *decompressor) {
 	}
 }
 
-// Next hands out lines in their order, and repeats among them. An error of the
-// reader is answered once, to one caller.
+// Next returns lines in order, with repeats between them. It returns an error of
+// the reader once, to one caller.
 func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -181,7 +181,7 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 	return nil
 }
 
-// take returns the next line; false at the end, and when ctx ends first.
+// take returns the next line. It returns false at the end and when ctx ends.
 func (f *File) take(ctx context.Context) (parsedLine, bool) {
 	for len(f.chunk) == 0 {
 		select {
@@ -205,33 +205,33 @@ func (f *File) take(ctx context.Context) (parsedLine, bool) {
 	return line, true
 }
 
-// repeatsDue is how many repeats there must be for the lines sent so far. With
-// d repeats for n lines, d ÷ (n+d) is the rate.
+// repeatsDue returns the number of repeats for the lines sent so far. With d
+// repeats for n lines, the rate is d ÷ (n+d).
 func (f *File) repeatsDue() int64 {
 	return int64(math.Round(float64(f.originals) * f.options.DupRate / (1 - f.options.DupRate)))
 }
 
-// Total is 0: the end of a file is known when it is reached.
+// Total returns 0, because the number of lines is unknown.
 func (f *File) Total() int64 { return 0 }
 
-// Bad is how many lines were no valid events.
+// Bad returns the number of lines that are not valid events.
 func (f *File) Bad() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.bad
 }
 
-// Key returns the key with that index. It implements [Originals], for a file
-// that remembers.
+// Key returns the key with that index. It implements [Originals] and needs
+// FileOptions.Remember.
 func (f *File) Key(index int64) event.Key {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.known.keys[index]
 }
 
-// Matches reports whether what is stored says the same as that version of what
-// was sent under the key; any version will do where it is negative. It
-// implements [Originals], for a file that remembers.
+// Matches reports whether the stored event has that version of the content sent
+// with the key, or any version if it is negative. It implements [Originals] and
+// needs FileOptions.Remember.
 func (f *File) Matches(index int64, version int, stored event.Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

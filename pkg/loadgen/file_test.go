@@ -19,7 +19,7 @@ func eventLine(id string, payload string) string {
 	return fmt.Sprintf(`{"topic":"t","event_id":%q,"timestamp":"2025-12-19T12:00:00Z","source":"s","payload":%s}`, id, payload)
 }
 
-// readAll takes everything a file hands out, n at a time.
+// readAll reads all events of a file, n at a time.
 func readAll(t *testing.T, f *File, n int) (events []event.Event, refs []Ref, err error) {
 	t.Helper()
 	var batch Batch
@@ -36,7 +36,7 @@ func readAll(t *testing.T, f *File, n int) (events []event.Event, refs []Ref, er
 	}
 }
 
-func TestFileSendsValidLinesAndNamesTheOthers(t *testing.T) {
+func TestFile_SendsValidLinesAndReportsOthers(t *testing.T) {
 	t.Parallel()
 	long := eventLine("long", `{"x":"`+strings.Repeat("x", 70<<10)+`"}`)
 	tests := map[string]struct {
@@ -90,7 +90,7 @@ func TestFileSendsValidLinesAndNamesTheOthers(t *testing.T) {
 	}
 }
 
-func TestFileAddsRepeatsToTheirShare(t *testing.T) {
+func TestFile_AddsRepeats(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		lines := rapid.IntRange(0, 300).Draw(rt, "lines")
@@ -129,7 +129,7 @@ func TestFileAddsRepeatsToTheirShare(t *testing.T) {
 	})
 }
 
-func TestRepeatsComeFromAllOverTheFile(t *testing.T) {
+func TestReservoir_PicksFromTheWholeFile(t *testing.T) {
 	t.Parallel()
 	var r reservoir
 	const lines = 50_000
@@ -160,7 +160,7 @@ func TestRepeatsComeFromAllOverTheFile(t *testing.T) {
 	}
 }
 
-func TestReservoirIsBoundedInBytes(t *testing.T) {
+func TestReservoir_LimitsBytes(t *testing.T) {
 	t.Parallel()
 	var r reservoir
 	large := event.Event{Payload: strings.Repeat("x", 1<<20)}
@@ -172,7 +172,7 @@ func TestReservoirIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestFileTellsVersionsOfAKeyApart(t *testing.T) {
+func TestFile_DistinguishesVersionsOfKey(t *testing.T) {
 	t.Parallel()
 	text := strings.Join([]string{
 		eventLine("a", `{"v":1}`), eventLine("b", `{}`), eventLine("a", `{"v":2}`), eventLine("a", `{"v": 1.0}`), eventLine("a", `{"v":2e0}`),
@@ -200,9 +200,9 @@ func TestFileTellsVersionsOfAKeyApart(t *testing.T) {
 	}
 }
 
-func TestFileAnswersAReadErrorOnce(t *testing.T) {
+func TestFile_ReturnsReadErrorOnce(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("disk on fire")
+	broken := errors.New("disk failed")
 	in := io.MultiReader(strings.NewReader(eventLine("a", "{}")+"\n"), iotest.ErrReader(broken))
 	f, err := NewFile(in, FileOptions{})
 	if err != nil {
@@ -218,7 +218,7 @@ func TestFileAnswersAReadErrorOnce(t *testing.T) {
 	}
 }
 
-func TestCancellingDoesNotWaitForInput(t *testing.T) {
+func TestFile_NextEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	in, writer := io.Pipe()
 	f, err := NewFile(in, FileOptions{})
@@ -238,7 +238,7 @@ func TestCancellingDoesNotWaitForInput(t *testing.T) {
 	_ = writer.Close()
 }
 
-func TestFileWithoutAFreeShareIsRefused(t *testing.T) {
+func TestNewFile_RefusesInvalidDupRate(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{1, -0.1, math.NaN()} {
 		if _, err := NewFile(strings.NewReader(""), FileOptions{DupRate: rate}); err == nil {
@@ -247,7 +247,7 @@ func TestFileWithoutAFreeShareIsRefused(t *testing.T) {
 	}
 }
 
-func TestFileTellsAnArrayFromLines(t *testing.T) {
+func TestFile_ReportsArray(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		text string

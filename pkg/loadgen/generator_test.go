@@ -33,7 +33,7 @@ func drawGenerator(t *rapid.T) *Generator {
 	return g
 }
 
-func TestExactlyTheRoundedShareRepeatsAnEarlierEvent(t *testing.T) {
+func TestGenerator_RepeatsExactNumber(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)
@@ -62,7 +62,7 @@ func TestExactlyTheRoundedShareRepeatsAnEarlierEvent(t *testing.T) {
 	})
 }
 
-func TestSameOptionsMakeTheSameRunInAnyOrder(t *testing.T) {
+func TestGenerator_SameOptionsSameRun(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)
@@ -91,7 +91,7 @@ func mustAgain(t *rapid.T, o GeneratorOptions) *Generator {
 	return g
 }
 
-func TestEventsAreValidWithAscendingUUIDsOfVersion7(t *testing.T) {
+func TestGenerator_EventsHaveAscendingUUIDs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)
@@ -120,7 +120,7 @@ func TestEventsAreValidWithAscendingUUIDsOfVersion7(t *testing.T) {
 	})
 }
 
-func TestPayloadIsAsLongAsAskedFor(t *testing.T) {
+func TestGenerator_PayloadSize(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{80, 81, 128, 129, 511, 5000, MaxPayloadBytes} {
 		g := mustGenerator(t, GeneratorOptions{PayloadBytes: size})
@@ -135,7 +135,7 @@ func TestPayloadIsAsLongAsAskedFor(t *testing.T) {
 	}
 }
 
-func TestRepeatsFollowTheRateWithoutAnEnd(t *testing.T) {
+func TestGenerator_RepeatsWithoutEnd(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{0, 0.001, 0.3, 1.0 / 3, 0.5, 0.999} {
 		g := mustGenerator(t, GeneratorOptions{DupRate: rate, Seed: 7})
@@ -155,7 +155,7 @@ func TestRepeatsFollowTheRateWithoutAnEnd(t *testing.T) {
 	}
 }
 
-func TestRepeatsAreBothRecentAndDistant(t *testing.T) {
+func TestGenerator_RepeatsRecentAndDistantEvents(t *testing.T) {
 	t.Parallel()
 	g := mustGenerator(t, GeneratorOptions{Count: 20_000, DupRate: 0.3, Seed: 1})
 	near, far := 0, 0
@@ -173,7 +173,7 @@ func TestRepeatsAreBothRecentAndDistant(t *testing.T) {
 	}
 }
 
-func TestTopicsAndSourceAreAsAskedFor(t *testing.T) {
+func TestGenerator_TopicsAndSource(t *testing.T) {
 	t.Parallel()
 	g := mustGenerator(t, GeneratorOptions{Topics: 23, Source: "web-1"})
 	seen := map[string]int{}
@@ -194,7 +194,7 @@ func TestTopicsAndSourceAreAsAskedFor(t *testing.T) {
 	}
 }
 
-func TestWrongGeneratorOptionsAreNamed(t *testing.T) {
+func TestNewGenerator_ReportsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		options GeneratorOptions
@@ -202,9 +202,9 @@ func TestWrongGeneratorOptionsAreNamed(t *testing.T) {
 	}{
 		"all events would be repeats":          {GeneratorOptions{Count: 10, DupRate: 0.96}, []string{"all 10 events"}},
 		"a single event can't be half repeats": {GeneratorOptions{Count: 1, DupRate: 0.5}, []string{"all 1 events"}},
-		"no end and nothing new":               {GeneratorOptions{DupRate: 1}, []string{"dup-rate of 1"}},
-		"a share above one":                    {GeneratorOptions{Count: 10, DupRate: 1.1}, []string{"dup-rate must be"}},
-		"a share that is no number":            {GeneratorOptions{Count: 10, DupRate: math.NaN()}, []string{"dup-rate must be"}},
+		"no end and nothing new":               {GeneratorOptions{DupRate: 1}, []string{"invalid dup-rate 1"}},
+		"a share above one":                    {GeneratorOptions{Count: 10, DupRate: 1.1}, []string{"invalid dup-rate"}},
+		"a share that is no number":            {GeneratorOptions{Count: 10, DupRate: math.NaN()}, []string{"invalid dup-rate"}},
 		"a source of control characters":       {GeneratorOptions{Source: "a\x00"}, []string{"source"}},
 		"a start before the epoch":             {GeneratorOptions{Start: time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC)}, []string{"start"}},
 		"everything at once": {
@@ -218,14 +218,14 @@ func TestWrongGeneratorOptionsAreNamed(t *testing.T) {
 			_, err := NewGenerator(test.options)
 			for _, want := range test.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("error %v, want it to name %q", err, want)
+					t.Errorf("error %v, want it to contain %q", err, want)
 				}
 			}
 		})
 	}
 }
 
-func TestSourceHandsOutEverySlotOnce(t *testing.T) {
+func TestGenerator_SourceReturnsEachSlotOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)

@@ -7,26 +7,26 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// memory numbers the keys of a file and remembers what was sent under each.
+// keyIndex numbers the keys of a file and keeps a hash of the contents sent with each.
 type keyIndex struct {
 	seed    maphash.Seed
 	indexes map[event.Key]int64
 	keys    []event.Key
-	first   []uint64           // fingerprint of version 0, by index
-	further map[int64][]uint64 // fingerprints of versions 1 and up
+	first   []uint64           // hash of version 0, by index
+	further map[int64][]uint64 // hashes of versions 1 and up
 }
 
 func newKeyIndex() *keyIndex {
 	return &keyIndex{seed: maphash.MakeSeed(), indexes: map[event.Key]int64{}, further: map[int64][]uint64{}}
 }
 
-// mark returns which key and which version of its content e is. Without a
-// memory nobody will ask, and every event is the first.
+// ref returns the key number and content version of e. Without an index each
+// event is key 0.
 func (m *keyIndex) ref(e event.Event) Ref {
 	if m == nil {
 		return Ref{}
 	}
-	hash := fingerprint(m.seed, e)
+	hash := contentHash(m.seed, e)
 	index, ok := m.indexes[e.Key()]
 	if !ok {
 		index = int64(len(m.keys))
@@ -50,7 +50,7 @@ func (m *keyIndex) matches(index int64, version int, stored event.Event) bool {
 	if stored.Key() != m.keys[index] {
 		return false
 	}
-	hash := fingerprint(m.seed, stored)
+	hash := contentHash(m.seed, stored)
 	switch {
 	case version < 0:
 		return hash == m.first[index] || slices.Contains(m.further[index], hash)

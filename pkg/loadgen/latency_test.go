@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestLatency(t *testing.T) {
+func TestLatencies_Summary(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		took []time.Duration

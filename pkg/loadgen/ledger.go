@@ -7,13 +7,13 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// What a ledger knows of a key, in five bits of a byte.
+// The flags of a key.
 const (
-	wasStored      uint32 = 1 << iota // answered success
-	wasStoredTwice                    // answered success more than once
-	wasDuplicate                      // answered ignored
-	wasUnknown                        // an append that may have stored it had no answer
-	wasQueued                         // answered queued
+	wasStored      uint32 = 1 << iota // returned success
+	wasStoredTwice                    // returned success more than once
+	wasDuplicate                      // returned ignored
+	wasUnknown                        // an append without a response may have stored it
+	wasQueued                         // returned queued
 
 	keyBits      = 8
 	keysPerWord  = 32 / keyBits
@@ -26,14 +26,14 @@ const (
 
 type page [wordsInPage]atomic.Uint32
 
-// Ledger remembers what was answered for every key of a run: a byte each, so
-// that 20 million keys take 20 MB. It is ready to use as it is, by any
-// number of workers; they never wait for each other but when it grows.
+// Ledger records the outcomes for each key of a run. It uses one byte per key, so
+// 20 million keys take 20 MB. The zero Ledger is ready to use. It may be used
+// concurrently, and takes a lock only when it grows.
 type Ledger struct {
 	pages atomic.Pointer[[]*page]
 
-	mu      sync.Mutex    // for growing and for winners
-	winners map[int64]int // the version that was stored, where it isn't the first
+	mu      sync.Mutex    // guards growing, and winners
+	winners map[int64]int // the version that was stored, if not the first
 }
 
 func (l *Ledger) record(ref Ref, outcome event.Outcome) {
@@ -52,7 +52,7 @@ func (l *Ledger) record(ref Ref, outcome event.Outcome) {
 	case event.Queued:
 		word, shift := l.word(ref.Index)
 		word.Or(wasQueued << shift)
-	case event.Rejected: // nothing was promised
+	case event.Rejected: // it is not stored
 	}
 }
 
@@ -70,25 +70,25 @@ func (l *Ledger) setWinner(ref Ref) {
 	l.winners[ref.Index] = ref.Version
 }
 
-// stored returns the version of the content that was answered success.
+// winner returns the version of the content that returned success.
 func (l *Ledger) winner(index int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.winners[index]
 }
 
-// word returns where a key is noted.
+// word returns the word with the flags of a key, and their shift.
 func (l *Ledger) word(index int64) (*atomic.Uint32, uint32) {
-	number, place := index/keysPerPage, index%keysPerPage
+	number, offset := index/keysPerPage, index%keysPerPage
 	pages := l.pages.Load()
 	if pages == nil || number >= int64(len(*pages)) {
 		pages = l.grow(number)
 	}
-	return &(*pages)[number][place/keysPerWord], uint32(place%keysPerWord) * keyBits
+	return &(*pages)[number][offset/keysPerWord], uint32(offset%keysPerWord) * keyBits
 }
 
-// grow adds pages up to a number. The slice is replaced, never changed, since
-// others read it without a lock; the pages are shared by old and new.
+// grow adds pages up to a number. It replaces the slice, because others read it
+// without a lock. Both slices share the pages.
 func (l *Ledger) grow(number int64) *[]*page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *Ledger) grow(number int64) *[]*page {
 	return &pages
 }
 
-// size is an upper bound of the indexes noted.
+// size returns an upper bound of the recorded indexes.
 func (l *Ledger) size() int64 {
 	pages := l.pages.Load()
 	if pages == nil {
@@ -112,7 +112,7 @@ func (l *Ledger) size() int64 {
 	return int64(len(*pages)) * keysPerPage
 }
 
-// flags returns what is known of a key below size.
+// flags returns the flags of a key below size.
 func (l *Ledger) flags(index int64) uint32 {
 	word, shift := l.word(index)
 	return word.Load() >> shift & wordMask

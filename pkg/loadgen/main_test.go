@@ -14,15 +14,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memoryStore is a store that keeps its promises, with hooks to break them.
+// memoryStore is a correct store in memory, with hooks that break it.
 type memoryStore struct {
 	mu      sync.Mutex
 	records map[event.Key]store.Record
 	appends int
 	now     time.Time
-	// before may turn an append away; it gets its number from 1.
+	// before may refuse an append by its number, from 1.
 	before func(ctx context.Context, number int) error
-	// after may change the answer of an append that was carried out.
+	// after may change the outcomes of an append.
 	after func(number int, events []event.Event, outcomes []event.Outcome) ([]event.Outcome, error)
 }
 
@@ -67,7 +67,7 @@ func (s *memoryStore) Event(_ context.Context, key event.Key) (store.Record, err
 	return record, nil
 }
 
-// newest is when the newest event was stored.
+// newest returns the time of the newest event.
 func (s *memoryStore) newest() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
 package loadgen
 
-// The streams that keep the random numbers of one slot apart from each other.
+// Streams of independent random numbers for the same slot.
 const (
 	streamPick uint64 = iota + 1
 	streamID
@@ -10,8 +10,8 @@ const (
 // golden is 2^64 divided by the golden ratio, the step of SplitMix64.
 const golden = 0x9e3779b97f4a7c15
 
-// mix is the finaliser of SplitMix64: every bit of the answer depends on every
-// bit of x, and different x have different answers.
+// mix is the finaliser of SplitMix64. Each bit of the result depends on each bit of
+// x, and different x have different results.
 func mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9
@@ -20,8 +20,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// draw is the random number of one stream at one place. Unlike a generator
-// with a state, it can be asked in any order and by any number of workers.
-func draw(seed, stream uint64, place int64) uint64 {
-	return mix(mix(seed+stream*golden) + (uint64(place)+1)*golden)
+// draw returns random number n of a stream. Unlike a generator with state, it works
+// in any order and concurrently.
+func draw(seed, stream uint64, n int64) uint64 {
+	return mix(mix(seed+stream*golden) + (uint64(n)+1)*golden)
 }

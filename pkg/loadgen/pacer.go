@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Pacer says when the slots of a run are due. It is pure; the zero Pacer is a
-// closed loop, in which a slot is due as soon as a worker is free.
+// Pacer computes the scheduled time of each slot of a run. The zero Pacer is a
+// closed loop: a slot is due as soon as a worker is free.
 type Pacer struct {
-	// Rate is how many events a second are planned, whatever the server does
-	// (an open loop); 0 is a closed loop.
+	// Rate is the number of events per second, independent of the server (open
+	// loop). 0 means a closed loop.
 	Rate float64
 }
 
-// Open reports whether the plan is independent of the answers.
+// Open reports whether this is an open loop.
 func (p Pacer) Open() bool { return p.Rate > 0 }
 
-// Due is how long after the start of the run a slot is planned: slot ÷ rate.
-// In a closed loop it is always 0. A time beyond any run is cut to 292 years.
+// Due returns the scheduled time of a slot since the start: slot ÷ rate. In a
+// closed loop it is 0. The maximum is 292 years.
 func (p Pacer) Due(slot int64) time.Duration {
 	if !p.Open() {
 		return 0
@@ -29,9 +29,9 @@ func (p Pacer) Due(slot int64) time.Duration {
 	return time.Duration(nanos)
 }
 
-// Wait is how long a worker that comes free at elapsed has to wait before it
-// sends a slot; 0 where the slot is due already. Lateness is not made up by
-// sending less: the plan stands, and the delay counts as latency.
+// Wait returns how long a worker that is free at elapsed waits before it sends a
+// slot: 0 if the slot is due. The schedule never moves, so a delay counts as
+// latency.
 func (p Pacer) Wait(elapsed time.Duration, slot int64) time.Duration {
 	return max(0, p.Due(slot)-elapsed)
 }

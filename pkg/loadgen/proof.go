@@ -7,65 +7,66 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// MaxOffenders is how many offending keys a [Proof] names.
+// MaxOffenders is the maximum number of keys that a [Proof] lists.
 const MaxOffenders = 20
 
-// What can be wrong with a key, worded to follow it.
+// Violations, as text that follows the key.
 const (
-	ProblemTwice     = "was answered success more than once"
-	ProblemMissing   = "was answered, but is not stored"
-	ProblemContent   = "is stored with other content than was sent"
-	ProblemBefore    = "was answered success, but was stored before this run"
-	ProblemNoSuccess = "was only answered ignored, but was not stored before this run"
+	ProblemTwice     = "returned success more than once"
+	ProblemMissing   = "returned success, ignored or queued but is not stored"
+	ProblemContent   = "is stored with different content than was sent"
+	ProblemBefore    = "returned success but was stored before this run"
+	ProblemNoSuccess = "returned only ignored but was not stored before this run"
 )
 
-// Offender is a key that breaks the promise.
+// Offender is a key with a violation.
 type Offender struct {
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
-	// Problem is a sentence part that follows the key.
+	// Problem is text that follows the key.
 	Problem string `json:"problem"`
 
 	index int64
 }
 
-// Proof is what [Verify] found.
+// Proof is the result of [Verify].
 type Proof struct {
-	// Holds says that the answers are true; where there are none, it is false.
+	// Holds reports that all responses were true. It is false without responses.
 	Holds bool `json:"holds"`
-	// Keys counts the different keys that were answered success, ignored or
-	// queued; each was asked back.
+	// Keys counts the different keys that returned success, ignored or queued.
+	// Verify read each of them back.
 	Keys int64 `json:"keys"`
-	// Stored, Ignored and Queued are the answers of the run.
+	// Stored, Duplicate and Queued are the outcomes of the run.
 	Stored    int64 `json:"success"`
 	Duplicate int64 `json:"ignored"`
 	Queued    int64 `json:"queued,omitempty"`
-	// StoredBefore counts the keys that were never answered success since they
-	// were stored before the run; of these, OtherContent hold other content
-	// than was sent now, as the first one committed stays.
+	// StoredBefore counts the keys that never returned success because they were
+	// stored before the run. OtherContent counts those of them with different
+	// content, because the first content stays.
 	StoredBefore int64 `json:"stored_before"`
 	OtherContent int64 `json:"other_content"`
-	// LostResponses counts the keys that were never answered success since an
-	// append stored them and its answer got lost; it was sent again.
+	// LostResponses counts the keys that never returned success because the
+	// response of the append that stored them was lost. The retry returned
+	// ignored.
 	LostResponses int64 `json:"lost_answers"`
-	// StoredQueued counts the keys that were never answered success since they
-	// were answered queued, and that are stored now.
+	// StoredQueued counts the keys that never returned success because they
+	// returned queued. They are stored now.
 	StoredQueued int64 `json:"stored_queued,omitempty"`
-	// Violations counts what is wrong; the first of them are the Offenders.
+	// Violations counts the violations. Offenders are the first of them.
 	Violations int64      `json:"violations"`
 	Offenders  []Offender `json:"offenders,omitempty"`
 }
 
-// Repeats is how many of the answers were for a key that had one already.
+// Repeats returns the number of outcomes for keys that had one before.
 func (p Proof) Repeats() int64 { return p.Stored + p.Duplicate + p.Queued - p.Keys }
 
-// Empty reports whether nothing was answered, so that there was nothing to prove.
+// Empty reports that no event had an outcome, so there is nothing to verify.
 func (p Proof) Empty() bool { return p.Keys == 0 && p.Stored+p.Duplicate == 0 }
 
 func (p *Proof) offend(o Offender) {
 	p.Violations++
-	// Keys are judged in order, so the first ones of every worker have among
-	// them the first ones of all.
+	// Each worker checks its keys in order, so the first ones of all workers
+	// contain the first ones of the run.
 	if len(p.Offenders) < MaxOffenders {
 		p.Offenders = append(p.Offenders, o)
 	}
@@ -81,36 +82,36 @@ func (p *Proof) add(part Proof) {
 	p.Offenders = append(p.Offenders, part.Offenders...)
 }
 
-// WriteText writes the proof for people.
+// WriteText writes the proof as text.
 func (p Proof) WriteText(out io.Writer) error {
 	t := &text{}
 	if p.Empty() {
-		t.line("verify: no event was answered, so nothing is proven")
+		t.line("verify: no event got a response, so nothing is proven")
 		return t.writeTo(out)
 	}
 	if p.Holds {
 		t.line("verify: proven")
 	} else {
-		t.line("verify: THE ANSWERS DO NOT HOLD")
+		t.line("verify: FAILED")
 	}
 	count := humanize.Comma
 	if p.Violations == 0 {
-		t.line("  %s keys were answered, none of them success more than once", count(p.Keys))
-		t.line("  %s keys were asked back, all are stored as the event that came first", count(p.Keys-p.OtherContent))
+		t.line("  %s keys got a response, none returned success more than once", count(p.Keys))
+		t.line("  %s keys were read back, all are stored as first sent", count(p.Keys-p.OtherContent))
 	} else {
-		t.line("  %s keys were answered and asked back, %s violations", count(p.Keys), count(p.Violations))
+		t.line("  %s keys were read back, %s violations", count(p.Keys), count(p.Violations))
 	}
 	if p.StoredBefore > 0 {
-		t.line("  %s keys were stored before this run and answered ignored", count(p.StoredBefore))
+		t.line("  %s keys were stored before this run and returned ignored", count(p.StoredBefore))
 	}
 	if p.OtherContent > 0 {
-		t.line("  %s of those hold what was sent first, which is not what was sent now", count(p.OtherContent))
+		t.line("  %s of these have different content, because the first content stays", count(p.OtherContent))
 	}
 	if p.LostResponses > 0 {
-		t.line("  %s keys were stored by requests whose answer got lost; sent again, they were ignored", count(p.LostResponses))
+		t.line("  %s keys were stored by requests whose response was lost; the retry returned ignored", count(p.LostResponses))
 	}
 	if p.StoredQueued > 0 {
-		t.line("  %s keys were answered queued, and have been stored since", count(p.StoredQueued))
+		t.line("  %s keys returned queued and have been stored since", count(p.StoredQueued))
 	}
 	sign := "="
 	if fresh := p.Keys - p.StoredBefore - p.LostResponses - p.StoredQueued; fresh != p.Stored {
@@ -131,14 +132,14 @@ func (p Proof) WriteText(out io.Writer) error {
 	return t.writeTo(out)
 }
 
-// sum is what success must be.
+// sum returns the number that success must have.
 func (p Proof) sum() string {
 	sum := humanize.Comma(p.Keys) + " keys"
 	if p.StoredBefore > 0 {
 		sum += " − " + humanize.Comma(p.StoredBefore) + " stored before"
 	}
 	if p.LostResponses > 0 {
-		sum += " − " + humanize.Comma(p.LostResponses) + " lost answers"
+		sum += " − " + humanize.Comma(p.LostResponses) + " lost responses"
 	}
 	if p.StoredQueued > 0 {
 		sum += " − " + humanize.Comma(p.StoredQueued) + " stored from the queue"
@@ -146,12 +147,12 @@ func (p Proof) sum() string {
 	return sum
 }
 
-// ignoredSum is what ignored consists of.
+// ignoredSum returns the parts of ignored.
 func (p Proof) ignoredSum() string {
 	repeats := humanize.Comma(p.Repeats()) + " repeats"
 	switch firsts := p.Duplicate - p.Repeats(); {
 	case firsts > 0:
-		return fmt.Sprintf("= %s + %s firsts of keys that were there", repeats, humanize.Comma(firsts))
+		return fmt.Sprintf("= %s + %s for keys that were stored before", repeats, humanize.Comma(firsts))
 	case firsts < 0:
 		return "≠ " + repeats
 	default:

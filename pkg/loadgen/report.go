@@ -12,29 +12,29 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Report is what a run did.
+// Report is the result of a run.
 type Report struct {
 	Counts
-	// BadLines counts the lines of a file that were no valid events and were
-	// not sent.
+	// BadLines counts the lines of a file that are invalid events and were not
+	// sent.
 	BadLines int64
-	// Elapsed is from the beginning of the run to its last answer.
+	// Elapsed is the time from the start of the run to its last response.
 	Elapsed time.Duration
-	// Rate is the number of answered events a second.
+	// Rate is the number of completed events per second.
 	Rate    float64
 	Latency Latency
-	// FirstFailure is the message of one of the failures, where there are any.
+	// FirstFailure is the error of one of the failures, "" if there are none.
 	FirstFailure string
-	// Interrupted says that the run was stopped before its end.
+	// Interrupted reports that the run was stopped before its end.
 	Interrupted bool
-	// Proof is nil unless the run was verified.
+	// Proof is nil if the run was not verified.
 	Proof *Proof
-	// Checks are the results of --fail-if, in their order.
+	// Checks are the results of --fail-if, in order.
 	Checks []CheckResult
 }
 
-// MarshalJSON writes one object; times are in seconds, latencies in
-// milliseconds, the rate in events a second.
+// MarshalJSON encodes one object, with times in seconds, latencies in milliseconds
+// and the rate in events per second.
 func (r Report) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -64,8 +64,8 @@ func (r Report) MarshalJSON() ([]byte, error) {
 
 func roundTo(value, parts float64) float64 { return math.Round(value*parts) / parts }
 
-// WriteText writes the report for people: a table, then the proof and the
-// checks, where there are any.
+// WriteText writes the report as text: a table, then the proof and the checks, if
+// there are any.
 func (r Report) WriteText(out io.Writer) error {
 	t := &text{}
 	for _, row := range r.rows() {
@@ -98,7 +98,7 @@ func (r Report) rows() []row {
 	rows := []row{
 		{"sent", humanize.Comma(r.Sent), ""},
 		{"success", humanize.Comma(r.Stored), ""},
-		{"ignored", humanize.Comma(r.Duplicate), r.share()},
+		{"ignored", humanize.Comma(r.Duplicate), r.duplicatePercent()},
 		{"queued", humanize.Comma(r.Queued), ""},
 		{"invalid", humanize.Comma(r.Refused()), ""},
 		{"failed", humanize.Comma(r.Failed), ""},
@@ -119,15 +119,15 @@ func (r Report) rows() []row {
 	)
 }
 
-// share says which part of the answers was ignored.
-func (r Report) share() string {
+// duplicatePercent returns the percentage of duplicates.
+func (r Report) duplicatePercent() string {
 	if r.Duplicate == 0 || r.Completed() == 0 {
 		return ""
 	}
 	return fmt.Sprintf(" (%.1f %%)", 100*float64(r.Duplicate)/float64(r.Completed()))
 }
 
-// pad puts a value at the right end of width characters, not bytes.
+// pad right-aligns a value in width characters.
 func pad(value string, width int) string {
 	return fmt.Sprintf("%*s%s", max(0, width-utf8.RuneCountInString(value)), "", value)
 }

@@ -27,7 +27,7 @@ max             1.20 s
 const goldenExtra = `bad lines            3
 `
 
-func TestReportForPeople(t *testing.T) {
+func TestReport_WriteText(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	if err := sampleReport().WriteText(&out); err != nil || out.String() != goldenReport {
@@ -56,7 +56,7 @@ func TestReportForPeople(t *testing.T) {
 	}
 }
 
-func TestReportForMachines(t *testing.T) {
+func TestReport_MarshalJSON(t *testing.T) {
 	t.Parallel()
 	report := sampleReport()
 	report.Proof = &Proof{Keys: 2, Violations: 1, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}}
@@ -71,7 +71,7 @@ func TestReportForMachines(t *testing.T) {
 		`"elapsed_seconds":1.234,"events_per_second":16207.5,` +
 		`"latency_ms":{"p50":0.812,"p90":2.345,"p99":50,"p99.9":123.456,"max":1204},` +
 		`"verify":{"holds":false,"keys":2,"success":0,"ignored":0,"stored_before":0,"other_content":0,"lost_answers":0,"violations":1,` +
-		`"offenders":[{"topic":"t","event_id":"i","problem":"was answered success more than once"}]},` +
+		`"offenders":[{"topic":"t","event_id":"i","problem":"returned success more than once"}]},` +
 		`"fail_if":[{"check":"failed>0","failed":false,"measured":"0"}]}` + "\n"
 	if got := out.String(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
@@ -84,14 +84,14 @@ var errBroken = errors.New("pipe closed")
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
-func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
+func TestReport_WriteTextReturnsError(t *testing.T) {
 	t.Parallel()
 	if err := sampleReport().WriteText(brokenWriter{}); !errors.Is(err, errBroken) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestDurationsHaveThreeDigitsAndAUnit(t *testing.T) {
+func TestFormatDuration(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		give time.Duration

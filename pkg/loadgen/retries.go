@@ -19,8 +19,8 @@ func newBackoff(random func() float64) retry.Backoff {
 	return retry.Backoff{Min: minBackoff, Max: maxBackoff, Jitter: 1, Random: random}
 }
 
-// waitAfter returns how long to wait after err: what the server asks for, and
-// the next backoff.
+// waitAfter returns how long to wait after err: Retry-After plus the next
+// backoff.
 func waitAfter(err error, backoff *retry.Backoff) time.Duration {
 	return max(0, store.RetryAfter(err, 0)) + backoff.Next()
 }

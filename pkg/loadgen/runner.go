@@ -19,35 +19,35 @@ const (
 	DefaultRetryFor    = time.Minute
 )
 
-// Options say how a run is sent. The zero Options send one event at a time
-// from 20 workers, as fast as the answers come.
+// Options configure a run. The zero Options send one event per request from 20
+// workers, as fast as the target responds.
 type Options struct {
-	// Concurrency is how many appends are in flight at most; 0 is
+	// Concurrency is the maximum number of appends in flight. 0 means
 	// DefaultConcurrency.
 	Concurrency int
-	// BatchSize is how many events an append has; 0 is 1.
+	// BatchSize is the number of events per append. 0 means 1.
 	BatchSize int
-	// Rate is the planned number of events a second; 0 is a closed loop. When
-	// all workers are busy events are late, and their latency says so.
+	// Rate is the scheduled number of events per second. 0 means a closed loop.
+	// If all workers are busy, events are late and their latency includes that.
 	Rate float64
-	// Duration ends the run: nothing is begun after it, what is under way is
-	// finished. 0 is no limit.
+	// Duration ends the run. No append starts after it; those in flight finish.
+	// 0 means no limit.
 	Duration time.Duration
-	// RetryFor is how long an append is tried again that finds the target
-	// unavailable or overloaded; 0 is DefaultRetryFor, below 0 never.
+	// RetryFor is how long an append is retried while the target is unavailable
+	// or overloaded. 0 means DefaultRetryFor, a negative value no retries.
 	RetryFor time.Duration
-	// OnRejected is told every line of a file whose event the target refuses for
-	// ever, and why, where the target says it; otherwise the error is
-	// [store.ErrRejected]. It may be called concurrently; nil tells nobody.
+	// OnRejected is called for each line of a file that the target rejects. The
+	// reason is [store.ErrRejected] if the target reports none. It may be
+	// called concurrently, and may be nil.
 	OnRejected func(line int64, reason error)
-	// Ledger, where not nil, is told every answer.
+	// Ledger records every outcome, if it is not nil.
 	Ledger *Ledger
-	// Now is the clock; nil is time.Now.
+	// Now is the clock. nil means time.Now.
 	Now func() time.Time
-	// Jitter answers a random number from 0 to below 1, to any number of
-	// callers at once; nil is rand.Float64.
+	// Jitter returns a random number in [0, 1). It may be called concurrently.
+	// nil means rand.Float64.
 	Jitter func() float64
-	// Logger hears of retries and failures; nil discards.
+	// Logger records retries and failures. nil discards them.
 	Logger *slog.Logger
 }
 
@@ -72,8 +72,8 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// ErrGaveUp says that the target answered nobody for as long as retries are
-// allowed, so that going on would only take longer to fail.
+// ErrGaveUp reports that no append got a response for the time of RetryFor, so
+// the run was stopped.
 var ErrGaveUp = errors.New("gave up")
 
 // Runner sends the events of a source to a target, once.
@@ -87,7 +87,7 @@ type Runner struct {
 	started atomic.Pointer[time.Time]
 }
 
-// New makes a runner. Run may be called once.
+// New returns a runner. Run may be called once.
 func New(target store.Appender, source Source, o Options) *Runner {
 	o = o.WithDefaults()
 	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}, latency: newLatencies()}
@@ -98,9 +98,9 @@ func New(target store.Appender, source Source, o Options) *Runner {
 	return r
 }
 
-// Run sends until the source or the time is at its end, or until ctx is. It
-// reports what was done in any case. The error is the context's, the source's,
-// or [ErrGaveUp]; failed events alone are no error, see [Counts].
+// Run sends until the source, the time or the context ends. It always returns a
+// report. The error is that of the context or the source, or [ErrGaveUp]. Failed
+// events alone are not an error, see [Counts].
 func (r *Runner) Run(ctx context.Context) (Report, error) {
 	began := r.options.Now()
 	r.started.Store(&began)
@@ -111,7 +111,7 @@ func (r *Runner) Run(ctx context.Context) (Report, error) {
 	for i, w := range r.workers {
 		group.Go(func() {
 			if errs[i] = w.run(running, began); errors.Is(errs[i], ErrGaveUp) {
-				stop() // the others would wait for the same
+				stop() // the others would fail, too
 			}
 		})
 	}
@@ -128,19 +128,18 @@ func (r *Runner) Run(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-// Progress is a run at one moment.
+// Progress is the state of a run.
 type Progress struct {
 	Counts
-	// Total is how many events there will be, or 0 where nobody can know.
+	// Total is the number of events, or 0 if it is unknown.
 	Total int64
-	// Elapsed is how long the run has taken.
+	// Elapsed is the time since the start.
 	Elapsed time.Duration
-	// Retrying is why an append is being tried again, that of any where there
-	// are several; nil where none is.
+	// Retrying is the error of an append that is being retried, or nil.
 	Retrying error
 }
 
-// Progress may be called at any time, by anybody.
+// Progress returns the state of the run. It may be called concurrently.
 func (r *Runner) Progress() Progress {
 	p := Progress{Counts: r.counts(), Total: r.source.Total()}
 	if began := r.started.Load(); began != nil {
@@ -163,7 +162,7 @@ func (r *Runner) counts() Counts {
 	return sum
 }
 
-// report adds the workers up; they have all returned.
+// report returns the result after all workers have returned.
 func (r *Runner) report(elapsed time.Duration) Report {
 	report := Report{Counts: r.counts(), Elapsed: elapsed}
 	for _, w := range r.workers {

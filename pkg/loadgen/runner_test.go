@@ -21,7 +21,7 @@ import (
 // noBackoff makes all of each backoff random, and that 0.
 func noBackoff() float64 { return 1 }
 
-// wantCounts compares all counters at once.
+// wantCounts compares all counters.
 func wantCounts(t *testing.T, got, want Counts) {
 	t.Helper()
 	if got != want {
@@ -29,7 +29,7 @@ func wantCounts(t *testing.T, got, want Counts) {
 	}
 }
 
-func TestRunSendsEverythingOnceWhateverTheShape(t *testing.T) {
+func TestRunner_SendsEachEventOnce(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []Options{
 		{}, {Concurrency: 1}, {Concurrency: 7, BatchSize: 10}, {Concurrency: 64, BatchSize: 3}, {Concurrency: 3, Rate: 1e9},
@@ -57,7 +57,7 @@ func TestRunSendsEverythingOnceWhateverTheShape(t *testing.T) {
 	}
 }
 
-func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
+func TestRunner_HonorsRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
@@ -75,15 +75,15 @@ func TestOverloadIsWaitedForAsLongAsAsked(t *testing.T) {
 		}
 		wantCounts(t, report.Counts, Counts{Sent: 3, Tally: event.Tally{Stored: 3}, Retried: 2})
 		if report.Elapsed != 6*time.Second || report.Latency.Max.Round(10*time.Millisecond) != 6*time.Second {
-			t.Errorf("took %v, longest answer %v, want 6 s", report.Elapsed, report.Latency.Max)
+			t.Errorf("took %v, maximum latency %v, want 6 s", report.Elapsed, report.Latency.Max)
 		}
 		if ledger.flags(0)&wasUnknown != 0 {
-			t.Error("an event that was turned away is in doubt")
+			t.Error("an event that was refused is in doubt")
 		}
 	})
 }
 
-func TestProgressKnowsWhyAnAppendIsTriedAgain(t *testing.T) {
+func TestRunner_ProgressReportsRetries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
@@ -116,13 +116,13 @@ func TestProgressKnowsWhyAnAppendIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
+func TestRunner_RecordsLostResponsesAsUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
 		target.after = func(number int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
-			if number == 1 { // carried out, but the answer gets lost
-				return nil, fmt.Errorf("read answer: %w: %w", io.ErrUnexpectedEOF, store.ErrUnavailable)
+			if number == 1 { // the event is stored, but the response is lost
+				return nil, fmt.Errorf("read response: %w: %w", io.ErrUnexpectedEOF, store.ErrUnavailable)
 			}
 			return outcomes, nil
 		}
@@ -139,7 +139,7 @@ func TestLostConnectionsAreRetriedWithDoubt(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatReachedNobodyLeavesNoDoubt(t *testing.T) {
+func TestRunner_FailedConnectionIsNotUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
@@ -160,7 +160,7 @@ func TestAnAttemptThatReachedNobodyLeavesNoDoubt(t *testing.T) {
 	})
 }
 
-func TestRunGivesUpWhenNobodyIsAnswered(t *testing.T) {
+func TestRunner_GivesUpWithoutResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
@@ -173,20 +173,20 @@ func TestRunGivesUpWhenNobodyIsAnswered(t *testing.T) {
 		if report.Sent != 20 || report.Failed != 20 || report.Retried == 0 || report.FirstFailure == "" {
 			t.Errorf("report %+v", report)
 		}
-		if report.Elapsed != 10*time.Second { // not earlier, whatever wait was drawn last
+		if report.Elapsed != 10*time.Second { // not earlier, whatever the last random wait is
 			t.Errorf("gave up after %v", report.Elapsed)
 		}
 	})
 }
 
-func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
+func TestRunner_OneFailingEventDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := mustGenerator(t, GeneratorOptions{Count: 2000})
-		unlucky := g.Key(0)
+		failing := g.Key(0)
 		target := appendFunc(func(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 			_ = retry.Sleep(ctx, 50*time.Millisecond)
-			if events[0].Key() == unlucky {
+			if events[0].Key() == failing {
 				return nil, store.ErrUnavailable
 			}
 			return []event.Outcome{event.Stored}, nil
@@ -200,14 +200,14 @@ func TestOneEventThatIsNeverTakenDoesNotStopTheRest(t *testing.T) {
 	})
 }
 
-// appendFunc is a target in one function.
+// appendFunc is a function as target.
 type appendFunc func(context.Context, []event.Event) ([]event.Outcome, error)
 
 func (f appendFunc) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	return f(ctx, events)
 }
 
-func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
+func TestRunner_DoesNotRetryPermanentErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		target appendFunc
@@ -218,17 +218,17 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 			func(context.Context, []event.Event) ([]event.Outcome, error) { return nil, errors.New("teapot") },
 			Counts{Sent: 6, Failed: 6}, "teapot",
 		},
-		"an answer of the wrong length": {
+		"a wrong number of outcomes": {
 			func(context.Context, []event.Event) ([]event.Outcome, error) { return nil, nil },
 			Counts{Sent: 6, Failed: 6}, "0 outcomes for 3 events",
 		},
-		"an event that is refused": {
+		"an event that is rejected": {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 				return []event.Outcome{event.Stored, event.Rejected, event.Duplicate}[:len(events)], nil
 			},
 			Counts{Sent: 6, Tally: event.Tally{Stored: 2, Duplicate: 2, Rejected: 2}}, "",
 		},
-		"a batch that is refused as a whole is taken apart": {
+		"a batch that is rejected as a whole is sent in parts": {
 			func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 				if len(events) > 1 || strings.HasPrefix(events[0].Payload, `{"seq":4`) {
 					return nil, store.ErrRejected
@@ -254,10 +254,10 @@ func TestErrorsThatWillNotPassAreNotRetried(t *testing.T) {
 	}
 }
 
-func TestLatencyAtAConstantRateCountsFromThePlan(t *testing.T) {
+func TestRunner_OpenLoopLatencyCountsFromSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// One worker can answer 10 a second; 20 a second are planned.
+		// One worker can send 10 per second; 20 per second are scheduled.
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
 			_ = retry.Sleep(ctx, 100*time.Millisecond)
 			return []event.Outcome{event.Stored}, nil
@@ -267,7 +267,7 @@ func TestLatencyAtAConstantRateCountsFromThePlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Slot 99 is planned at 4.95 s and answered at 10 s.
+		// Slot 99 is scheduled at 4.95 s and completed at 10 s.
 		if got := report.Latency.Max.Round(10 * time.Millisecond); got != 5050*time.Millisecond {
 			t.Errorf("longest latency %v, want 5.05s", got)
 		}
@@ -277,15 +277,15 @@ func TestLatencyAtAConstantRateCountsFromThePlan(t *testing.T) {
 	})
 }
 
-func TestAConstantRateIsKept(t *testing.T) {
+func TestRunner_KeepsConstantRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var flying, most atomic.Int64
+		var inFlight, largest atomic.Int64
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
-			now := flying.Add(1)
-			defer flying.Add(-1)
-			if now > most.Load() {
-				most.Store(now)
+			now := inFlight.Add(1)
+			defer inFlight.Add(-1)
+			if now > largest.Load() {
+				largest.Store(now)
 			}
 			_ = retry.Sleep(ctx, 30*time.Millisecond)
 			return []event.Outcome{event.Stored}, nil
@@ -300,8 +300,8 @@ func TestAConstantRateIsKept(t *testing.T) {
 		if report.Latency.Max.Round(time.Millisecond) != 30*time.Millisecond {
 			t.Errorf("latency %+v, want 30ms", report.Latency)
 		}
-		if most.Load() > 5 {
-			t.Errorf("%d in flight", most.Load())
+		if largest.Load() > 5 {
+			t.Errorf("%d in flight", largest.Load())
 		}
 		if p := r.Progress(); p.Total != 0 {
 			t.Errorf("total %d without an end", p.Total)
@@ -309,7 +309,7 @@ func TestAConstantRateIsKept(t *testing.T) {
 	})
 }
 
-func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
+func TestRunner_DurationEndsClosedLoop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := appendFunc(func(ctx context.Context, _ []event.Event) ([]event.Outcome, error) {
@@ -328,7 +328,7 @@ func TestDurationEndsAClosedLoopAndLetsItFinish(t *testing.T) {
 	})
 }
 
-func TestCancellingReportsWhatWasDone(t *testing.T) {
+func TestRunner_CancelledRunHasReport(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -346,12 +346,12 @@ func TestCancellingReportsWhatWasDone(t *testing.T) {
 		}
 		wantCounts(t, report.Counts, Counts{Sent: 8, Tally: event.Tally{Stored: 6}, Failed: 2})
 		if report.FirstFailure != "" {
-			t.Errorf("stopping is shown as the failure %q", report.FirstFailure)
+			t.Errorf("the stop is reported as failure %q", report.FirstFailure)
 		}
 	})
 }
 
-func TestCancellingEndsTheWaitsForARetryAndForASlot(t *testing.T) {
+func TestRunner_CancelEndsWaits(t *testing.T) {
 	t.Parallel()
 	for name, rate := range map[string]float64{"for a retry": 0, "for a slot": 0.001} {
 		t.Run(name, func(t *testing.T) {
@@ -376,9 +376,9 @@ func TestCancellingEndsTheWaitsForARetryAndForASlot(t *testing.T) {
 	}
 }
 
-func TestAnInputErrorEndsTheRunInGoodOrder(t *testing.T) {
+func TestRunner_SourceErrorEndsRun(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("disk on fire")
+	broken := errors.New("disk failed")
 	f, err := NewFile(io.MultiReader(strings.NewReader(eventLine("a", "{}")+"\n"), iotest.ErrReader(broken)), FileOptions{})
 	if err != nil {
 		t.Fatal(err)

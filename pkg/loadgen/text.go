@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// text gathers lines, so that writing them can fail in one place only.
+// text collects lines, so that writing fails in only one place.
 type text struct{ bytes.Buffer }
 
 func (t *text) line(format string, args ...any) {
@@ -22,8 +22,8 @@ func (t *text) writeTo(out io.Writer) error {
 	return nil
 }
 
-// FormatDuration writes a duration for people, with a unit and about three
-// digits that matter: "1.24 ms", "310 µs", "12.3 s", "2m05s".
+// FormatDuration formats a duration with a unit and about three significant
+// digits: "1.24 ms", "310 µs", "12.3 s", "2m05s".
 func FormatDuration(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -36,7 +36,7 @@ func FormatDuration(d time.Duration) string {
 		size time.Duration
 	}{{"ns", time.Nanosecond}, {"µs", time.Microsecond}, {"ms", time.Millisecond}, {"s", time.Second}}
 	for i, unit := range units {
-		// 999.6 ms reads "1.00 s", not "1000 ms".
+		// 999.6 ms is "1.00 s", not "1000 ms".
 		limit := time.Minute - 50*time.Millisecond
 		if i+1 < len(units) {
 			limit = units[i+1].size - unit.size/2

@@ -17,48 +17,49 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Originals knows what was sent in a run: [Generator] by making it again,
-// [File] by remembering.
+// Originals provides what a run has sent. [Generator] generates it again, [File]
+// remembers it.
 type Originals interface {
-	// Key is the key with that index.
+	// Key returns the key with that index.
 	Key(index int64) event.Key
-	// Matches reports whether a stored event says the same as that version of
-	// what was sent under the key, or as any version where it is negative.
+	// Matches reports whether the content of a stored event equals that version
+	// of what was sent with the key, or any version if it is negative.
 	Matches(index int64, version int, stored event.Event) bool
 }
 
-// Reader asks for a stored event, as [store.EventReader] does: the event, or
-// [store.ErrNotFound].
+// Reader returns a stored event or [store.ErrNotFound], see [store.EventReader].
 type Reader interface {
 	Event(ctx context.Context, key event.Key) (store.Record, error)
 }
 
-// VerifyOptions say how answers are proved.
+// VerifyOptions configure Verify.
 type VerifyOptions struct {
-	// Newest is when the newest event was stored that was there before the
-	// run, by the store's own clock ([store.Record].CreatedAt); the zero Time
-	// says that no event of the run can have been there, since the store was
-	// empty or the run's keys are new. The store's clock is compared with
-	// nothing but itself.
+	// Newest is the [store.Record].CreatedAt of the newest event before the run.
+	// The zero Time means that no event of the run was stored before, because
+	// the store was empty or the keys are new. Verify compares the clock of the
+	// store only with itself.
 	Newest time.Time
-	// Concurrency is how many events are asked for at once; 0 is
+	// Concurrency is the maximum number of reads in flight. 0 means
 	// DefaultConcurrency.
 	Concurrency int
-	// RetryFor is how long a question is asked again while the store is
-	// unavailable; 0 is DefaultRetryFor, below 0 never.
+	// RetryFor is how long a read is retried while the store is unavailable. 0
+	// means DefaultRetryFor, a negative value no retries.
 	RetryFor time.Duration
 	// Now and Jitter are as in [Options].
 	Now    func() time.Time
 	Jitter func() float64
 }
 
-// Verify proves the answers of a finished run. It asks for every key that was
-// answered, and holds four things against the store: no key was answered
-// success twice, every key is stored, with the content that was sent, and a key
-// that was never answered success was stored before the run, from a queue, or by
-// an append whose answer got lost. What is queued must have been stored by now.
-// A run without an answer proves nothing, so nothing holds of it. An error says
-// that there is no proof either way.
+// Verify checks the outcomes of a finished run against the store. It reads each
+// key with an outcome back and checks that
+//   - no key returned success twice,
+//   - each key is stored,
+//   - its content is what was sent,
+//   - a key that never returned success was stored before the run, through a queue,
+//     or by an append whose response was lost.
+//
+// Queued events must be stored by now. For a run without outcomes the proof does
+// not hold. An error means that Verify could not finish.
 func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored Reader, o VerifyOptions) (Proof, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
@@ -79,7 +80,7 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 		group.Go(func() error { return v.work(ctx, &parts[i]) })
 	}
 	if err := group.Wait(); err != nil {
-		return Proof{}, fmt.Errorf("ask for stored events: %w", err)
+		return Proof{}, fmt.Errorf("read stored events: %w", err)
 	}
 	proof := Proof{Stored: run.Stored, Duplicate: run.Duplicate, Queued: run.Queued}
 	for _, part := range parts {
@@ -111,20 +112,21 @@ func (v *verifier) work(ctx context.Context, part *Proof) error {
 			continue
 		}
 		key := v.sent.Key(index)
-		record, err := v.ask(ctx, key)
+		record, err := v.read(ctx, key)
 		missing := errors.Is(err, store.ErrNotFound)
 		if err != nil && !missing {
 			return err
 		}
 		part.Keys++
-		for _, problem := range v.judge(part, index, flags, record, missing) {
+		for _, problem := range v.check(part, index, flags, record, missing) {
 			part.offend(Offender{Topic: key.Topic, EventID: key.ID, Problem: problem, index: index})
 		}
 	}
 }
 
-// judge holds what was answered for one key against what is stored.
-func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Record, missing bool) []string {
+// check compares the outcomes of a key with the stored record. It returns the
+// violations.
+func (v *verifier) check(part *Proof, index int64, flags uint32, record store.Record, missing bool) []string {
 	var problems []string
 	if flags&wasStoredTwice != 0 {
 		problems = append(problems, ProblemTwice)
@@ -143,7 +145,7 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 	}
 	matches := v.sent.Matches(index, -1, record.Event)
 	switch {
-	case !record.CreatedAt.After(v.Newest): // whatever was sent then is there
+	case !record.CreatedAt.After(v.Newest): // stored before the run
 		part.StoredBefore++
 		if !matches {
 			part.OtherContent++
@@ -162,8 +164,8 @@ func (v *verifier) judge(part *Proof, index int64, flags uint32, record store.Re
 	return problems
 }
 
-// ask is patient with a store that is away for a while.
-func (v *verifier) ask(ctx context.Context, key event.Key) (store.Record, error) {
+// read retries while the store is unavailable.
+func (v *verifier) read(ctx context.Context, key event.Key) (store.Record, error) {
 	var since time.Time
 	backoff := newBackoff(v.Jitter)
 	for attempt := 0; ; attempt++ {

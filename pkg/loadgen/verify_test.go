@@ -15,15 +15,15 @@ import (
 )
 
 // verified sends a generated run and verifies it.
-func verified(t *testing.T, target *memoryStore, g *Generator, o VerifyOptions, spoil func()) Proof {
+func verified(t *testing.T, target *memoryStore, g *Generator, o VerifyOptions, corrupt func()) Proof {
 	t.Helper()
 	ledger := &Ledger{}
 	report, err := New(target, g.Source(), Options{Ledger: ledger, BatchSize: 2, Concurrency: 1}).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spoil != nil {
-		spoil()
+	if corrupt != nil {
+		corrupt()
 	}
 	proof, err := Verify(t.Context(), report.Counts, ledger, g, target, o)
 	if err != nil {
@@ -48,7 +48,7 @@ func wantProof(t *testing.T, got Proof, want Proof) {
 	}
 }
 
-func TestAnHonestStoreIsProven(t *testing.T) {
+func TestVerify_CorrectStore(t *testing.T) {
 	t.Parallel()
 	proof := verified(t, newMemoryStore(), thousand(t), VerifyOptions{}, nil)
 	wantProof(t, proof, Proof{Holds: true, Keys: 700, Stored: 700, Duplicate: 300})
@@ -57,7 +57,7 @@ func TestAnHonestStoreIsProven(t *testing.T) {
 	}
 }
 
-func TestASecondRunIsProvenByWhatWasThere(t *testing.T) {
+func TestVerify_SecondRun(t *testing.T) {
 	t.Parallel()
 	target := newMemoryStore()
 	half := mustGenerator(t, GeneratorOptions{Count: 300, Seed: 9})
@@ -71,7 +71,7 @@ func TestASecondRunIsProvenByWhatWasThere(t *testing.T) {
 	wantProof(t, proof, Proof{Holds: true, Keys: 700, Duplicate: 1000, StoredBefore: 700, OtherContent: 700})
 }
 
-func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
+func TestVerify_QueuedEvents(t *testing.T) {
 	t.Parallel()
 	target, queued := newMemoryStore(), 0
 	target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
@@ -102,11 +102,11 @@ func TestWhatWasQueuedIsProvenOnceItIsStored(t *testing.T) {
 	}
 	proof = verified(t, target, g, VerifyOptions{}, func() { delete(target.records, lost) })
 	if proof.Holds || proof.Violations != 1 || proof.Offenders[0].Problem != ProblemMissing {
-		t.Errorf("a queued event that was never stored is not found missing: %+v", proof)
+		t.Errorf("a queued event that was never stored is not reported: %+v", proof)
 	}
 }
 
-func TestALyingStoreIsCaught(t *testing.T) {
+func TestVerify_FindsWrongOutcomes(t *testing.T) {
 	t.Parallel()
 	g := thousand(t)
 	target := func(edit func(*memoryStore)) *memoryStore {
@@ -114,13 +114,13 @@ func TestALyingStoreIsCaught(t *testing.T) {
 		edit(s)
 		return s
 	}
-	lie := func(from, to event.Outcome) func(int, []event.Event, []event.Outcome) ([]event.Outcome, error) {
-		told := false
+	replace := func(from, to event.Outcome) func(int, []event.Event, []event.Outcome) ([]event.Outcome, error) {
+		changed := false
 		return func(number int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
 			for i := range outcomes {
-				if !told && number > 100 && outcomes[i] == from {
+				if !changed && number > 100 && outcomes[i] == from {
 					outcomes[i] = to
-					told = true
+					changed = true
 				}
 			}
 			return outcomes, nil
@@ -136,11 +136,11 @@ func TestALyingStoreIsCaught(t *testing.T) {
 			newMemoryStore(), func(s *memoryStore) { delete(s.records, g.Key(123)) },
 			Proof{Keys: 700, Stored: 700, Duplicate: 300, Violations: 1}, ProblemMissing,
 		},
-		"a repeat is answered success": {
-			target(func(s *memoryStore) { s.after = lie(event.Duplicate, event.Stored) }), nil,
+		"a repeat returns success": {
+			target(func(s *memoryStore) { s.after = replace(event.Duplicate, event.Stored) }), nil,
 			Proof{Keys: 700, Stored: 701, Duplicate: 299, Violations: 1}, ProblemTwice,
 		},
-		"a key that was there is answered success": {
+		"a key stored before returns success": {
 			newMemoryStore(), func(s *memoryStore) {
 				s.change(g.Key(9), func(r *store.Record) { r.CreatedAt = beforeTheRun().Add(-time.Microsecond) })
 			},
@@ -175,16 +175,16 @@ func TestALyingStoreIsCaught(t *testing.T) {
 	}
 }
 
-// beforeTheRun is a moment that lies before whatever a test stores.
+// beforeTheRun returns a time before all events of a test.
 func beforeTheRun() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-func TestAnEventThatNobodyStoredIsCaught(t *testing.T) {
+func TestVerify_FindsEventsThatNoAppendStored(t *testing.T) {
 	t.Parallel()
 	g := mustGenerator(t, GeneratorOptions{Count: 100, Seed: 4})
 	target := newMemoryStore()
 	target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
 		for i := range outcomes {
-			outcomes[i] = event.Duplicate // stores all, and claims it knew them
+			outcomes[i] = event.Duplicate // stores all, but returns duplicate
 		}
 		return outcomes, nil
 	}
@@ -200,7 +200,7 @@ func TestAnEventThatNobodyStoredIsCaught(t *testing.T) {
 	}
 }
 
-func TestLostAnswersAreToldApart(t *testing.T) {
+func TestVerify_CountsLostResponses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		target := newMemoryStore()
@@ -217,12 +217,12 @@ func TestLostAnswersAreToldApart(t *testing.T) {
 	})
 }
 
-func TestFilesAreVerifiedByTheContentThatWon(t *testing.T) {
+func TestVerify_ComparesStoredVersionOfFile(t *testing.T) {
 	t.Parallel()
 	text := strings.Join([]string{eventLine("a", `{"v":1}`), eventLine("a", `{"v":2}`), eventLine("b", `{"v":3}`)}, "\n")
 	tests := map[string]struct {
 		stored string
-		first  int // which line is answered success
+		first  int // the line that returns success
 		holds  bool
 	}{
 		"the first line won and is stored":      {`{"v":1}`, 0, true},
@@ -259,7 +259,7 @@ func TestFilesAreVerifiedByTheContentThatWon(t *testing.T) {
 	}
 }
 
-// flakyReader answers errors before it answers.
+// flakyReader returns errors first.
 type flakyReader struct {
 	*memoryStore
 	errs []error
@@ -274,7 +274,7 @@ func (r *flakyReader) Event(ctx context.Context, key event.Key) (store.Record, e
 	return r.memoryStore.Event(ctx, key)
 }
 
-func TestVerifyIsPatientButNotForEver(t *testing.T) {
+func TestVerify_RetriesForLimitedTime(t *testing.T) {
 	t.Parallel()
 	down := &store.RetryError{Err: store.ErrUnavailable, After: 4 * time.Second}
 	tests := map[string]struct {
@@ -282,10 +282,10 @@ func TestVerifyIsPatientButNotForEver(t *testing.T) {
 		want error
 		took time.Duration
 	}{
-		"a store that comes back":       {[]error{down, down}, nil, 8 * time.Second},
-		"a store that stays away":       {[]error{down, down, down, down}, store.ErrUnavailable, 8 * time.Second},
-		"an error that will not pass":   {[]error{store.ErrClosed}, store.ErrClosed, 0},
-		"a store that was always there": {nil, nil, 0},
+		"a store that recovers":          {[]error{down, down}, nil, 8 * time.Second},
+		"a store that stays unavailable": {[]error{down, down, down, down}, store.ErrUnavailable, 8 * time.Second},
+		"a permanent error":              {[]error{store.ErrClosed}, store.ErrClosed, 0},
+		"an available store":             {nil, nil, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -311,7 +311,7 @@ func TestVerifyIsPatientButNotForEver(t *testing.T) {
 	}
 }
 
-func TestLedgerGrowsAndKeepsItsNeighboursApart(t *testing.T) {
+func TestLedger_KeepsKeysApart(t *testing.T) {
 	t.Parallel()
 	var l Ledger
 	if l.size() != 0 {
@@ -336,11 +336,11 @@ func TestLedgerGrowsAndKeepsItsNeighboursApart(t *testing.T) {
 		}
 	}
 	if l.winner(7) != 2 || l.winner(0) != 0 {
-		t.Error("the version that won is forgotten")
+		t.Error("the stored version is lost")
 	}
 }
 
-func TestProofText(t *testing.T) {
+func TestProof_WriteText(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		proof Proof
@@ -349,8 +349,8 @@ func TestProofText(t *testing.T) {
 		"a fresh run": {
 			Proof{Holds: true, Keys: 14000, Stored: 14000, Duplicate: 6000},
 			`verify: proven
-  14,000 keys were answered, none of them success more than once
-  14,000 keys were asked back, all are stored as the event that came first
+  14,000 keys got a response, none returned success more than once
+  14,000 keys were read back, all are stored as first sent
   success: 14,000 = 14,000 keys
   ignored: 6,000 = 6,000 repeats
 `,
@@ -358,23 +358,23 @@ func TestProofText(t *testing.T) {
 		"a run with everything": {
 			Proof{Holds: true, Keys: 100, Stored: 60, Duplicate: 90, StoredBefore: 30, OtherContent: 5, LostResponses: 10},
 			`verify: proven
-  100 keys were answered, none of them success more than once
-  95 keys were asked back, all are stored as the event that came first
-  30 keys were stored before this run and answered ignored
-  5 of those hold what was sent first, which is not what was sent now
-  10 keys were stored by requests whose answer got lost; sent again, they were ignored
-  success: 60 = 100 keys − 30 stored before − 10 lost answers
-  ignored: 90 = 50 repeats + 40 firsts of keys that were there
+  100 keys got a response, none returned success more than once
+  95 keys were read back, all are stored as first sent
+  30 keys were stored before this run and returned ignored
+  5 of these have different content, because the first content stays
+  10 keys were stored by requests whose response was lost; the retry returned ignored
+  success: 60 = 100 keys − 30 stored before − 10 lost responses
+  ignored: 90 = 50 repeats + 40 for keys that were stored before
 `,
 		},
-		"a run without an answer": {Proof{}, "verify: no event was answered, so nothing is proven\n"},
-		"a broken promise": {
+		"a run without responses": {Proof{}, "verify: no event got a response, so nothing is proven\n"},
+		"a violation": {
 			Proof{Keys: 10, Stored: 11, Duplicate: 1, Violations: 3, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}},
-			`verify: THE ANSWERS DO NOT HOLD
-  10 keys were answered and asked back, 3 violations
+			`verify: FAILED
+  10 keys were read back, 3 violations
   success: 11 ≠ 10 keys
   ignored: 1 ≠ 2 repeats
-  topic "t" event_id "i" was answered success more than once
+  topic "t" event_id "i" returned success more than once
   and 2 more
 `,
 		},

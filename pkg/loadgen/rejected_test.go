@@ -13,26 +13,26 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestLinesThatTheTargetRefusesAreNamed(t *testing.T) {
+func TestRunner_ReportsRejectedLines(t *testing.T) {
 	t.Parallel()
 	odd := errors.New("odd")
 	isOdd := func(e event.Event) bool { return strings.Contains(e.Payload, "odd") }
-	// eachAlone refuses events for themselves, and says why where it is told to.
-	eachAlone := func(says bool) appendFunc {
+	// rejectEach rejects single events, with a reason if withReason is set.
+	rejectEach := func(withReason bool) appendFunc {
 		return func(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 			outcomes := make([]event.Outcome, len(events))
 			for i, e := range events {
 				if outcomes[i] = event.Stored; isOdd(e) {
 					outcomes[i] = event.Rejected
 				}
-				if says && isOdd(e) {
+				if withReason && isOdd(e) {
 					store.ReportRejection(ctx, i, odd)
 				}
 			}
 			return outcomes, nil
 		}
 	}
-	allAtOnce := func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+	rejectBatch := func(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 		if slices.ContainsFunc(events, isOdd) {
 			return nil, fmt.Errorf("%w: odd", store.ErrRejected)
 		}
@@ -43,10 +43,10 @@ func TestLinesThatTheTargetRefusesAreNamed(t *testing.T) {
 		dupRate float64
 		want    string
 	}{
-		"with the target's reason":           {eachAlone(true), 0, "2: odd, 5: odd"},
-		"without one":                        {eachAlone(false), 0, "2: rejected by the store, 5: rejected by the store"},
-		"of a batch that is refused at once": {allAtOnce, 0, "2: rejected by the store: odd, 5: rejected by the store: odd"},
-		"once, however often it is repeated": {eachAlone(true), 0.8, "2: odd, 5: odd"},
+		"with the target's reason":           {rejectEach(true), 0, "2: odd, 5: odd"},
+		"without one":                        {rejectEach(false), 0, "2: rejected by the store, 5: rejected by the store"},
+		"of a batch that is refused at once": {rejectBatch, 0, "2: rejected by the store: odd, 5: rejected by the store: odd"},
+		"once, however often it is repeated": {rejectEach(true), 0.8, "2: odd, 5: odd"},
 	}
 	text := eventLine("a", "{}") + "\n" + eventLine("b", `{"odd":1}`) + "\n\n" + eventLine("c", "{}") + "\n" + eventLine("d", `{"odd":1}`)
 	for name, test := range tests {

@@ -1,0 +1,155 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// top is the folder of docker-compose.yml.
+const top = "../../"
+
+// composeFile is what these tests read of docker-compose.yml.
+type composeFile struct {
+	Services map[string]struct {
+		Profiles []string `yaml:"profiles"`
+		Image    string   `yaml:"image"`
+		Volumes  []string `yaml:"volumes"`
+		Ports    []string `yaml:"ports"`
+	} `yaml:"services"`
+	Volumes map[string]any `yaml:"volumes"`
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(data, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func TestCompose_MountsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	var compose composeFile
+	readYAML(t, top+"docker-compose.yml", &compose)
+	for name, service := range compose.Services {
+		for _, volume := range service.Volumes {
+			source, _, _ := strings.Cut(volume, ":")
+			if _, declared := compose.Volumes[source]; declared {
+				continue
+			}
+			if info, err := os.Stat(top + source); err != nil || !info.Mode().IsRegular() {
+				t.Errorf("%s mounts %s, which is not a file of this repository (%v)", name, source, err)
+			}
+		}
+	}
+}
+
+func TestCompose_ProfileObserve(t *testing.T) {
+	t.Parallel()
+	var compose composeFile
+	readYAML(t, top+"docker-compose.yml", &compose)
+	var observe []string
+	for name, service := range compose.Services {
+		if slices.Contains(service.Profiles, "observe") {
+			observe = append(observe, name)
+			for _, port := range service.Ports {
+				if !strings.HasPrefix(port, "127.0.0.1:") {
+					t.Errorf("%s is published on %s, want loopback only", name, port)
+				}
+			}
+		}
+	}
+	slices.Sort(observe)
+	if want := []string{"grafana", "prometheus"}; !slices.Equal(observe, want) {
+		t.Errorf("the profile has %v, want %v", observe, want)
+	}
+}
+
+// TestPrometheus_ConfigurationIsValid lets promtool check the configuration that the
+// profile mounts, with our alerts in place of the path in the container.
+func TestPrometheus_ConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(top + "config/observe/prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts, err := filepath.Abs(top + "config/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inContainer = "/etc/prometheus/alerts.yaml"
+	if !strings.Contains(string(data), inContainer) {
+		t.Fatalf("the configuration does not load %s", inContainer)
+	}
+	path := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), inContainer, alerts)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testdb.Promtool(t, "check", "config", path)
+}
+
+// TestGrafana_FindsOurDashboard compares the provisioning files with the mounts.
+func TestGrafana_FindsOurDashboard(t *testing.T) {
+	t.Parallel()
+	var compose composeFile
+	readYAML(t, top+"docker-compose.yml", &compose)
+	var dashboards struct {
+		Providers []struct {
+			Options struct {
+				Path string `yaml:"path"`
+			} `yaml:"options"`
+		} `yaml:"providers"`
+	}
+	readYAML(t, top+"config/observe/dashboards.yaml", &dashboards)
+	want := "./config/grafana.json:" + dashboards.Providers[0].Options.Path + "/eventagg.json:ro"
+	if !slices.Contains(compose.Services["grafana"].Volumes, want) {
+		t.Errorf("grafana has no mount %s", want)
+	}
+	var sources struct {
+		Datasources []struct {
+			URL string `yaml:"url"`
+		} `yaml:"datasources"`
+	}
+	readYAML(t, top+"config/observe/datasource.yaml", &sources)
+	if got, want := sources.Datasources[0].URL, "http://prometheus:9090"; got != want {
+		t.Errorf("the data source is %s, want %s", got, want)
+	}
+}
+
+// TestSystemdUnit_IsValid lets systemd check the unit of the packages, in a folder
+// that stands for the machine on which they are installed.
+func TestSystemdUnit_IsValid(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write := func(path, text string, mode os.FileMode) {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unit, err := os.ReadFile(top + "config/systemd/eventagg.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("/usr/lib/systemd/system/eventagg.service", string(unit), 0o644)
+	write("/usr/bin/eventagg", "#!/bin/sh\n", 0o755)
+	for _, target := range []string{"basic", "sysinit", "shutdown", "multi-user", "network-online"} {
+		write("/usr/lib/systemd/system/"+target+".target", "[Unit]\n", 0o644)
+	}
+	testdb.SystemdAnalyze(t, "--root="+root, "--man=no", "verify", "eventagg.service")
+	// 10 is a unit without any hardening; the packages promise one that is hardened.
+	testdb.SystemdAnalyze(t, "--root="+root, "security", "--offline=true", "--threshold=20", "eventagg.service")
+}
