@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -123,6 +124,23 @@ func TestPool_ReplacesConnectionThatTheServerClosed(t *testing.T) {
 				<-probe
 			}
 		})
+	}
+}
+
+func TestPool_DropsConnectionOfCancelledRequest(t *testing.T) {
+	t.Parallel()
+	received := make(chan struct{})
+	hang := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.ReadAll(r.Body)
+		close(received)
+		<-r.Context().Done() // the client has closed the connection
+	}
+	p, _ := poolOf(t, httptest.NewUnstartedServer(http.HandlerFunc(hang)), (*httptest.Server).Start)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-received; cancel() }()
+	err := p.Do(ctx, func(dst []byte) []byte { return append(dst, 'a') }, 1, func(Response) { t.Error("there was a response") })
+	if err == nil || len(p.idle) != 0 {
+		t.Errorf("error %v, %d idle connections", err, len(p.idle))
 	}
 }
 
