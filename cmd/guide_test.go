@@ -171,7 +171,7 @@ func TestGuides_ExplainEveryLogMessage(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"about:blank": "pkg/api"}
 	for _, root := range []string{"../cmd", "../pkg"} {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "test/") {
 				messages(t, path, want)
 			}

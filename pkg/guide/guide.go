@@ -74,7 +74,7 @@ func Find(name string) (Topic, bool) {
 }
 
 // topics reads the embedded files once.
-var topics = sync.OnceValue(func() []Topic {
+var topics = sync.OnceValue(func() []Topic { //nolint:gochecknoglobals // a cache of what never changes
 	all := make([]Topic, 0, len(names()))
 	for _, name := range names() {
 		text, err := files.ReadFile(name + ".md")
@@ -90,7 +90,9 @@ var topics = sync.OnceValue(func() []Topic {
 var comment = regexp.MustCompile(`(?m)^<!--.*-->\n`)
 
 func newTopic(name, text string) Topic {
-	text = comment.ReplaceAllString(text, "")
+	if strings.Contains(text, "<!--") {
+		text = comment.ReplaceAllString(text, "")
+	}
 	title, rest, _ := strings.Cut(text, "\n")
 	summary, _, _ := strings.Cut(strings.TrimLeft(rest, "\n"), "\n\n")
 	summary, _, _ = strings.Cut(strings.Join(strings.Fields(summary), " "), ". ")

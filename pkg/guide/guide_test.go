@@ -17,7 +17,7 @@ import (
 func TestTopics_HaveEveryFile(t *testing.T) {
 	t.Parallel()
 	var want, got []string
-	err := fs.WalkDir(os.DirFS("."), ".", func(file string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, _ fs.DirEntry, err error) error {
 		if err == nil && path.Ext(file) == ".md" {
 			want = append(want, strings.TrimSuffix(file, ".md"))
 		}

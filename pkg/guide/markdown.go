@@ -28,14 +28,16 @@ type rendered struct {
 	sections []*section
 }
 
-// markdown reads and renders the guides.
-var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.GFM),
-	goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linkRewriter{}, 0))),
-)
+// newMarkdown returns a parser and renderer of GitHub's Markdown.
+func newMarkdown() goldmark.Markdown {
+	return goldmark.New(
+		goldmark.WithExtensions(extension.GFM),
+		goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithASTTransformers(util.Prioritized(linkRewriter{}, 0))),
+	)
+}
 
-func parse(source []byte) ast.Node {
-	return markdown.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(headingIDs{}))))
+func parse(md goldmark.Markdown, source []byte) ast.Node {
+	return md.Parser().Parse(text.NewReader(source), parser.WithContext(parser.NewContext(parser.WithIDs(headingIDs{}))))
 }
 
 // render turns a guide into HTML, without its title. Raw HTML in Markdown is
@@ -43,9 +45,10 @@ func parse(source []byte) ast.Node {
 func render(topic Topic) (rendered, error) {
 	_, body, _ := strings.Cut(topic.Text, "\n")
 	source := []byte(body)
-	root := parse(source)
+	md := newMarkdown()
+	root := parse(md, source)
 	var html bytes.Buffer
-	if err := markdown.Renderer().Render(&html, source, root); err != nil {
+	if err := md.Renderer().Render(&html, source, root); err != nil {
 		return rendered{}, fmt.Errorf("render a guide: %w", err)
 	}
 	return rendered{html: html.Bytes(), sections: sectionsOf(topic.Title, root, source)}, nil

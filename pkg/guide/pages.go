@@ -34,7 +34,13 @@ type view struct {
 	// Body is the guide as HTML; empty for the table of contents.
 	Body template.HTML
 	// Headings are the guide's own sections.
-	Headings []*section
+	Headings []heading
+}
+
+// heading is a link to a section of the guide.
+type heading struct {
+	Level     int
+	ID, Title string
 }
 
 // entry is a section of a guide in the search index.
@@ -45,17 +51,12 @@ type entry struct {
 	Text    string `json:"text"`
 }
 
-// Level and the next two are read by the template.
-func (s *section) Level() int    { return s.level }
-func (s *section) ID() string    { return s.id }
-func (s *section) Title() string { return s.title }
-
 // Pages returns everything that a server shows below /docs, by path: the table
 // of contents at "/", each guide at "/guides/NAME", and what they load. All is
 // rendered at the first call.
 func Pages() (map[string]Page, error) { return pages() }
 
-var pages = sync.OnceValues(func() (map[string]Page, error) {
+var pages = sync.OnceValues(func() (map[string]Page, error) { //nolint:gochecknoglobals // a cache of what never changes
 	layout, err := template.ParseFS(pageFiles, "page/page.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the page of the guides: %w", err)
@@ -79,7 +80,7 @@ var pages = sync.OnceValues(func() (map[string]Page, error) {
 		v := view{Topic: topic, Body: template.HTML(body.html), Root: strings.Repeat("../", 1+strings.Count(topic.Name, "/"))} //nolint:gosec // the guides are our own
 		for _, s := range body.sections {
 			if s.level > 1 {
-				v.Headings = append(v.Headings, s)
+				v.Headings = append(v.Headings, heading{s.level, s.id, s.title})
 			}
 			index = append(index, entry{Guide: topic.Title, Heading: s.title, URL: "guides/" + topic.Name + "#" + s.id, Text: s.text.String()})
 		}

@@ -16,7 +16,7 @@ import (
 func (t Topic) Terminal(width int, styled bool) string {
 	source := []byte(t.Text)
 	l := layout{source: source, styled: styled}
-	return strings.Join(l.blocks(parse(source), width), "\n") + "\n"
+	return strings.Join(l.blocks(parse(newMarkdown(), source), width), "\n") + "\n"
 }
 
 // layout turns blocks of Markdown into lines.
@@ -266,7 +266,7 @@ func wrap(text string, width int) []string {
 }
 
 // escape matches a code that changes the style.
-var escape = regexp.MustCompile("\x1b\\[[0-9]*m")
+var escape = regexp.MustCompile("\x1b\\[\\d*m")
 
 // columnsOf returns how many columns a text takes.
 func columnsOf(text string) int {
