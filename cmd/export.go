@@ -183,12 +183,12 @@ func expected(ctx context.Context, target exportTarget, filter store.Filter) (in
 	switch filter {
 	case store.Filter{}:
 		totals, err := target.Totals(ctx)
-		return totals.Unique, err
+		return totals.Stored, err
 	case store.Filter{Topic: filter.Topic}:
 		topics, err := target.TopicStats(ctx)
 		for _, t := range topics {
 			if t.Topic == filter.Topic {
-				return t.Unique, err
+				return t.Stored, err
 			}
 		}
 		return 0, err

@@ -60,10 +60,10 @@ type exporting struct {
 	wait  time.Duration // between pages
 }
 
-func (e exporting) Totals(context.Context) (api.Stats, error) { return api.Stats{Unique: 4}, nil }
+func (e exporting) Totals(context.Context) (api.Stats, error) { return api.Stats{Stored: 4}, nil }
 
 func (e exporting) TopicStats(context.Context) ([]store.TopicStats, error) {
-	return []store.TopicStats{{Topic: "t", Unique: 2}}, nil
+	return []store.TopicStats{{Topic: "t", Stored: 2}}, nil
 }
 
 func (e exporting) Export(ctx context.Context, _ store.Filter, fn func([]store.Record) error) error {

@@ -205,7 +205,7 @@ func (s *stage) exact(retried int64) {
 	if !ok {
 		s.t.Fatal("the server does not answer")
 	}
-	if stats.Unique != faultUnique || stats.Received != stats.Unique+stats.Duplicates {
+	if stats.Stored != faultUnique || stats.Received != stats.Stored+stats.Duplicates {
 		s.t.Errorf("the server counts %+v", stats)
 	}
 	if again := stats.Received - faultCount; again < 0 || again > retried {

@@ -128,7 +128,7 @@ func TestMetrics_MatchStats(t *testing.T) {
 	if err := json.NewDecoder(response.Body).Decode(&stats); err != nil {
 		t.Fatal(err)
 	}
-	if stats.Received != 2000+6 || stats.Unique != 1400+3 {
+	if stats.Received != 2000+6 || stats.Stored != 1400+3 {
 		t.Fatalf("%+v", stats)
 	}
 	got := s.scrape()
@@ -142,9 +142,9 @@ func TestMetrics_MatchStats(t *testing.T) {
 		}
 	}
 	for what, pair := range map[string][2]float64{
-		"stored, by topic":     {stored, float64(stats.Unique)},
+		"stored, by topic":     {stored, float64(stats.Stored)},
 		"duplicate, by topic":  {duplicate, float64(stats.Duplicates)},
-		"stored":               {got.series[`eventagg_events_total{outcome="stored"}`], float64(stats.Unique)},
+		"stored":               {got.series[`eventagg_events_total{outcome="stored"}`], float64(stats.Stored)},
 		"duplicate":            {got.series[`eventagg_events_total{outcome="duplicate"}`], float64(stats.Duplicates)},
 		"invalid":              {got.series[`eventagg_events_total{outcome="invalid"}`], 3},
 		"appended in batches":  {got.series[`eventagg_ingest_batch_events_sum{target="database"}`], float64(stats.Received)},

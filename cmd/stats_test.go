@@ -81,7 +81,7 @@ func (c *counting) Totals(context.Context) (api.Stats, error) {
 		return api.Stats{}, err
 	}
 	n := c.counted()
-	return api.Stats{Received: 10 * n, Unique: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
+	return api.Stats{Received: 10 * n, Stored: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
 }
 
 func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
@@ -90,8 +90,8 @@ func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
 	}
 	n, seen := c.counted(), time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	return []store.TopicStats{
-		{Topic: "user_login", Unique: 7 * n, Duplicates: 3 * n, FirstSeen: seen, LastSeen: seen},
-		{Topic: "rare\u009b", Unique: 1, FirstSeen: seen, LastSeen: seen.Add(time.Millisecond)},
+		{Topic: "user_login", Stored: 7 * n, Duplicates: 3 * n, FirstSeen: seen, LastSeen: seen},
+		{Topic: "rare\u009b", Stored: 1, FirstSeen: seen, LastSeen: seen.Add(time.Millisecond)},
 	}, nil
 }
 
@@ -137,7 +137,7 @@ func TestStatsShowsTopicsAsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []api.TopicStats
-	if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 2 || rows[0].Topic != "user_login" || rows[0].Unique != 7 {
+	if err := json.Unmarshal(out.Bytes(), &rows); err != nil || len(rows) != 2 || rows[0].Topic != "user_login" || rows[0].Stored != 7 {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -126,8 +126,8 @@ type Stats struct {
 	// Received counts the events that were stored or recognised, in the whole
 	// store and not by this instance alone; so do the next three.
 	Received int64 `json:"received"`
-	// Unique is the number of stored events.
-	Unique int64 `json:"unique_processed"`
+	// Stored is the number of stored events.
+	Stored int64 `json:"unique_processed"`
 	// Duplicates counts the repeats of stored events.
 	Duplicates int64 `json:"duplicate_dropped"`
 	// Topics is the number of topics that have an event.
@@ -145,9 +145,9 @@ type Stats struct {
 type TopicStats struct {
 	// Topic is what the row is about.
 	Topic string `json:"topic"`
-	// Unique is the number of its stored events, Duplicates that of their
+	// Stored is the number of its stored events, Duplicates that of their
 	// repeats.
-	Unique     int64 `json:"unique_processed"`
+	Stored     int64 `json:"unique_processed"`
 	Duplicates int64 `json:"duplicate_dropped"`
 	// FirstSeen and LastSeen are when its first and its latest event arrived,
 	// repeats included, in UTC.
@@ -171,7 +171,7 @@ type Point struct {
 	Time time.Time `json:"time"`
 	// Received, Unique and Duplicates are as in [Stats].
 	Received   int64 `json:"received"`
-	Unique     int64 `json:"unique_processed"`
+	Stored     int64 `json:"unique_processed"`
 	Duplicates int64 `json:"duplicate_dropped"`
 }
 

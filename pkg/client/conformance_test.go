@@ -339,10 +339,10 @@ func TestClient_CancelledAppendsKeepCountersExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, topic := range topics {
-		totals.Unique -= topic.Unique
+		totals.Stored -= topic.Stored
 		totals.Duplicates -= topic.Duplicates
 	}
-	if totals.Unique != 0 || totals.Duplicates != 0 || len(topics) != 3 {
+	if totals.Stored != 0 || totals.Duplicates != 0 || len(topics) != 3 {
 		t.Errorf("the totals differ from the sum of the topics by %+v", totals)
 	}
 	shown := 0
@@ -362,7 +362,7 @@ func checkTotals(t *testing.T, r *remote) store.Stats {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if totals.Received != totals.Unique+totals.Duplicates {
+	if totals.Received != totals.Stored+totals.Duplicates {
 		t.Errorf("received is not unique plus duplicates: %+v", totals)
 	}
 	return totals

@@ -107,7 +107,7 @@ func ExampleClient_Stats() {
 		}
 	}
 	stats, err := c.Stats(ctx)
-	fmt.Println(stats.Received, stats.Unique, stats.Duplicates, err)
+	fmt.Println(stats.Received, stats.Stored, stats.Duplicates, err)
 	// Output: 3 2 1 <nil>
 }
 

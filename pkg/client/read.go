@@ -65,7 +65,7 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	if err != nil {
 		return store.Stats{}, err
 	}
-	return store.Stats{Received: got.Received, Unique: got.Unique, Duplicates: got.Duplicates, Topics: got.Topics}, nil
+	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Topics: got.Topics}, nil
 }
 
 // TopicStats returns one row per topic, busiest first.
@@ -77,7 +77,7 @@ func (c *Client) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 	rows := make([]store.TopicStats, len(got))
 	for i, row := range got {
 		rows[i] = store.TopicStats{
-			Topic: row.Topic, Unique: row.Unique, Duplicates: row.Duplicates,
+			Topic: row.Topic, Stored: row.Stored, Duplicates: row.Duplicates,
 			FirstSeen: row.FirstSeen.UTC(), LastSeen: row.LastSeen.UTC(),
 		}
 	}

@@ -36,7 +36,7 @@ func TestClient_Stats(t *testing.T) {
 	t.Parallel()
 	c, requested := respondWith(t, 200, `{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":1.5,"later":{}}`)
 	got, err := c.Stats(t.Context())
-	if want := (store.Stats{Received: 3, Unique: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *requested != "GET /stats" {
+	if want := (store.Stats{Received: 3, Stored: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *requested != "GET /stats" {
 		t.Errorf("%s: %+v, %v", *requested, got, err)
 	}
 }
@@ -47,7 +47,7 @@ func TestClient_TopicStats(t *testing.T) {
 		"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T13:00:00.5+01:00"}]`)
 	got, err := c.TopicStats(t.Context())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
-	want := []store.TopicStats{{Topic: "a", Unique: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(500 * time.Millisecond)}}
+	want := []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(500 * time.Millisecond)}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" || *requested != "GET /stats/topics" {
 		t.Errorf("%s: %v\n%s", *requested, err, diff)
 	}

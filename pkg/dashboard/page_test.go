@@ -29,7 +29,7 @@ func TestNumbersAreThoseOfStats(t *testing.T) {
 		t.Fatalf("the store counted %+v", stats)
 	}
 	p.waitText("#received", "1,907")
-	for id, want := range map[string]int64{"received": stats.Received, "unique": stats.Unique, "duplicates": stats.Duplicates} {
+	for id, want := range map[string]int64{"received": stats.Received, "unique": stats.Stored, "duplicates": stats.Duplicates} {
 		if got := digits(p.text("#" + id)); got != fmt.Sprint(want) {
 			t.Errorf("%s shows %s, want %d", id, got, want)
 		}
@@ -43,7 +43,7 @@ func TestNumbersAreThoseOfStats(t *testing.T) {
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
 		t.Errorf("the table shows %v, want %v", rows, want)
 	}
-	if len(topics) != 2 || topics[0].Unique != 1500 {
+	if len(topics) != 2 || topics[0].Stored != 1500 {
 		t.Errorf("/stats/topics has %+v", topics)
 	}
 	p.wait("document.querySelectorAll('#chart path[d^=M]').length === 2 && !document.querySelector('#readout').innerText.includes('Peak 0')")

@@ -127,7 +127,7 @@ func withHistory(t *testing.T, s *site) string {
 	for i := range 900 {
 		sum += weight(i)
 		point := api.Point{Time: time.Now().Add(time.Duration(i-900) * time.Second).UTC()}
-		point.Unique, point.Duplicates = int64(float64(now.Unique)*sum/weights), int64(float64(now.Duplicates)*sum/weights)
+		point.Stored, point.Duplicates = int64(float64(now.Stored)*sum/weights), int64(float64(now.Duplicates)*sum/weights)
 		made.Points = append(made.Points, point)
 	}
 	target, err := url.Parse(s.url())

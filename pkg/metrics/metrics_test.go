@@ -46,7 +46,7 @@ func fullMetrics() *metrics.Metrics {
 	})
 	m.WatchFollowers(func() int { return 9 })
 	m.WatchTopics(func(context.Context) ([]store.TopicStats, error) {
-		return []store.TopicStats{{Topic: "a", Unique: 2, Duplicates: 1}}, nil
+		return []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1}}, nil
 	})
 	return m
 }

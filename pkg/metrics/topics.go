@@ -37,7 +37,7 @@ func (m *Metrics) WatchTopics(read func(context.Context) ([]store.TopicStats, er
 			return
 		}
 		for _, row := range rows {
-			out <- counter(total, float64(row.Unique), row.Topic, outcomeStored)
+			out <- counter(total, float64(row.Stored), row.Topic, outcomeStored)
 			out <- counter(total, float64(row.Duplicates), row.Topic, outcomeDuplicate)
 		}
 	}, total)
@@ -94,16 +94,16 @@ func (r *ranking) of(topics []store.TopicStats) []store.TopicStats {
 	named := make(map[string]counts, topTopics)
 	rows := make([]store.TopicStats, 0, topTopics+1)
 	for _, topic := range topics {
-		sum = sum.add(topic.Unique, topic.Duplicates)
+		sum = sum.add(topic.Stored, topic.Duplicates)
 		if before, found := r.named[topic.Topic]; found {
-			grown = grown.add(topic.Unique-before.unique, topic.Duplicates-before.duplicates)
+			grown = grown.add(topic.Stored-before.unique, topic.Duplicates-before.duplicates)
 		}
 		if len(rows) == topTopics || topic.Topic == otherTopics || !utf8.ValidString(topic.Topic) {
-			rest = rest.add(topic.Unique, topic.Duplicates)
+			rest = rest.add(topic.Stored, topic.Duplicates)
 			continue
 		}
-		named[topic.Topic] = counts{topic.Unique, topic.Duplicates}
-		rows = append(rows, store.TopicStats{Topic: topic.Topic, Unique: topic.Unique, Duplicates: topic.Duplicates})
+		named[topic.Topic] = counts{topic.Stored, topic.Duplicates}
+		rows = append(rows, store.TopicStats{Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates})
 	}
 	more := sum.add(-r.sum.unique-grown.unique, -r.sum.duplicates-grown.duplicates) // growth of topics without a label at the last read
 	if r.named == nil || more.unique < 0 || more.duplicates < 0 {
@@ -113,5 +113,5 @@ func (r *ranking) of(topics []store.TopicStats) []store.TopicStats {
 	}
 	r.named, r.sum = named, sum
 	slices.SortFunc(rows, func(a, b store.TopicStats) int { return cmp.Compare(a.Topic, b.Topic) })
-	return append(rows, store.TopicStats{Topic: otherTopics, Unique: r.other.unique, Duplicates: r.other.duplicates})
+	return append(rows, store.TopicStats{Topic: otherTopics, Stored: r.other.unique, Duplicates: r.other.duplicates})
 }

@@ -24,7 +24,7 @@ type fakeStore struct {
 
 func (s *fakeStore) add(topic string, unique, duplicates int64) {
 	row := s.rows[topic]
-	s.rows[topic] = store.TopicStats{Topic: topic, Unique: row.Unique + unique, Duplicates: row.Duplicates + duplicates}
+	s.rows[topic] = store.TopicStats{Topic: topic, Stored: row.Stored + unique, Duplicates: row.Duplicates + duplicates}
 }
 
 func (s *fakeStore) TopicStats(context.Context) ([]store.TopicStats, error) {
@@ -34,7 +34,7 @@ func (s *fakeStore) TopicStats(context.Context) ([]store.TopicStats, error) {
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b store.TopicStats) int {
-		return cmp.Or(cmp.Compare(b.Unique+b.Duplicates, a.Unique+a.Duplicates), cmp.Compare(a.Topic, b.Topic))
+		return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), cmp.Compare(a.Topic, b.Topic))
 	})
 	return rows, nil
 }
@@ -112,7 +112,7 @@ func scrapeTopics(t tester, m *metrics.Metrics) map[string]store.TopicStats {
 		outcome, topic, value := metric.GetLabel()[0].GetValue(), metric.GetLabel()[1].GetValue(), int64(metric.GetCounter().GetValue())
 		row := rows[topic]
 		if outcome == "stored" {
-			row.Unique = value
+			row.Stored = value
 		} else {
 			row.Duplicates = value
 		}
@@ -135,8 +135,8 @@ func TestWatchTopics_OtherNeverDecreases(t *testing.T) {
 		m := metrics.New(metrics.Options{Now: func() time.Time { return now }})
 		m.WatchTopics(s.TopicStats)
 		last := scrapeTopics(t, m)
-		if want := int64(10 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9)); last["other"].Unique != want {
-			t.Fatalf("the 10 least busy topics: got %d, want %d", last["other"].Unique, want)
+		if want := int64(10 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9)); last["other"].Stored != want {
+			t.Fatalf("the 10 least busy topics: got %d, want %d", last["other"].Stored, want)
 		}
 		for range rapid.IntRange(1, 5).Draw(t, "scrapes") {
 			want := last["other"]
@@ -145,7 +145,7 @@ func TestWatchTopics_OtherNeverDecreases(t *testing.T) {
 				unique, duplicates := rapid.Int64Range(0, 200).Draw(t, "unique"), rapid.Int64Range(0, 200).Draw(t, "duplicates")
 				s.add(topic, unique, duplicates)
 				if _, named := last[topic]; !named {
-					want.Unique += unique
+					want.Stored += unique
 					want.Duplicates += duplicates
 				}
 			}
@@ -155,7 +155,7 @@ func TestWatchTopics_OtherNeverDecreases(t *testing.T) {
 				t.Fatalf("other: got %+v among %d labels, want %+v", got["other"], len(got), want)
 			}
 			for topic, row := range got {
-				if topic != "other" && (row.Unique != s.rows[topic].Unique || row.Duplicates != s.rows[topic].Duplicates) {
+				if topic != "other" && (row.Stored != s.rows[topic].Stored || row.Duplicates != s.rows[topic].Duplicates) {
 					t.Fatalf("%s: got %+v, want %+v", topic, row, s.rows[topic])
 				}
 			}

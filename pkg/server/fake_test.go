@@ -106,8 +106,8 @@ func (m *memory) add(e event.Event) event.Outcome {
 		m.topics[e.Topic] = &store.TopicStats{Topic: e.Topic, FirstSeen: at}
 		m.counts.Topics++
 	}
-	m.counts.Unique++
-	m.topics[e.Topic].Unique++
+	m.counts.Stored++
+	m.topics[e.Topic].Stored++
 	m.topics[e.Topic].LastSeen = at
 	return event.Stored
 }
@@ -126,7 +126,7 @@ func (m *memory) TopicStats(context.Context) ([]store.TopicStats, error) {
 		rows = append(rows, *row)
 	}
 	slices.SortFunc(rows, func(a, b store.TopicStats) int {
-		return cmp.Or(cmp.Compare(b.Unique+b.Duplicates, a.Unique+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+		return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), strings.Compare(a.Topic, b.Topic))
 	})
 	return rows, m.fail
 }

@@ -178,8 +178,8 @@ func TestPublishLinesAsTheyCome(t *testing.T) {
 			_, _ = io.WriteString(writer, eventWith(fmt.Sprint(i))+"\n")
 			<-pace.C
 			if i == 5 {
-				if stats, _ := m.Stats(t.Context()); stats.Unique < 4 {
-					t.Errorf("only %d of 6 lines are stored while the stream goes on", stats.Unique)
+				if stats, _ := m.Stats(t.Context()); stats.Stored < 4 {
+					t.Errorf("only %d of 6 lines are stored while the stream goes on", stats.Stored)
 				}
 			}
 		}
@@ -243,8 +243,8 @@ func TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent(t *testing.T) {
 		_, _ = io.WriteString(w, eventWith("b")+"\n")
 		close(m.hold)
 	})
-	if stats, _ := m.Stats(t.Context()); status != http.StatusRequestTimeout || stats.Unique != 2 || !strings.Contains(body, `"committed_lines":2`) {
-		t.Errorf("got %d %s, %d stored", status, body, stats.Unique)
+	if stats, _ := m.Stats(t.Context()); status != http.StatusRequestTimeout || stats.Stored != 2 || !strings.Contains(body, `"committed_lines":2`) {
+		t.Errorf("got %d %s, %d stored", status, body, stats.Stored)
 	}
 }
 
@@ -262,7 +262,7 @@ func TestShutdownEndsAStreamWithoutEnd(t *testing.T) {
 		for stored := int64(0); stored == 0; { // the request has come
 			<-pace.C
 			stats, _ := m.Stats(context.Background())
-			stored = stats.Unique
+			stored = stats.Stored
 		}
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -276,8 +276,8 @@ func TestShutdownEndsAStreamWithoutEnd(t *testing.T) {
 			}
 		}
 	})
-	if stats, _ := m.Stats(t.Context()); status != http.StatusServiceUnavailable || !strings.Contains(body, fmt.Sprintf(`"committed_lines":%d}`, stats.Unique)) {
-		t.Errorf("got %d %s, %d stored", status, body, stats.Unique)
+	if stats, _ := m.Stats(t.Context()); status != http.StatusServiceUnavailable || !strings.Contains(body, fmt.Sprintf(`"committed_lines":%d}`, stats.Stored)) {
+		t.Errorf("got %d %s, %d stored", status, body, stats.Stored)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("shutdown: %v", err)
@@ -336,7 +336,7 @@ func TestManyInvalidLinesAreNoReasonToEnd(t *testing.T) {
 	m := &memory{}
 	s := serverWith(m, func(o *Options) { o.MaxBodyBytes = 100_000 })
 	answer := ask(s, "POST", "/publish", strings.Repeat(badEvent+"\n", 5000)+goodEvent, "Content-Type", api.TypeLines)
-	if answer.Code != 207 || m.counts.Unique != 1 {
+	if answer.Code != 207 || m.counts.Stored != 1 {
 		t.Errorf("got %d %s", answer.Code, answer.Body)
 	}
 }

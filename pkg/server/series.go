@@ -92,7 +92,7 @@ func (s *series) add(ctx context.Context) bool {
 	// The clock may have been set back, and who reads the points takes them to be in order.
 	s.points = slices.DeleteFunc(s.points, func(p api.Point) bool { return !p.Time.Before(now) })
 	s.points = append(s.points, api.Point{
-		Time: now, Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates,
+		Time: now, Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates,
 	})
 	for len(s.points) > seriesPoints || now.Sub(s.points[0].Time) > seriesSpan {
 		s.points = s.points[1:]

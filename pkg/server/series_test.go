@@ -24,7 +24,7 @@ func TestSeriesHasAPointASecondOverTheLastMinutes(t *testing.T) {
 			if asked%10 == 0 {
 				return store.Stats{}, errors.New("away")
 			}
-			return store.Stats{Received: 3 * asked, Unique: 2 * asked, Duplicates: asked}, nil
+			return store.Stats{Received: 3 * asked, Stored: 2 * asked, Duplicates: asked}, nil
 		}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
@@ -34,7 +34,7 @@ func TestSeriesHasAPointASecondOverTheLastMinutes(t *testing.T) {
 			t.Fatalf("%d points after %d questions", len(points), asked)
 		}
 		for i, p := range points {
-			if p.Received != p.Unique+p.Duplicates || i > 0 && !p.Time.After(points[i-1].Time) {
+			if p.Received != p.Stored+p.Duplicates || i > 0 && !p.Time.After(points[i-1].Time) {
 				t.Errorf("point %d is %+v", i, p)
 			}
 		}
@@ -81,7 +81,7 @@ func TestSeriesIsAnsweredAlsoWhereNobodyTakesPoints(t *testing.T) {
 			if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusOK || got.Points == nil || len(got.Points) != row.want {
 				t.Fatalf("answered %d %s, %v", answer.Code, answer.Body, err)
 			}
-			if row.want > 0 && (got.Points[0].Unique != 5 || got.IntervalSeconds != 1 || !got.Points[0].Time.Equal(noon())) {
+			if row.want > 0 && (got.Points[0].Stored != 5 || got.IntervalSeconds != 1 || !got.Points[0].Time.Equal(noon())) {
 				t.Errorf("got %+v", got)
 			}
 		})

@@ -23,7 +23,7 @@ func (s *Server) stats(c echo.Context) error {
 	}
 	const digits = 1000 // whole milliseconds
 	answer := api.Stats{
-		Received: totals.Received, Unique: totals.Unique, Duplicates: totals.Duplicates, Topics: totals.Topics,
+		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Topics: totals.Topics,
 		UptimeSeconds: math.Round(s.options.Now().Sub(s.started).Seconds()*digits) / digits,
 	}
 	if size, ok := s.queueSize(ctx); ok {
@@ -55,7 +55,7 @@ func (s *Server) topicStats(c echo.Context) error {
 	rows := make([]api.TopicStats, len(topics)) // not nil: no topics are [], not null
 	for i, topic := range topics {
 		rows[i] = api.TopicStats{
-			Topic: topic.Topic, Unique: topic.Unique, Duplicates: topic.Duplicates,
+			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates,
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
 		}
 	}

@@ -34,8 +34,8 @@ func TestTopicStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []api.TopicStats{
-		{Topic: "t1", Unique: 2, Duplicates: 1, FirstSeen: noon().Add(time.Second), LastSeen: noon().Add(3 * time.Second)},
-		{Topic: "t0", Unique: 1, FirstSeen: noon().Add(2 * time.Second), LastSeen: noon().Add(2 * time.Second)},
+		{Topic: "t1", Stored: 2, Duplicates: 1, FirstSeen: noon().Add(time.Second), LastSeen: noon().Add(3 * time.Second)},
+		{Topic: "t0", Stored: 1, FirstSeen: noon().Add(2 * time.Second), LastSeen: noon().Add(2 * time.Second)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

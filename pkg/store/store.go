@@ -90,8 +90,8 @@ type Store interface {
 type Stats struct {
 	// Received counts the events answered with an outcome.
 	Received int64
-	// Unique counts the stored events.
-	Unique int64
+	// Stored counts the stored events.
+	Stored int64
 	// Duplicates counts the repeats that were dropped.
 	Duplicates int64
 	// Topics counts the topics that have a stored event.
@@ -101,7 +101,7 @@ type Stats struct {
 // TopicStats are the totals of one topic.
 type TopicStats struct {
 	Topic      string
-	Unique     int64
+	Stored     int64
 	Duplicates int64
 	// FirstSeen and LastSeen are when the first and the latest event of the
 	// topic arrived, repeats included, by the store's clock.

@@ -70,7 +70,7 @@ func (s *Screen) render(w io.Writer, now, before Sample) error {
 		return s.renderAll(w, now, before)
 	default:
 		_, err := fmt.Fprintf(w, "%s  received %s  stored %s  duplicates %s (%s)  %s\n",
-			Time(now.At), Count(now.Totals.Received), Count(now.Totals.Unique),
+			Time(now.At), Count(now.Totals.Received), Count(now.Totals.Stored),
 			Count(now.Totals.Duplicates), percent(now.Totals.Duplicates, now.Totals.Received),
 			rateSince(now.Totals.Received, before.Totals.Received, elapsed, first))
 		return err
@@ -83,7 +83,7 @@ func (s *Screen) renderAll(w io.Writer, now, before Sample) error {
 	t := totalsTable(now.Totals)
 	t.Width, _ = s.size() // a line that the terminal wraps could not be overwritten
 	t.rows[0] = append(t.rows[0], rateSince(now.Totals.Received, before.Totals.Received, elapsed, first))
-	t.rows[1] = append(t.rows[1], rateSince(now.Totals.Unique, before.Totals.Unique, elapsed, first))
+	t.rows[1] = append(t.rows[1], rateSince(now.Totals.Stored, before.Totals.Stored, elapsed, first))
 	t.addTrends([]string{allTopics}, s.trends)
 	if err := t.Write(w); err != nil || len(now.Topics) == 0 {
 		return err

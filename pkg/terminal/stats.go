@@ -21,7 +21,7 @@ type Sample struct {
 // ResetSince reports whether a counter is lower than before. Counters never fall,
 // so the server has another database or an older state of it.
 func (s Sample) ResetSince(before Sample) bool {
-	if s.Totals.Received < before.Totals.Received || s.Totals.Unique < before.Totals.Unique {
+	if s.Totals.Received < before.Totals.Received || s.Totals.Stored < before.Totals.Stored {
 		return true
 	}
 	now := receivedByTopic(s.Topics)
@@ -33,10 +33,10 @@ func (s Sample) ResetSince(before Sample) bool {
 // Rates returns the events per second received and stored since before.
 func (s Sample) Rates(before Sample) (received, stored float64) {
 	elapsed := s.At.Sub(before.At)
-	return perSecond(s.Totals.Received, before.Totals.Received, elapsed), perSecond(s.Totals.Unique, before.Totals.Unique, elapsed)
+	return perSecond(s.Totals.Received, before.Totals.Received, elapsed), perSecond(s.Totals.Stored, before.Totals.Stored, elapsed)
 }
 
-func received(topic store.TopicStats) int64 { return topic.Unique + topic.Duplicates }
+func received(topic store.TopicStats) int64 { return topic.Stored + topic.Duplicates }
 
 func receivedByTopic(topics []store.TopicStats) map[string]int64 {
 	byTopic := make(map[string]int64, len(topics))
@@ -62,7 +62,7 @@ func WriteTopics(w io.Writer, topics []store.TopicStats) error {
 func totalsTable(totals api.Stats) Table {
 	t := Table{Right: []int{1}}
 	t.Add("received", Count(totals.Received))
-	t.Add("stored", Count(totals.Unique))
+	t.Add("stored", Count(totals.Stored))
 	t.Add("duplicates", Count(totals.Duplicates), percent(totals.Duplicates, totals.Received))
 	t.Add("topics", Count(totals.Topics))
 	if totals.Queued != nil {
@@ -100,7 +100,7 @@ func topicsTable(now, before []store.TopicStats, elapsed time.Duration, maxRows 
 			seen = topic.LastSeen.UTC().Format("15:04:05Z")
 		}
 		cells := []string{
-			Printable(topic.Topic), Count(received(topic)), Count(topic.Unique), Count(topic.Duplicates),
+			Printable(topic.Topic), Count(received(topic)), Count(topic.Stored), Count(topic.Duplicates),
 			percent(topic.Duplicates, received(topic)), seen,
 		}
 		if before != nil {

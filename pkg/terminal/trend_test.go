@@ -33,7 +33,7 @@ func TestSparkline_ComparesRates(t *testing.T) {
 func watched(second int64, topics int, n int64) Sample {
 	s := Sample{At: time.Unix(1000+second, 0), Totals: api.Stats{Received: int64(topics) * n}}
 	for i := range topics {
-		s.Topics = append(s.Topics, store.TopicStats{Topic: fmt.Sprintf("topic number %d", i), Unique: n})
+		s.Topics = append(s.Topics, store.TopicStats{Topic: fmt.Sprintf("topic number %d", i), Stored: n})
 	}
 	return s
 }

@@ -152,7 +152,7 @@ func (w *world) observe() observed {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		totals, err := c.Totals(w.t.Context())
 		if err == nil && (totals.Queued != nil || w.queue == nil) {
-			o.received, o.unique, o.duplicates = totals.Received, totals.Unique, totals.Duplicates
+			o.received, o.unique, o.duplicates = totals.Received, totals.Stored, totals.Duplicates
 			if w.queue == nil {
 				break
 			}

@@ -161,7 +161,7 @@ func TestMigrate_PooledInstancesStartTogether(t *testing.T) {
 		t.Errorf("%d instances migrated, want one: %v", migrated, applied)
 	}
 	stats, err := open(t, pooled).Stats(t.Context())
-	if want := (store.Stats{Received: 3 * count, Unique: 3, Duplicates: 3 * (count - 1), Topics: 1}); err != nil || stats != want {
+	if want := (store.Stats{Received: 3 * count, Stored: 3, Duplicates: 3 * (count - 1), Topics: 1}); err != nil || stats != want {
 		t.Errorf("%+v (%v), want %+v", stats, err, want)
 	}
 }

@@ -17,7 +17,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	return call(ctx, s, "read the totals", func() (store.Stats, error) {
 		var stats store.Stats
 		err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
-		stats.Unique = stats.Received - stats.Duplicates
+		stats.Stored = stats.Received - stats.Duplicates
 		return stats, err
 	})
 }
@@ -28,7 +28,7 @@ func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
 		rows, _ := s.readers.Query(ctx, s.queries.topicStats) // CollectRows returns the error
 		return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
 			var t store.TopicStats
-			err := row.Scan(&t.Topic, &t.Unique, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
+			err := row.Scan(&t.Topic, &t.Stored, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
 			t.FirstSeen, t.LastSeen = t.FirstSeen.UTC(), t.LastSeen.UTC()
 			return t, err
 		})

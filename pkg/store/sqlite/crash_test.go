@@ -69,7 +69,7 @@ func TestAppend_SurvivesKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	duplicates = stats.Received - rows
-	if stats.Unique != rows || stats.Duplicates != duplicates || rows%10 != 0 || stats.Received%10 != 0 {
+	if stats.Stored != rows || stats.Duplicates != duplicates || rows%10 != 0 || stats.Received%10 != 0 {
 		t.Errorf("counted %+v with %d rows in batches of ten", stats, rows)
 	}
 }

@@ -16,8 +16,8 @@ import (
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	return call(ctx, s, "read the totals", func() (store.Stats, error) {
 		var stats store.Stats
-		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Unique, &stats.Duplicates, &stats.Topics)
-		stats.Received = stats.Unique + stats.Duplicates
+		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Stored, &stats.Duplicates, &stats.Topics)
+		stats.Received = stats.Stored + stats.Duplicates
 		return stats, err
 	})
 }
@@ -238,7 +238,7 @@ func scanTopic(from row) (store.TopicStats, error) {
 		t           store.TopicStats
 		first, last int64
 	)
-	err := from.Scan(&t.Topic, &t.Unique, &t.Duplicates, &first, &last)
+	err := from.Scan(&t.Topic, &t.Stored, &t.Duplicates, &first, &last)
 	t.FirstSeen, t.LastSeen = timeOf(first), timeOf(last)
 	return t, err
 }

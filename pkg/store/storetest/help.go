@@ -165,19 +165,19 @@ func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Posit
 func checkExact(t rapid.TB, s store.Store) store.Stats {
 	t.Helper()
 	stats, rows := mustStats(t, s), int64(len(walkAll(t, s)))
-	if stats.Unique != rows {
-		t.Errorf("unique is %d, but %d events are stored", stats.Unique, rows)
+	if stats.Stored != rows {
+		t.Errorf("unique is %d, but %d events are stored", stats.Stored, rows)
 	}
-	if stats.Received != stats.Unique+stats.Duplicates {
+	if stats.Received != stats.Stored+stats.Duplicates {
 		t.Errorf("received is not unique plus duplicates: %+v", stats)
 	}
 	var unique, duplicates int64
 	topics := mustTopicStats(t, s)
 	for _, topic := range topics {
-		unique += topic.Unique
+		unique += topic.Stored
 		duplicates += topic.Duplicates
 	}
-	if unique != stats.Unique || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
+	if unique != stats.Stored || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
 		t.Errorf("the topics add up to %d unique, %d duplicates in %d topics; the totals are %+v", unique, duplicates, len(topics), stats)
 	}
 	return stats

@@ -41,7 +41,7 @@ func (m *model) append(events []event.Event) []event.Outcome {
 			continue
 		}
 		outcomes[i] = event.Stored
-		topic.Unique++
+		topic.Stored++
 		m.byKey[e.Key()] = e
 		m.events = append(m.events, e)
 	}
@@ -52,9 +52,9 @@ func (m *model) append(events []event.Event) []event.Outcome {
 func (m *model) stats() store.Stats {
 	sum := store.Stats{Topics: int64(len(m.topics))}
 	for _, topic := range m.topics {
-		sum.Unique += topic.Unique
+		sum.Stored += topic.Stored
 		sum.Duplicates += topic.Duplicates
-		sum.Received += topic.Unique + topic.Duplicates
+		sum.Received += topic.Stored + topic.Duplicates
 	}
 	return sum
 }
@@ -70,7 +70,7 @@ func (m *model) topicStats() []store.TopicStats {
 }
 
 func compareTopics(a, b store.TopicStats) int {
-	return cmp.Or(cmp.Compare(b.Unique+b.Duplicates, a.Unique+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+	return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), strings.Compare(a.Topic, b.Topic))
 }
 
 // countersFollowModel takes one store through many short histories. Each has
@@ -114,7 +114,7 @@ func compareStats(t *rapid.T, s store.Store, m *model, before store.Stats, prefi
 	t.Helper()
 	after, want := mustStats(t, s), m.stats()
 	got := store.Stats{
-		Received: after.Received - before.Received, Unique: after.Unique - before.Unique,
+		Received: after.Received - before.Received, Stored: after.Stored - before.Stored,
 		Duplicates: after.Duplicates - before.Duplicates, Topics: after.Topics - before.Topics,
 	}
 	if got != want {

@@ -24,7 +24,7 @@ func storedThenDuplicate(t *testing.T, h Harness) {
 	if record.CreatedAt.IsZero() || record.Position.IsZero() {
 		t.Errorf("the record has no time or no position: %+v", record)
 	}
-	if stats := checkExact(t, s); stats.Unique != 1 || stats.Duplicates != 3 {
+	if stats := checkExact(t, s); stats.Stored != 1 || stats.Duplicates != 3 {
 		t.Errorf("counted %+v, want 1 unique and 3 duplicates", stats)
 	}
 }
@@ -40,7 +40,7 @@ func duplicateInsideBatch(t *testing.T, h Harness) {
 	if record := mustEvent(t, s, first.Key()); record.Event != first {
 		t.Errorf("stored %+v, want the first of the batch", record.Event)
 	}
-	if stats := checkExact(t, s); stats.Unique != 2 || stats.Duplicates != 2 || stats.Topics != 1 {
+	if stats := checkExact(t, s); stats.Stored != 2 || stats.Duplicates != 2 || stats.Topics != 1 {
 		t.Errorf("counted %+v, want 2 unique and 2 duplicates in 1 topic", stats)
 	}
 }
@@ -49,7 +49,7 @@ func sameIDInTwoTopics(t *testing.T, h Harness) {
 	s := h.Open(t)
 	checkOutcomes(t, mustAppend(t, s, newEvent("login", "1"), newEvent("logout", "1")), event.Stored, event.Stored)
 	checkOutcomes(t, mustAppend(t, s, newEvent("logout", "1"), newEvent("other", "1")), event.Duplicate, event.Stored)
-	if stats := checkExact(t, s); stats.Topics != 3 || stats.Unique != 3 {
+	if stats := checkExact(t, s); stats.Topics != 3 || stats.Stored != 3 {
 		t.Errorf("counted %+v, want 3 unique in 3 topics", stats)
 	}
 }
@@ -140,7 +140,7 @@ func largeBatch(t *testing.T, h Harness) {
 	events := newEvents("large", size)
 	checkOutcomes(t, mustAppend(t, s, events...), repeat(event.Stored, size)...)
 	checkOutcomes(t, mustAppend(t, s, reversed(events)...), repeat(event.Duplicate, size)...)
-	if stats := checkExact(t, s); stats.Unique != size || stats.Duplicates != size {
+	if stats := checkExact(t, s); stats.Stored != size || stats.Duplicates != size {
 		t.Errorf("counted %+v, want %d unique and as many duplicates", stats, size)
 	}
 }
