@@ -18,27 +18,27 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// server is what a gate stands in front of: well, or not.
+// server is an appender that is available or not.
 type server struct {
 	mu      sync.Mutex
-	ill     error // what ping and append answer
-	illSlow bool  // pings take for ever
+	err     error // what ping and append return
+	hangs   bool  // pings do not respond
 	appends int
 	pings   int
 }
 
-func (s *server) set(ill error) {
+func (s *server) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ill = ill
+	s.err = err
 }
 
 func (s *server) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.appends++
-	if s.ill != nil {
-		return nil, s.ill
+	if s.err != nil {
+		return nil, s.err
 	}
 	return make([]event.Outcome, len(events)), nil
 }
@@ -46,25 +46,25 @@ func (s *server) Append(_ context.Context, events []event.Event) ([]event.Outcom
 func (s *server) ping(ctx context.Context) error {
 	s.mu.Lock()
 	s.pings++
-	slow, ill := s.illSlow, s.ill
+	hangs, err := s.hangs, s.err
 	s.mu.Unlock()
-	if slow {
+	if hangs {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return ill
+	return err
 }
 
-func (s *server) asked() (appends, pings int) {
+func (s *server) counts() (appends, pings int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.appends, s.pings
 }
 
-// away is the error of a server that nobody reaches.
-func away() error { return fmt.Errorf("append: %w", store.ErrUnavailable) }
+// unavailable returns the error of a server that can't be reached.
+func unavailable() error { return fmt.Errorf("append: %w", store.ErrUnavailable) }
 
-// log collects lines.
+// log collects log lines.
 type log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -76,7 +76,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is what was logged so far.
+// String returns the lines so far.
 func (l *log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,20 +87,20 @@ func (l *log) lines() int { return strings.Count(l.String(), "\n") }
 
 func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-func TestGateClosesAtOnceWhenAnAppendFails(t *testing.T) {
+func TestCircuitBreaker_OpensWhenAnAppendFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, lines := &server{ill: away()}, &log{}
-		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
-		defer g.Close()
-		if _, err := g.Append(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
+		s, lines := &server{err: unavailable()}, &log{}
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
+		defer b.Close()
+		if _, err := b.Append(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
 			t.Errorf("the failed append itself: %v", err)
 		}
-		_, err := g.Append(t.Context(), nil)
+		_, err := b.Append(t.Context(), nil)
 		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) || store.RetryAfter(err, 0) != time.Second {
-			t.Errorf("behind the closed gate: %v", err)
+			t.Errorf("with an open circuit: %v", err)
 		}
-		if appends, _ := s.asked(); appends != 1 {
+		if appends, _ := s.counts(); appends != 1 {
 			t.Errorf("%d appends reached the server", appends)
 		}
 		if lines.lines() != 1 {
@@ -109,37 +109,37 @@ func TestGateClosesAtOnceWhenAnAppendFails(t *testing.T) {
 	})
 }
 
-func TestGateStaysOpenForWhatIsNoOutage(t *testing.T) {
+func TestCircuitBreaker_StaysClosedForOtherErrors(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
-		"no room for more":          &store.RetryError{Err: store.ErrOverloaded},
-		"an event that is refused":  store.ErrRejected,
-		"a server that is shutting": store.ErrClosed,
+		"overloaded":       &store.RetryError{Err: store.ErrOverloaded},
+		"a rejected event": store.ErrRejected,
+		"a closed store":   store.ErrClosed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &server{ill: err}
-			g := failover.NewCircuitBreaker(t.Context(), "database", s, func(context.Context) error { return nil }, failover.CircuitBreakerOptions{})
-			defer g.Close()
-			if _, got := g.Append(t.Context(), nil); !errors.Is(got, err) || g.State() != nil {
-				t.Errorf("%v, state %v", got, g.State())
+			s := &server{err: err}
+			b := failover.NewCircuitBreaker(t.Context(), "database", s, func(context.Context) error { return nil }, failover.CircuitBreakerOptions{})
+			defer b.Close()
+			if _, got := b.Append(t.Context(), nil); !errors.Is(got, err) || b.State() != nil {
+				t.Errorf("%v, state %v", got, b.State())
 			}
 		})
 	}
 }
 
-func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
+func TestCircuitBreaker_FollowsHealthChecks(t *testing.T) {
 	t.Parallel()
-	ill := errors.New("ill")
+	down := errors.New("down")
 	for name, test := range map[string]struct {
-		pings  []error // one a second, nil is well
-		closed []bool  // after each
+		pings []error // one a second
+		open  []bool  // after each
 	}{
-		"one lost answer changes nothing":     {[]error{nil, ill, nil, ill, nil}, []bool{false, false, false, false, false}},
-		"two in a row close it":               {[]error{ill, ill}, []bool{false, true}},
-		"two good ones do not open it":        {[]error{ill, ill, nil, nil, ill, nil, nil}, []bool{false, true, true, true, true, true, true}},
-		"three in a row open it":              {[]error{ill, ill, nil, nil, nil}, []bool{false, true, true, true, false}},
-		"it closes and opens again and again": {[]error{ill, ill, nil, nil, nil, ill, ill}, []bool{false, true, true, true, false, false, true}},
+		"one lost response changes nothing":   {[]error{nil, down, nil, down, nil}, []bool{false, false, false, false, false}},
+		"two failures open it":                {[]error{down, down}, []bool{false, true}},
+		"two successes do not close it":       {[]error{down, down, nil, nil, down, nil, nil}, []bool{false, true, true, true, true, true, true}},
+		"three successes close it":            {[]error{down, down, nil, nil, nil}, []bool{false, true, true, true, false}},
+		"it opens and closes again and again": {[]error{down, down, nil, nil, nil, down, down}, []bool{false, true, true, true, false, false, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,13 +151,13 @@ func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
 					}
 					return nil
 				}
-				g := failover.NewCircuitBreaker(t.Context(), "database", &server{}, ping, failover.CircuitBreakerOptions{})
-				defer g.Close()
-				pass(time.Second / 2)
-				for i, want := range test.closed {
-					pass(time.Second)
-					if got := g.State() != nil; got != want {
-						t.Errorf("after ping %d it is closed: %t", i+1, got)
+				b := failover.NewCircuitBreaker(t.Context(), "database", &server{}, ping, failover.CircuitBreakerOptions{})
+				defer b.Close()
+				advance(time.Second / 2)
+				for i, want := range test.open {
+					advance(time.Second)
+					if got := b.State() != nil; got != want {
+						t.Errorf("after ping %d it is open: %t", i+1, got)
 					}
 				}
 			})
@@ -165,33 +165,33 @@ func TestGateFollowsPingsWithoutFlapping(t *testing.T) {
 	}
 }
 
-func TestGateTakesAServerThatHangsForAway(t *testing.T) {
+func TestCircuitBreaker_OpensIfTheServerHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{illSlow: true}
-		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{})
-		defer g.Close()
-		pass(10 * time.Second)
-		if g.State() == nil {
-			t.Error("it is open")
+		s := &server{hangs: true}
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{})
+		defer b.Close()
+		advance(10 * time.Second)
+		if b.State() == nil {
+			t.Error("it is closed")
 		}
 	})
 }
 
-func TestGateTellsEachChangeOnce(t *testing.T) {
+func TestCircuitBreaker_LogsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, lines := &server{}, &log{}
-		g := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
-		defer g.Close()
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
+		defer b.Close()
 		for range 2 {
-			s.set(away())
+			s.set(unavailable())
 			for range 100 {
-				_, _ = g.Append(t.Context(), nil)
+				_, _ = b.Append(t.Context(), nil)
 			}
-			pass(10 * time.Second)
+			advance(10 * time.Second)
 			s.set(nil)
-			pass(10 * time.Second)
+			advance(10 * time.Second)
 		}
 		if lines.lines() != 4 {
 			t.Errorf("the log has\n%s", lines)
@@ -199,36 +199,36 @@ func TestGateTellsEachChangeOnce(t *testing.T) {
 	})
 }
 
-// TestGateRestsFromAServerThatOnlyLooksWell: pings are answered, appends fail, as
-// they do where a disk is full.
-func TestGateRestsFromAServerThatOnlyLooksWell(t *testing.T) {
+// TestCircuitBreaker_WaitsLongerIfOnlyHealthChecksSucceed has a server that passes
+// every health check and fails every append, as one with a full disk does.
+func TestCircuitBreaker_WaitsLongerIfOnlyHealthChecksSucceed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, well := &server{ill: away()}, func(context.Context) error { return nil }
-		g := failover.NewCircuitBreaker(t.Context(), "database", s, well, failover.CircuitBreakerOptions{})
-		defer g.Close()
+		s, healthy := &server{err: unavailable()}, func(context.Context) error { return nil }
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, healthy, failover.CircuitBreakerOptions{})
+		defer b.Close()
 		send := func(d time.Duration) (appends int) {
-			before, _ := s.asked()
+			before, _ := s.counts()
 			for range int(d / (100 * time.Millisecond)) {
-				_, _ = g.Append(t.Context(), nil)
-				pass(100 * time.Millisecond)
+				_, _ = b.Append(t.Context(), nil)
+				advance(100 * time.Millisecond)
 			}
-			after, _ := s.asked()
+			after, _ := s.counts()
 			return after - before
 		}
 		if got := send(10 * time.Minute); got > 15 || got < 10 {
-			t.Errorf("%d appends were tried in vain in ten minutes", got)
+			t.Errorf("%d appends were tried in ten minutes, want 10 to 15", got)
 		}
 		s.set(nil)
-		if got := send(70 * time.Second); got < 80 || g.State() != nil {
-			t.Errorf("%d appends went through in the 70 seconds after the disk had room", got)
+		if got := send(70 * time.Second); got < 80 || b.State() != nil {
+			t.Errorf("%d appends succeeded in the 70 seconds after the disk had room, want at least 80", got)
 		}
-		s.set(away()) // a short outage, much later, is one like any other
+		s.set(unavailable()) // a short outage, much later, has the usual threshold
 		send(time.Second)
 		s.set(nil)
 		send(5 * time.Second)
-		if g.State() != nil {
-			t.Error("it is still closed")
+		if b.State() != nil {
+			t.Error("it is still open")
 		}
 	})
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// always answers every append with one outcome or error, and counts.
-type always struct {
+// fixedAppender returns the same outcome or error for every append, and counts them.
+type fixedAppender struct {
 	outcome event.Outcome
 	err     error
-	asked   int
+	appends int
 }
 
-func (a *always) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
-	a.asked++
+func (a *fixedAppender) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+	a.appends++
 	if a.err != nil {
 		return nil, a.err
 	}
@@ -32,7 +32,7 @@ func (a *always) Append(_ context.Context, events []event.Event) ([]event.Outcom
 	return outcomes, nil
 }
 
-func TestFallbackTurnsToTheSecondOnlyWhereTheFirstTookNothing(t *testing.T) {
+func TestFallback_UsesSecondOnlyIfFirstStoredNothing(t *testing.T) {
 	t.Parallel()
 	unknown := fmt.Errorf("append: %w", store.ErrUnavailable)
 	unreached := fmt.Errorf("append: %w: %w", store.ErrUnavailable, store.ErrNotReached)
@@ -40,73 +40,73 @@ func TestFallbackTurnsToTheSecondOnlyWhereTheFirstTookNothing(t *testing.T) {
 	weak := fmt.Errorf("append: %w: appendfsync is everysec", store.ErrNotDurable)
 	for name, test := range map[string]struct {
 		first, second error
-		turned        bool
+		usesSecond    bool
 		want          error
 	}{
-		"a first that takes them":                          {nil, nil, false, nil},
-		"a first that is full":                             {full, nil, true, nil},
-		"a first that was not reached":                     {unreached, nil, true, nil},
-		"a first that is not durable":                      {weak, nil, true, nil},
-		"a first that may have taken them":                 {unknown, nil, false, store.ErrUnavailable},
-		"a first that refuses the events themselves":       {store.ErrRejected, nil, false, store.ErrRejected},
-		"a first that is shutting down":                    {store.ErrClosed, nil, false, store.ErrClosed},
-		"neither takes them: the first one's error counts": {full, unreached, true, store.ErrOverloaded},
-		"a second that may have taken them":                {unreached, unknown, true, store.ErrUnavailable},
+		"the first stores them":                               {nil, nil, false, nil},
+		"the first is full":                                   {full, nil, true, nil},
+		"the first was not reached":                           {unreached, nil, true, nil},
+		"the first is not durable":                            {weak, nil, true, nil},
+		"the first may have stored them":                      {unknown, nil, false, store.ErrUnavailable},
+		"the first rejects the events":                        {store.ErrRejected, nil, false, store.ErrRejected},
+		"the first is closed":                                 {store.ErrClosed, nil, false, store.ErrClosed},
+		"neither takes them, and the first error is returned": {full, unreached, true, store.ErrOverloaded},
+		"the second may have taken them":                      {unreached, unknown, true, store.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first, second := &always{event.Stored, test.first, 0}, &always{event.Queued, test.second, 0}
+			first, second := &fixedAppender{event.Stored, test.first, 0}, &fixedAppender{event.Queued, test.second, 0}
 			f := failover.NewFallback(first, second, failover.FallbackOptions{})
 			outcomes, err := f.Append(t.Context(), make([]event.Event, 2))
-			if first.asked != 1 || (second.asked == 1) != test.turned {
-				t.Errorf("asked the first %d times and the second %d", first.asked, second.asked)
+			if first.appends != 1 || (second.appends == 1) != test.usesSecond {
+				t.Errorf("%d appends to the first and %d to the second", first.appends, second.appends)
 			}
 			if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 				t.Fatalf("error %v", err)
 			}
 			want := event.Stored
-			if test.turned {
+			if test.usesSecond {
 				want = event.Queued
 			}
 			if err == nil && (len(outcomes) != 2 || outcomes[0] != want || outcomes[1] != want) {
 				t.Errorf("outcomes %v", outcomes)
 			}
 			if errors.Is(err, store.ErrOverloaded) && store.RetryAfter(err, 0) != 3*time.Second {
-				t.Errorf("the wait is %v", store.RetryAfter(err, 0))
+				t.Errorf("Retry-After is %v", store.RetryAfter(err, 0))
 			}
 		})
 	}
 }
 
-func TestFallbackAsksNobodyElseForACallerWhoIsGone(t *testing.T) {
+func TestFallback_DoesNotUseSecondAfterCancellation(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	second := &always{outcome: event.Queued}
-	f := failover.NewFallback(&always{err: store.ErrNotReached}, second, failover.FallbackOptions{})
-	if _, err := f.Append(ctx, make([]event.Event, 1)); err == nil || second.asked != 0 {
-		t.Errorf("%v, the second was asked %d times", err, second.asked)
+	second := &fixedAppender{outcome: event.Queued}
+	f := failover.NewFallback(&fixedAppender{err: store.ErrNotReached}, second, failover.FallbackOptions{})
+	if _, err := f.Append(ctx, make([]event.Event, 1)); err == nil || second.appends != 0 {
+		t.Errorf("%v, %d appends to the second", err, second.appends)
 	}
 }
 
-func TestFallbackTellsEachTurnOnce(t *testing.T) {
+func TestFallback_LogsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		first, lines := &always{outcome: event.Stored}, &log{}
-		f := failover.NewFallback(first, &always{outcome: event.Queued}, failover.FallbackOptions{Logger: lines.logger()})
+		first, lines := &fixedAppender{outcome: event.Stored}, &log{}
+		f := failover.NewFallback(first, &fixedAppender{outcome: event.Queued}, failover.FallbackOptions{Logger: lines.logger()})
 		send := func() { _, _ = f.Append(t.Context(), make([]event.Event, 1)) }
 		full := &store.RetryError{Err: store.ErrOverloaded}
-		for range 50 { // full every other time: no reason for a hundred lines
+		for range 50 { // full every second time: still one line
 			first.err = full
 			send()
 			first.err = nil
 			send()
-			pass(time.Second)
+			advance(time.Second)
 		}
 		if lines.lines() != 1 {
 			t.Errorf("the log has\n%s", lines)
 		}
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		send()
 		send()
 		if lines.lines() != 2 {

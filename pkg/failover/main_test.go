@@ -9,5 +9,5 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pass lets time pass in a bubble, after every other goroutine is blocked.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock of the bubble, not the real one
+// advance lets time pass in a bubble.
+func advance(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock

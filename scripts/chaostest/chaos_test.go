@@ -22,12 +22,12 @@ import (
 
 var (
 	duration = flag.Duration("chaos.for", 20*time.Second, "how long faults are injected")
-	seed     = flag.Uint64("chaos.seed", 1, "decides events and faults; 0 draws one")
-	only     = flag.String("chaos.only", "", "inject only faults whose name has this in it")
+	seed     = flag.Uint64("chaos.seed", 1, "seed of events and faults; 0 for a random one")
+	only     = flag.String("chaos.only", "", "inject only faults whose name contains this")
 )
 
-// asEventagg in the environment makes the test binary the program itself, race
-// detector included.
+// asEventagg is an environment variable. It makes the test binary behave as eventagg,
+// with the race detector if the test has it.
 const asEventagg = "CHAOSTEST_AS_EVENTAGG"
 
 func TestMain(m *testing.M) {
@@ -37,25 +37,25 @@ func TestMain(m *testing.M) {
 	os.Exit(testdb.Main(m))
 }
 
-// world is everything that can break, and those who use it.
-type world struct {
-	t         *testing.T
-	postgres  *testdb.Server
-	redis     *testdb.Server
-	clocks    map[*testdb.Server]*clock
-	instances []*instance
-	queue     queue.Queue
-	senders   *senders
-	sabotaged int
+// environment is everything that faults are injected into, and its senders.
+type environment struct {
+	t           *testing.T
+	postgres    *testdb.Server
+	redis       *testdb.Server
+	clocks      map[*testdb.Server]*clock
+	instances   []*instance
+	queue       queue.Queue
+	senders     *senders
+	redelivered int // events whose worker crashed after their COMMIT
 }
 
-// TestChaos injects faults under load, one after the other and two at a time,
-// and draws the verdict.
+// TestChaos injects faults under load, one by one and two at a time, and checks the
+// verdict.
 func TestChaos(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	w := newWorld(t)
+	w := newEnvironment(t)
 	sending, stop := context.WithCancel(t.Context())
 	defer stop()
 	w.senders.start(sending, 12)
@@ -64,21 +64,21 @@ func TestChaos(t *testing.T) {
 	w.senders.running.Wait()
 	seen := w.observe()
 	t.Logf("seed %d: %s", *seed, injected)
-	t.Logf("%d events sent, %d answered, %d stored, %d repeats counted, %d delivered again after their COMMIT",
-		w.senders.ledger.attempts, w.senders.ledger.answered, seen.unique, seen.duplicates, w.sabotaged)
+	t.Logf("%d events sent, %d with a response, %d stored, %d duplicates, %d delivered again after their COMMIT",
+		w.senders.ledger.attempts, w.senders.ledger.responses, seen.unique, seen.duplicates, w.redelivered)
 	v := w.senders.ledger.judge(seen)
 	t.Logf("verdict: %v", v)
 	if v != (verdict{}) {
-		t.Errorf("eventagg did not keep its word: %v", v)
+		t.Errorf("a guarantee is violated: %v", v)
 	}
 	if seen.unique == 0 {
-		t.Error("nothing was stored, so nothing was proved")
+		t.Error("nothing was stored, so nothing was verified")
 	}
 }
 
-func newWorld(t *testing.T) *world {
+func newEnvironment(t *testing.T) *environment {
 	postgresClock, redisClock := newClock(t), newClock(t)
-	w := &world{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{Environment: postgresClock.environment()}),
+	w := &environment{t: t, postgres: testdb.StartPostgres(t, testdb.PostgresOptions{Environment: postgresClock.environment()}),
 		redis: testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Environment: redisClock.environment()})}
 	w.clocks = map[*testdb.Server]*clock{w.postgres: postgresClock, w.redis: redisClock}
 	var err error
@@ -89,20 +89,20 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = w.queue.Close() })
 	w.senders = &senders{ledger: newLedger(), seed: *seed, pause: 5 * time.Millisecond}
 	for range 3 {
-		// Short timeouts, so that what hangs is found out within the test.
+		// A short timeout, so that hanging calls end within the test.
 		i := newInstance(t, "--database-url", w.postgres.URL(), "--broker-url", w.redis.URL(), "--ingest-flush-timeout", "2s")
 		w.instances = append(w.instances, i)
 		w.senders.proxies = append(w.senders.proxies, newProxy(t, i.addr))
 	}
 	for _, i := range w.instances {
-		i.begin()
+		i.ensureRunning()
 	}
 	return w
 }
 
-// inject breaks one thing after the other until time is up, sometimes two at
-// once, and tells how often each.
-func (w *world) inject(r *rand.Rand) string {
+// inject injects faults until time is up, sometimes two at once. It returns how often
+// each was injected.
+func (w *environment) inject(r *rand.Rand) string {
 	var chosen []fault
 	for _, f := range faults() {
 		if strings.Contains(f.name, *only) {
@@ -110,22 +110,22 @@ func (w *world) inject(r *rand.Rand) string {
 		}
 	}
 	if len(chosen) == 0 {
-		w.t.Fatalf("no fault has %q in its name", *only)
+		w.t.Fatalf("no fault has a name with %q", *only)
 	}
 	counts, total := make([]int, len(chosen)), 0
 	order := r.Perm(len(chosen))
 	for end := time.Now().Add(*duration); time.Now().Before(end); {
-		for _, place := range order { // each once before any comes again
+		for _, next := range order { // each fault once before any is repeated
 			if !time.Now().Before(end) {
 				break
 			}
 			time.Sleep(between(r, 0, time.Second))
-			if len(chosen) > 1 && r.IntN(3) == 0 { // and a bad network on top
+			if len(chosen) > 1 && r.IntN(3) == 0 { // with a bad network
 				w.cut(100)
 			}
-			chosen[place].inject(w, r)
+			chosen[next].inject(w, r)
 			w.cut(0)
-			counts[place]++
+			counts[next]++
 			total++
 		}
 		order = r.Perm(len(chosen))
@@ -137,11 +137,11 @@ func (w *world) inject(r *rand.Rand) string {
 	return text
 }
 
-// observe waits until the queue is empty and reads everything back.
-func (w *world) observe() observed {
+// observe waits until the queue is empty and reads everything from the database.
+func (w *environment) observe() observed {
 	w.t.Helper()
 	for _, i := range w.instances {
-		i.begin()
+		i.ensureRunning()
 	}
 	c, err := client.New(client.Options{URL: "http://" + w.instances[0].addr, Concurrency: 1})
 	if err != nil {
@@ -161,7 +161,7 @@ func (w *world) observe() observed {
 			}
 		}
 		if time.Now().After(deadline) {
-			w.t.Logf("the queue is not empty in the end: %+v, %v", totals, err)
+			w.t.Logf("the queue is not empty: %+v, %v", totals, err)
 			break
 		}
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// smallDisk mounts a file system in memory that can grow.
+// smallDisk mounts a file system in memory. The function grow enlarges it.
 func smallDisk(t *testing.T, megabytes int) (folder string, grow func(megabytes int)) {
 	t.Helper()
 	folder = t.TempDir()
 	size := func(megabytes int) string { return fmt.Sprintf("size=%dm,mode=0777", megabytes) }
 	err := syscall.Mount("tmpfs", folder, "tmpfs", 0, size(megabytes))
 	if errors.Is(err, syscall.EPERM) {
-		t.Skip("left out: only root may make a disk that is small enough to fill")
+		t.Skip("skipped: only root can mount a small file system")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func smallDisk(t *testing.T, megabytes int) (folder string, grow func(megabytes 
 			t.Error(err)
 		}
 	})
-	for _, dir := range []string{folder, filepath.Dir(folder)} { // the server's user must get there
+	for _, dir := range []string{folder, filepath.Dir(folder)} { // the server's user must reach it
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -42,8 +42,8 @@ func smallDisk(t *testing.T, megabytes int) (folder string, grow func(megabytes 
 	}
 }
 
-// A full disk refuses events and loses none; with room again, all goes on.
-func TestDiskFull(t *testing.T) {
+// TestFullDisk_LosesNothing fills the disk, makes room, and continues.
+func TestFullDisk_LosesNothing(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		folder, grow := smallDisk(t, 4)
 		fill(t, "sqlite:"+filepath.Join(folder, "events.db"), func() { grow(500) })
@@ -56,32 +56,32 @@ func TestDiskFull(t *testing.T) {
 		}})
 		fill(t, server.URL(), func() {
 			grow(2000)
-			server.Stop(testdb.Immediate) // without room for its log it has ended, or soon will
+			server.Stop(testdb.Immediate) // without room for its log it has stopped, or soon will
 			server.Start()
 		})
 	})
 }
 
-// fill sends until the disk is full, makes room, and sends on for a while.
+// fill sends until the disk is full, makes room, and sends for a while.
 func fill(t *testing.T, database string, room func()) {
 	t.Helper()
 	i := newInstance(t, "--database-url", database, "--ingest-flush-timeout", "2s")
-	w := &world{t: t, instances: []*instance{i}}
-	i.begin()
+	w := &environment{t: t, instances: []*instance{i}}
+	i.ensureRunning()
 	w.senders = &senders{ledger: newLedger(), proxies: []*proxy{newProxy(t, i.addr)}, seed: *seed, padding: 4 << 10}
 	sending, stop := context.WithCancel(t.Context())
 	defer stop()
 	w.senders.start(sending, 8)
 	for deadline := time.Now().Add(2 * time.Minute); w.senders.unavailable.Load() < 20; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the disk does not become full")
+			t.Fatal("the disk is not full after 2 minutes")
 		}
 	}
 	full := w.senders.ledger.acknowledged()
 	room()
 	for deadline := time.Now().Add(time.Minute); w.senders.ledger.acknowledged() < full+2000; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("with room again, it does not go on")
+			t.Fatal("no events are stored after room was made")
 		}
 	}
 	stop()
@@ -89,6 +89,6 @@ func fill(t *testing.T, database string, room func()) {
 	v := w.senders.ledger.judge(w.observe())
 	t.Logf("full after %d events; verdict: %v", full, v)
 	if v != (verdict{}) {
-		t.Errorf("eventagg did not keep its word: %v", v)
+		t.Errorf("a guarantee is violated: %v", v)
 	}
 }

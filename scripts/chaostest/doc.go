@@ -1,18 +1,17 @@
-// Package chaostest breaks a running eventagg in every way it can think of, and
-// then holds it to its word. scripts/chaos runs it for as long as you like;
+// Package chaostest injects faults into a running eventagg under load and verifies
+// its guarantees afterwards. It has tests only. scripts/chaos runs it for any time,
 // scripts/test for some seconds.
 //
-// Three instances with workers, on one PostgreSQL and one Redis, are fed through
-// proxies by senders that repeat what they are unsure of. Meanwhile faults come
-// in an order that the seed decides. A ledger has everything that was sent and
-// everything that was answered; at the end one verdict is drawn from it and
-// from what the database holds:
+// Three instances with workers share one PostgreSQL and one Redis. Senders publish
+// through proxies and send again what got no response. Faults are injected in an order
+// that the seed decides. A ledger records everything that was sent and every response.
+// In the end, the verdict compares it with the database:
 //
-//	missing      answered with success, ignored or queued, and not stored
-//	twice        stored twice, or answered success twice
+//	missing      response success, ignored or queued, and not stored
+//	twice        stored twice, or response success twice
 //	miscounted   received ≠ unique + duplicates, or unique ≠ rows
-//	inflated     more received than was ever sent, or fewer than was answered
+//	inflated     more received than sent, or fewer than responses
 //
-// All four must be 0. What fails once fails again with the same seed, as far as
-// the machine plays along.
+// All four must be 0. A failure comes again with the same seed, as far as the timing of
+// the machine allows.
 package chaostest

@@ -13,17 +13,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 )
 
-// instance is one process of serve that is started again and again.
+// instance is a process of serve that can be restarted.
 type instance struct {
-	t    *testing.T
-	addr string
-	args []string
-	cmd  *exec.Cmd
-	over chan struct{} // closed when the process has ended
-	log  *bytes.Buffer
+	t      *testing.T
+	addr   string
+	args   []string
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when the process has ended
+	log    *bytes.Buffer
 }
 
-// newInstance starts an instance on a port of its own.
+// newInstance starts an instance on a free port.
 func newInstance(t *testing.T, args ...string) *instance {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,43 +55,43 @@ func (i *instance) start() {
 	if err := i.cmd.Start(); err != nil {
 		i.t.Fatal(err)
 	}
-	i.over = make(chan struct{})
-	go func(cmd *exec.Cmd, over chan struct{}) {
-		defer close(over)
+	i.exited = make(chan struct{})
+	go func(cmd *exec.Cmd, exited chan struct{}) {
+		defer close(exited)
 		_ = cmd.Wait()
-	}(i.cmd, i.over)
+	}(i.cmd, i.exited)
 }
 
-// end signals the process and waits for its end. It returns the exit code, -1
-// where a signal ended it.
+// end signals the process and waits for its end. It returns the exit code, or -1 if the
+// signal killed it.
 func (i *instance) end(signal syscall.Signal) int {
 	if i.cmd == nil {
 		return 0
 	}
 	_ = i.cmd.Process.Signal(signal)
-	<-i.over
+	<-i.exited
 	code := i.cmd.ProcessState.ExitCode()
 	i.cmd = nil
 	return code
 }
 
-// begin waits until the instance answers, and starts it where it does not run or
-// has ended, as a supervisor would: without its database it can't begin.
-func (i *instance) begin() {
+// ensureRunning waits until the instance responds. It starts the process if it does not
+// run, again and again as a supervisor does: it exits if its database is unavailable.
+func (i *instance) ensureRunning() {
 	i.t.Helper()
-	asking := http.Client{Timeout: time.Second}
-	defer asking.CloseIdleConnections()
+	probe := http.Client{Timeout: time.Second}
+	defer probe.CloseIdleConnections()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if i.cmd == nil {
 			i.start()
 		}
-		answer, err := asking.Get("http://" + i.addr + api.PathHealthz)
+		response, err := probe.Get("http://" + i.addr + api.PathHealthz)
 		if err == nil {
-			_ = answer.Body.Close()
+			_ = response.Body.Close()
 			return
 		}
 		select {
-		case <-i.over:
+		case <-i.exited:
 			i.cmd = nil
 		default:
 		}

@@ -7,31 +7,31 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// ledger has what was sent and what was answered.
+// ledger records what was sent and the responses.
 type ledger struct {
-	mu       sync.Mutex
-	keys     map[event.Key]*entry
-	attempts int64 // events sent, each attempt counted
-	answered int64 // events answered with any outcome, each answer counted
+	mu        sync.Mutex
+	keys      map[event.Key]*entry
+	attempts  int64 // events sent, each attempt counted
+	responses int64 // events with an outcome, each response counted
 }
 
-// entry is what was answered for one key.
+// entry counts the outcomes of one key.
 type entry struct{ success, ignored, queued int }
 
 func newLedger() *ledger { return &ledger{keys: map[event.Key]*entry{}} }
 
-// sent notes that events leave now.
-func (l *ledger) sent(events []event.Event) {
+// recordSent records that events are being sent.
+func (l *ledger) recordSent(events []event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.attempts += int64(len(events))
 }
 
-// heard notes the outcomes of events.
-func (l *ledger) heard(events []event.Event, outcomes []event.Outcome) {
+// recordOutcomes records a response.
+func (l *ledger) recordOutcomes(events []event.Event, outcomes []event.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.answered += int64(len(outcomes))
+	l.responses += int64(len(outcomes))
 	for i, outcome := range outcomes {
 		key := events[i].Key()
 		e := l.keys[key]
@@ -46,7 +46,7 @@ func (l *ledger) heard(events []event.Event, outcomes []event.Outcome) {
 			e.ignored++
 		case event.Queued:
 			e.queued++
-		case event.Rejected: // a promise of nothing
+		case event.Rejected: // nothing is guaranteed
 		}
 	}
 }
@@ -58,7 +58,7 @@ type observed struct {
 	queued, dead                 int64
 }
 
-// verdict counts what is wrong; all zero is a word that was kept.
+// verdict counts violations of the guarantees.
 type verdict struct{ missing, twice, miscounted, inflated int64 }
 
 func (v verdict) String() string {
@@ -66,9 +66,9 @@ func (v verdict) String() string {
 		v.missing, v.twice, v.miscounted, v.inflated)
 }
 
-// judge holds the database against what was sent and answered. Whether an
-// attempt without an answer was counted nobody can know, so what was received
-// lies between the answers and the attempts.
+// judge compares the database with what was sent and the responses. Attempts without a
+// response may be counted or not. So the number of received events is at least the
+// number of responses and at most the number of attempts.
 func (l *ledger) judge(o observed) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,15 +88,15 @@ func (l *ledger) judge(o observed) verdict {
 	}
 	v.missing += o.queued + o.dead
 	v.miscounted = abs(o.unique-int64(len(o.rows))) + abs(o.received-o.unique-o.duplicates)
-	v.inflated = max(0, o.received-l.attempts) + max(0, l.answered-o.received)
+	v.inflated = max(0, o.received-l.attempts) + max(0, l.responses-o.received)
 	return v
 }
 
-// acknowledged is how many events were answered so far.
+// acknowledged returns how many events had a response so far.
 func (l *ledger) acknowledged() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.answered
+	return l.responses
 }
 
 func abs(n int64) int64 { return max(n, -n) }

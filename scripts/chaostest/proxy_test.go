@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// proxy stands between senders and an instance, and breaks what goes through.
+// proxy is between senders and an instance, and breaks connections.
 type proxy struct {
 	listener net.Listener
 	target   string
-	cutting  atomic.Int64 // a connection in how many pieces breaks; 0 none
-	delay    atomic.Int64 // nanoseconds that each answer waits
+	cutting  atomic.Int64 // one of so many pieces breaks its connection; 0 for none
+	delay    atomic.Int64 // delay of each response in nanoseconds
 	open     sync.WaitGroup
 }
 
@@ -65,16 +65,15 @@ func (p *proxy) pipe(client net.Conn) {
 	both.Wait()
 }
 
-// carry copies small pieces, so that a cut comes in the middle of a request or
-// of an answer.
-func (p *proxy) carry(to io.Writer, from io.Reader, answers bool) {
+// carry copies small pieces, so that connections break within requests and responses.
+func (p *proxy) carry(to io.Writer, from io.Reader, responses bool) {
 	piece := make([]byte, 512)
 	for {
 		n, err := from.Read(piece)
 		if err != nil {
 			return
 		}
-		if answers {
+		if responses {
 			time.Sleep(time.Duration(p.delay.Load()))
 		}
 		if one := p.cutting.Load(); one > 0 && rand.Int64N(one) == 0 {

@@ -18,21 +18,20 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// patience is how long a sender waits for an answer until it counts as lost.
-const patience = 2 * time.Second
+// requestTimeout is how long a sender waits for a response.
+const requestTimeout = 2 * time.Second
 
-// senders send events until they are told to stop, and each until it is
-// answered.
+// senders send events until they are stopped, and each event until it gets a response.
 type senders struct {
 	ledger  *ledger
 	proxies []*proxy
 	seed    uint64
 	pause   time.Duration // after each request
-	padding int           // bytes on top of each payload
+	padding int           // additional bytes of each payload
 	next    atomic.Int64
 	running sync.WaitGroup
 
-	unavailable atomic.Int64 // answers of 503
+	unavailable atomic.Int64 // responses 503
 }
 
 func (s *senders) start(ctx context.Context, count int) {
@@ -42,7 +41,7 @@ func (s *senders) start(ctx context.Context, count int) {
 			defer transport.CloseIdleConnections()
 			sender := &sender{
 				senders: s, random: rand.New(rand.NewPCG(s.seed, uint64(i))),
-				http: &http.Client{Transport: transport, Timeout: patience},
+				http: &http.Client{Transport: transport, Timeout: requestTimeout},
 			}
 			for ctx.Err() == nil {
 				sender.send()
@@ -58,21 +57,21 @@ type sender struct {
 	http   *http.Client
 }
 
-// send sends one request until it is answered, each time to any instance.
+// send sends one request until it gets a response, each time to a random instance.
 func (s *sender) send() {
 	events := s.events()
 	for {
-		s.ledger.sent(events)
+		s.ledger.recordSent(events)
 		outcomes, err := s.publish(events)
 		if err == nil {
-			s.ledger.heard(events, outcomes)
+			s.ledger.recordOutcomes(events, outcomes)
 			return
 		}
 		time.Sleep(time.Duration(s.random.Int64N(int64(200 * time.Millisecond))))
 	}
 }
 
-// events makes one event or some, of which three in ten repeat an earlier one.
+// events returns one or more events, of which 30 % repeat an earlier one.
 func (s *sender) events() []event.Event {
 	count := 1
 	if s.random.IntN(4) == 0 {
@@ -92,7 +91,7 @@ func (s *sender) events() []event.Event {
 	return events
 }
 
-// padding is text that no database can compress by much.
+// padding returns text that can hardly be compressed.
 func padding(number int64, size int) string {
 	random := rand.New(rand.NewPCG(uint64(number), 0))
 	var text strings.Builder
@@ -102,8 +101,8 @@ func padding(number int64, size int) string {
 	return text.String()
 }
 
-// publish sends one request and reads its outcomes; an error is any answer that
-// promises nothing.
+// publish sends one request and returns its outcomes. A response that guarantees
+// nothing is an error.
 func (s *sender) publish(events []event.Event) ([]event.Outcome, error) {
 	var body bytes.Buffer
 	if len(events) == 1 {
@@ -126,41 +125,41 @@ func (s *sender) publish(events []event.Event) ([]event.Outcome, error) {
 	if s.random.IntN(3) == 0 {
 		request.Header.Set("Prefer", "respond-async")
 	}
-	answer, err := s.http.Do(request)
+	response, err := s.http.Do(request)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode == http.StatusServiceUnavailable {
+	if response.StatusCode == http.StatusServiceUnavailable {
 		s.unavailable.Add(1)
 	}
-	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusAccepted {
-		return nil, fmt.Errorf("answered %d: %s", answer.StatusCode, text)
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
+		return nil, fmt.Errorf("status %d: %s", response.StatusCode, text)
 	}
 	return outcomes(text, len(events))
 }
 
-// outcomes reads an answer.
+// outcomes parses a response.
 func outcomes(text []byte, count int) ([]event.Outcome, error) {
-	var answer struct {
+	var response struct {
 		Status  string       `json:"status"`
 		Results []api.Result `json:"results"`
 	}
-	if err := json.Unmarshal(text, &answer); err != nil {
+	if err := json.Unmarshal(text, &response); err != nil {
 		return nil, err
 	}
 	if count == 1 {
-		answer.Results = []api.Result{{Status: answer.Status}}
+		response.Results = []api.Result{{Status: response.Status}}
 	}
-	if len(answer.Results) != count {
-		return nil, fmt.Errorf("%d results for %d events", len(answer.Results), count)
+	if len(response.Results) != count {
+		return nil, fmt.Errorf("%d results for %d events", len(response.Results), count)
 	}
 	found := make([]event.Outcome, count)
-	for i, result := range answer.Results {
+	for i, result := range response.Results {
 		switch result.Status {
 		case api.StatusSuccess:
 			found[i] = event.Stored
@@ -169,7 +168,7 @@ func outcomes(text []byte, count int) ([]event.Outcome, error) {
 		case api.StatusQueued:
 			found[i] = event.Queued
 		default:
-			return nil, fmt.Errorf("a result of %q", result.Status)
+			return nil, fmt.Errorf("unexpected status %q", result.Status)
 		}
 	}
 	return found, nil

@@ -7,19 +7,19 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// honest is a ledger of n events, each sent and answered once but for every
-// third, which was sent twice; and a database that holds exactly that.
-func honest(n int) (*ledger, observed) {
+// consistent returns a ledger of n events, of which every third was sent twice, and a
+// database with exactly these events.
+func consistent(n int) (*ledger, observed) {
 	l, o := newLedger(), observed{rows: map[event.Key]int{}}
 	for i := range n {
 		e := []event.Event{{Topic: "t", ID: fmt.Sprint(i)}}
-		l.sent(e)
-		l.heard(e, []event.Outcome{event.Stored})
+		l.recordSent(e)
+		l.recordOutcomes(e, []event.Outcome{event.Stored})
 		o.rows[e[0].Key()]++
 		o.unique++
 		if i%3 == 0 {
-			l.sent(e)
-			l.heard(e, []event.Outcome{event.Duplicate})
+			l.recordSent(e)
+			l.recordOutcomes(e, []event.Outcome{event.Duplicate})
 			o.duplicates++
 		}
 	}
@@ -27,70 +27,70 @@ func honest(n int) (*ledger, observed) {
 	return l, o
 }
 
-// The verdict is only as good as what it catches: one fault in ten thousand.
-func TestVerdictCatches(t *testing.T) {
+// TestVerdict_FindsOneViolation has one violation in 10,000 events.
+func TestVerdict_FindsOneViolation(t *testing.T) {
 	t.Parallel()
 	some := event.Key{Topic: "t", ID: "4711"}
 	for name, test := range map[string]struct {
 		change func(*ledger, *observed)
 		want   verdict
 	}{
-		"nothing in an honest store": {func(*ledger, *observed) {}, verdict{}},
-		"one event that was lost, and from the counters, too": {
+		"no violation": {func(*ledger, *observed) {}, verdict{}},
+		"an event that is neither stored nor counted": {
 			func(_ *ledger, o *observed) { delete(o.rows, some); o.unique--; o.received-- },
 			verdict{missing: 1, inflated: 1},
 		},
-		"one event that was lost, but was counted": {
+		"an event that is counted and not stored": {
 			func(_ *ledger, o *observed) { delete(o.rows, some) }, verdict{missing: 1, miscounted: 1},
 		},
-		"one event that is still queued": {
+		"an event that is still queued": {
 			func(_ *ledger, o *observed) { o.queued = 1 }, verdict{missing: 1},
 		},
-		"one event that was stored twice": {
+		"an event that is stored twice": {
 			func(_ *ledger, o *observed) { o.rows[some] = 2 }, verdict{twice: 1},
 		},
-		"one key that was answered success twice": {
+		"a key with two responses of success": {
 			func(l *ledger, o *observed) {
-				l.sent([]event.Event{{Topic: some.Topic, ID: some.ID}})
-				l.heard([]event.Event{{Topic: some.Topic, ID: some.ID}}, []event.Outcome{event.Stored})
+				l.recordSent([]event.Event{{Topic: some.Topic, ID: some.ID}})
+				l.recordOutcomes([]event.Event{{Topic: some.Topic, ID: some.ID}}, []event.Outcome{event.Stored})
 				o.received++
 				o.duplicates++
 			},
 			verdict{twice: 1},
 		},
-		"one event that was counted twice": {
+		"an event that is counted twice": {
 			func(_ *ledger, o *observed) { o.received++; o.duplicates++ }, verdict{inflated: 1},
 		},
-		"one repeat that was not counted": {
+		"a duplicate that is not counted": {
 			func(_ *ledger, o *observed) { o.received--; o.duplicates-- }, verdict{inflated: 1},
 		},
-		"a sum that does not add up": {
+		"a wrong sum": {
 			func(_ *ledger, o *observed) { o.duplicates-- }, verdict{miscounted: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, o := honest(10_000)
+			l, o := consistent(10_000)
 			test.change(l, &o)
 			if got := l.judge(o); got != test.want {
-				t.Errorf("the verdict is: %v", got)
+				t.Errorf("verdict %v", got)
 			}
 		})
 	}
 }
 
-func TestVerdictForgivesWhatNobodyCanKnow(t *testing.T) {
+func TestVerdict_AllowsUnknownOutcomes(t *testing.T) {
 	t.Parallel()
-	l, o := honest(10)
-	e := []event.Event{{Topic: "t", ID: "unanswered"}}
-	l.sent(e)
+	l, o := consistent(10)
+	e := []event.Event{{Topic: "t", ID: "no response"}}
+	l.recordSent(e)
 	if got := l.judge(o); got != (verdict{}) {
-		t.Errorf("an attempt that was lost on its way: %v", got)
+		t.Errorf("an attempt that was lost: %v", got)
 	}
 	o.rows[e[0].Key()]++
 	o.unique++
 	o.received++
 	if got := l.judge(o); got != (verdict{}) {
-		t.Errorf("an attempt whose answer was lost: %v", got)
+		t.Errorf("an attempt whose response was lost: %v", got)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestMemoryConforms(t *testing.T) {
+func TestMemory_Conformance(t *testing.T) {
 	t.Parallel()
 	Run(t, func(_ *testing.T, o Options) Harness {
 		q := NewMemory(MemoryOptions{MaxEvents: o.MaxEvents, MaxBytes: o.MaxBytes})
@@ -29,34 +29,34 @@ func TestMemoryConforms(t *testing.T) {
 	})
 }
 
-func TestMemoryRunsOnAClockOfItsOwn(t *testing.T) {
+func TestMemory_UsesTheClockOfABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := NewMemory(MemoryOptions{})
-		dies, heir := q.Consumer("dies"), q.Consumer("heir")
+		crashes, successor := q.Consumer("crashes"), q.Consumer("successor")
 		started := time.Now()
-		if messages := mustReceive(t, dies, time.Hour); len(messages) != 0 || time.Since(started) != time.Hour {
+		if messages := mustReceive(t, crashes, time.Hour); len(messages) != 0 || time.Since(started) != time.Hour {
 			t.Errorf("received %+v after %v", messages, time.Since(started))
 		}
 		go func() {
 			time.Sleep(time.Minute) //nolint:forbidigo // takes no time in a bubble
 			mustAppend(t, q, newEvents("a", 1)...)
 		}()
-		if messages := mustReceive(t, dies, time.Hour); len(messages) != 1 {
+		if messages := mustReceive(t, crashes, time.Hour); len(messages) != 1 {
 			t.Errorf("received %+v", messages)
 		}
 		time.Sleep(30*time.Second - 1) //nolint:forbidigo // takes no time in a bubble
-		if messages := mustClaim(t, heir, 30*time.Second); len(messages) != 0 {
+		if messages := mustClaim(t, successor, 30*time.Second); len(messages) != 0 {
 			t.Errorf("claimed too early: %+v", messages)
 		}
 		time.Sleep(time.Nanosecond) //nolint:forbidigo // takes no time in a bubble
-		if messages := mustClaim(t, heir, 30*time.Second); len(messages) != 1 || messages[0].Deliveries != 2 {
+		if messages := mustClaim(t, successor, 30*time.Second); len(messages) != 1 || messages[0].Deliveries != 2 {
 			t.Errorf("claimed %+v", messages)
 		}
 	})
 }
 
-func TestMemoryFailsAsItIsTold(t *testing.T) {
+func TestMemory_Fail(t *testing.T) {
 	t.Parallel()
 	q := NewMemory(MemoryOptions{})
 	q.Fail(store.ErrNotDurable)
