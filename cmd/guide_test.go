@@ -156,8 +156,9 @@ func TestGuides_ListEveryPackage(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("| package | what it is |\n|---|---|\n")
+	prefix, reference := regexp.MustCompile(`^(?:Package|Command) \w+ (?:is )?`), regexp.MustCompile(`\[([\w.]+)\]`)
 	for _, folder := range slices.Sorted(maps.Keys(found)) {
-		fmt.Fprintf(&table, "| `%s` | %s |\n", folder, cell(found[folder]))
+		fmt.Fprintf(&table, "| `%s` | %s |\n", folder, cell(reference.ReplaceAllString(prefix.ReplaceAllString(found[folder], ""), "`$1`")))
 	}
 	generated(t, "architecture", "packages", table.String())
 }

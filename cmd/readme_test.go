@@ -132,6 +132,12 @@ func runExamples(t *testing.T, text string, found []example) {
 	if err := os.WriteFile(dir+"/events.ndjson", []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, e := range examples(text, "eventagg serve") {
+		shown := strings.NewReplacer("eventagg dev", "eventagg …", "eventagg.db", "…", "127.0.0.1:8000", s.addr).Replace(e.output)
+		if shown != "" && !like(s.log.String(), shown) {
+			t.Errorf("serve prints %q, the document shows %q", s.log, e.output)
+		}
+	}
 	for _, e := range found {
 		command := replacer.Replace(e.command)
 		shell := exec.CommandContext(t.Context(), "bash", "-c", command)
