@@ -26,7 +26,7 @@ func (c Counts) Completed() int64 { return c.Accepted() + c.Refused() }
 
 func (c Counts) add(other Counts) Counts {
 	return Counts{
-		Sent: c.Sent + other.Sent, Tally: c.Tally.Add(other.Tally),
+		Sent: c.Sent + other.Sent, Tally: c.Add(other.Tally),
 		Failed: c.Failed + other.Failed, Retried: c.Retried + other.Retried,
 	}
 }

@@ -88,7 +88,7 @@ func (d *DrainRate) Estimate(backlog int64) (time.Duration, bool) {
 	return time.Duration(max(0, seconds) * float64(time.Second)).Round(time.Microsecond), true
 }
 
-// Wait returns what to tell a client that must wait for the backlog: Estimate,
+// Wait returns the Retry-After for a client that waits for the backlog: Estimate,
 // but at least Min, or Unknown if nothing has been observed.
 func (d *DrainRate) Wait(backlog int64) time.Duration {
 	low := orDefault(d.Min, defaultMinDrain)
