@@ -35,12 +35,13 @@ const (
 	TypeStream      = "text/event-stream"
 )
 
-// StreamEvent is the kind of message of GET /events/stream that is an event.
+// StreamEvent is the type of the messages of GET /events/stream that carry an
+// event.
 const StreamEvent = "event"
 
-// What Problem.Type may be. Two of the named ones tell apart what a client waits
-// for, and one that its cursor is of another store; everything else is told by
-// its status.
+// The values of Problem.Type. The first two URNs distinguish the two reasons of
+// a 503. The third reports a cursor that belongs to other data. For everything
+// else the status is sufficient.
 const (
 	ProblemBlank       = "about:blank"
 	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
@@ -48,7 +49,7 @@ const (
 	ProblemCursor      = "urn:eventagg:problem:cursor"
 )
 
-// What a published event is answered.
+// The status of a published event.
 const (
 	StatusSuccess = "success"
 	StatusIgnored = "ignored"
@@ -56,142 +57,141 @@ const (
 	StatusInvalid = "invalid" // within a batch
 )
 
-// Published answers POST /publish with one event.
+// Published is the response to POST /publish with one event.
 type Published struct {
-	// Status is "success" where this request stored the event, "ignored"
-	// where it was there already, "queued" where a queue holds it.
+	// Status is "success" if this request stored the event, "ignored" if the
+	// event is a duplicate, and "queued" if a queue holds it.
 	Status string `json:"status"`
-	// Message says the same in words.
+	// Message describes the status for people.
 	Message string `json:"message"`
 	// Topic and EventID are the event's key.
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
 }
 
-// Batch answers POST /publish with several events. Received is Success plus
-// Ignored plus Queued.
+// Batch is the response to POST /publish with several events. Received is
+// Success plus Ignored plus Queued.
 type Batch struct {
-	// Received counts the events that were taken.
+	// Received counts the events that were accepted.
 	Received int64 `json:"received"`
-	// Success counts those that this request stored, Ignored those that were
-	// there already or came earlier in the same batch.
+	// Success counts the events that this request stored. Ignored counts the
+	// duplicates of stored events and of earlier ones in the batch.
 	Success int64 `json:"success"`
 	Ignored int64 `json:"ignored"`
-	// Queued counts those that a queue holds; it is there only where events
-	// were queued.
+	// Queued counts the events that a queue holds. It is absent if there are
+	// none.
 	Queued int64 `json:"queued,omitempty"`
-	// Invalid counts the events that were not taken.
+	// Invalid counts the events that were not accepted.
 	Invalid int64 `json:"invalid"`
-	// Results has one for each event in the order sent; those of invalid
-	// events only, each with its place, where the client prefers a minimal
-	// answer or the events came as lines.
+	// Results has one result per event in the order sent. If the client prefers
+	// a minimal response or sent NDJSON, it has the invalid events only, each
+	// with its index or line.
 	Results []Result `json:"results"`
-	// ErrorsTruncated says that more lines were invalid than Results has.
+	// ErrorsTruncated means that more lines were invalid than Results has.
 	ErrorsTruncated bool `json:"errors_truncated,omitempty"`
 }
 
-// Result is what became of one event of a batch.
+// Result is the result of one event of a batch.
 type Result struct {
-	// Index is the event's place in the batch from 0, Line its line from 1,
-	// where Results has invalid events only.
+	// Index is the event's index in the batch, from 0. Line is its line number,
+	// from 1. They are set if Results has invalid events only.
 	Index *int64 `json:"index,omitempty"`
 	Line  *int64 `json:"line,omitempty"`
 	// Status is "success", "ignored", "queued" or "invalid".
 	Status string `json:"status"`
-	// Errors has every fault of an invalid event, and is absent for others.
+	// Errors has every field error of an invalid event.
 	Errors []event.FieldError `json:"errors,omitempty"`
 }
 
-// Problem is an error answer by RFC 9457, "Problem Details for HTTP APIs".
+// Problem is an error response as in RFC 9457, "Problem Details for HTTP APIs".
 type Problem struct {
-	// Type identifies the kind of problem; "about:blank" says that Title and
-	// Status are all there is to know of it.
+	// Type identifies the kind of problem. "about:blank" means that the status
+	// describes it completely.
 	Type string `json:"type"`
-	// Title is the kind of problem in words.
+	// Title describes the kind of problem for people.
 	Title string `json:"title"`
-	// Status is that of the answer, for who sees only the body.
+	// Status is the HTTP status, for a reader that has only the body.
 	Status int `json:"status"`
-	// Detail tells the reader what is wrong with this request.
+	// Detail describes what is wrong with this request.
 	Detail string `json:"detail,omitempty"`
-	// Errors has every fault of an invalid event or parameter.
+	// Errors has every field error of an invalid event or parameter.
 	Errors []event.FieldError `json:"errors,omitempty"`
-	// CommittedLines is, where reading lines ended early, how many of them
-	// from the first on are dealt with: stored, known before, queued, or
-	// invalid.
+	// CommittedLines is set if reading NDJSON ended early: the number of lines
+	// from the start that have a result (stored, duplicate, queued or invalid).
 	CommittedLines *int64 `json:"committed_lines,omitempty"`
 }
 
-// Stats answers GET /stats. Received is always Unique plus Duplicates.
+// Stats is the response to GET /stats. Received is always Stored plus Duplicates.
 type Stats struct {
-	// Received counts the events that were stored or recognised, in the whole
-	// store and not by this instance alone; so do the next three.
+	// Received counts the events that were stored or dropped as duplicates. It
+	// and the next three are totals of the whole store, not of this instance.
 	Received int64 `json:"received"`
 	// Stored is the number of stored events.
 	Stored int64 `json:"unique_processed"`
 	// Duplicates counts the repeats of stored events.
 	Duplicates int64 `json:"duplicate_dropped"`
-	// Topics is the number of topics that have an event.
+	// Topics is the number of topics with at least one stored event.
 	Topics int64 `json:"topics_active"`
 	// UptimeSeconds is how long this instance has been running.
 	UptimeSeconds float64 `json:"uptime_seconds"`
-	// Queued counts the events that a queue holds and that none of the numbers
-	// above has; DeadLetters those that can't be stored. Both are absent
-	// without a broker, and while it can't be reached.
+	// Queued counts the events that a queue holds; they are not part of the
+	// numbers above. DeadLetters counts events that can't be stored. Both are
+	// absent without a queue, and while the queue is unavailable.
 	Queued      *int64 `json:"queued,omitempty"`
 	DeadLetters *int64 `json:"dead_letters,omitempty"`
 }
 
 // TopicStats is a row of GET /stats/topics.
 type TopicStats struct {
-	// Topic is what the row is about.
+	// Topic is the topic of the row.
 	Topic string `json:"topic"`
-	// Stored is the number of its stored events, Duplicates that of their
-	// repeats.
+	// Stored is the number of its stored events, Duplicates the number of
+	// their repeats.
 	Stored     int64 `json:"unique_processed"`
 	Duplicates int64 `json:"duplicate_dropped"`
 	// FirstSeen and LastSeen are when its first and its latest event arrived,
-	// repeats included, in UTC.
+	// including repeats, in UTC.
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
 }
 
-// Series answers GET /stats/series: the totals of the whole store over the last
-// 15 minutes at most, as far as this instance saw them.
+// Series is the response to GET /stats/series: the totals of the whole store, as
+// this instance sampled them during at most the last 15 minutes.
 type Series struct {
-	// IntervalSeconds is how far two points lie apart, about, while the store
-	// answers.
+	// IntervalSeconds is the approximate interval between two points while the
+	// store is available.
 	IntervalSeconds float64 `json:"interval_seconds"`
-	// Points begin with the oldest.
+	// Points are sorted by time, oldest first.
 	Points []Point `json:"points"`
 }
 
-// Point is the totals at one moment. Received is always Unique plus Duplicates.
+// Point has the totals at one moment. Received is always Stored plus Duplicates.
 type Point struct {
 	// Time is the moment, in UTC.
 	Time time.Time `json:"time"`
-	// Received, Unique and Duplicates are as in [Stats].
+	// Received, Stored and Duplicates are as in [Stats].
 	Received   int64 `json:"received"`
 	Stored     int64 `json:"unique_processed"`
 	Duplicates int64 `json:"duplicate_dropped"`
 }
 
-// Event is a stored event as GET /events shows it. Times are in UTC.
+// Event is a stored event in the response to GET /events. Times are in UTC.
 type Event struct {
 	// Topic and EventID are the event's key.
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
-	// Timestamp is when it happened, as its sender says.
+	// Timestamp is when it happened by the sender's clock.
 	Timestamp time.Time `json:"timestamp"`
-	// Source is who sent it.
+	// Source is the service that reported it.
 	Source string `json:"source"`
-	// Payload is a JSON object, digit by digit as it was stored.
+	// Payload is a JSON object with every digit as it was stored.
 	Payload json.RawMessage `json:"payload"`
 	// CreatedAt is when it was stored.
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Record is the stored event that is shown. The position is not on the wire; it
-// stays zero.
+// Record returns the stored event. Its position is zero because responses do not
+// contain it.
 func (e Event) Record() store.Record {
 	return store.Record{
 		Event: event.Event{
@@ -202,13 +202,13 @@ func (e Event) Record() store.Record {
 	}
 }
 
-// Health answers GET /healthz and GET /readyz.
+// Health is the response to GET /healthz and GET /readyz.
 type Health struct {
-	// Status is "ok", "degraded" where something is missing that is not needed
-	// to take events, or "unavailable".
+	// Status is "ok", "unavailable", or "degraded" if a dependency is
+	// unavailable that is not needed to accept events.
 	Status string `json:"status"`
-	// Checks has "ok" or a reason for every dependency, by its name.
+	// Checks maps the name of each dependency to "ok" or the reason.
 	Checks map[string]string `json:"checks,omitempty"`
-	// Version is the server's, where it has one.
+	// Version is the version of the server, if it is known.
 	Version string `json:"version,omitempty"`
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// The shapes are what clients are written against: a change here breaks them.
-func TestShapes(t *testing.T) {
+// Clients depend on these shapes: a change of this test breaks them.
+func TestTypes_JSONShapes(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	record := store.Record{
@@ -32,15 +32,15 @@ func TestShapes(t *testing.T) {
 			`{"status":"success","message":"stored","topic":"user_login","event_id":"5f1c"}`,
 		},
 		{
-			"a repeat", api.Published{Status: api.StatusIgnored, Message: "was there already", Topic: "user_login", EventID: "5f1c"},
+			"a duplicate", api.Published{Status: api.StatusIgnored, Message: "was there already", Topic: "user_login", EventID: "5f1c"},
 			`{"status":"ignored","message":"was there already","topic":"user_login","event_id":"5f1c"}`,
 		},
 		{
-			"a problem with nothing more to say", api.Problem{Type: api.ProblemBlank, Title: "Not Found", Status: 404},
+			"a problem without details", api.Problem{Type: api.ProblemBlank, Title: "Not Found", Status: 404},
 			`{"type":"about:blank","title":"Not Found","status":404}`,
 		},
 		{
-			"a problem with all faults of an event",
+			"a problem with field errors",
 			api.Problem{
 				Type: api.ProblemBlank, Title: "Unprocessable Entity", Status: 422, Detail: "invalid event",
 				Errors: []event.FieldError{{Field: "topic", Message: "is required"}, {Field: "source", Message: "must not be null"}},
@@ -52,7 +52,7 @@ func TestShapes(t *testing.T) {
 			"the totals", api.Stats{Received: 3, Stored: 2, Duplicates: 1, Topics: 1, UptimeSeconds: 12.3},
 			`{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":12.3}`,
 		},
-		{"totals of nothing", api.Stats{}, `{"received":0,"unique_processed":0,"duplicate_dropped":0,"topics_active":0,"uptime_seconds":0}`},
+		{"the totals of an empty store", api.Stats{}, `{"received":0,"unique_processed":0,"duplicate_dropped":0,"topics_active":0,"uptime_seconds":0}`},
 		{
 			"the totals of a topic", api.TopicStats{Topic: "user_login", Stored: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(time.Second)},
 			`{"topic":"user_login","unique_processed":2,"duplicate_dropped":1,"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T12:00:01Z"}`,
@@ -75,7 +75,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// shown is a stored event as a server shows it.
+// shown returns a stored event as the server shows it.
 func shown(r store.Record) api.Event {
 	return api.Event{
 		Topic: r.Topic, EventID: r.ID, Timestamp: r.Timestamp, Source: r.Source,
@@ -83,7 +83,7 @@ func shown(r store.Record) api.Event {
 	}
 }
 
-func TestEventsCrossTheWireUnchanged(t *testing.T) {
+func TestEvent_IsReadBackEqual(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := store.Record{
@@ -106,7 +106,7 @@ func TestEventsCrossTheWireUnchanged(t *testing.T) {
 	})
 }
 
-func TestTimesOfAnotherZoneAreReadAsUTC(t *testing.T) {
+func TestEvent_TimesAreReadAsUTC(t *testing.T) {
 	t.Parallel()
 	var read api.Event
 	if err := json.Unmarshal([]byte(`{"timestamp":"2025-12-19T19:00:00+07:00","created_at":"2025-12-19T11:00:00-01:00"}`), &read); err != nil {

@@ -7,17 +7,16 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Cursor is where a reader of GET /events goes on, and in which direction. Its
-// text form is opaque: a client passes on what it was given.
+// Cursor is where a reader of GET /events continues, and in which direction. Its
+// text form is opaque: a client sends back what it received.
 type Cursor struct {
-	// Newer says that the reader wants what was stored after Position, rather
-	// than before it.
+	// Newer means that the reader wants the events stored after Position;
+	// otherwise those before it.
 	Newer    bool
 	Position store.Position
 }
 
-// errCursor says that a text is no cursor.
-var errCursor = errors.New("not a cursor of this server")
+var errCursor = errors.New("invalid cursor")
 
 // String returns the text form, safe in a URL.
 func (c Cursor) String() string {
@@ -28,7 +27,7 @@ func (c Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(direction + c.Position.String()))
 }
 
-// ParseCursor reads what [Cursor.String] wrote.
+// ParseCursor reads the text form. It accepts only what [Cursor.String] returns.
 func ParseCursor(text string) (Cursor, error) {
 	plain, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(plain) == 0 || (plain[0] != 'o' && plain[0] != 'n') {

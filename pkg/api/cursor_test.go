@@ -12,8 +12,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Clients keep cursors, so those of today have to be read by every later version.
-func TestCursorText(t *testing.T) {
+// Clients keep cursors, so every later version must read those of today.
+func TestCursor_TextForm(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]api.Cursor{
 		"bzAuMA":     {},
@@ -31,7 +31,7 @@ func TestCursorText(t *testing.T) {
 	}
 }
 
-func TestCursorRefusesOtherTexts(t *testing.T) {
+func TestParseCursor_RejectsOtherTexts(t *testing.T) {
 	t.Parallel()
 	encode := func(plain string) string { return base64.RawURLEncoding.EncodeToString([]byte(plain)) }
 	for _, test := range []struct{ name, text string }{
@@ -54,14 +54,14 @@ func TestCursorRefusesOtherTexts(t *testing.T) {
 	}
 }
 
-func TestCursorReadsBackEqualAndFitsAURL(t *testing.T) {
+func TestCursor_IsReadBackEqualAndFitsIntoAURL(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := api.Cursor{
 			Newer: rapid.Bool().Draw(t, "newer"),
 			Position: store.Position{
 				Commit: rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"), Seq: rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
-				Fingerprint: rapid.Uint32().Draw(t, "mark"),
+				Fingerprint: rapid.Uint32().Draw(t, "fingerprint"),
 			},
 		}
 		text := want.String()
@@ -69,7 +69,7 @@ func TestCursorReadsBackEqualAndFitsAURL(t *testing.T) {
 			t.Fatalf("%s is read as %+v, %v, want %+v", text, got, err, want)
 		}
 		if url.QueryEscape(text) != text {
-			t.Fatalf("%s would have to be escaped in a URL", text)
+			t.Fatalf("%s needs escapes in a URL", text)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func FuzzCursor(f *testing.F) {
 		got, err := api.ParseCursor(text)
 		switch {
 		case err != nil && got != (api.Cursor{}):
-			t.Fatalf("%q is refused (%v), but answers %+v", text, err, got)
+			t.Fatalf("%q is rejected (%v), but the result is %+v", text, err, got)
 		case err == nil && got.String() != text:
 			t.Fatalf("%q is read as %+v and written as %q", text, got, got.String())
 		}

@@ -1,4 +1,4 @@
-// Package api is the wire: the paths, JSON shapes and headers that package
-// server answers with and package client reads. It has no behaviour beyond
-// turning the program's own types into these and back.
+// Package api defines the HTTP interface as Go types: paths, media types, JSON
+// shapes and cursors. It is API. Package server writes these types and package
+// client reads them.
 package api

@@ -5,76 +5,78 @@ import (
 	"time"
 )
 
-// The errors that every implementation translates its own into. Match them
-// with [errors.Is]; the message of the wrapping error says what was attempted.
+// The errors of every implementation. Match them with [errors.Is]; the text of
+// the wrapping error says what failed.
 var (
-	// ErrUnavailable says that the store can't be reached or can't work now.
-	// It may pass: wait and append again.
+	// ErrUnavailable means that the store can't be reached or can't work at
+	// present. It is temporary: wait and append again.
 	ErrUnavailable = errors.New("store unavailable")
-	// ErrNotReached says, beside ErrUnavailable, that of this append nothing is
-	// stored or will be: it was not sent, or the database took all of it back.
+	// ErrNotReached is added to ErrUnavailable if the append certainly stored
+	// nothing: it was not sent, or the database rolled it back.
 	ErrNotReached = errors.New("nothing stored")
-	// ErrInternal says, beside ErrUnavailable, that the store failed in a way that
-	// may concern these events only, as a damaged page does. Others may be stored.
+	// ErrInternal is added to ErrUnavailable if the failure may concern these
+	// events only, for example because of a damaged page. Other events may be
+	// stored.
 	ErrInternal = errors.New("internal error")
-	// ErrOverloaded says that more is waiting than the bounds allow. Nothing
-	// was taken. It is worth waiting for [RetryAfter].
+	// ErrOverloaded means that a limit is reached. Nothing was stored. Try
+	// again after [RetryAfter].
 	ErrOverloaded = errors.New("overloaded")
-	// ErrRejected says that the database refuses the data itself: the same
-	// events can never be stored. Nothing of the append was.
+	// ErrRejected means that the database refuses the data itself. The same
+	// events can never be stored. Nothing of the append was stored.
 	ErrRejected = errors.New("rejected by the store")
-	// ErrNotFound says that there is no such event.
+	// ErrNotFound means that there is no such event.
 	ErrNotFound = errors.New("not found")
-	// ErrForeignPosition says that a position is not one of the store's data, or no
-	// longer: the database is another one, or was emptied, or restored from a
-	// backup. What is after the position there nobody can tell. Begin anew, from
-	// [EventReader].StableHead.
+	// ErrForeignPosition means that a position does not belong to the store's
+	// data, or does not any more: it is another database, or the database was
+	// emptied or restored from a backup. It is impossible to know what comes
+	// after the position. Start again from [EventReader].StableHead.
 	ErrForeignPosition = errors.New("cursor does not belong to this data")
-	// ErrNotDurable says that the queue can be reached but could lose events if its
-	// server fails. Nothing was stored. The wrapping error names the setting to change.
+	// ErrNotDurable means that the queue can be reached but could lose events if
+	// its server fails. Nothing was stored. The wrapping error names the setting
+	// to change.
 	ErrNotDurable = errors.New("queue is not durable")
-	// ErrClosed says that the store was closed before the call.
+	// ErrClosed means that the store was closed before the call.
 	ErrClosed = errors.New("store closed")
 )
 
-// NotReached makes an error one that is also [ErrNotReached]. Its words stay as
-// they are: of a ping, or of reading, nobody expects that anything was stored.
+// NotReached adds [ErrNotReached] to an error. The text stays the same because
+// the error can also come from a ping or a read, which store nothing.
 func NotReached(err error) error { return &notReachedError{err} }
 
 type notReachedError struct{ error }
 
-// Unwrap returns the error and what it is beside.
+// Unwrap returns the error and ErrNotReached.
 func (e *notReachedError) Unwrap() []error { return []error{e.error, ErrNotReached} }
 
-// NothingStored reports whether a failed append certainly left nothing behind.
+// NothingStored reports whether a failed append certainly stored nothing.
 func NothingStored(err error) bool {
 	return errors.Is(err, ErrOverloaded) || errors.Is(err, ErrNotReached) || errors.Is(err, ErrNotDurable)
 }
 
-// Temporary reports whether the same call may succeed later, all by itself.
+// Temporary reports whether the same call may succeed later.
 func Temporary(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded)
 }
 
-// RetryError says how long to wait before trying again.
+// RetryError is an error with the time to wait before the next attempt.
 type RetryError struct {
 	// Err is the reason, usually [ErrOverloaded] or [ErrUnavailable].
 	Err error
-	// After is the wait that gives the next attempt a fair chance.
+	// After is the time after which an attempt is likely to succeed.
 	After time.Duration
 }
 
-// Error is the reason's message.
+// Error returns the text of Err.
 func (e *RetryError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *RetryError) Unwrap() error { return e.Err }
 
-// RetryAfter returns the wait that an error in err's tree asks for, or
-// otherwise, where none does.
-func RetryAfter(err error, otherwise time.Duration) time.Duration {
+// RetryAfter returns the wait of the [RetryError] in err, or fallback if there is
+// none.
+func RetryAfter(err error, fallback time.Duration) time.Duration {
 	if retry, ok := errors.AsType[*RetryError](err); ok {
 		return retry.After
 	}
-	return otherwise
+	return fallback
 }

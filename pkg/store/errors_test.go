@@ -9,19 +9,19 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestRetryErrorIsItsReason(t *testing.T) {
+func TestRetryError_MatchesItsReason(t *testing.T) {
 	t.Parallel()
 	reason := fmt.Errorf("append 3 events: %w", store.ErrOverloaded)
 	var err error = &store.RetryError{Err: reason, After: time.Second}
 	if !errors.Is(err, store.ErrOverloaded) || errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("%v is not just ErrOverloaded", err)
+		t.Errorf("%v matches the wrong errors", err)
 	}
 	if err.Error() != reason.Error() {
 		t.Errorf("the message is %q, want the reason's %q", err, reason)
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfter_ReturnsTheWaitOrTheFallback(t *testing.T) {
 	t.Parallel()
 	retry := &store.RetryError{Err: store.ErrUnavailable, After: 3 * time.Second}
 	for _, test := range []struct {
@@ -29,11 +29,11 @@ func TestRetryAfter(t *testing.T) {
 		err  error
 		want time.Duration
 	}{
-		{"an error that asks for a wait", retry, 3 * time.Second},
-		{"one that is wrapped", fmt.Errorf("append: %w", retry), 3 * time.Second},
-		{"one among others", errors.Join(store.ErrClosed, retry), 3 * time.Second},
-		{"one that asks for no wait", &store.RetryError{Err: store.ErrOverloaded}, 0},
-		{"an error that asks for nothing", store.ErrUnavailable, time.Minute},
+		{"an error with a wait", retry, 3 * time.Second},
+		{"a wrapped one", fmt.Errorf("append: %w", retry), 3 * time.Second},
+		{"one of several", errors.Join(store.ErrClosed, retry), 3 * time.Second},
+		{"a wait of zero", &store.RetryError{Err: store.ErrOverloaded}, 0},
+		{"an error without a wait", store.ErrUnavailable, time.Minute},
 		{"no error", nil, time.Minute},
 	} {
 		if got := store.RetryAfter(test.err, time.Minute); got != test.want {
@@ -42,17 +42,17 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestTemporary(t *testing.T) {
+func TestTemporary_IsTrueForOutagesAndOverload(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
 		err  error
 		want bool
 	}{
-		{"a store that is away", fmt.Errorf("append: %w", store.ErrUnavailable), true},
-		{"one that has too much to do", &store.RetryError{Err: store.ErrOverloaded}, true},
-		{"one that refuses", store.ErrRejected, false},
-		{"one that is closed for good", store.ErrClosed, false},
+		{"an unavailable store", fmt.Errorf("append: %w", store.ErrUnavailable), true},
+		{"an overloaded store", &store.RetryError{Err: store.ErrOverloaded}, true},
+		{"a rejection", store.ErrRejected, false},
+		{"a closed store", store.ErrClosed, false},
 		{"any other error", errors.New("broken"), false},
 		{"no error", nil, false},
 	} {

@@ -19,12 +19,12 @@ func positions() *rapid.Generator[store.Position] {
 		return store.Position{
 			Commit:      rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
 			Seq:         rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
-			Fingerprint: rapid.Uint32().Draw(t, "mark"),
+			Fingerprint: rapid.Uint32().Draw(t, "fingerprint"),
 		}
 	})
 }
 
-func TestPositionText(t *testing.T) {
+func TestPosition_TextForm(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]store.Position{
 		"0.0":                  {},
@@ -45,7 +45,7 @@ func TestPositionText(t *testing.T) {
 	}
 }
 
-func TestPositionRefusesOtherTexts(t *testing.T) {
+func TestPosition_RejectsOtherTexts(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, text string }{
 		{"nothing", ""},
@@ -53,21 +53,21 @@ func TestPositionRefusesOtherTexts(t *testing.T) {
 		{"no commit", ".1"},
 		{"no seq", "1."},
 		{"four numbers", "1.2.3.4"},
-		{"no mark after a second dot", "1.2."},
-		{"a mark of zero", "1.2.0"},
-		{"a zero in front of a mark", "1.2.03"},
-		{"a mark beyond its numbers", "1.2.1z141z4"},
+		{"no fingerprint after a second dot", "1.2."},
+		{"a fingerprint of zero", "1.2.0"},
+		{"a leading zero of the fingerprint", "1.2.03"},
+		{"a fingerprint above its maximum", "1.2.1z141z4"},
 		{"capitals", "A.1"},
-		{"a zero in front", "01.1"},
-		{"a zero in front of seq", "1.01"},
+		{"a leading zero", "01.1"},
+		{"a leading zero of seq", "1.01"},
 		{"a plus", "+1.1"},
 		{"a minus", "-1.1"},
 		{"an underscore", "1_0.1"},
 		{"a space", "1.1 "},
 		{"another character", "1.é"},
-		{"a commit beyond a signed number", "1y2p0ij32e8e8.0"},
-		{"a seq beyond a signed number", "1.zik0zk"},
-		{"a commit beyond all numbers", strings.Repeat("z", 50) + ".1"},
+		{"a commit above a signed integer", "1y2p0ij32e8e8.0"},
+		{"a seq above a signed integer", "1.zik0zk"},
+		{"a commit above all integers", strings.Repeat("z", 50) + ".1"},
 	} {
 		want := store.Position{Commit: 7, Seq: 7}
 		got := want
@@ -77,7 +77,7 @@ func TestPositionRefusesOtherTexts(t *testing.T) {
 	}
 }
 
-func TestPositionTextReadsBackEqual(t *testing.T) {
+func TestPosition_TextIsReadBackEqual(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := positions().Draw(t, "position")
@@ -92,11 +92,11 @@ func TestPositionTextReadsBackEqual(t *testing.T) {
 	})
 }
 
-func TestPositionsOrderByCommitThenSeq(t *testing.T) {
+func TestPosition_OrderIsByCommitThenSeq(t *testing.T) {
 	t.Parallel()
 	ordered := []store.Position{{}, {Seq: 1}, {Seq: math.MaxUint32}, {Commit: 1}, {Commit: 1, Seq: 1}, {Commit: 2}, {Commit: math.MaxUint64}}
 	if !slices.IsSortedFunc(ordered, store.Position.Compare) {
-		t.Errorf("%v are not in their order", ordered)
+		t.Errorf("%v are not in order", ordered)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := positions().Draw(t, "a"), positions().Draw(t, "b")
@@ -108,33 +108,33 @@ func TestPositionsOrderByCommitThenSeq(t *testing.T) {
 	})
 }
 
-func TestZeroPosition(t *testing.T) {
+func TestPosition_IsZero(t *testing.T) {
 	t.Parallel()
 	if !(store.Position{}).IsZero() || (store.Position{Seq: 1}).IsZero() || (store.Position{Commit: 1}).IsZero() {
 		t.Error("the zero position and no other must be zero")
 	}
 }
 
-func TestPositionsAreCheckedByTheirMarks(t *testing.T) {
+func TestPosition_CheckComparesFingerprints(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC)
 	for _, test := range []struct {
-		name        string
-		mark, found uint32
-		refused     bool
+		name               string
+		fingerprint, found uint32
+		rejected           bool
 	}{
-		{"the event that was there still is", store.FingerprintOf(at), store.FingerprintOf(at.In(time.FixedZone("", 3600))), false},
-		{"an event of a microsecond later is there", store.FingerprintOf(at), store.FingerprintOf(at.Add(time.Microsecond)), true},
+		{"the same event is there", store.FingerprintOf(at), store.FingerprintOf(at.In(time.FixedZone("", 3600))), false},
+		{"an event one microsecond later is there", store.FingerprintOf(at), store.FingerprintOf(at.Add(time.Microsecond)), true},
 		{"there is no event", store.FingerprintOf(at), 0, true},
-		{"nothing is known of what was there", 0, store.FingerprintOf(at), false},
-		{"nothing was there, nor is anything now", 0, 0, false},
+		{"the fingerprint is unknown", 0, store.FingerprintOf(at), false},
+		{"there was no event, and there is none now", 0, 0, false},
 	} {
-		if err := (store.Position{Commit: 1, Fingerprint: test.mark}).Check(test.found); errors.Is(err, store.ErrForeignPosition) != test.refused {
-			t.Errorf("%s: %v, want refused %v", test.name, err, test.refused)
+		if err := (store.Position{Commit: 1, Fingerprint: test.fingerprint}).Check(test.found); errors.Is(err, store.ErrForeignPosition) != test.rejected {
+			t.Errorf("%s: %v, want rejected %v", test.name, err, test.rejected)
 		}
 	}
 	if store.FingerprintOf(time.UnixMicro(0)) == 0 || store.FingerprintOf(time.UnixMicro(1<<32)) == 0 {
-		t.Error("an event's mark is 0, as if it were unknown")
+		t.Error("an event's fingerprint is 0, which means unknown")
 	}
 }
 
@@ -146,7 +146,7 @@ func FuzzPosition(f *testing.F) {
 		var got store.Position
 		if err := got.UnmarshalText([]byte(text)); err != nil {
 			if !got.IsZero() {
-				t.Fatalf("%q is refused (%v) and changes the position to %v", text, err, got)
+				t.Fatalf("%q is rejected (%v) and changes the position to %v", text, err, got)
 			}
 			return
 		}

@@ -2,24 +2,24 @@ package store
 
 import "context"
 
-// rejectionsKey finds in a context who is told of rejections.
+// rejectionsKey is the context key of the function that receives rejections.
 type rejectionsKey struct{}
 
-// WithRejections returns a context for appends of a caller who wants to know
-// more of an [event.Rejected] than that it is one: tell is called with the
-// event's index in the append and the reason, before the append returns. It is
-// called only by those who know a reason, in the goroutine of the append.
+// WithRejections returns a context for appends of a caller that needs the reason
+// of each [event.Rejected]. Before the append returns, it calls report in the
+// same goroutine with the event's index in the append and the reason. If no
+// reason is known, report is not called.
 //
-// An outcome is a number so that an append costs nothing for each of its events;
-// this is the way for the few that are more to tell.
-func WithRejections(ctx context.Context, tell func(index int, reason error)) context.Context {
-	return context.WithValue(ctx, rejectionsKey{}, tell)
+// An outcome is a plain number so that an append does not allocate per event.
+// Rejections are rare and can cost more.
+func WithRejections(ctx context.Context, report func(index int, reason error)) context.Context {
+	return context.WithValue(ctx, rejectionsKey{}, report)
 }
 
-// ReportRejection says why an event is answered [event.Rejected], if anybody
-// wants to know.
+// ReportRejection reports the reason of an [event.Rejected] to the caller of the
+// append, if ctx came from [WithRejections].
 func ReportRejection(ctx context.Context, index int, reason error) {
-	if tell, ok := ctx.Value(rejectionsKey{}).(func(int, error)); ok {
-		tell(index, reason)
+	if report, ok := ctx.Value(rejectionsKey{}).(func(int, error)); ok {
+		report(index, reason)
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestReportRejectionReachesWhoAsked(t *testing.T) {
+func TestReportRejection_CallsTheFunctionOfTheContext(t *testing.T) {
 	t.Parallel()
 	reason := errors.New("too long")
-	store.ReportRejection(t.Context(), 1, reason) // nobody asked
+	store.ReportRejection(t.Context(), 1, reason) // without a function
 	var got []int
 	ctx := store.WithRejections(t.Context(), func(index int, err error) {
 		if !errors.Is(err, reason) {
-			t.Errorf("told %v", err)
+			t.Errorf("reported %v", err)
 		}
 		got = append(got, index)
 	})
@@ -23,6 +23,6 @@ func TestReportRejectionReachesWhoAsked(t *testing.T) {
 	defer cancel()
 	store.ReportRejection(inner, 2, reason)
 	if len(got) != 1 || got[0] != 2 {
-		t.Errorf("told of %v", got)
+		t.Errorf("reported %v", got)
 	}
 }
