@@ -54,6 +54,8 @@ func names() []string {
 		"decisions/0008-own-transport",
 		"decisions/0009-followers-share-a-reader",
 		"decisions/0010-errors-by-class",
+		"decisions/0011-only-a-durable-redis",
+		"decisions/0012-queue-only-what-is-not-stored",
 	}
 }
 
