@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// contrasts returns the texts whose contrast with what is behind them is less
-// than WCAG 2.2 asks for at level AA: 4.5, for large texts 3.
+// contrasts returns the number of texts, and each text whose contrast is below the
+// minimum of WCAG 2.2 at level AA: 4.5, or 3 for large texts.
 const contrasts = `(() => {
 	const parse = (color) => { const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number); return [r, g, b, a] };
 	const light = (c) => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4 };
@@ -32,16 +33,16 @@ const contrasts = `(() => {
 		checked++;
 		if (found < (large ? 3 : 4.5)) low.push(found.toFixed(2) + ': ' + (e.id || e.className || e.tagName) + ' ' + e.textContent.slice(0, 40));
 	}
-	for (const e of document.querySelectorAll('svg path, input')) { // what is not text needs 3
+	for (const e of document.querySelectorAll('svg path, input')) { // the minimum for graphics is 3
 		const style = getComputedStyle(e);
 		if (ratio(parse(e.matches('input') ? style.borderTopColor : style.fill), behind(e.parentElement)) < 3) low.push('not text: ' + (e.id || e.getAttribute('class')));
 	}
 	return [String(checked), ...low];
 })()`
 
-func TestContrastSufficesInBothThemes(t *testing.T) {
+func TestPage_HasEnoughContrast(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
 	check := func(state string) {
 		t.Helper()
@@ -50,7 +51,7 @@ func TestContrastSufficesInBothThemes(t *testing.T) {
 			p.wait("document.documentElement.dataset.theme === " + asJSON(theme))
 			found := eval[[]string](p, contrasts)
 			if len(found[0]) < 2 {
-				t.Errorf("%s, %s: only %s texts", state, theme, found[0])
+				t.Errorf("%s, %s: found only %s texts", state, theme, found[0])
 			}
 			for _, low := range found[1:] {
 				t.Errorf("%s, %s: %s", state, theme, low)
@@ -70,20 +71,20 @@ func TestContrastSufficesInBothThemes(t *testing.T) {
 	p.click("#events summary")
 	p.wait("document.querySelector('#events pre')")
 	check("filtered, with an open event")
-	p.expectLosses()
+	p.expectLostRequests()
 	s.end()
-	p.waitText("#link", "Connection lost")
+	p.waitText("#connection", "Connection lost")
 	p.waitText("#health", "unknown")
 	check("disconnected")
-	s.queue = fixedQueue{err: fmt.Errorf("away")}
+	s.queue = fixedQueue{err: errors.New("unavailable")}
 	s.start()
 	p.waitText("#health", "unavailable")
-	check("broker away")
+	check("queue unavailable")
 }
 
-func TestEverythingHasAName(t *testing.T) {
+func TestPage_NamesEveryElement(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("a", "a", 0, 5)...)
 	p := open(t, s.url())
 	p.wait("document.querySelectorAll('#events li').length === 5 && document.querySelectorAll('#topics tr').length === 1")
@@ -104,14 +105,14 @@ func TestEverythingHasAName(t *testing.T) {
 		seen[role]++
 		needs := []string{"button", "searchbox", "link", "table", "image", "img", "heading", "DisclosureTriangle", "columnheader", "rowheader"}
 		if slices.Contains(needs, role) && strings.TrimSpace(name) == "" {
-			t.Errorf("a %s without a name: %s", role, asJSON(node))
+			t.Errorf("%s without a name: %s", role, asJSON(node))
 		}
 	}
 	if seen["button"] != 9 || seen["searchbox"] != 1 || seen["table"] != 1 || seen["heading"] < 4 || seen["DisclosureTriangle"] != 5 {
-		t.Errorf("the page has %v", seen)
+		t.Errorf("the page has the roles %v", seen)
 	}
 	if got := eval[string](p, "document.documentElement.lang + ' ' + document.querySelectorAll('h1').length + ' ' + document.querySelectorAll('main').length"); got != "en 1 1" {
-		t.Errorf("language, headings of the first level, mains: %s", got)
+		t.Errorf("language, number of h1, number of main: %s", got)
 	}
 }
 
@@ -123,9 +124,9 @@ func unquote(value []byte) string {
 	return text
 }
 
-func TestTheKeyboardReachesAndUsesEverything(t *testing.T) {
+func TestPage_WorksWithKeyboard(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("a", "a", 0, 3)...)
 	s.publish(numbered("b", "b", 0, 2)...)
 	p := open(t, s.url())
@@ -136,14 +137,14 @@ func TestTheKeyboardReachesAndUsesEverything(t *testing.T) {
 		return all.length;
 	})()`)
 	reached := map[string]bool{}
-	for range controls + 10 { // the browser's own stops included
+	for range controls + 10 { // the browser itself adds stops
 		p.do(chromedp.KeyEvent(kb.Tab))
 		at := eval[[]string](p, `(() => {
 			const e = document.activeElement, style = getComputedStyle(e);
 			return [e.dataset.n ?? '', style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 ? 'seen' : 'unseen', e.outerHTML.slice(0, 80)];
 		})()`)
 		if at[0] != "" && at[1] != "seen" {
-			t.Errorf("the focus is not to be seen at %s", at[2])
+			t.Errorf("the focus is not visible at %s", at[2])
 		}
 		if at[0] != "" {
 			reached[at[0]] = true
@@ -170,9 +171,9 @@ func TestTheKeyboardReachesAndUsesEverything(t *testing.T) {
 	p.wait("document.querySelector('#filter').hidden && document.activeElement.matches('#topics button')")
 }
 
-func TestAPhoneShowsAllOfIt(t *testing.T) {
+func TestPage_FitsPhone(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
 	p.do(chromedp.EmulateViewport(390, 844))
 	fits := func(state string) {
@@ -180,7 +181,7 @@ func TestAPhoneShowsAllOfIt(t *testing.T) {
 		p.wait("document.documentElement.scrollWidth <= 390")
 		wide := eval[[]string](p, `[...document.querySelectorAll('button, input, h2, #received, summary, td, a:not(.skip)')].filter((e) => e.checkVisibility() && (e.getBoundingClientRect().right > 390.5 || e.getBoundingClientRect().left < 0)).map((e) => e.outerHTML.slice(0, 120))`)
 		if len(wide) > 0 {
-			t.Errorf("%s: outside of the screen: %q", state, wide)
+			t.Errorf("%s: outside the screen: %q", state, wide)
 		}
 	}
 	p.wait("!document.querySelector('#empty').hidden")

@@ -2,7 +2,7 @@ package dashboard
 
 import (
 	"crypto/sha256"
-	_ "embed" // for the parts of the page
+	_ "embed" // for the files of the page
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
@@ -16,7 +16,7 @@ var markup string
 //go:embed page/style.css
 var style string
 
-// The scripts, in the order in which they need each other.
+// The scripts, in the order in which they use each other.
 var (
 	//go:embed page/texts.js
 	textsScript string
@@ -24,8 +24,8 @@ var (
 	pageScript string
 	//go:embed page/json.js
 	jsonScript string
-	//go:embed page/link.js
-	linkScript string
+	//go:embed page/connection.js
+	connectionScript string
 	//go:embed page/stats.js
 	statsScript string
 	//go:embed page/chart.js
@@ -38,14 +38,14 @@ var (
 	mainScript string
 )
 
-// Marks in page.html that stand for what is put in.
+// Placeholders in page.html for style and scripts.
 const (
-	styleMark  = "<style></style>"
-	scriptMark = `<script type="module"></script>`
+	stylePlaceholder  = "<style></style>"
+	scriptPlaceholder = `<script type="module"></script>`
 )
 
-// Handler answers every GET and HEAD with the page. A browser keeps it, and asks
-// each time whether it is still the same.
+// Handler serves the page for GET and HEAD. Browsers cache the page and validate
+// it by its ETag at each visit.
 func Handler() http.Handler {
 	page, policy := assemble()
 	sum := sha256.Sum256([]byte(page))
@@ -59,17 +59,17 @@ func Handler() http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cache-Control", "no-cache")
 		header.Set("ETag", tag)
-		r.Header.Del("Range") // a part of the page is of no use
+		r.Header.Del("Range") // always the whole page
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(page))
 	})
 }
 
-// assemble puts style and scripts into the page, and makes the policy that allows
-// just these.
+// assemble returns the page with its style and scripts, and the policy that allows
+// only these.
 func assemble() (page, policy string) {
-	script := textsScript + pageScript + jsonScript + linkScript + statsScript + chartScript + topicsScript + eventsScript + mainScript
-	page = strings.Replace(markup, styleMark, "<style>"+style+"</style>", 1)
-	page = strings.Replace(page, scriptMark, `<script type="module">`+script+"</script>", 1)
+	script := textsScript + pageScript + jsonScript + connectionScript + statsScript + chartScript + topicsScript + eventsScript + mainScript
+	page = strings.Replace(markup, stylePlaceholder, "<style>"+style+"</style>", 1)
+	page = strings.Replace(page, scriptPlaceholder, `<script type="module">`+script+"</script>", 1)
 	return page, policyFor(style, script)
 }
 
@@ -78,7 +78,7 @@ func policyFor(style, script string) string {
 		"default-src 'none'",
 		"script-src " + hashSource(script),
 		"style-src " + hashSource(style),
-		"img-src data:", // the page's icon, which is in it
+		"img-src data:", // the icon, which is part of the page
 		"connect-src 'self'",
 		"base-uri 'none'",
 		"form-action 'none'",
@@ -88,7 +88,7 @@ func policyFor(style, script string) string {
 	}, "; ")
 }
 
-// hashSource names a text as the Content-Security-Policy does.
+// hashSource returns the hash of a text as a source of a Content-Security-Policy.
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

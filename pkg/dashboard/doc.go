@@ -1,26 +1,25 @@
-// Package dashboard is the page that shows an eventagg server to people: totals
-// and rates, topics, events as they are stored, health. It is one answer,
-// embedded in the program; the browser loads nothing else but the server's own
-// data:
+// Package dashboard serves the web page of an eventagg server: totals and rates,
+// topics, live events, health. It is internal to this program. The page is one
+// embedded response, and the browser loads nothing else but the data of the server:
 //
-//	page ──/stats, /stats/series, /stats/topics, /readyz──▶ polled while the tab is shown
-//	  └──/events/stream────────────────────────────────────▶ followed, and resumed where it broke off
+//	page ──/stats, /stats/series, /stats/topics, /readyz──▶ polled while the tab is visible
+//	  └──/events/stream────────────────────────────────────▶ followed, and resumed after an interruption
 //
-// The folder page has it in parts that are put together as they are: markup,
-// style, and scripts that share one module, so that their order matters:
+// The folder page has its markup, its style and its scripts. All scripts are one
+// module, so their order matters:
 //
-//	texts.js   every text in English and Indonesian, and how numbers and times are written
-//	page.js    elements, what is shown, language and theme
-//	json.js    JSON as text, since a browser rounds long numbers
-//	link.js    whether the server is reached; requests and polls
-//	stats.js   totals, their history and health
-//	chart.js   the chart of that history
-//	topics.js  the table
-//	events.js  the list
-//	main.js    the stream, and the beginning
+//	texts.js       all texts in English and Indonesian, formats of numbers and times
+//	page.js        elements, state, language and theme
+//	json.js        JSON as text, because a browser rounds long numbers
+//	connection.js  state of the connection, requests and polls
+//	stats.js       totals, their history and health
+//	chart.js       the chart of that history
+//	topics.js      the table of topics
+//	events.js      the list of events
+//	main.js        the stream of events, and the start
 //
-// What services publish is hostile until proven otherwise. It gets into the page
-// as text alone, never as markup; the page's Content-Security-Policy allows just
-// its own script and style by their hashes, no other origin, and no assignment of
-// markup (Trusted Types), so that a mistake here stays a mistake of looks.
+// Published events can be hostile. The page inserts them only as text, never as
+// markup. Its Content-Security-Policy allows only its own script and style (by
+// hash) and its own origin, and Trusted Types forbid to assign markup. So a mistake
+// in a script can't run code of a sender.
 package dashboard

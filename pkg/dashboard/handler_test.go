@@ -14,30 +14,30 @@ import (
 	"github.com/eventagg/eventagg/pkg/dashboard"
 )
 
-func answer(t *testing.T, method string, headers ...string) *httptest.ResponseRecorder {
+func request(t *testing.T, method string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	request := httptest.NewRequest(method, "/", http.NoBody)
+	r := httptest.NewRequest(method, "/", http.NoBody)
 	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	recorder := httptest.NewRecorder()
-	dashboard.Handler().ServeHTTP(recorder, request)
+	dashboard.Handler().ServeHTTP(recorder, r)
 	return recorder
 }
 
 func body(t *testing.T) string {
 	t.Helper()
-	return answer(t, http.MethodGet).Body.String()
+	return request(t, http.MethodGet).Body.String()
 }
 
-func TestThePageIsSmallAndWhole(t *testing.T) {
+func TestHandler_ServesWholePage(t *testing.T) {
 	t.Parallel()
 	page := body(t)
-	if weight := len(page); weight >= 60<<10 {
-		t.Errorf("the page weighs %d bytes, it should be less than 60 KiB", weight)
+	if size := len(page); size >= 60<<10 {
+		t.Errorf("the page has %d bytes, want less than 60 KiB", size)
 	}
 	if !strings.HasPrefix(page, "<!doctype html>") || !strings.HasSuffix(page, "</html>\n") {
-		t.Error("the page is not whole")
+		t.Error("the page is not complete")
 	}
 	names, err := os.ReadDir("page")
 	if err != nil {
@@ -60,17 +60,17 @@ func TestThePageIsSmallAndWhole(t *testing.T) {
 	}
 }
 
-func TestThePolicyAllowsTheScriptAndTheStyleOfThePageAlone(t *testing.T) {
+func TestHandler_PolicyAllowsOnlyOwnScriptAndStyle(t *testing.T) {
 	t.Parallel()
-	policy := answer(t, http.MethodGet).Header().Get("Content-Security-Policy")
+	policy := request(t, http.MethodGet).Header().Get("Content-Security-Policy")
 	for kind, pattern := range map[string]string{"script-src": `(?s)<script type="module">(.*?)</script>`, "style-src": `(?s)<style>(.*?)</style>`} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(body(t), -1)
 		if len(found) != 1 {
-			t.Fatalf("%d times %s", len(found), pattern)
+			t.Fatalf("got %d matches of %s, want 1", len(found), pattern)
 		}
 		sum := sha256.Sum256([]byte(found[0][1]))
 		if want := kind + " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !slices.Contains(strings.Split(policy, "; "), want) {
-			t.Errorf("the policy should have %q: %s", want, policy)
+			t.Errorf("the policy has no %q: %s", want, policy)
 		}
 	}
 	if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") || strings.Contains(policy, "http") {
@@ -78,9 +78,9 @@ func TestThePolicyAllowsTheScriptAndTheStyleOfThePageAlone(t *testing.T) {
 	}
 }
 
-func TestABrowserKeepsThePageWhileItIsTheSame(t *testing.T) {
+func TestHandler_ValidatesCachedPage(t *testing.T) {
 	t.Parallel()
-	first := answer(t, http.MethodGet).Header()
+	first := request(t, http.MethodGet).Header()
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache",
 	} {
@@ -92,21 +92,21 @@ func TestABrowserKeepsThePageWhileItIsTheSame(t *testing.T) {
 		method, tag string
 		status      int
 	}{
-		"nothing kept":     {http.MethodGet, "", http.StatusOK},
+		"no cached page":   {http.MethodGet, "", http.StatusOK},
 		"the same page":    {http.MethodGet, first.Get("ETag"), http.StatusNotModified},
 		"an older page":    {http.MethodGet, `"older"`, http.StatusOK},
 		"only the headers": {http.MethodHead, "", http.StatusOK},
 	} {
-		got := answer(t, test.method, "If-None-Match", test.tag)
+		got := request(t, test.method, "If-None-Match", test.tag)
 		if got.Code != test.status || got.Header().Get("ETag") != first.Get("ETag") || got.Header().Get("ETag") == "" {
 			t.Errorf("%s: status %d, ETag %s", name, got.Code, got.Header().Get("ETag"))
 		}
 	}
 }
 
-// TestEveryTextIsThereInBothLanguages compares the two tables with each other and
-// with what the page asks for.
-func TestEveryTextIsThereInBothLanguages(t *testing.T) {
+// TestTexts_AreCompleteInBothLanguages compares the two tables with each other and
+// with the keys that the page uses.
+func TestTexts_AreCompleteInBothLanguages(t *testing.T) {
 	t.Parallel()
 	texts, err := os.ReadFile("page/texts.js")
 	if err != nil {
@@ -129,15 +129,15 @@ func TestEveryTextIsThereInBothLanguages(t *testing.T) {
 	}
 	for key, values := range en {
 		if other, ok := id[key]; !ok || other != values {
-			t.Errorf("%s: English has the values %q, Indonesian %q (there: %t)", key, values, other, ok)
+			t.Errorf("%s: English has the placeholders %q, Indonesian %q (found: %t)", key, values, other, ok)
 		}
 	}
 	if len(id) != len(en) {
 		t.Errorf("%d English texts, %d Indonesian ones", len(en), len(id))
 	}
-	for _, match := range regexp.MustCompile(`(?:say\(|data-t(?:-label|-hint)?=")'?(\w+)['"]`).FindAllStringSubmatch(body(t), -1) {
+	for _, match := range regexp.MustCompile(`(?:translate\(|data-t(?:-label|-hint)?=")'?(\w+)['"]`).FindAllStringSubmatch(body(t), -1) {
 		if _, ok := en[match[1]]; !ok {
-			t.Errorf("there is no text %q", match[1])
+			t.Errorf("the page uses the unknown text %q", match[1])
 		}
 	}
 }

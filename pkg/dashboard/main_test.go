@@ -15,14 +15,14 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// shared is the browser that the tests of this binary share; each has tabs of its own.
-var shared browser
+// chromium is the one browser of all tests. Each test has its own tabs.
+var chromium browser
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // they mostly wait for seconds to pass in a page
+	_ = flag.Set("test.parallel", "4") // they wait for the page most of the time
 	code := m.Run()
-	shared.close()
+	chromium.close()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// browser is a Chromium that the first test starts.
+// browser is a Chromium that starts with the first test.
 type browser struct {
 	once   sync.Once
 	ctx    context.Context
@@ -40,15 +40,14 @@ type browser struct {
 	err    error
 }
 
-// patience is how long a test waits for anything: more than a loaded machine
-// could take.
-const patience = 60 * time.Second
+// timeout limits each wait of a test. It is long enough for a busy machine.
+const timeout = 60 * time.Second
 
 func (b *browser) start(t *testing.T) context.Context {
 	t.Helper()
 	program := testdb.Chromium(t)
 	b.once.Do(func() {
-		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(patience))
+		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(timeout))
 		allocator, closeAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, closeBrowser := chromedp.NewContext(allocator)
 		b.ctx, b.cancel = ctx, func() { closeBrowser(); closeAllocator() }

@@ -2,11 +2,11 @@ package dashboard_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -14,9 +14,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 )
 
-func TestNumbersAreThoseOfStats(t *testing.T) {
+func TestPage_ShowsTotalsOfStats(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
 	s.publish(numbered("order", "o", 0, 1500)...)
 	s.publish(numbered("order", "o", 100, 500)...)
@@ -26,10 +26,10 @@ func TestNumbersAreThoseOfStats(t *testing.T) {
 	s.call("GET", "stats", nil, &stats)
 	s.call("GET", "stats/topics", nil, &topics)
 	if stats.Received != 1907 || stats.Duplicates != 400 {
-		t.Fatalf("the store counted %+v", stats)
+		t.Fatalf("stats: %+v", stats)
 	}
 	p.waitText("#received", "1,907")
-	for id, want := range map[string]int64{"received": stats.Received, "unique": stats.Stored, "duplicates": stats.Duplicates} {
+	for id, want := range map[string]int64{"received": stats.Received, "stored": stats.Stored, "duplicates": stats.Duplicates} {
 		if got := digits(p.text("#" + id)); got != fmt.Sprint(want) {
 			t.Errorf("%s shows %s, want %d", id, got, want)
 		}
@@ -55,17 +55,17 @@ func TestNumbersAreThoseOfStats(t *testing.T) {
 		case kind == "Document":
 			documents++
 		case kind != "Fetch" && kind != "XHR" && kind != "EventSource", !strings.HasPrefix(address, s.url()):
-			t.Errorf("the page asked for %s", request)
+			t.Errorf("the page requested %s", request)
 		}
 	}
 	if documents != 1 {
-		t.Errorf("the page is %d requests", documents)
+		t.Errorf("the page has %d documents", documents)
 	}
 }
 
-func TestAnEmptyServerSaysHowToPublish(t *testing.T) {
+func TestPage_ShowsHowToPublish(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
 	p.wait("!document.querySelector('#empty').hidden && document.querySelector('#lists').hidden")
 	if curl := p.text("#curl"); !strings.HasPrefix(curl, "curl '"+s.url()+"publish' ") {
@@ -83,9 +83,9 @@ func TestAnEmptyServerSaysHowToPublish(t *testing.T) {
 	p.waitText("#events", "greeting")
 }
 
-func TestHostileTextsAreTexts(t *testing.T) {
+func TestPage_ShowsHostileTextAsText(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
 	topics := []string{
 		"<script>document.title='in'</script>", "</style><style>*{display:none}", "<img src=x onerror=document.title='in'>",
@@ -108,9 +108,9 @@ func TestHostileTextsAreTexts(t *testing.T) {
 		t.Errorf("the payload shows as %s", text)
 	}
 	if n := eval[int](p, "document.querySelectorAll('script').length + document.querySelectorAll('style').length + document.querySelectorAll('img').length"); n != 2 {
-		t.Errorf("%d scripts, styles and images, want the page's own two", n)
+		t.Errorf("%d scripts, styles and images, want only the 2 of the page", n)
 	}
-	for i := range topics { // each can be chosen, and chooses itself
+	for i := range topics { // each row selects its topic
 		p.click(fmt.Sprintf("#topics tr:nth-child(%d) button", i+1))
 		p.wait(fmt.Sprintf("document.querySelector('#filter-topic').textContent === document.querySelectorAll('#topics th bdi')[%d].textContent", i))
 		p.wait("document.querySelectorAll('#events li').length === 1 && document.querySelector('#events .topic').textContent === document.querySelector('#filter-topic').textContent")
@@ -120,11 +120,12 @@ func TestHostileTextsAreTexts(t *testing.T) {
 	}
 }
 
-// TestMarkupCanNotGetIn shows that the policy holds where the page's code would not.
-func TestMarkupCanNotGetIn(t *testing.T) {
+// TestPolicy_RefusesMarkup checks that the policy refuses markup even if a script of
+// the page assigns it.
+func TestPolicy_RefusesMarkup(t *testing.T) {
 	t.Parallel()
-	p := open(t, newSite(t).url())
-	p.waitText("#link", "Live")
+	p := open(t, startSite(t).url())
+	p.waitText("#connection", "Live")
 	for _, attempt := range []string{
 		"document.body.insertAdjacentHTML('beforeend', '<b id=in>')",
 		"document.body.innerHTML = '<b id=in>'",
@@ -135,12 +136,12 @@ func TestMarkupCanNotGetIn(t *testing.T) {
 	}
 	eval[bool](p, "(() => { const s = document.createElement('style'); s.textContent = 'body{display:none}'; document.head.append(s); return true })()")
 	p.wait("getComputedStyle(document.body).display === 'block'")
-	p.forgive(3, "Content Security Policy")
+	p.expectErrors(3, "Content Security Policy")
 }
 
-func TestLargeAndExactPayloads(t *testing.T) {
+func TestPage_ShowsPayloadsExactly(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(newEvent("t", "exact", json.RawMessage(`{"n":123456789012345678901234567890.10,"e":1E5,"a":[1,[],{}],"s":"a\\\"b{,"}`)))
 	s.publish(newEvent("t", "large", json.RawMessage(`{"s":"`+strings.Repeat("x", 1<<20)+`","last":1.50}`)))
 	p := open(t, s.url())
@@ -152,7 +153,7 @@ func TestLargeAndExactPayloads(t *testing.T) {
 		t.Errorf("the payload shows as\n%s\nwant\n%s", got, want)
 	}
 	p.click("#events li:nth-child(1) summary")
-	p.waitText("#events li:nth-child(1) .actions", "Show all of the payload (1.0 MiB)")
+	p.waitText("#events li:nth-child(1) .actions", "Show the whole payload (1.0 MiB)")
 	if n := eval[int](p, "document.querySelector('#events li:nth-child(1) pre').textContent.length"); n > 30_000 {
 		t.Errorf("%d characters are shown at once", n)
 	}
@@ -160,9 +161,9 @@ func TestLargeAndExactPayloads(t *testing.T) {
 	p.wait(`document.querySelector('#events li:nth-child(1) pre').textContent.endsWith('"last": 1.50\n}')`)
 }
 
-func TestATopicFiltersEverything(t *testing.T) {
+func TestPage_FiltersByTopic(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("a", "a", 0, 30)...)
 	s.publish(numbered("b", "b", 0, 3)...)
 	s.publish(numbered("b", "b", 0, 1)...)
@@ -170,7 +171,7 @@ func TestATopicFiltersEverything(t *testing.T) {
 	p.waitText("#received", "34")
 	p.click("#topics tr:nth-child(2) button")
 	p.waitText("#received", "4")
-	p.waitText("#unique", "3")
+	p.waitText("#stored", "3")
 	p.wait("document.querySelectorAll('#events li').length === 3 && location.search === '?topic=b' && !document.querySelector('#filter').hidden")
 	s.publish(numbered("a", "a", 30, 33)...)
 	s.publish(numbered("b", "b", 3, 4)...)
@@ -187,9 +188,9 @@ func TestATopicFiltersEverything(t *testing.T) {
 	p.waitText("#events", "a-32")
 }
 
-func TestTheTableSorts(t *testing.T) {
+func TestPage_SortsTopics(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("b", "b", 0, 30)...)
 	s.publish(numbered("a", "a", 0, 10)...)
 	s.publish(numbered("a", "a", 0, 9)...)
@@ -208,13 +209,13 @@ func TestTheTableSorts(t *testing.T) {
 		}
 	}
 	if n := eval[int](p, "document.querySelectorAll('[aria-sort=ascending], [aria-sort=descending]').length"); n != 1 {
-		t.Errorf("%d columns say that they are sorted by", n)
+		t.Errorf("%d columns are marked as sorted, want 1", n)
 	}
 }
 
-func TestPauseKeepsWhatComes(t *testing.T) {
+func TestPage_KeepsEventsWhilePaused(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "e", 0, 5)...)
 	p := open(t, s.url())
 	p.wait("document.querySelectorAll('#events li').length === 5")
@@ -231,21 +232,21 @@ func TestPauseKeepsWhatComes(t *testing.T) {
 		want = append(want, fmt.Sprintf("e-%d", i))
 	}
 	if got := p.shownEvents(); !slices.Equal(got, want) {
-		t.Errorf("after it the list has %v", got)
+		t.Errorf("after the pause the list has %v", got)
 	}
-	p.click("#events summary") // reading one pauses, too
+	p.click("#events summary") // an open event pauses the list, too
 	s.publish(numbered("t", "e", 35, 535)...)
-	p.waitText("#events-note", "Paused, 500 waiting; the last 200 are kept.")
+	p.waitText("#events-note", "Paused, 500 waiting. The page keeps the last 200.")
 	p.click("#pause")
 	p.wait("document.querySelector('#events .id').innerText === 'e-534'")
 	if got := p.shownEvents(); len(got) != 200 || got[199] != "e-335" {
-		t.Errorf("after it the list has %d events: %v", len(got), got)
+		t.Errorf("after the pause the list has %d events: %v", len(got), got)
 	}
 }
 
-func TestSearchIsOverTheShownEvents(t *testing.T) {
+func TestPage_SearchesShownEvents(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("needle", "a", 0, 2)...)
 	s.publish(newEvent("t", "in-payload", json.RawMessage(`{"x":"NEEDLE"}`)), newEvent("t", "other", json.RawMessage(`{}`)))
 	p := open(t, s.url())
@@ -262,9 +263,9 @@ func TestSearchIsOverTheShownEvents(t *testing.T) {
 	p.wait("document.querySelectorAll('#events li:not([hidden])').length === 6")
 }
 
-func TestLanguageAndThemeAreRemembered(t *testing.T) {
+func TestPage_RemembersLanguageAndTheme(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "e", 0, 1234)...)
 	p := open(t, s.url())
 	p.prefer("light")
@@ -272,54 +273,54 @@ func TestLanguageAndThemeAreRemembered(t *testing.T) {
 	p.click("#language")
 	p.waitText("#totals", "Diterima")
 	p.waitText("#received", "1.234")
-	p.waitText("#link", "Langsung")
+	p.waitText("#connection", "Langsung")
 	p.click("#theme")
 	p.do(chromedp.Reload())
 	p.waitText("#received", "1.234")
 	p.wait("document.documentElement.lang === 'id' && document.querySelector('#language').lang === 'en' && document.documentElement.dataset.theme === 'dark'")
-	if english := eval[[]string](p, "[...document.querySelectorAll('[data-t]')].map((e) => e.innerText).filter((text) => /Received|Unique|Duplicates|Pause|Copy/.test(text))"); len(english) > 0 {
+	if english := eval[[]string](p, "[...document.querySelectorAll('[data-t]')].map((e) => e.innerText).filter((text) => /Received|Stored|Duplicates|Pause|Copy/.test(text))"); len(english) > 0 {
 		t.Errorf("left in English: %q", english)
 	}
 	p.click("#language")
 	p.waitText("#totals", "Received")
-	p.click("#theme") // as the system is: it follows that again
+	p.click("#theme") // the theme of the system again
 	p.prefer("dark")
 	p.wait("document.documentElement.dataset.theme === 'dark' && getComputedStyle(document.body).backgroundColor === 'rgb(16, 19, 23)'")
 }
 
-func TestQueueAndHealth(t *testing.T) {
+func TestPage_ShowsQueueAndHealth(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
-	p.waitText("#health", "Store ok")
-	p.wait("document.querySelector('#queued-card').hidden && document.querySelector('#dead-card').hidden")
-	p.expectLosses()
+	p.waitText("#health", "Database ok")
+	p.wait("document.querySelector('#queued-card').hidden && document.querySelector('#dead-letters-card').hidden")
+	p.expectLostRequests()
 	s.end()
 	s.queue = fixedQueue{size: queue.Size{Events: 4321, DeadLetters: 2}}
 	s.start()
 	p.waitText("#queued", "4,321")
-	p.waitText("#dead", "2")
-	p.waitText("#health", "Broker ok")
+	p.waitText("#dead-letters", "2")
+	p.waitText("#health", "Queue ok")
 	s.end()
-	s.queue = fixedQueue{err: fmt.Errorf("away")}
+	s.queue = fixedQueue{err: errors.New("unavailable")}
 	s.start()
-	p.waitText("#health", "Broker unavailable")
+	p.waitText("#health", "Queue unavailable")
 	p.wait("document.querySelector('#queued-card').hidden")
 }
 
-func TestPollsStopWhileTheTabIsHidden(t *testing.T) {
+func TestPage_StopsPollsWhileHidden(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
-	p.waitText("#link", "Live")
+	p.waitText("#connection", "Live")
 	hide := func(hidden bool) {
 		eval[bool](p, fmt.Sprintf("Object.defineProperty(document, 'hidden', {value: %t, configurable: true}) && document.dispatchEvent(new Event('visibilitychange'))", hidden))
 	}
 	hide(true)
-	const most = 4 // that were on their way, one of each kind
+	const maxInFlight = 4 // one of each poll
 	before := len(p.sent())
-	eval[bool](p, "new Promise((resolve) => setTimeout(resolve, 4000, true))")
-	if after := len(p.sent()); after > before+most {
+	eval[bool](p, "new Promise((resolve) => setTimeout(resolve, 4000, true))") // page time: 4 polls of each kind
+	if after := len(p.sent()); after > before+maxInFlight {
 		t.Errorf("%d requests while the tab is hidden", after-before)
 	}
 	s.publish(numbered("t", "e", 0, 3)...)
@@ -329,26 +330,15 @@ func TestPollsStopWhileTheTabIsHidden(t *testing.T) {
 	hide(false)
 	p.waitText("#received", "3")
 	if n := strings.Count(strings.Join(p.sent(), "\n"), "stats/series"); n != 2 {
-		t.Errorf("the history was asked for %d times, want once more after the break", n)
+		t.Errorf("the history was requested %d times, want 2: at the start and after the break", n)
 	}
 }
 
-// eventually waits for a fact about the test's own side.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !is(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
-func TestAFloodLeavesTheLatest(t *testing.T) {
+func TestPage_KeepsLatestOfFlood(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	p := open(t, s.url())
-	p.waitText("#link", "Live")
+	p.waitText("#connection", "Live")
 	for i := range 10 {
 		s.publish(numbered("t", "e", i*1000, i*1000+1000)...)
 	}

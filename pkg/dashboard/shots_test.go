@@ -26,7 +26,7 @@ func TestScreenshots(t *testing.T) {
 	if folder == "" {
 		t.Skip("writes pictures where EVENTAGG_TEST_SCREENSHOTS names a folder")
 	}
-	s := newSite(t)
+	s := startSite(t)
 	s.queue = fixedQueue{}
 	s.end()
 	s.start()
@@ -84,8 +84,8 @@ func TestScreenshots(t *testing.T) {
 	shoot("phone-3")
 	p.click("#language")
 	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(s.url()))
-	p.waitText("#link", "Live")
-	p.expectLosses()
+	p.waitText("#connection", "Live")
+	p.expectLostRequests()
 	s.end()
 	eval[bool](p, "(scrollTo(0, 0), true)")
 	p.wait("document.body.classList.contains('stale')")

@@ -20,17 +20,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
 )
 
-// site is a real server with an embedded database, which can go and come back at
-// the same address.
+// site is a real server with SQLite. It can stop, and start again at the same
+// address.
 type site struct {
 	t       *testing.T
 	address string // host:port
-	path    string // of the database
+	path    string // of the database file
 	queue   server.Queue
-	stop    func() // nil while it is away
+	stop    func() // nil if it does not run
 }
 
-func newSite(t *testing.T) *site {
+func startSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, address: "127.0.0.1:0", path: filepath.Join(t.TempDir(), "events.db")}
 	s.start()
@@ -52,7 +52,7 @@ func (s *site) start() {
 	appender := ingest.New(events, ingest.Options{})
 	served := server.New(server.Options{
 		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3",
-		MaxEventBytes: 2 << 20, ReadTimeout: patience, WriteTimeout: patience,
+		MaxEventBytes: 2 << 20, ReadTimeout: timeout, WriteTimeout: timeout,
 	})
 	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *site) start() {
 	done := make(chan error, 1)
 	go func() { done <- served.Serve(listener) }()
 	s.stop = func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		if err := errors.Join(served.Shutdown(ctx), <-done, appender.Close(ctx), opened.Close()); err != nil {
 			s.t.Errorf("stop the server: %v", err)
@@ -70,7 +70,7 @@ func (s *site) start() {
 	}
 }
 
-// end takes the server away, if it is there.
+// end stops the server if it runs.
 func (s *site) end() {
 	if s.stop != nil {
 		s.stop()
@@ -80,16 +80,16 @@ func (s *site) end() {
 
 func (s *site) url() string { return "http://" + s.address + "/" }
 
-// publish sends events, and returns how many of them were stored and how many
-// were there before.
-func (s *site) publish(events ...map[string]any) (success, ignored int64) {
+// publish sends events, and returns how many were stored and how many were
+// duplicates.
+func (s *site) publish(events ...map[string]any) (stored, duplicates int64) {
 	s.t.Helper()
-	var answer api.Batch
-	s.call(http.MethodPost, "publish", []byte(asJSON(events)), &answer)
-	if answer.Invalid > 0 {
-		s.t.Fatalf("publish: %+v", answer)
+	var batch api.Batch
+	s.call(http.MethodPost, "publish", []byte(asJSON(events)), &batch)
+	if batch.Invalid > 0 {
+		s.t.Fatalf("publish: %+v", batch)
 	}
-	return answer.Success, answer.Ignored
+	return batch.Success, batch.Ignored
 }
 
 // numbered returns events with the IDs prefix-from to prefix-(to-1).
@@ -105,9 +105,9 @@ func newEvent(topic, id string, payload json.RawMessage) map[string]any {
 	return map[string]any{"topic": topic, "event_id": id, "timestamp": "2025-12-19T12:00:00Z", "source": "test", "payload": payload}
 }
 
-func (s *site) call(method, path string, body []byte, answer any) {
+func (s *site) call(method, path string, body []byte, result any) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, s.url()+path, bytes.NewReader(body))
 	if err != nil {
@@ -120,12 +120,12 @@ func (s *site) call(method, path string, body []byte, answer any) {
 		s.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(answer); err != nil || response.StatusCode >= http.StatusBadRequest {
+	if err := json.NewDecoder(response.Body).Decode(result); err != nil || response.StatusCode >= http.StatusBadRequest {
 		s.t.Fatalf("%s: status %d, %v", path, response.StatusCode, err)
 	}
 }
 
-// fixedQueue is a queue with fixed numbers.
+// fixedQueue is a queue with a fixed size and state.
 type fixedQueue struct {
 	size queue.Size
 	err  error
@@ -134,7 +134,7 @@ type fixedQueue struct {
 func (q fixedQueue) Ping(context.Context) error               { return q.err }
 func (q fixedQueue) Size(context.Context) (queue.Size, error) { return q.size, q.err }
 
-// digits are those of a number, however it is written.
+// digits returns the digits of a number, without separators.
 func digits(text string) string {
 	return strings.Map(func(r rune) rune {
 		if '0' <= r && r <= '9' {

@@ -8,25 +8,25 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-// tab is a tab with a profile of its own. What goes wrong in it fails the test.
+// tab is a tab with its own profile. Errors of the page fail the test.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu       sync.Mutex
 	requests []string // "type address"
-	faults   []string
-	// offline lets requests fail: the test takes the server away.
-	offline bool
+	errors   []string
+	offline  bool          // the test stops the server, so requests may fail
+	recorded chan struct{} // has a message after requests or errors changed
 }
 
 // open opens an address in a tab of 1280 by 900.
@@ -37,11 +37,11 @@ func open(t *testing.T, address string) *tab {
 	return p
 }
 
-// newTab is a tab that shows nothing yet.
+// newTab opens an empty tab.
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	p := &tab{t: t}
-	ctx, cancel := chromedp.NewContext(shared.start(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	p := &tab{t: t, recorded: make(chan struct{}, 1)}
+	ctx, cancel := chromedp.NewContext(chromium.start(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(p.record))
 	p.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -50,69 +50,105 @@ func newTab(t *testing.T) *tab {
 		cancel()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for _, fault := range p.faults {
-			t.Errorf("in the browser: %s", fault)
+		for _, message := range p.errors {
+			t.Errorf("in the browser: %s", message)
 		}
 	})
 	return p
 }
 
+// fastTimers makes the timers of a page four times as fast, because tests wait for
+// the next poll most of the time. realTimeout is the timer of the browser.
+const fastTimers = `window.realTimeout = setTimeout.bind(window); window.setTimeout = (f, time, ...args) => realTimeout(f, time / 4, ...args);`
+
+// visit opens an address in a window of 1280 by 900.
 func (p *tab) visit(address string) {
 	p.t.Helper()
-	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address))
+	p.do(chromedp.EmulateViewport(1280, 900))
+	if _, err := chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: fastTimers}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.do(chromedp.Navigate(address))
 }
 
-// hear notes requests and faults.
-func (p *tab) hear(message any) {
+// record records requests and errors.
+func (p *tab) record(message any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	switch m := message.(type) {
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, fmt.Sprintf("%s %s", m.Type, m.Request.URL))
 	case *runtime.EventExceptionThrown:
-		p.faults = append(p.faults, "exception: "+asJSON(m.ExceptionDetails))
+		p.errors = append(p.errors, "exception: "+asJSON(m.ExceptionDetails))
 	case *runtime.EventConsoleAPICalled:
-		p.faults = append(p.faults, "console: "+asJSON(m.Args))
+		p.errors = append(p.errors, "console: "+asJSON(m.Args))
 	case *log.EventEntryAdded:
-		// A machine under load may take longer to look at its store than a health check waits.
+		// On a busy machine the check of the store may exceed the timeout of a health check.
 		if m.Entry.Source != "network" || !p.offline && !strings.HasSuffix(m.Entry.URL, "/readyz") {
-			p.faults = append(p.faults, asJSON(m.Entry))
+			p.errors = append(p.errors, asJSON(m.Entry))
 		}
 	}
 }
 
-// expectLosses says that from now on requests may fail.
-func (p *tab) expectLosses() {
+// notify wakes until.
+func (p *tab) notify() {
+	select {
+	case p.recorded <- struct{}{}:
+	default:
+	}
+}
+
+// expectLostRequests allows requests to fail from now on.
+func (p *tab) expectLostRequests() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.offline = true
 }
 
-// forgive takes back faults that the test provoked, count of them at the least,
-// all of which have a text.
-func (p *tab) forgive(count int, text string) {
+// expectErrors waits until the browser reported at least count errors. Errors that
+// contain text are expected; the others fail the test.
+func (p *tab) expectErrors(count int, text string) {
 	p.t.Helper()
-	eventually(p.t, "the browser complains", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.faults) >= count
-	})
+	p.until("the browser reports errors", func() bool { return len(p.errors) >= count })
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.faults = slices.DeleteFunc(p.faults, func(fault string) bool { return strings.Contains(fault, text) || strings.Contains(fault, "Trusted") })
+	p.errors = slices.DeleteFunc(p.errors, func(e string) bool { return strings.Contains(e, text) || strings.Contains(e, "Trusted") })
 }
 
+// sent returns the requests so far.
 func (p *tab) sent() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string{}, p.requests...)
+	return slices.Clone(p.requests)
+}
+
+// until waits until a condition on requests and errors is true. It checks after
+// each message of the browser, with the lock held.
+func (p *tab) until(what string, condition func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
+	defer cancel()
+	for {
+		p.mu.Lock()
+		done := condition()
+		p.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-p.recorded:
+		case <-ctx.Done():
+			p.t.Fatalf("never: %s", what)
+		}
+	}
 }
 
 func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
-	// The first action must have the tab's own context, which ends the tab.
+	// The first action must use the context of the tab: the tab closes when that context ends.
 	if err := chromedp.Do(p.ctx); err != nil {
 		p.t.Fatalf("open a tab: %v", err)
 	}
@@ -124,7 +160,7 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // eval returns the value of a JavaScript expression.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -133,22 +169,18 @@ func eval[T any](p *tab, expression string) T {
 	return value
 }
 
-// wait waits until an expression is true.
+// wait waits until a JavaScript expression is true. The page checks it every 20 ms.
 func (p *tab) wait(expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !eval[bool](p, "!!("+expression+")"); {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("never true: %s", expression)
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-p.ctx.Done():
-			p.t.Fatal(p.ctx.Err())
-		}
+	const loop = `new Promise((resolve) => { const check = () => { (%s) ? resolve(true) : realTimeout(check, 20) }; check() })`
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(loop, expression), chromedp.EvalAwaitPromise)); err != nil {
+		p.t.Fatalf("never true: %s: %v", expression, err)
 	}
 }
 
-// text returns what an element says.
+// text returns the text of an element.
 func (p *tab) text(selector string) string {
 	p.t.Helper()
 	return eval[string](p, fmt.Sprintf("document.querySelector(%s)?.innerText ?? ''", asJSON(selector)))
@@ -165,7 +197,7 @@ func (p *tab) click(selector string) {
 	p.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// search types into the search field, in place of what is there.
+// search replaces the text in the search field.
 func (p *tab) search(text string) {
 	p.t.Helper()
 	eval[bool](p, "(document.querySelector('#search').select(), true)")
@@ -178,10 +210,10 @@ func (p *tab) shownEvents() []string {
 	return eval[[]string](p, "[...document.querySelectorAll('#events li:not([hidden]) .id')].map((e) => e.innerText)")
 }
 
-// prefer makes the system's theme dark or light.
+// prefer sets the theme of the system to dark or light.
 func (p *tab) prefer(theme string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},

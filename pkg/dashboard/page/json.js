@@ -1,6 +1,6 @@
-// JSON as text. JSON.parse would round long numbers, so payloads never go through it.
+// JSON as text. Payloads are not parsed, because JSON.parse rounds long numbers.
 
-// stringEnd returns the place behind the string whose inside begins at the place.
+// stringEnd returns the index after a string. at is the index after its opening quote.
 function stringEnd(text, at) {
   for (;;) {
     const quote = text.indexOf('"', at);
@@ -19,7 +19,7 @@ function skipSpace(text, at) {
   return at;
 }
 
-// valueEnd returns the place behind the value that begins at the place.
+// valueEnd returns the index after the value that starts at an index.
 function valueEnd(text, at) {
   let depth = 0;
   while (at < text.length) {
@@ -40,29 +40,29 @@ function valueEnd(text, at) {
   return at;
 }
 
-// members cuts an object into its members' texts.
+// members returns the members of an object by name, each value as text.
 function members(text) {
   const found = new Map();
   for (let at = skipSpace(text, 1); text[at] === '"';) {
     const nameEnd = stringEnd(text, at + 1);
-    const begin = skipSpace(text, skipSpace(text, nameEnd) + 1); // behind the colon
+    const begin = skipSpace(text, skipSpace(text, nameEnd) + 1); // after the colon
     const end = valueEnd(text, begin);
     found.set(JSON.parse(text.slice(at, nameEnd)), text.slice(begin, end).trimEnd());
-    at = skipSpace(text, skipSpace(text, end) + 1); // behind the comma
+    at = skipSpace(text, skipSpace(text, end) + 1); // after the comma
   }
   return found;
 }
 
-// Characters that hide, or that turn the direction of what follows, are shown by their JSON escape.
-const HIDDEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-const visible = (text) => text.replace(HIDDEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+// Invisible characters and characters that change the text direction are shown as JSON escapes.
+const INVISIBLE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const escapeInvisible = (text) => text.replace(INVISIBLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-// pretty puts each member and element on a line of its own, and stops when it has written limit characters.
-function pretty(json, limit = Infinity) {
+// indent writes each member and element on its own line. It stops after limit characters.
+function indent(json, limit = Infinity) {
   const parts = [];
   let depth = 0;
   let size = 0;
-  const line = () => `\n${'  '.repeat(depth)}`;
+  const newLine = () => `\n${'  '.repeat(depth)}`;
   for (let at = 0; at < json.length && size < limit;) {
     const c = json[at];
     let end = at + 1;
@@ -79,13 +79,13 @@ function pretty(json, limit = Infinity) {
         end = next + 1;
       } else {
         depth++;
-        part = c + line();
+        part = c + newLine();
       }
     } else if (c === '}' || c === ']') {
       depth--;
-      part = line() + c;
+      part = newLine() + c;
     } else if (c === ',') {
-      part = c + line();
+      part = c + newLine();
     } else if (c === ':') {
       part = ': ';
     } else {
@@ -96,5 +96,5 @@ function pretty(json, limit = Infinity) {
     size += part.length;
     at = end;
   }
-  return visible(parts.join(''));
+  return escapeInvisible(parts.join(''));
 }

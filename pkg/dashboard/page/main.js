@@ -1,74 +1,74 @@
-// The stream of events, and the beginning of everything.
-const FIRST = 20; // events that are there already
+// The stream of events, and the start of the page.
+const INITIAL_EVENTS = 20; // number of stored events to show at the start
 
 let source = null;
-let cursor = null; // of the last event that came
-let attempt = 0; // which stream the answers belong to
+let cursor = null; // of the last event
+let generation = 0; // number of the current stream; a result for an older one is ignored
 let failures = 0;
 
-// follow opens a stream that goes on behind the last event. A browser comes back by itself after a connection breaks;
-// it gives up when the answer is a fault.
+// follow opens a stream that continues after the last event. The browser reconnects by itself if the connection is lost.
+// It gives up after an error response.
 function follow() {
   source?.close();
-  const mine = ++attempt;
+  const own = ++generation;
   const address = new URL('events/stream', location.href);
   address.search = '';
   if (state.topic !== null) address.searchParams.set('topic', state.topic);
   if (cursor !== null) address.searchParams.set('cursor', cursor);
-  else address.searchParams.set('limit', link.stream.missed ? KEPT : FIRST); // after a break: whatever the list can hold
+  else address.searchParams.set('limit', connection.stream.interrupted ? MAX_EVENTS : INITIAL_EVENTS); // after an interruption fill the list
   source = new EventSource(address);
   source.addEventListener('open', () => {
     failures = 0;
-    reached('stream');
-    paint();
+    connected('stream');
+    render();
   });
   source.addEventListener('event', (event) => {
     cursor = event.lastEventId;
     growth.since = null;
-    arrive(event.data);
+    addEvent(event.data);
   });
   source.addEventListener('error', async () => {
-    missed('stream', 'lost');
+    disconnected('stream', 'lost');
     if (source.readyState !== EventSource.CLOSED) return;
-    const wait = await explain(address, ++failures);
-    if (mine !== attempt) return;
-    await delay(wait);
-    if (mine === attempt) follow();
+    const wait = await diagnose(address, ++failures);
+    if (own !== generation) return;
+    await sleep(wait);
+    if (own === generation) follow();
   });
 }
 
-// checkStream opens another stream where this one seems to be dead: a connection can end without either side hearing of
-// it. That is so when the polls had none either, and when the store has grown for a while and no event has come.
-const DEAF = 20000; // ms
-const growth = { unique: Infinity, since: null };
+// checkStream opens a new stream if the current one seems dead. A connection can end without an error on either side.
+// It seems dead after the polls lost their connection, and if stored events were added for a while but none arrived.
+const STREAM_TIMEOUT = 20000; // ms
+const growth = { stored: Infinity, since: null };
 
-function checkStream(unique, wasLost) {
-  if (unique > growth.unique && state.topic === null) growth.since ??= performance.now();
-  growth.unique = unique;
-  if (link.stream.how === 'ok' && (wasLost || (growth.since !== null && performance.now() - growth.since > DEAF))) {
+function checkStream(stored, wasLost) {
+  if (stored > growth.stored && state.topic === null) growth.since ??= performance.now();
+  growth.stored = stored;
+  if (connection.stream.status === 'ok' && (wasLost || (growth.since !== null && performance.now() - growth.since > STREAM_TIMEOUT))) {
     growth.since = null;
     follow();
   }
 }
 
-// explain asks again why there is no stream, which a browser keeps to itself, and returns how long to wait.
-async function explain(address, failures) {
+// diagnose requests the stream again to get the error response, which EventSource hides. It returns how long to wait.
+async function diagnose(address, failures) {
   const backoff = Math.min(500 * 2 ** failures, 15000) * (0.75 + Math.random() / 2);
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), ANSWER_TIME);
+  const timer = setTimeout(() => stop.abort(), RESPONSE_TIMEOUT);
   try {
     const response = await fetch(address, { signal: stop.signal, cache: 'no-store', headers: { Accept: 'text/event-stream' } });
     if (response.ok) return 0;
     const problem = await response.json().catch(() => ({}));
     if (response.status === 409 || problem.type === 'urn:eventagg:problem:cursor') {
-      startAnew();
+      restart();
       return 0;
     }
     if (response.status === 422 && state.topic !== null) {
-      tell('badTopic');
-      choose(null); // which follows anew
+      showNotice('invalidTopic');
+      selectTopic(null); // opens a new stream
     }
-    missed('stream', 'ill');
+    disconnected('stream', 'failing');
     return Math.max(backoff, 1000 * (Number(response.headers.get('Retry-After')) || 0));
   } catch {
     return backoff;
@@ -78,38 +78,38 @@ async function explain(address, failures) {
   }
 }
 
-// startAnew is for a server that has other data than what is shown.
-function startAnew() {
+// restart clears the page if the server has different data, for example after a restore.
+function restart() {
   cursor = null;
   clearEvents();
-  forget();
-  tell('otherData');
+  resetTotals();
+  showNotice('otherData');
 }
 
-filterChanged.push(() => {
+topicListeners.push(() => {
   cursor = null;
   failures = 0;
-  link.stream = { how: 'opening', since: null };
+  connection.stream = { status: 'connecting', since: null };
   clearEvents();
   follow();
 });
 
-document.addEventListener('visibilitychange', () => { seriesWanted = true; });
+document.addEventListener('visibilitychange', () => { seriesNeeded = true; });
 
-translate();
-paint();
+translatePage();
+render();
 poll(1000, pollTotals, (error) => {
-  seriesWanted = true;
-  missed('polls', error instanceof Fault ? 'ill' : 'lost');
+  seriesNeeded = true;
+  disconnected('polls', error instanceof StatusError ? 'failing' : 'lost');
 });
 poll(1000, pollTopics);
 poll(3000, pollHealth, () => {
   checks = checks && Object.fromEntries(Object.keys(checks).map((name) => [name, 'unknown']));
-  paint();
+  render();
 });
 poll(60000, async () => {
-  const { body } = await ask('healthz');
+  const { body } = await fetchJSON('healthz');
   state.version = body.version;
-  paint();
+  render();
 });
 follow();

@@ -1,8 +1,8 @@
-// What all parts of the page share: elements, the reader's switches, and what is shown.
+// Shared parts of the page: elements, state, rendering, language and theme.
 const byID = (id) => document.getElementById(id);
 
-// make is the only way in which elements come about: whatever it is given becomes text.
-function make(tag, attributes = {}, ...children) {
+// createNode creates every element of the page. Its children are nodes or texts, never markup.
+function createNode(tag, attributes = {}, ...children) {
   const svg = ['svg', 'path', 'line', 'text'].includes(tag);
   const element = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -10,95 +10,95 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// write changes a text only where it differs: a selection stays, and nothing is announced anew.
-function write(element, text) {
+// setText sets a text only if it differs. So a selection stays, and a screen reader does not repeat the text.
+function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 const state = {
-  topic: new URLSearchParams(location.search).get('topic'), // the only one shown; null for all
-  totals: null, // the last answer of /stats
-  topics: null, // the last answer of /stats/topics
-  version: null, // the server's
+  topic: new URLSearchParams(location.search).get('topic'), // the selected topic, null for all
+  totals: null, // last response of /stats
+  topics: null, // last response of /stats/topics
+  version: null, // of the server
 };
 
-const painters = []; // draw what depends on state and language
-const filterChanged = []; // are told of another state.topic
+const renderers = []; // functions that show state in the current language
+const topicListeners = []; // functions to call after state.topic changed
 
-function paint() {
-  for (const painter of painters) painter();
+function render() {
+  for (const renderer of renderers) renderer();
 }
 
-function choose(topic) {
+function selectTopic(topic) {
   if (topic === state.topic) return;
   state.topic = topic;
   const address = new URL(location.href);
   topic === null ? address.searchParams.delete('topic') : address.searchParams.set('topic', topic);
   history.replaceState(null, '', address);
-  for (const tell of filterChanged) tell();
-  paint();
+  for (const listener of topicListeners) listener();
+  render();
 }
 
 byID('filter-clear').addEventListener('click', () => {
   const row = rows.get(state.topic);
-  choose(null);
-  row?.querySelector('button').focus({ preventScroll: true }); // the button that had the focus is gone now
+  selectTopic(null);
+  row?.querySelector('button').focus({ preventScroll: true }); // the button that had the focus is hidden now
 });
 
-painters.push(() => {
+renderers.push(() => {
   byID('filter').hidden = state.topic === null;
-  write(byID('filter-topic'), state.topic ?? '');
+  setText(byID('filter-topic'), state.topic ?? '');
 });
 
-// tell shows a message that stays until it is closed.
-let told = null;
-function tell(key) {
-  told = key;
-  paint();
+// showNotice shows a text until the user closes it.
+let notice = null; // key of the text
+function showNotice(key) {
+  notice = key;
+  render();
 }
-byID('notice-close').addEventListener('click', () => tell(null));
-painters.push(() => {
-  byID('notice').hidden = told === null;
-  write(byID('notice-text'), told === null ? '' : say(told));
+byID('notice-close').addEventListener('click', () => showNotice(null));
+renderers.push(() => {
+  byID('notice').hidden = notice === null;
+  setText(byID('notice-text'), notice === null ? '' : translate(notice));
 });
 
-function translate() {
-  makeFormats();
+function translatePage() {
+  updateFormats();
   document.documentElement.lang = language;
-  for (const element of document.querySelectorAll('[data-t]')) write(element, say(element.dataset.t));
-  for (const element of document.querySelectorAll('[data-t-label]')) element.setAttribute('aria-label', say(element.dataset.tLabel));
-  for (const element of document.querySelectorAll('[data-t-hint]')) element.setAttribute('placeholder', say(element.dataset.tHint));
+  for (const element of document.querySelectorAll('[data-t]')) setText(element, translate(element.dataset.t));
+  for (const element of document.querySelectorAll('[data-t-label]')) element.setAttribute('aria-label', translate(element.dataset.tLabel));
+  for (const element of document.querySelectorAll('[data-t-hint]')) element.setAttribute('placeholder', translate(element.dataset.tHint));
   byID('language').lang = language === 'id' ? 'en' : 'id';
-  write(byID('language'), say('other'));
+  setText(byID('language'), translate('other'));
 }
 
 byID('language').addEventListener('click', () => {
   language = language === 'id' ? 'en' : 'id';
-  remember.set('language', language);
-  translate();
-  paint();
+  settings.set('language', language);
+  translatePage();
+  render();
 });
 
-// The theme is the system's until the reader switches to the other one.
+// The theme follows the system until the user switches to the other one.
 const systemDark = matchMedia('(prefers-color-scheme: dark)');
-let theme = remember.get('theme');
+let theme = settings.get('theme');
 const isDark = () => (theme ? theme === 'dark' : systemDark.matches);
 
 byID('theme').addEventListener('click', () => {
   const other = isDark() ? 'light' : 'dark';
   theme = other === (systemDark.matches ? 'dark' : 'light') ? null : other;
-  remember.set('theme', theme);
-  paint();
+  settings.set('theme', theme);
+  render();
 });
-systemDark.addEventListener('change', paint);
-painters.push(() => {
+systemDark.addEventListener('change', render);
+renderers.push(() => {
   document.documentElement.dataset.theme = isDark() ? 'dark' : 'light';
-  write(byID('theme'), say(isDark() ? 'light' : 'dark'));
+  setText(byID('theme'), translate(isDark() ? 'light' : 'dark'));
 });
 
-// offerCopy makes a button copy what the function returns. Without a secure context there is no clipboard to write
-// to; then the text is selected for the reader to copy.
-function offerCopy(button, text, source) {
+// enableCopy makes a button copy a text. Without a secure context the clipboard API is missing: then it selects the
+// source element and uses the older command.
+function enableCopy(button, text, source) {
   let timer;
   button.addEventListener('click', async () => {
     let key = 'copied';
@@ -108,8 +108,8 @@ function offerCopy(button, text, source) {
       getSelection().selectAllChildren(source);
       key = document.execCommand('copy') ? 'copied' : 'copyByHand';
     }
-    button.textContent = say(key);
+    button.textContent = translate(key);
     clearTimeout(timer);
-    timer = setTimeout(() => { button.textContent = say('copy'); }, 2000);
+    timer = setTimeout(() => { button.textContent = translate('copy'); }, 2000);
   });
 }

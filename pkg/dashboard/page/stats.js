@@ -1,68 +1,68 @@
-// Totals and rates, of everything or of one topic, and their history for the chart.
-const SPAN = 15 * 60 * 1000; // ms
+// Totals and rates of all topics or of one, and their history for the chart.
+const CHART_SPAN = 15 * 60 * 1000; // ms
 const TOPIC_HISTORIES = 50;
 
-// History has the totals at moments of the reader's clock, oldest first.
+// History is a list of totals with the times of the browser's clock, oldest first.
 class History {
   samples = [];
 
-  add(t, unique, duplicates) {
+  add(t, stored, duplicates) {
     const last = this.samples.at(-1);
-    if (last && (unique < last.unique || duplicates < last.duplicates)) this.samples = []; // other data
+    if (last && (stored < last.stored || duplicates < last.duplicates)) this.samples = []; // a restored database
     else if (last && t - last.t < 100) return;
-    this.samples.push({ t, unique, duplicates });
-    while (this.samples[0].t < t - SPAN - 30000) this.samples.shift();
+    this.samples.push({ t, stored, duplicates });
+    while (this.samples[0].t < t - CHART_SPAN - 30000) this.samples.shift();
   }
 
-  // rates are those of the last five seconds, or null while nobody knows.
+  // rates returns the events per second over the last 5 seconds, or null if they are unknown.
   rates() {
     const last = this.samples.at(-1);
     const from = this.samples.findLast((sample) => sample.t <= last.t - 4500) ?? this.samples[0];
     const time = last ? (last.t - from.t) / 1000 : 0;
     if (time < 0.5 || time > 30) return null;
-    return { unique: (last.unique - from.unique) / time, duplicates: (last.duplicates - from.duplicates) / time };
+    return { stored: (last.stored - from.stored) / time, duplicates: (last.duplicates - from.duplicates) / time };
   }
 }
 
 const histories = { all: new History(), topics: new Map() };
-let seriesWanted = true; // at the beginning and after every break
+let seriesNeeded = true; // at the start and after each interruption
 
 const currentHistory = () => (state.topic === null ? histories.all : histories.topics.get(state.topic) ?? new History());
 
-function forget() {
+function resetTotals() {
   histories.all = new History();
   histories.topics.clear();
   state.totals = null;
   state.topics = null;
-  seriesWanted = true;
+  seriesNeeded = true;
 }
 
-// loadSeries takes over what the server saw while this page did not. Points are moved onto the reader's clock; the Date
-// of the answer is cut to whole seconds.
+// loadSeries loads the history that the server recorded. It shifts the times to the browser's clock. The Date header has
+// whole seconds, so half a second is added.
 async function loadSeries() {
-  const { body, date } = await ask('stats/series');
+  const { body, date } = await fetchJSON('stats/series');
   const shift = Date.now() - (Number.isNaN(date) ? Date.now() : date + 500);
-  const points = body.points.map((p) => ({ t: Date.parse(p.time) + shift, unique: p.unique_processed, duplicates: p.duplicate_dropped }));
-  const mine = histories.all.samples.filter((sample) => points.length === 0 || sample.t < points[0].t - 1000);
+  const points = body.points.map((p) => ({ t: Date.parse(p.time) + shift, stored: p.unique_processed, duplicates: p.duplicate_dropped }));
+  const own = histories.all.samples.filter((sample) => points.length === 0 || sample.t < points[0].t - 1000);
   histories.all = new History();
-  for (const { t, unique, duplicates } of [...mine, ...points]) histories.all.add(Math.min(t, Date.now()), unique, duplicates);
-  seriesWanted = false;
+  for (const { t, stored, duplicates } of [...own, ...points]) histories.all.add(Math.min(t, Date.now()), stored, duplicates);
+  seriesNeeded = false;
 }
 
 async function pollTotals() {
-  if (seriesWanted) await loadSeries();
-  const { body } = await ask('stats');
+  if (seriesNeeded) await loadSeries();
+  const { body } = await fetchJSON('stats');
   state.totals = body;
   histories.all.add(Date.now(), body.unique_processed, body.duplicate_dropped);
-  checkStream(body.unique_processed, link.polls.how === 'lost');
-  reached('polls');
-  paint();
+  checkStream(body.unique_processed, connection.polls.status === 'lost');
+  connected('polls');
+  render();
 }
 
 async function pollTopics() {
-  const { body } = await ask('stats/topics');
+  const { body } = await fetchJSON('stats/topics');
   state.topics = body.map((row) => ({
-    topic: row.topic, received: row.unique_processed + row.duplicate_dropped, unique: row.unique_processed, duplicates: row.duplicate_dropped,
+    topic: row.topic, received: row.unique_processed + row.duplicate_dropped, stored: row.unique_processed, duplicates: row.duplicate_dropped,
     share: row.duplicate_dropped / (row.unique_processed + row.duplicate_dropped), last: Date.parse(row.last_seen),
   }));
   const now = Date.now();
@@ -72,29 +72,28 @@ async function pollTopics() {
       history = new History();
       histories.topics.set(row.topic, history);
     }
-    history?.add(now, row.unique, row.duplicates);
+    history?.add(now, row.stored, row.duplicates);
   }
-  paint();
+  render();
 }
 
 const HEALTH = { ok: 'good', draining: 'fair', unknown: 'fair' };
 let checks = null;
 
 async function pollHealth() {
-  const { body } = await ask('readyz', 503);
+  const { body } = await fetchJSON('readyz', 503);
   checks = body.checks ?? {};
-  paint();
+  render();
 }
 
-painters.push(() => {
+renderers.push(() => {
   if (!checks) return;
-  const { language: was, checks: are } = byID('health').dataset;
-  const now = JSON.stringify(checks);
-  if (was === language && are === now) return;
-  Object.assign(byID('health').dataset, { language, checks: now });
-  byID('health').replaceChildren(...['server', 'store', 'broker', ...Object.keys(checks)].filter((name, i, all) => name in checks && all.indexOf(name) === i).map((name) => make(
+  const shown = language + JSON.stringify(checks);
+  if (byID('health').dataset.shown === shown) return;
+  byID('health').dataset.shown = shown;
+  byID('health').replaceChildren(...['server', 'store', 'broker', ...Object.keys(checks)].filter((name, i, all) => name in checks && all.indexOf(name) === i).map((name) => createNode(
     'li', { 'data-state': HEALTH[checks[name]] ?? 'bad' },
-    make('span', { class: 'dot', 'aria-hidden': 'true' }),
+    createNode('span', { class: 'dot', 'aria-hidden': 'true' }),
     `${TEXTS[language][name] ?? name} ${TEXTS[language][checks[name]] ?? checks[name]}`,
   )));
 });
@@ -102,33 +101,33 @@ painters.push(() => {
 function currentTotals() {
   if (state.topic === null) {
     const { totals } = state;
-    return totals && { unique: totals.unique_processed, duplicates: totals.duplicate_dropped };
+    return totals && { stored: totals.unique_processed, duplicates: totals.duplicate_dropped };
   }
-  return state.topics && (state.topics.find((row) => row.topic === state.topic) ?? { unique: 0, duplicates: 0 });
+  return state.topics && (state.topics.find((row) => row.topic === state.topic) ?? { stored: 0, duplicates: 0 });
 }
 
-painters.push(() => {
+renderers.push(() => {
   const totals = currentTotals();
-  const rates = link.polls.how === 'ok' ? currentHistory().rates() : null; // nobody knows what they are now
-  const fields = { received: (x) => x.unique + x.duplicates, unique: (x) => x.unique, duplicates: (x) => x.duplicates };
+  const rates = connection.polls.status === 'ok' ? currentHistory().rates() : null;
+  const fields = { received: (x) => x.stored + x.duplicates, stored: (x) => x.stored, duplicates: (x) => x.duplicates };
   for (const [id, of] of Object.entries(fields)) {
-    write(byID(id), totals ? formats.whole.format(of(totals)) : '–');
-    write(byID(`${id}-rate`), say('perSecond', formatRate(rates && of(rates))));
+    setText(byID(id), totals ? formats.whole.format(of(totals)) : '–');
+    setText(byID(`${id}-rate`), translate('perSecond', formatRate(rates && of(rates))));
   }
-  write(byID('ratio'), totals ? formatShare(totals.duplicates, totals.unique + totals.duplicates) : '–');
-  write(byID('ratio-note'), say(state.topic === null ? 'ofReceived' : 'ofTopic'));
-  for (const [id, name] of [['queued', 'queued'], ['dead', 'dead_letters']]) {
+  setText(byID('ratio'), totals ? formatShare(totals.duplicates, totals.stored + totals.duplicates) : '–');
+  setText(byID('ratio-note'), translate(state.topic === null ? 'ofReceived' : 'ofTopic'));
+  for (const [id, name] of [['queued', 'queued'], ['dead-letters', 'dead_letters']]) {
     const count = state.totals?.[name];
     byID(`${id}-card`).hidden = count === undefined;
-    byID(`${id}-card`).classList.toggle('bad', id === 'dead' && count > 0);
-    if (count !== undefined) write(byID(id), formats.whole.format(count));
+    byID(`${id}-card`).classList.toggle('bad', id === 'dead-letters' && count > 0);
+    if (count !== undefined) setText(byID(id), formats.whole.format(count));
   }
-  if (state.totals) write(byID('uptime'), say('uptime', formatDuration(state.totals.uptime_seconds)));
-  if (state.version) write(byID('version'), say('version', state.version));
+  if (state.totals) setText(byID('uptime'), translate('uptime', formatDuration(state.totals.uptime_seconds)));
+  if (state.version) setText(byID('version'), translate('version', state.version));
 });
 
-// Until there is an event, the page says how to publish one.
-painters.push(() => {
+// If there are no events, the page shows how to publish one.
+renderers.push(() => {
   const { totals } = state;
   const empty = totals !== null && totals.received === 0 && !totals.queued && state.topic === null;
   byID('empty').hidden = !empty;
@@ -139,5 +138,5 @@ painters.push(() => {
 const home = new URL('.', location.href).href.replaceAll("'", '%27');
 byID('curl').textContent = `curl '${home}publish' -H 'Content-Type: application/json' -d '{"topic": "greeting", "event_id": "1", "timestamp": "${new Date().toISOString().slice(0, 19)}Z", "source": "me", "payload": {"text": "hello"}}'`;
 byID('publish').textContent = `eventagg publish --url '${home.replace(/\/$/, '')}' --count 20000 --dup-rate 0.3`;
-offerCopy(byID('copy'), () => byID('curl').textContent, byID('curl'));
-offerCopy(byID('copy-publish'), () => byID('publish').textContent, byID('publish'));
+enableCopy(byID('copy'), () => byID('curl').textContent, byID('curl'));
+enableCopy(byID('copy-publish'), () => byID('publish').textContent, byID('publish'));

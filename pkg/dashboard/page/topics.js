@@ -1,7 +1,7 @@
-// The table of topics: sorted by its headers, and each row chooses its topic.
-const TOPICS_SHOWN = 100;
+// The table of topics. A click on a header sorts it, a click on a row selects the topic.
+const MAX_TOPICS_SHOWN = 100;
 
-const sorting = { key: 'received', down: true };
+const sorting = { key: 'received', descending: true };
 let allTopics = false;
 const rows = new Map(); // by topic
 
@@ -14,57 +14,57 @@ const compare = {
 };
 
 function sorted(topics) {
-  const sign = sorting.down ? -1 : 1;
+  const sign = sorting.descending ? -1 : 1;
   return topics.toSorted((a, b) => sign * compare[sorting.key](a, b) || compare.topic(a, b));
 }
 
 function makeRow(topic) {
-  const button = make('button', { type: 'button' }, make('bdi', {}, topic));
-  button.addEventListener('click', () => choose(state.topic === topic ? null : topic));
-  return make('tr', {}, make('th', { scope: 'row' }, button), make('td'), make('td'), make('td'), make('td'));
+  const button = createNode('button', { type: 'button' }, createNode('bdi', {}, topic));
+  button.addEventListener('click', () => selectTopic(state.topic === topic ? null : topic));
+  return createNode('tr', {}, createNode('th', { scope: 'row' }, button), createNode('td'), createNode('td'), createNode('td'), createNode('td'));
 }
 
 function fillRow(row, data) {
   const [head, received, duplicates, share, last] = row.children;
   head.firstChild.setAttribute('aria-pressed', state.topic === data.topic);
-  head.firstChild.title = say('filterBy', data.topic);
-  row.classList.toggle('chosen', state.topic === data.topic);
-  write(received, formats.whole.format(data.received));
-  write(duplicates, formats.whole.format(data.duplicates));
-  write(share, formatShare(data.duplicates, data.received));
+  head.firstChild.title = translate('filterBy', data.topic);
+  row.classList.toggle('selected', state.topic === data.topic);
+  setText(received, formats.whole.format(data.received));
+  setText(duplicates, formats.whole.format(data.duplicates));
+  setText(share, formatShare(data.duplicates, data.received));
   const today = new Date(data.last).toDateString() === new Date().toDateString();
-  write(last, today ? clock(data.last) : formats.day.format(data.last));
+  setText(last, today ? clock(data.last) : formats.day.format(data.last));
   last.title = new Date(data.last).toISOString();
 }
 
-painters.push(() => {
+renderers.push(() => {
   for (const head of document.querySelectorAll('th[data-key]')) {
-    const order = head.dataset.key === sorting.key ? (sorting.down ? 'descending' : 'ascending') : 'none';
+    const order = head.dataset.key === sorting.key ? (sorting.descending ? 'descending' : 'ascending') : 'none';
     if (head.getAttribute('aria-sort') !== order) head.setAttribute('aria-sort', order);
   }
   if (!state.topics) return;
   let list = sorted(state.topics);
   const count = list.length;
-  if (!allTopics && count > TOPICS_SHOWN) {
-    const chosen = list.find((data) => data.topic === state.topic);
-    list = list.slice(0, TOPICS_SHOWN);
-    if (chosen && !list.includes(chosen)) list.push(chosen);
+  if (!allTopics && count > MAX_TOPICS_SHOWN) {
+    const selected = list.find((data) => data.topic === state.topic);
+    list = list.slice(0, MAX_TOPICS_SHOWN);
+    if (selected && !list.includes(selected)) list.push(selected);
   }
-  const wanted = new Set(list.map((data) => data.topic));
-  for (const topic of rows.keys()) if (!wanted.has(topic)) rows.delete(topic);
+  const listed = new Set(list.map((data) => data.topic));
+  for (const topic of rows.keys()) if (!listed.has(topic)) rows.delete(topic);
   const elements = list.map((data) => {
     if (!rows.has(data.topic)) rows.set(data.topic, makeRow(data.topic));
     fillRow(rows.get(data.topic), data);
     return rows.get(data.topic);
   });
-  placeRows(elements);
-  write(byID('topics-count'), count === 0 ? say('noTopics') : say('topicsOf', formats.whole.format(list.length), formats.whole.format(count)));
+  updateRows(elements);
+  setText(byID('topics-count'), count === 0 ? translate('noTopics') : translate('topicsOf', formats.whole.format(list.length), formats.whole.format(count)));
   byID('topics-all').hidden = list.length === count;
-  write(byID('topics-all'), say('showTopics', formats.whole.format(count)));
+  setText(byID('topics-all'), translate('showTopics', formats.whole.format(count)));
 });
 
-// placeRows moves rows only where their order changed, and keeps the focus, which a row that moves would lose.
-function placeRows(elements) {
+// updateRows replaces the rows if their order changed. It restores the focus, because a moved row loses it.
+function updateRows(elements) {
   const body = byID('topics');
   if (elements.length === body.children.length && elements.every((element, i) => element === body.children[i])) return;
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
@@ -75,13 +75,13 @@ function placeRows(elements) {
 for (const head of document.querySelectorAll('th[data-key]')) {
   head.firstChild.addEventListener('click', () => {
     const { key } = head.dataset;
-    sorting.down = sorting.key === key ? !sorting.down : key !== 'topic'; // numbers begin with the largest
+    sorting.descending = sorting.key === key ? !sorting.descending : key !== 'topic'; // numbers start with the largest
     sorting.key = key;
-    paint();
+    render();
   });
 }
 
 byID('topics-all').addEventListener('click', () => {
   allTopics = true;
-  paint();
+  render();
 });

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// countdown returns the IDs e-(n-1) to e-0.
+// countdown returns the event IDs e-(n-1) to e-0.
 func countdown(n int) []string {
 	var ids []string
 	for i := n - 1; i >= 0; i-- {
@@ -31,40 +31,41 @@ func (p *tab) waitEvents(want []string) {
 	}
 }
 
-func TestALostConnectionIsToldAndMadeUpFor(t *testing.T) {
+func TestPage_ResumesAfterLostConnection(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "e", 0, 5)...)
 	p := open(t, s.url())
 	p.waitText("#received", "5")
 	p.waitEvents(countdown(5))
-	p.expectLosses()
+	p.expectLostRequests()
 	address := s.address
 	s.end()
-	p.waitText("#link", "Connection lost since")
-	p.wait("document.body.classList.contains('stale') && /\\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#link').innerText)")
+	p.waitText("#connection", "Connection lost since")
+	p.wait("document.body.classList.contains('stale') && /\\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#connection').innerText)")
 	p.waitText("#received-rate", "–")
 	p.wait("getComputedStyle(document.querySelector('#received')).color !== getComputedStyle(document.body).color")
 	if got := p.text("#received"); got != "5" {
-		t.Errorf("the page shows %s received, want the last that it knew", got)
+		t.Errorf("the page shows %s received, want the last known total", got)
 	}
 
-	s.address = "127.0.0.1:0" // where the page does not look
+	s.address = "127.0.0.1:0" // an address that the page does not use
 	s.start()
 	s.publish(numbered("t", "e", 5, 60)...)
 	s.end()
 	s.address = address
 	s.start()
 	p.waitText("#received", "60")
-	p.waitText("#link", "Live")
+	p.waitText("#connection", "Live")
 	p.wait("!document.body.classList.contains('stale')")
 	p.waitEvents(countdown(60))
 	s.publish(numbered("t", "e", 60, 62)...)
 	p.waitEvents(countdown(62))
 }
 
-// faulty is a server in front of a site's that can answer 503 instead.
-func faulty(t *testing.T, s *site) (address string, ill func(bool)) {
+// startFailingProxy starts a proxy in front of a site. While failing is set, it
+// responds 503.
+func startFailingProxy(t *testing.T, s *site) (address string, setFailing func(bool)) {
 	t.Helper()
 	target, err := url.Parse(s.url())
 	if err != nil {
@@ -73,9 +74,9 @@ func faulty(t *testing.T, s *site) (address string, ill func(bool)) {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.FlushInterval = -1
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	var broken atomic.Bool
+	var failing atomic.Bool
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if broken.Load() {
+		if failing.Load() {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -86,42 +87,42 @@ func faulty(t *testing.T, s *site) (address string, ill func(bool)) {
 		front.CloseClientConnections()
 		front.Close()
 	})
-	return front.URL + "/", func(is bool) {
-		broken.Store(is)
-		if is {
+	return front.URL + "/", func(on bool) {
+		failing.Store(on)
+		if on {
 			front.CloseClientConnections()
 		}
 	}
 }
 
-func TestAnAnswerOf503IsToldAndMadeUpFor(t *testing.T) {
+func TestPage_ResumesAfterStatus503(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "e", 0, 3)...)
-	address, ill := faulty(t, s)
+	address, setFailing := startFailingProxy(t, s)
 	p := open(t, address)
 	p.waitEvents(countdown(3))
-	p.expectLosses()
-	ill(true)
-	p.waitText("#link", "No numbers from the server since")
-	// More than once: the browser itself gives up at the first.
-	eventually(t, "the page asks again for the stream", func() bool {
-		return strings.Count(strings.Join(p.sent(), "\n"), "EventSource ") >= 3
+	p.expectLostRequests()
+	setFailing(true)
+	p.waitText("#connection", "Server error since")
+	// 3 requests, because the browser itself gives up after the first error response.
+	p.until("the page retries the stream", func() bool {
+		return strings.Count(strings.Join(p.requests, "\n"), "EventSource ") >= 3
 	})
 	s.publish(numbered("t", "e", 3, 40)...)
-	ill(false)
-	p.waitText("#link", "Live")
+	setFailing(false)
+	p.waitText("#connection", "Live")
 	p.waitEvents(countdown(40))
 }
 
-func TestOtherDataIsToldAndShownFromItsBeginning(t *testing.T) {
+func TestPage_RestartsAfterRestore(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "old", 0, 50)...)
 	p := open(t, s.url())
 	p.wait("document.querySelectorAll('#events li').length === 20")
 	p.waitText("#received", "50")
-	p.expectLosses()
+	p.expectLostRequests()
 	s.end()
 	files, err := filepath.Glob(s.path + "*")
 	if err != nil || len(files) == 0 {
@@ -134,7 +135,7 @@ func TestOtherDataIsToldAndShownFromItsBeginning(t *testing.T) {
 	}
 	s.start()
 	s.publish(numbered("t", "e", 0, 4)...)
-	p.waitText("#notice", "other data than before")
+	p.waitText("#notice", "different data now")
 	p.waitText("#received", "4")
 	p.wait("!document.querySelector('#events').innerText.includes('old')")
 	p.waitEvents(countdown(4))
@@ -142,13 +143,13 @@ func TestOtherDataIsToldAndShownFromItsBeginning(t *testing.T) {
 	p.wait("document.querySelector('#notice').hidden")
 }
 
-func TestATopicThatNoneCanHaveIsToldAndLeft(t *testing.T) {
+func TestPage_RejectsInvalidTopic(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := startSite(t)
 	s.publish(numbered("t", "e", 0, 4)...)
 	p := newTab(t)
-	p.expectLosses()
+	p.expectLostRequests()
 	p.visit(s.url() + "?topic=" + strings.Repeat("x", 300))
-	p.waitText("#notice", "There can be no topic with that name")
+	p.waitText("#notice", "Invalid topic name")
 	p.waitEvents(countdown(4))
 }
