@@ -232,3 +232,6 @@ func TestCircuitBreaker_WaitsLongerIfOnlyHealthChecksSucceed(t *testing.T) {
 		}
 	})
 }
+
+// advance lets time pass in a bubble.
+func advance(d time.Duration) { time.Sleep(d) }

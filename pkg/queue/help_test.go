@@ -283,3 +283,6 @@ func (f *fixture) checkStored(want int) {
 		f.t.Errorf("%d events are stored, want %d", got, want)
 	}
 }
+
+// advance lets time pass in a bubble.
+func advance(d time.Duration) { time.Sleep(d) }

@@ -12,15 +12,20 @@ import (
 
 func TestWorker_TakesOverFromCrashedWorkerWithin10Seconds(t *testing.T) {
 	inBubble(t, func(f *fixture) {
-		stop := f.startWorker("alive")
-		for i := range 20 { // at any moment of its rounds
+		for i := range 25 { // the crash is at any time between two claims
 			f.enqueue(goodEvents(fmt.Sprint(i), 5)...)
-			f.queue.Consumer("crashes").Receive(f.t.Context(), 0) //nolint:errcheck,gosec // the worker may have it already
-			advance(10*time.Second + time.Duration(i)*101*time.Millisecond)
+			messages := f.receiveAs("crashes")
+			stop := f.startWorker("alive")
+			advance(time.Duration(i) * 101 * time.Millisecond)
+			f.checkSize(5, 0)
+			if err := f.queue.Consumer("crashes").Renew(f.t.Context()); err != nil {
+				f.t.Fatal(err)
+			}
+			advance(10 * time.Second)
 			f.checkSize(0, 0)
+			stop()
+			f.checkStored(5 * (i + 1) * len(messages))
 		}
-		stop()
-		f.checkStored(100)
 	})
 }
 

@@ -122,7 +122,8 @@ func (q *retryQueue) forgive() {
 func (q *retryQueue) recordSuccess(now time.Time) (failing []*parked) {
 	for _, p := range q.parked {
 		if p.pending && now.Sub(p.failed) <= evidenceWindow {
-			if p.tries++; p.tries == 1 {
+			p.tries++
+			if p.tries == 1 {
 				failing = append(failing, p)
 			}
 		}

@@ -243,7 +243,7 @@ func (w *Worker) process(ctx context.Context, messages []Message) error {
 			return w.moveToDeadLetters(ctx, first, fmt.Sprintf("delivered %d times without being stored", first.Deliveries-1))
 		})
 	}
-	// An append is finished even if the worker is told to stop meanwhile.
+	// The append is finished even if ctx ends meanwhile: the worker stops afterwards.
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.options.AppendTimeout)
 	defer cancel()
 	received, err := w.into.Receive(appending, deliveriesOf(messages))

@@ -39,17 +39,17 @@ func TestMemory_UsesTheClockOfABubble(t *testing.T) {
 			t.Errorf("received %+v after %v", messages, time.Since(started))
 		}
 		go func() {
-			time.Sleep(time.Minute) //nolint:forbidigo // takes no time in a bubble
+			time.Sleep(time.Minute)
 			mustAppend(t, q, newEvents("a", 1)...)
 		}()
 		if messages := mustReceive(t, crashes, time.Hour); len(messages) != 1 {
 			t.Errorf("received %+v", messages)
 		}
-		time.Sleep(30*time.Second - 1) //nolint:forbidigo // takes no time in a bubble
+		time.Sleep(30*time.Second - 1)
 		if messages := mustClaim(t, successor, 30*time.Second); len(messages) != 0 {
 			t.Errorf("claimed too early: %+v", messages)
 		}
-		time.Sleep(time.Nanosecond) //nolint:forbidigo // takes no time in a bubble
+		time.Sleep(time.Nanosecond)
 		if messages := mustClaim(t, successor, 30*time.Second); len(messages) != 1 || messages[0].Deliveries != 2 {
 			t.Errorf("claimed %+v", messages)
 		}

@@ -74,7 +74,7 @@ func (c *consumer) Split(ctx context.Context, m queue.Message) error {
 // that can't be read.
 func (c *consumer) MoveToDeadLetters(ctx context.Context, m queue.Message, reason string) error {
 	return c.finish(ctx, "move to the dead letters", c.queue.scripts.deadLetter, m, func() ([]any, error) {
-		parts := []any{reason, m.Deliveries}
+		parts := append(make([]any, 0, 2+2*len(m.Events)), reason, m.Deliveries)
 		for _, e := range m.Events {
 			line := append(codec.Append(nil, e), '\n')
 			parts = append(parts, len(line), line)

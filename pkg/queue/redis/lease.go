@@ -30,7 +30,7 @@ func (c *consumer) Renew(ctx context.Context) error {
 // renewEntries renews the leases of entries, and forgets those that another
 // consumer has claimed.
 func (c *consumer) renewEntries(ctx context.Context, number int, s *stream, ids []string) error {
-	args := []any{group, c.name}
+	args := append(make([]any, 0, 2+len(ids)), group, c.name)
 	lost := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		args = append(args, id)
