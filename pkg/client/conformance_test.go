@@ -49,10 +49,10 @@ func TestClient_Conformance(t *testing.T) {
 			return func() { rename(t, path, path+".moved") }, func() { rename(t, path+".moved", path) }
 		},
 		Except: map[string]string{
-			"a delivery that is refused leaves nothing, nor do those beside it": "deliveries don't use HTTP; the store passes this by itself",
-			"every call after close says that the store is closed":              closed,
-			"close waits for the appends under way":                             closed,
-			"appends cancelled midway keep the counters exact":                  "a cancelled append may still be in transit; see TestClient_CancelledAppendsKeepCountersExact",
+			"a rejected delivery stores nothing, nor do the others of its call": "deliveries don't use HTTP; the store passes this by itself",
+			"every call after close returns the error for a closed store":       closed,
+			"close waits for running appends":                                   closed,
+			"cancelled appends keep the counters exact":                         "a cancelled append may still be in transit; see TestClient_CancelledAppendsKeepCountersExact",
 		},
 	})
 }

@@ -19,9 +19,9 @@ func TestConformance(t *testing.T) {
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			return open(t, Options{URL: urlOf(t, s)})
 		},
-		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, Options{}) },
-		Outage: outage,
-		Refuse: refusedEvent,
+		Copy:     func(t *testing.T, s store.Store) store.Store { return copied(t, s, Options{}) },
+		Outage:   outage,
+		Rejected: refusedEvent,
 	})
 }
 

@@ -53,9 +53,9 @@ func TestConformance_Pooled(t *testing.T) {
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			return open(t, Options{Pooled: true, URL: urlOf(t, s)})
 		},
-		Copy:   func(t *testing.T, s store.Store) store.Store { return copied(t, s, newOptions(t)) },
-		Outage: outage,
-		Refuse: refusedEvent,
+		Copy:     func(t *testing.T, s store.Store) store.Store { return copied(t, s, newOptions(t)) },
+		Outage:   outage,
+		Rejected: refusedEvent,
 	})
 }
 

@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 			path := pathOf(t, s)
 			return func() { rename(t, path, path+".moved") }, func() { rename(t, path+".moved", path) }
 		},
-		Refuse: refusePoison,
+		Rejected: refusePoison,
 	})
 }
 

@@ -13,12 +13,12 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// ledger remembers what was answered for each key.
+// ledger records the outcomes for each key.
 type ledger struct {
 	mu         sync.Mutex
-	winner     map[event.Key]event.Event // whose append was answered Stored
+	winner     map[event.Key]event.Event // the event with the outcome Stored
 	stored     map[event.Key]int
-	answered   int64
+	outcomes   int64
 	duplicates int64
 }
 
@@ -33,7 +33,7 @@ func (l *ledger) note(events []event.Event, outcomes []event.Outcome) error {
 		return fmt.Errorf("%d outcomes for %d events", len(outcomes), len(events))
 	}
 	for i, e := range events {
-		l.answered++
+		l.outcomes++
 		switch outcomes[i] {
 		case event.Stored:
 			l.stored[e.Key()]++
@@ -47,25 +47,25 @@ func (l *ledger) note(events []event.Event, outcomes []event.Outcome) error {
 	return nil
 }
 
-// checkWinners fails unless every key was answered Stored once, and is kept as
-// the append that was answered so has sent it.
+// checkWinners fails unless every key had the outcome Stored once, and the store
+// keeps the event that had it.
 func (l *ledger) checkWinners(t *testing.T, s store.Store, keys int) {
 	t.Helper()
 	if len(l.stored) != keys {
-		t.Errorf("%d keys were answered stored, want %d", len(l.stored), keys)
+		t.Errorf("%d keys had the outcome stored, want %d", len(l.stored), keys)
 	}
 	for key, times := range l.stored {
 		if times != 1 {
-			t.Errorf("%q was answered stored %d times", key, times)
+			t.Errorf("%q had the outcome stored %d times", key, times)
 		}
 		if record := mustEvent(t, s, key); record.Event != l.winner[key] {
-			t.Errorf("%q is kept as %+v, want that of the append that stored it", key, record.Event)
+			t.Errorf("%q is kept as %+v, want the event with the outcome stored", key, record.Event)
 		}
 	}
 }
 
-// oppositeOrders has many writers append the same keys at once, forwards,
-// backwards and shuffled: the case in which databases deadlock.
+// oppositeOrders has many concurrent writers append the same keys forwards,
+// backwards and shuffled. Databases deadlock in this case.
 func oppositeOrders(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const writers, rounds, size = 12, 6, 40
@@ -104,12 +104,12 @@ func oppositeOrders(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	l.checkWinners(t, s, rounds*2*size)
-	if stats := checkExact(t, s); stats.Received != l.answered || stats.Duplicates != l.duplicates {
-		t.Errorf("counted %+v, but %d were answered, %d of them duplicates", stats, l.answered, l.duplicates)
+	if stats := checkExact(t, s); stats.Received != l.outcomes || stats.Duplicates != l.duplicates {
+		t.Errorf("counted %+v, but %d outcomes, %d of them duplicates", stats, l.outcomes, l.duplicates)
 	}
 }
 
-// load is writers at work beside a test.
+// load is a group of writers that run while a test reads.
 type load struct {
 	ledger *ledger
 	done   chan struct{} // closed when the writers have ended
@@ -117,7 +117,7 @@ type load struct {
 }
 
 // startLoad appends batches of one topic from several writers. Every key is
-// appended twice, by writers that don't know of each other.
+// appended twice, possibly by different writers.
 func startLoad(t *testing.T, s store.Appender, topic string, writers, batches, size int) *load {
 	t.Helper()
 	l := &load{ledger: newLedger(), done: make(chan struct{})}
@@ -149,7 +149,7 @@ func startLoad(t *testing.T, s store.Appender, topic string, writers, batches, s
 	return l
 }
 
-// active reports whether the writers are still at work.
+// active reports whether the writers are still running.
 func (l *load) active() bool {
 	select {
 	case <-l.done:
@@ -159,7 +159,7 @@ func (l *load) active() bool {
 	}
 }
 
-// wait waits for the writers and returns what they were answered.
+// wait waits for the writers and returns their outcomes.
 func (l *load) wait(t *testing.T) *ledger {
 	t.Helper()
 	<-l.done
@@ -169,7 +169,8 @@ func (l *load) wait(t *testing.T) *ledger {
 	return l.ledger
 }
 
-// statsUnderLoad reads while others append: every answer must be one moment.
+// statsUnderLoad reads the counters during appends. Every result must be one
+// consistent moment.
 func statsUnderLoad(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const batches, size = 60, 20
@@ -182,35 +183,35 @@ func statsUnderLoad(t *testing.T, h Harness) {
 		}
 		rows := int64(len(walkAll(t, s)))
 		if last = mustStats(t, s); rows < stats.Stored || rows > last.Stored {
-			t.Errorf("%d events are stored, between counts of %d and %d", rows, stats.Stored, last.Stored)
+			t.Errorf("%d events are stored, but the counters before and after are %d and %d", rows, stats.Stored, last.Stored)
 		}
 	}
-	answers := l.wait(t)
-	answers.checkWinners(t, s, batches*size)
-	if stats := checkExact(t, s); stats.Received != answers.answered || stats.Duplicates != answers.duplicates {
-		t.Errorf("counted %+v, but %d were answered, %d of them duplicates", stats, answers.answered, answers.duplicates)
+	results := l.wait(t)
+	results.checkWinners(t, s, batches*size)
+	if stats := checkExact(t, s); stats.Received != results.outcomes || stats.Duplicates != results.duplicates {
+		t.Errorf("counted %+v, but %d outcomes, %d of them duplicates", stats, results.outcomes, results.duplicates)
 	}
 }
 
-// walkUnderLoad walks while others append. A walk shows no event twice, and all
-// that were there when it began.
-func walkUnderLoad(t *testing.T, h Harness) {
+// pagingUnderLoad pages through the events during appends. It gets no event
+// twice, and every event that was stored before it started.
+func pagingUnderLoad(t *testing.T, h Harness) {
 	s := h.Open(t)
-	there := newEvents("before", 300)
-	mustAppend(t, s, there...)
+	earlier := newEvents("before", 300)
+	mustAppend(t, s, earlier...)
 	l := startLoad(t, s, "load", 4, 60, 20)
 	for l.active() {
 		seen := map[event.Key]bool{}
 		records := walk(t, s, store.Filter{}, store.Position{}, 37)
 		for _, record := range records {
 			if seen[record.Key()] {
-				t.Fatalf("a walk shows %q twice", record.Key())
+				t.Fatalf("the pages have %q twice", record.Key())
 			}
 			seen[record.Key()] = true
 		}
-		for _, e := range there {
+		for _, e := range earlier {
 			if !seen[e.Key()] {
-				t.Fatalf("a walk misses %q, which was there before it", e.Key())
+				t.Fatalf("the pages miss %q, which was stored before", e.Key())
 			}
 		}
 		checkAscending(t, reversed(records))

@@ -15,7 +15,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// queuedAt is when the deliveries of these tests were queued.
+// queuedAt returns when the deliveries of these tests were queued.
 func queuedAt() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }
 
 // newDelivery makes a delivery with the number as its ID.
@@ -53,12 +53,12 @@ func checkKnown(t rapid.TB, s store.Receiver, want bool, deliveries ...store.Del
 	}
 }
 
-// A delivery counts once, whatever of it was new: a repeat that came through
-// the queue must not become two because the queue was unsure.
+// redelivered receives a delivery several times. Duplicates in it count once,
+// too: a redelivery by the queue is not a repeat by the sender.
 func redelivered(t *testing.T, h Harness) {
 	s := h.Open(t)
-	mustAppend(t, s, newEvent("t", "there"))
-	d := newDelivery(1, newEvent("t", "new"), newEvent("t", "there"), newEvent("t", "new"))
+	mustAppend(t, s, newEvent("t", "known"))
+	d := newDelivery(1, newEvent("t", "new"), newEvent("t", "known"), newEvent("t", "new"))
 	checkReceived(t, mustReceive(t, s, d), store.Received{Stored: 1, Duplicates: 2})
 	before := checkExact(t, s)
 	for range 3 {
@@ -67,7 +67,7 @@ func redelivered(t *testing.T, h Harness) {
 	if after := checkExact(t, s); after != before || after.Received != 4 {
 		t.Errorf("the counters went from %+v to %+v", before, after)
 	}
-	// The same events in another delivery are repeats that somebody sent.
+	// The same events in another delivery are repeats by the sender.
 	checkReceived(t, mustReceive(t, s, newDelivery(2, d.Events...)), store.Received{Duplicates: 3})
 	checkExact(t, s)
 }
@@ -84,7 +84,7 @@ func someRedelivered(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-func forgotten(t *testing.T, h Harness) {
+func forget(t *testing.T, h Harness) {
 	s := h.Open(t)
 	old, young := newDelivery(1, newEvent("t", "old")), newDelivery(2, newEvent("t", "young"))
 	young.QueuedAt = queuedAt().Add(time.Microsecond)
@@ -114,10 +114,10 @@ func manyDeliveries(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-func refusedDelivery(t *testing.T, h Harness) {
+func rejectedDelivery(t *testing.T, h Harness) {
 	s := h.Open(t)
 	good, known := newDelivery(1, newEvents("good", 3)...), newDelivery(2, newEvents("known", 3)...)
-	bad := newDelivery(3, newEvent("good", "beside it"), h.Refuse(t, s))
+	bad := newDelivery(3, newEvent("good", "beside it"), h.Rejected(t, s))
 	mustReceive(t, s, known)
 	before := checkExact(t, s)
 	for range 2 {
@@ -145,7 +145,7 @@ func deliveriesSurviveRestart(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-// deliveryModel is a receiver as simple as can be, on top of a model.
+// deliveryModel adds a simple receiver to a model.
 type deliveryModel struct {
 	*model
 
@@ -185,14 +185,15 @@ func mustForget(t rapid.TB, s store.Receiver, before time.Time) int64 {
 	return count
 }
 
-// deliveriesFollowModel takes one store through many short histories of queues
-// and senders. Counters and memory are compared after every step.
+// deliveriesFollowModel runs many short random histories of queues and senders
+// against one store. After every step it compares the counters and the known
+// deliveries with the model.
 func deliveriesFollowModel(t *testing.T, h Harness) {
 	s := h.Open(t)
 	history := 0
 	rapid.Check(t, func(t *rapid.T) {
 		history++
-		mustForget(t, s, queuedAt().AddDate(1, 0, 0)) // those of the history before
+		mustForget(t, s, queuedAt().AddDate(1, 0, 0)) // the deliveries of the previous history
 		prefix, before := fmt.Sprintf("history %d/", history), mustStats(t, s)
 		m := &deliveryModel{newModel(), map[store.DeliveryID]time.Time{}}
 		batches := rapid.SliceOfN(smallEvents(prefix), 0, 8)

@@ -14,8 +14,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
-// walkNewer reads onwards from the beginning, the middle and the end.
-func walkNewer(t *testing.T, h Harness) {
+// newerPages reads newer events from the beginning, the middle and the end.
+func newerPages(t *testing.T, h Harness) {
 	s := h.Open(t)
 	var stored []event.Event
 	for batch := range 4 {
@@ -31,7 +31,7 @@ func walkNewer(t *testing.T, h Harness) {
 		checkRecords(t, middle, stored[15:])
 	}
 	_, next := mustNewer(t, s, store.Filter{}, store.Position{}, 1000)
-	for range 3 { // nothing new: no error, and no event again
+	for range 3 { // nothing new: no error and no repeated event
 		var records []store.Record
 		records, next = mustNewer(t, s, store.Filter{}, next, 1000)
 		checkRecords(t, records, nil)
@@ -40,37 +40,37 @@ func walkNewer(t *testing.T, h Harness) {
 	checkRecords(t, follow(t, s, store.Filter{}, next, 1000, 2), []event.Event{newEvent("topic 0", "later"), newEvent("topic 1", "later")})
 }
 
-// foreignPositions asks for what comes after places that the store has given
-// out, and after one that lies beyond them, as a follower of other data has it.
+// foreignPositions reads after every position that the store has returned, and
+// after a position beyond them, which a follower of other data may have.
 func foreignPositions(t *testing.T, h Harness) {
 	s := h.Open(t)
-	given := []store.Position{{}, mustSettled(t, s)}
+	returned := []store.Position{{}, mustStableHead(t, s)}
 	_, next := mustNewer(t, s, store.Filter{}, store.Position{}, 10)
-	given = append(given, next)
+	returned = append(returned, next)
 	for batch := range 4 {
-		checkForeign(t, s, given)
+		checkForeign(t, s, returned)
 		mustAppend(t, s, newEvents(fmt.Sprintf("topic %d", batch), 3)...)
-		for _, record := range walkAll(t, s) { // also those that are not settled yet
-			given = append(given, record.Position)
+		for _, record := range walkAll(t, s) { // including those that are not stable yet
+			returned = append(returned, record.Position)
 		}
 		_, next = mustNewer(t, s, store.Filter{Topic: "topic 0"}, next, 2)
-		given = append(given, mustSettled(t, s), next)
+		returned = append(returned, mustStableHead(t, s), next)
 	}
-	checkForeign(t, s, given)
+	checkForeign(t, s, returned)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	checkForeign(t, h.Reopen(t, s), given)
+	checkForeign(t, h.Reopen(t, s), returned)
 }
 
-// checkForeign fails unless every position given out is taken, and one beyond
-// all of them is not.
-func checkForeign(t *testing.T, s store.Store, given []store.Position) {
+// checkForeign fails unless the store accepts every position that it returned,
+// and rejects one after all of them.
+func checkForeign(t *testing.T, s store.Store, returned []store.Position) {
 	t.Helper()
-	for _, position := range given {
+	for _, position := range returned {
 		mustNewer(t, s, store.Filter{}, position, 5)
 	}
-	beyond := slices.MaxFunc(given, store.Position.Compare)
+	beyond := slices.MaxFunc(returned, store.Position.Compare)
 	beyond.Commit += 1_000_000
 	for _, filter := range []store.Filter{{}, {Topic: "topic 0"}, {Topic: "none"}} {
 		if records, _, err := s.Newer(t.Context(), filter, beyond, 5); !errors.Is(err, store.ErrForeignPosition) || len(records) != 0 {
@@ -79,17 +79,17 @@ func checkForeign(t *testing.T, s store.Store, given []store.Position) {
 	}
 }
 
-// replacedData has a store, its backup, and another store, which go on with
-// other events, so that places of the one are no longer beyond the others'.
+// replacedData appends different events to a store, to its backup and to another
+// store. Then no position of one is after all events of the others.
 func replacedData(t *testing.T, h Harness) {
 	s := h.Open(t)
 	mustAppend(t, s, newEvents("topic 0", 7)...)
-	common := takePlaces(t, s, 7)
+	common := allPositions(t, s, 7)
 	backup := h.Copy(t, s)
 	other := h.Open(t)
 	mustAppend(t, backup, newEvents("topic 1", 5)...)
 	mustAppend(t, s, newEvents("topic 2", 5)...)
-	foreign := takePlaces(t, s, 12)[len(common)-2:] // without the first events, which both have
+	foreign := allPositions(t, s, 12)[len(common)-2:] // without the first events, which both have
 	for _, events := range [][]event.Event{newEvents("topic 3", 5), newEvents("topic 4", 5), newEvents("topic 5", 5)} {
 		mustAppend(t, backup, events...)
 		mustAppend(t, other, events...)
@@ -101,26 +101,26 @@ func replacedData(t *testing.T, h Harness) {
 	checkRecords(t, follow(t, backup, store.Filter{Topic: "topic 1"}, common[len(common)-1], 5, 5), newEvents("topic 1", 5))
 	checkReplaced(t, backup, foreign)
 	checkReplaced(t, other, append(common, foreign...))
-	for _, position := range foreign { // as a cursor has it that was given out before there were marks
+	for _, position := range foreign { // a cursor of a version without fingerprints
 		position.Fingerprint = 0
 		mustOlder(t, other, store.Filter{}, position, 5)
 		mustNewer(t, other, store.Filter{}, position, 5)
 	}
 }
 
-// takePlaces returns the places of all the events of a store, oldest first, and
-// those behind them, which a follower gets and [store.EventReader].StableHead.
-func takePlaces(t *testing.T, s store.Store, events int) []store.Position {
+// allPositions returns the positions of all events of a store, oldest first, and
+// the two after them that Newer and StableHead return.
+func allPositions(t *testing.T, s store.Store, events int) []store.Position {
 	t.Helper()
-	var places []store.Position
+	var positions []store.Position
 	for _, record := range follow(t, s, store.Filter{}, store.Position{}, 100, events) {
-		places = append(places, record.Position)
+		positions = append(positions, record.Position)
 	}
-	_, next := mustNewer(t, s, store.Filter{Topic: "none"}, places[0], 100)
-	return append(places, next, mustSettled(t, s))
+	_, next := mustNewer(t, s, store.Filter{Topic: "none"}, positions[0], 100)
+	return append(positions, next, mustStableHead(t, s))
 }
 
-// checkReplaced fails unless every position is refused.
+// checkReplaced fails unless the store rejects every position.
 func checkReplaced(t *testing.T, s store.Store, foreign []store.Position) {
 	t.Helper()
 	for _, position := range foreign {
@@ -135,9 +135,10 @@ func checkReplaced(t *testing.T, s store.Store, foreign []store.Position) {
 	}
 }
 
-// settledParts takes positions while others append. Whenever one was taken,
-// what lies before it and what comes after it are, in the end, everything.
-func settledParts(t *testing.T, h Harness) {
+// stablePositions reads stable positions during appends. The events before such
+// a position, read at once, and the events after it, read at the end, are all
+// events.
+func stablePositions(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const batches, size = 60, 20
 	mustAppend(t, s, newEvents("before", 25)...)
@@ -148,7 +149,7 @@ func settledParts(t *testing.T, h Harness) {
 	}
 	var moments []moment
 	for l.active() && len(moments) < 20 {
-		position := mustSettled(t, s)
+		position := mustStableHead(t, s)
 		moments = append(moments, moment{position, walk(t, s, store.Filter{}, position, 1000)})
 	}
 	l.wait(t)
@@ -156,25 +157,25 @@ func settledParts(t *testing.T, h Harness) {
 	for _, at := range moments {
 		before := reversed(at.before)
 		if again := reversed(walk(t, s, store.Filter{}, at.position, 1000)); !slices.Equal(before, again) {
-			t.Fatalf("before %v there were %d events, and later %d", at.position, len(before), len(again))
+			t.Fatalf("before %v there were first %d events and later %d", at.position, len(before), len(again))
 		}
 		after := follow(t, s, store.Filter{}, at.position, 250, len(all)-len(before))
 		if got := slices.Concat(before, after); !slices.Equal(got, all) {
-			t.Fatalf("%d events before %v and %d after are not all %d in their order", len(before), at.position, len(after), len(all))
+			t.Fatalf("%d events before %v and %d after are not all %d in order", len(before), at.position, len(after), len(all))
 		}
 	}
 }
 
-// followers start together and read beside the writers. Each sees every later
-// event once, and all see the same order, with pages of different sizes.
+// followers start together and read during appends, with pages of different
+// sizes. Each gets every later event once, and all get the same order.
 func followers(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const batches, size = 60, 20
 	mustAppend(t, s, newEvents("before", 25)...)
-	suitetest.Eventually(t, "what is stored has settled", func() bool {
-		return len(walk(t, s, store.Filter{}, mustSettled(t, s), 1000)) == 25
+	suitetest.Eventually(t, "all stored events are stable", func() bool {
+		return len(walk(t, s, store.Filter{}, mustStableHead(t, s), 1000)) == 25
 	})
-	start := mustSettled(t, s)
+	start := mustStableHead(t, s)
 	l := startLoad(t, s, "load", 4, batches, size)
 	ctx, cancel := context.WithTimeout(t.Context(), suitetest.Timeout)
 	defer cancel()
@@ -201,10 +202,10 @@ func followers(t *testing.T, h Harness) {
 	checkAscending(t, seen[0])
 	for i, records := range seen {
 		if len(records) != batches*size || !slices.Equal(records, seen[0]) {
-			t.Errorf("follower %d saw %d events, not the %d of the others in their order", i, len(records), batches*size)
+			t.Errorf("follower %d got %d events, want the same %d as the others in order", i, len(records), batches*size)
 		}
 	}
 	if all := reversed(walkAll(t, s)); !slices.Equal(all[25:], seen[0]) {
-		t.Error("followers saw another order than a walk shows")
+		t.Error("followers got another order than the pages of older events")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
-// newEvent makes an event of which nothing but the key is of interest.
+// newEvent makes an event for tests in which only the key matters.
 func newEvent(topic, id string) event.Event {
 	return event.Event{
 		Topic: topic, ID: id, Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC),
@@ -39,7 +39,7 @@ func mustAppend(t rapid.TB, s store.Appender, events ...event.Event) []event.Out
 		t.Fatalf("append of %d events: %v", len(events), err)
 	}
 	if len(outcomes) != len(events) {
-		t.Fatalf("append of %d events answered %d outcomes", len(events), len(outcomes))
+		t.Fatalf("append of %d events returned %d outcomes", len(events), len(outcomes))
 	}
 	return outcomes
 }
@@ -79,12 +79,12 @@ func mustOlder(t rapid.TB, s store.EventReader, f store.Filter, before store.Pos
 	}
 	checkPage(t, records, limit)
 	if more && len(records) == 0 {
-		t.Fatalf("there are more events before %v, and none of them is shown", before)
+		t.Fatalf("there are more events before %v, but the page is empty", before)
 	}
 	return records, more
 }
 
-// checkPage holds an answer to its bounds.
+// checkPage checks the limits of a page.
 func checkPage(t rapid.TB, records []store.Record, limit int) {
 	t.Helper()
 	if len(records) > limit {
@@ -93,7 +93,7 @@ func checkPage(t rapid.TB, records []store.Record, limit int) {
 	size := 0
 	for i, record := range records {
 		if size >= store.PageBytes {
-			t.Fatalf("the first %d of %d events have %d bytes, which is enough for an answer", i, len(records), size)
+			t.Fatalf("the page has %d events, but the first %d have %d bytes already", len(records), i, size)
 		}
 		size += record.Size()
 	}
@@ -109,24 +109,24 @@ func mustNewer(t rapid.TB, s store.EventReader, f store.Filter, after store.Posi
 	return records, next
 }
 
-func mustSettled(t rapid.TB, s store.EventReader) store.Position {
+func mustStableHead(t rapid.TB, s store.EventReader) store.Position {
 	t.Helper()
 	position, err := s.StableHead(context.Background())
 	if err != nil {
-		t.Fatalf("settled position: %v", err)
+		t.Fatalf("stable position: %v", err)
 	}
 	return position
 }
 
-// walk reads everything before a position, page by page, newest first. It goes
-// on for as long as an answer says that there is more, and then there must be.
+// walk reads everything before a position, page by page, newest first. If a page
+// says that there is more, there must be.
 func walk(t rapid.TB, s store.EventReader, f store.Filter, before store.Position, page int) []store.Record {
 	t.Helper()
 	var all []store.Record
 	for {
 		records, more := mustOlder(t, s, f, before, page)
 		if len(records) == 0 && len(all) > 0 {
-			t.Fatalf("more events were to come before %v, and there is none", before)
+			t.Fatalf("there should be more events before %v, but there are none", before)
 		}
 		all = append(all, records...)
 		if !more {
@@ -134,26 +134,26 @@ func walk(t rapid.TB, s store.EventReader, f store.Filter, before store.Position
 		}
 		last := records[len(records)-1].Position
 		if !before.IsZero() && last.Compare(before) >= 0 {
-			t.Fatalf("a walk to older events goes from %v to %v", before, last)
+			t.Fatalf("the position after %v is %v, which is not older", before, last)
 		}
 		before = last
 	}
 }
 
-// walkAll reads everything there is, newest first.
+// walkAll reads all events, newest first.
 func walkAll(t rapid.TB, s store.EventReader) []store.Record {
 	t.Helper()
 	return walk(t, s, store.Filter{}, store.Position{}, 1000)
 }
 
-// follow polls for newer events until it has seen so many, oldest first.
+// follow polls for newer events until it has want of them, oldest first.
 func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Position, page, want int) []store.Record {
 	t.Helper()
 	var seen []store.Record
-	suitetest.Eventually(t, fmt.Sprintf("a follower sees %d events", want), func() bool {
+	suitetest.Eventually(t, fmt.Sprintf("a follower gets %d events", want), func() bool {
 		records, next := mustNewer(t, s, f, after, page)
 		if next.Compare(after) < 0 {
-			t.Fatalf("a follower is sent back from %v to %v", after, next)
+			t.Fatalf("the next position %[2]v is before %[1]v", after, next)
 		}
 		seen, after = append(seen, records...), next
 		return len(seen) >= want
@@ -161,24 +161,24 @@ func follow(t *testing.T, s store.EventReader, f store.Filter, after store.Posit
 	return seen
 }
 
-// checkExact compares the counters with the rows, which a walk counts.
+// checkExact compares the counters with the number of stored events.
 func checkExact(t rapid.TB, s store.Store) store.Stats {
 	t.Helper()
 	stats, rows := mustStats(t, s), int64(len(walkAll(t, s)))
 	if stats.Stored != rows {
-		t.Errorf("unique is %d, but %d events are stored", stats.Stored, rows)
+		t.Errorf("the counter of stored events is %d, but there are %d", stats.Stored, rows)
 	}
 	if stats.Received != stats.Stored+stats.Duplicates {
-		t.Errorf("received is not unique plus duplicates: %+v", stats)
+		t.Errorf("received is not stored plus duplicates: %+v", stats)
 	}
-	var unique, duplicates int64
+	var stored, duplicates int64
 	topics := mustTopicStats(t, s)
 	for _, topic := range topics {
-		unique += topic.Stored
+		stored += topic.Stored
 		duplicates += topic.Duplicates
 	}
-	if unique != stats.Stored || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
-		t.Errorf("the topics add up to %d unique, %d duplicates in %d topics; the totals are %+v", unique, duplicates, len(topics), stats)
+	if stored != stats.Stored || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
+		t.Errorf("the topics add up to %d stored, %d duplicates in %d topics; the totals are %+v", stored, duplicates, len(topics), stats)
 	}
 	return stats
 }
@@ -190,7 +190,7 @@ func checkOutcomes(t rapid.TB, got []event.Outcome, want ...event.Outcome) {
 	}
 }
 
-// checkRecords compares records with the events they should hold, in order.
+// checkRecords compares records with the expected events, in order.
 func checkRecords(t rapid.TB, records []store.Record, want []event.Event) {
 	t.Helper()
 	got := make([]event.Event, len(records))
@@ -200,8 +200,8 @@ func checkRecords(t rapid.TB, records []store.Record, want []event.Event) {
 	if slices.Equal(got, want) {
 		return
 	}
-	if len(want)+len(got) > 100 { // a list that nobody reads
-		t.Errorf("%d events that differ from the %d expected", len(got), len(want))
+	if len(want)+len(got) > 100 { // too long to read
+		t.Errorf("got %d events, and they differ from the %d expected", len(got), len(want))
 		return
 	}
 	t.Errorf("events (-want +got):\n%s", cmp.Diff(want, got))
@@ -214,12 +214,12 @@ func reversed[E any](items []E) []E {
 	return items
 }
 
-// repeat returns an outcome so many times.
+// repeat returns count times the same outcome.
 func repeat(outcome event.Outcome, count int) []event.Outcome {
 	return slices.Repeat([]event.Outcome{outcome}, count)
 }
 
-// checkAscending fails unless every record lies after the one before it.
+// checkAscending fails if the positions are not ascending.
 func checkAscending(t rapid.TB, records []store.Record) {
 	t.Helper()
 	for i := 1; i < len(records); i++ {

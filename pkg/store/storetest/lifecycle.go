@@ -22,18 +22,18 @@ type call struct {
 	run  func(ctx context.Context, s store.Store) error
 }
 
-// probed is the topic of the events of calls.
-const probed = "known"
+// probeTopic is the topic of the events of calls.
+const probeTopic = "known"
 
-// calls has every method of a store that takes a context.
+// calls returns every method of a store that takes a context.
 func calls() []call {
 	return []call{
 		{"Append", func(ctx context.Context, s store.Store) error {
-			_, err := s.Append(ctx, newEvents(probed, 3))
+			_, err := s.Append(ctx, newEvents(probeTopic, 3))
 			return err
 		}},
 		{"Receive", func(ctx context.Context, s store.Store) error {
-			_, err := s.Receive(ctx, []store.Delivery{newDelivery(-1, newEvents(probed, 3)...)})
+			_, err := s.Receive(ctx, []store.Delivery{newDelivery(-1, newEvents(probeTopic, 3)...)})
 			return err
 		}},
 		{"Known", func(ctx context.Context, s store.Store) error {
@@ -44,7 +44,7 @@ func calls() []call {
 		{"Stats", func(ctx context.Context, s store.Store) error { _, err := s.Stats(ctx); return err }},
 		{"TopicStats", func(ctx context.Context, s store.Store) error { _, err := s.TopicStats(ctx); return err }},
 		{"Event", func(ctx context.Context, s store.Store) error {
-			_, err := s.Event(ctx, event.Key{Topic: probed, ID: "000000"})
+			_, err := s.Event(ctx, event.Key{Topic: probeTopic, ID: "000000"})
 			return err
 		}},
 		{"Older", func(ctx context.Context, s store.Store) error {
@@ -55,12 +55,12 @@ func calls() []call {
 			_, _, err := s.Newer(ctx, store.Filter{}, store.Position{}, 10)
 			return err
 		}},
-		{"Settled", func(ctx context.Context, s store.Store) error { _, err := s.StableHead(ctx); return err }},
+		{"StableHead", func(ctx context.Context, s store.Store) error { _, err := s.StableHead(ctx); return err }},
 		{"Ping", func(ctx context.Context, s store.Store) error { return s.Ping(ctx) }},
 	}
 }
 
-// try makes a call that must come back soon, whatever it answers.
+// try makes a call that must return soon, whatever its result is.
 func try(t *testing.T, ctx context.Context, s store.Store, c call) error { //nolint:revive // as testing helpers do
 	t.Helper()
 	done := make(chan error, 1)
@@ -69,12 +69,12 @@ func try(t *testing.T, ctx context.Context, s store.Store, c call) error { //nol
 	case err := <-done:
 		return err
 	case <-time.After(suitetest.Timeout):
-		t.Fatalf("%s does not come back within %v", c.name, suitetest.Timeout)
+		t.Fatalf("%s does not return within %v", c.name, suitetest.Timeout)
 		return nil
 	}
 }
 
-func pingAnswers(t *testing.T, h Harness) {
+func ping(t *testing.T, h Harness) {
 	s := h.Open(t)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Errorf("ping: %v", err)
@@ -102,10 +102,10 @@ func cancelledCalls(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-// cancelledMidway cancels appends at any moment. Nothing is known of them, but
-// what was answered is there, what is stored is counted, and appending again
-// finishes the job.
-func cancelledMidway(t *testing.T, h Harness) {
+// cancelledAppends cancels appends at random moments. The result of a cancelled
+// append is unknown. Events with an outcome are stored, stored events are
+// counted, and appending again stores the rest.
+func cancelledAppends(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const writers, rounds = 4, 80
 	// Large batches are cancelled while they are stored, small ones in COMMIT.
@@ -134,11 +134,11 @@ func cancelledMidway(t *testing.T, h Harness) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		t.Fatalf("an append cancelled midway: %v, want its context's error", err)
+		t.Fatalf("a cancelled append: %v, want the error of its context", err)
 	}
 	l.checkWinners(t, s, len(l.stored))
-	if stats := checkExact(t, s); stats.Received < l.answered {
-		t.Errorf("%d are counted, fewer than the %d answered", stats.Received, l.answered)
+	if stats := checkExact(t, s); stats.Received < l.outcomes {
+		t.Errorf("%d events are counted, fewer than the %d outcomes", stats.Received, l.outcomes)
 	}
 	want := 0
 	for round := range rounds {
@@ -172,8 +172,8 @@ func useAfterClose(t *testing.T, h Harness) {
 	}
 }
 
-// closeWaits closes a store under load. Each append is answered in full or says
-// that the store is closed, and what was answered is there afterwards.
+// closeWaits closes a store during appends. Each append returns either all
+// outcomes or ErrClosed, and the events with an outcome are stored.
 func closeWaits(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const writers, size = 4, 20
@@ -204,19 +204,19 @@ func closeWaits(t *testing.T, h Harness) {
 		select {
 		case <-running:
 		case <-time.After(suitetest.Timeout):
-			t.Fatal("the writers don't get under way")
+			t.Fatal("the writers do not start")
 		}
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("close under load: %v", err)
 	}
 	if err := group.Wait(); err != nil {
-		t.Errorf("an append beside close: %v, want none or ErrClosed", err)
+		t.Errorf("an append during close: %v, want no error or ErrClosed", err)
 	}
 	s = h.Reopen(t, s)
 	l.checkWinners(t, s, len(l.stored))
-	if stats := checkExact(t, s); stats.Stored != l.answered {
-		t.Errorf("%d events are stored, want the %d answered", stats.Stored, l.answered)
+	if stats := checkExact(t, s); stats.Stored != l.outcomes {
+		t.Errorf("%d events are stored, want %d as the outcomes", stats.Stored, l.outcomes)
 	}
 }
 
@@ -226,10 +226,10 @@ func survivesRestart(t *testing.T, h Harness) {
 	mustAppend(t, s, events...)
 	mustAppend(t, s, events[:30]...)
 	stats, topics, records := mustStats(t, s), mustTopicStats(t, s), walkAll(t, s)
-	var settled store.Position
-	suitetest.Eventually(t, "what is stored has settled", func() bool {
-		settled = mustSettled(t, s)
-		return len(walk(t, s, store.Filter{}, settled, 1000)) == len(events)
+	var head store.Position
+	suitetest.Eventually(t, "all stored events are stable", func() bool {
+		head = mustStableHead(t, s)
+		return len(walk(t, s, store.Filter{}, head, 1000)) == len(events)
 	})
 	if err := s.Close(); err != nil {
 		t.Errorf("close: %v", err)
@@ -245,6 +245,6 @@ func survivesRestart(t *testing.T, h Harness) {
 		t.Errorf("%d records after the restart differ from the %d before", len(got), len(records))
 	}
 	checkOutcomes(t, mustAppend(t, s, events[99], newEvent("kept", "new")), event.Duplicate, event.Stored)
-	checkRecords(t, follow(t, s, store.Filter{}, settled, 100, 1), []event.Event{newEvent("kept", "new")})
+	checkRecords(t, follow(t, s, store.Filter{}, head, 100, 1), []event.Event{newEvent("kept", "new")})
 	checkExact(t, s)
 }

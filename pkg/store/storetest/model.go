@@ -16,7 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// model is a store as simple as can be: what all others must agree with.
+// model is a simple store in memory. The others must agree with it.
 type model struct {
 	events []event.Event // in the order stored
 	byKey  map[event.Key]event.Event
@@ -59,7 +59,7 @@ func (m *model) stats() store.Stats {
 	return sum
 }
 
-// topicStats returns the totals of topics, busiest first.
+// topicStats returns the totals of each topic, busiest first.
 func (m *model) topicStats() []store.TopicStats {
 	rows := make([]store.TopicStats, 0, len(m.topics))
 	for _, topic := range m.topics {
@@ -73,8 +73,8 @@ func compareTopics(a, b store.TopicStats) int {
 	return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), strings.Compare(a.Topic, b.Topic))
 }
 
-// countersFollowModel takes one store through many short histories. Each has
-// topics of its own, so that one history that fails can be shrunk.
+// countersFollowModel runs many short random histories against one store. Each
+// has topics of its own, so that a failing history can be shrunk.
 func countersFollowModel(t *testing.T, h Harness) {
 	s := h.Open(t)
 	history := 0
@@ -91,15 +91,15 @@ func countersFollowModel(t *testing.T, h Harness) {
 		}
 		for key, want := range m.byKey {
 			if got := mustEvent(t, s, key); got.Event != want {
-				t.Errorf("asked for %q, got %+v, want %+v", key, got.Event, want)
+				t.Errorf("read %q, got %+v, want %+v", key, got.Event, want)
 			}
 		}
 	})
 	checkExact(t, s)
 }
 
-// smallEvents draws events of few keys, so that they meet often. Everything but
-// the key differs, so that it shows which one was kept.
+// smallEvents generates events with few keys, so that duplicates are frequent.
+// Payloads differ, so that a test can see which event was kept.
 func smallEvents(prefix string) *rapid.Generator[event.Event] {
 	return rapid.Custom(func(t *rapid.T) event.Event {
 		e := newEvent(prefix+rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "topic"),
@@ -109,7 +109,7 @@ func smallEvents(prefix string) *rapid.Generator[event.Event] {
 	})
 }
 
-// compareStats compares what was counted since a moment with the model.
+// compareStats compares the change of the counters since before with the model.
 func compareStats(t *rapid.T, s store.Store, m *model, before store.Stats, prefix string) {
 	t.Helper()
 	after, want := mustStats(t, s), m.stats()
@@ -139,8 +139,8 @@ func compareStats(t *rapid.T, s store.Store, m *model, before store.Stats, prefi
 	}
 }
 
-// everyEventComesBack draws the hardest valid events: whatever validation
-// accepts, a store stores and gives back equal.
+// everyEventComesBack generates difficult valid events. A store must store every
+// valid event and return it equal.
 func everyEventComesBack(t *testing.T, h Harness) {
 	s := h.Open(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -151,11 +151,11 @@ func everyEventComesBack(t *testing.T, h Harness) {
 			record := mustEvent(t, s, e.Key())
 			if outcomes[i] == event.Stored {
 				stored = append(stored, e)
-			} else if record.Event != e { // drawn before, with other fields
+			} else if record.Event != e { // generated before, with other fields
 				continue
 			}
 			if record.Event != e {
-				t.Errorf("stored %+v, got back %+v", e, record.Event)
+				t.Errorf("stored %+v, read %+v", e, record.Event)
 			}
 			if record.CreatedAt.Location() != time.UTC || record.CreatedAt.Nanosecond()%1000 != 0 {
 				t.Errorf("created at %v, want UTC and whole microseconds", record.CreatedAt)
@@ -170,8 +170,8 @@ func everyEventComesBack(t *testing.T, h Harness) {
 	checkExact(t, s)
 }
 
-// acceptedComesBack decodes the texts that fuzzing begins with. Each alone, so
-// that the one that a database refuses is named.
+// acceptedComesBack appends the seeds of the fuzz tests that decode. It appends
+// them one by one, so that a failure names the text.
 func acceptedComesBack(t *testing.T, h Harness) {
 	s := h.Open(t)
 	var accepted []event.Event
@@ -181,21 +181,21 @@ func acceptedComesBack(t *testing.T, h Harness) {
 		if err != nil {
 			continue
 		}
-		if known[e.Key()] { // what else differs is what counts
+		if known[e.Key()] { // only the other fields matter
 			e.ID = fmt.Sprint("seed ", i)
 		}
 		known[e.Key()] = true
 		accepted = append(accepted, e)
 		outcomes, err := s.Append(t.Context(), []event.Event{e})
 		if err != nil || !slices.Equal(outcomes, []event.Outcome{event.Stored}) {
-			t.Fatalf("accepted, but the append answers %v, %v: %.300q", outcomes, err, text)
+			t.Fatalf("the event is valid, but the append returned %v, %v: %.300q", outcomes, err, text)
 		}
 		if record := mustEvent(t, s, e.Key()); record.Event != e {
-			t.Errorf("accepted %.300q as %.300q, got back %.300q", text, e, record.Event)
+			t.Errorf("decoded %.300q to %.300q, read %.300q", text, e, record.Event)
 		}
 	}
-	if few := 100; len(accepted) < few {
-		t.Fatalf("only %d texts are accepted, want at least %d", len(accepted), few)
+	if least := 100; len(accepted) < least {
+		t.Fatalf("only %d texts are valid, want at least %d", len(accepted), least)
 	}
 	checkOutcomes(t, mustAppend(t, s, accepted...), repeat(event.Duplicate, len(accepted))...)
 	checkRecords(t, reversed(walkAll(t, s)), accepted)
@@ -223,9 +223,9 @@ func topicOrder(t *testing.T, h Harness) {
 func emptyStore(t *testing.T, h Harness) {
 	s := h.Open(t)
 	if stats := checkExact(t, s); stats != (store.Stats{}) {
-		t.Errorf("an empty store has counted %+v", stats)
+		t.Errorf("an empty store has the counters %+v", stats)
 	}
-	if records, _ := mustNewer(t, s, store.Filter{}, mustSettled(t, s), 10); len(records) != 0 {
+	if records, _ := mustNewer(t, s, store.Filter{}, mustStableHead(t, s), 10); len(records) != 0 {
 		t.Errorf("an empty store has the events %+v", records)
 	}
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
-// recovers waits until a store that was unavailable can be used again.
-func recovers(t *testing.T, s store.Store) {
+// waitAvailable waits until every call to a store that was unavailable works
+// again.
+func waitAvailable(t *testing.T, s store.Store) {
 	t.Helper()
 	for _, c := range calls() {
 		suitetest.Eventually(t, c.name+" works again", func() bool {
 			err := try(t, t.Context(), s, c)
 			if err != nil && !errors.Is(err, store.ErrUnavailable) {
-				t.Fatalf("%s after the outage: %v, want none or ErrUnavailable", c.name, err)
+				t.Fatalf("%s after the outage: %v, want no error or ErrUnavailable", c.name, err)
 			}
 			return err == nil
 		})
@@ -41,14 +42,14 @@ func outage(t *testing.T, h Harness) {
 			}
 		}
 		up()
-		recovers(t, s)
+		waitAvailable(t, s)
 	}
 	checkOutcomes(t, mustAppend(t, s, known...), repeat(event.Duplicate, len(known))...)
 	checkExact(t, s)
 }
 
-// outageUnderLoad takes the database away while writers append. They append
-// again until they are answered, as every client does.
+// outageUnderLoad makes the database unavailable during appends. The writers
+// retry until they have a result, as every client does.
 func outageUnderLoad(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const writers, rounds, size = 4, 30, 20
@@ -63,8 +64,11 @@ func outageUnderLoad(t *testing.T, h Harness) {
 					half <- struct{}{}
 				}
 				batch := newEvents(fmt.Sprintf("%d/%d", writer, round), size)
-				outcomes, err := appendUntilAnswered(ctx, s, batch)
-				if err != nil {
+				var outcomes []event.Outcome
+				if err := retryUntilAvailable(ctx, func(ctx context.Context) (err error) {
+					outcomes, err = s.Append(ctx, batch)
+					return err
+				}); err != nil {
 					return err
 				}
 				if err := l.note(batch, outcomes); err != nil {
@@ -83,7 +87,7 @@ func outageUnderLoad(t *testing.T, h Harness) {
 	if err := group.Wait(); err != nil {
 		t.Fatalf("append through an outage: %v", err)
 	}
-	recovers(t, s)
+	waitAvailable(t, s)
 	for writer := range writers {
 		for round := range rounds {
 			for _, e := range newEvents(fmt.Sprintf("%d/%d", writer, round), size) {
@@ -93,29 +97,29 @@ func outageUnderLoad(t *testing.T, h Harness) {
 	}
 	for key, times := range l.stored {
 		if times > 1 {
-			t.Errorf("%q was answered stored %d times", key, times)
+			t.Errorf("%q had the outcome stored %d times", key, times)
 		}
 	}
-	if stats := checkExact(t, s); stats.Received < l.answered {
-		t.Errorf("%d are counted, fewer than the %d answered", stats.Received, l.answered)
+	if stats := checkExact(t, s); stats.Received < l.outcomes {
+		t.Errorf("%d events are counted, fewer than the %d outcomes", stats.Received, l.outcomes)
 	}
 }
 
-// appendUntilAnswered appends the same events until the database is back.
-func appendUntilAnswered(ctx context.Context, s store.Appender, batch []event.Event) ([]event.Outcome, error) {
+// retryUntilAvailable repeats a call while the database is unavailable.
+func retryUntilAvailable(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, suitetest.Timeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		outcomes, err := s.Append(ctx, batch)
-		if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrOverloaded) {
-			return outcomes, err
+		err := call(ctx)
+		if !store.Temporary(err) {
+			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w, last of all: %w", ctx.Err(), err)
+			return fmt.Errorf("%w; last error: %w", ctx.Err(), err)
 		}
 	}
 }

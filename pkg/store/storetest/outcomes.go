@@ -25,7 +25,7 @@ func storedThenDuplicate(t *testing.T, h Harness) {
 		t.Errorf("the record has no time or no position: %+v", record)
 	}
 	if stats := checkExact(t, s); stats.Stored != 1 || stats.Duplicates != 3 {
-		t.Errorf("counted %+v, want 1 unique and 3 duplicates", stats)
+		t.Errorf("counted %+v, want 1 stored and 3 duplicates", stats)
 	}
 }
 
@@ -41,7 +41,7 @@ func duplicateInsideBatch(t *testing.T, h Harness) {
 		t.Errorf("stored %+v, want the first of the batch", record.Event)
 	}
 	if stats := checkExact(t, s); stats.Stored != 2 || stats.Duplicates != 2 || stats.Topics != 1 {
-		t.Errorf("counted %+v, want 2 unique and 2 duplicates in 1 topic", stats)
+		t.Errorf("counted %+v, want 2 stored and 2 duplicates in 1 topic", stats)
 	}
 }
 
@@ -50,12 +50,12 @@ func sameIDInTwoTopics(t *testing.T, h Harness) {
 	checkOutcomes(t, mustAppend(t, s, newEvent("login", "1"), newEvent("logout", "1")), event.Stored, event.Stored)
 	checkOutcomes(t, mustAppend(t, s, newEvent("logout", "1"), newEvent("other", "1")), event.Duplicate, event.Stored)
 	if stats := checkExact(t, s); stats.Topics != 3 || stats.Stored != 3 {
-		t.Errorf("counted %+v, want 3 unique in 3 topics", stats)
+		t.Errorf("counted %+v, want 3 stored in 3 topics", stats)
 	}
 }
 
-// nearKeys has pairs that a collation, a trimming or a joining of topic and ID
-// would take for one.
+// nearKeys appends keys that become equal under a collation, after trimming, or
+// if topic and ID are joined.
 func nearKeys(t *testing.T, h Harness) {
 	s := h.Open(t)
 	keys := []event.Key{
@@ -73,7 +73,7 @@ func nearKeys(t *testing.T, h Harness) {
 	checkOutcomes(t, mustAppend(t, s, reversed(events)...), repeat(event.Duplicate, len(events))...)
 	for _, e := range events {
 		if record := mustEvent(t, s, e.Key()); record.Event != e {
-			t.Errorf("asked for %q, got %q", e.Key(), record.Key())
+			t.Errorf("read %q, got %q", e.Key(), record.Key())
 		}
 	}
 	checkExact(t, s)
@@ -90,7 +90,7 @@ func outcomeOrder(t *testing.T, h Harness) {
 			known = append(known, e)
 			outcome = event.Duplicate
 		}
-		// Topics and keys against their order, as a sorting store meets them.
+		// Topics and keys in reverse order, in case the store sorts them.
 		mixed, want = append(mixed, e), append(want, outcome)
 	}
 	mustAppend(t, s, known...)
@@ -103,7 +103,7 @@ func emptyAppend(t *testing.T, h Harness) {
 	for _, events := range [][]event.Event{nil, {}} {
 		outcomes, err := s.Append(context.Background(), events)
 		if err != nil || len(outcomes) != 0 {
-			t.Errorf("an empty append answered %v, %v", outcomes, err)
+			t.Errorf("an empty append returned %v, %v", outcomes, err)
 		}
 	}
 	if stats := checkExact(t, s); stats.Received != 0 {
@@ -115,16 +115,16 @@ func reusedSlices(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const rounds, size = 20, 50
 	batch := make([]event.Event, size)
-	answers := make([][]event.Outcome, 0, rounds)
+	results := make([][]event.Outcome, 0, rounds)
 	for range 2 {
 		for round := range rounds {
 			for i := range batch {
 				batch[i] = newEvent("reused", fmt.Sprintf("%06d", round*size+i))
 			}
-			answers = append(answers, mustAppend(t, s, batch...))
+			results = append(results, mustAppend(t, s, batch...))
 		}
 	}
-	for i, outcomes := range answers {
+	for i, outcomes := range results {
 		want := event.Stored
 		if i >= rounds {
 			want = event.Duplicate
@@ -141,6 +141,6 @@ func largeBatch(t *testing.T, h Harness) {
 	checkOutcomes(t, mustAppend(t, s, events...), repeat(event.Stored, size)...)
 	checkOutcomes(t, mustAppend(t, s, reversed(events)...), repeat(event.Duplicate, size)...)
 	if stats := checkExact(t, s); stats.Stored != size || stats.Duplicates != size {
-		t.Errorf("counted %+v, want %d unique and as many duplicates", stats, size)
+		t.Errorf("counted %+v, want %d stored and as many duplicates", stats, size)
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// walkOlder walks over events that share their moment of storing, with pages
-// that divide the batches and such that don't.
-func walkOlder(t *testing.T, h Harness) {
+// olderPages reads events that were stored at the same moment, with page sizes
+// that divide the batches and others.
+func olderPages(t *testing.T, h Harness) {
 	s := h.Open(t)
 	var stored []event.Event
 	for batch := range 5 {
 		events := newEvents(fmt.Sprintf("topic %d", batch%2), 11)
 		for i := range events {
-			events[i].ID = fmt.Sprintf("%d/%02d", batch, 10-i) // against the order of keys
+			events[i].ID = fmt.Sprintf("%d/%02d", batch, 10-i) // in reverse order of keys
 		}
 		mustAppend(t, s, events...)
 		stored = append(stored, events...)
@@ -35,14 +35,14 @@ func walkOlder(t *testing.T, h Harness) {
 	checkRecords(t, reversed(newest), stored[len(stored)-3:])
 	again := mustEvent(t, s, newest[0].Key())
 	if again != newest[0] {
-		t.Errorf("read by key it is %+v, read in order %+v", again, newest[0])
+		t.Errorf("read by key the record is %+v, read in order %+v", again, newest[0])
 	}
 }
 
-// largeWalks reads events of which a page at the limit would have many times
-// PageBytes, between small ones, so that nobody can tell the size of the next
-// events by those before. checkPage bounds every page.
-func largeWalks(t *testing.T, h Harness) {
+// largePages reads large events between small ones, so that the size of the next
+// events can't be estimated from the previous ones. A page with limit events
+// would have many times PageBytes. checkPage checks the size of every page.
+func largePages(t *testing.T, h Harness) {
 	s := h.Open(t)
 	var stored []event.Event
 	add := func(topic string, count, size int) {
@@ -67,8 +67,7 @@ func largeWalks(t *testing.T, h Harness) {
 	}
 }
 
-// filters compares what a store answers to each filter with what a filter in Go
-// makes of everything.
+// filters compares the result of each filter with a filter in Go.
 func filters(t *testing.T, h Harness) {
 	s := h.Open(t)
 	for batch := range 6 {
@@ -105,7 +104,7 @@ func filters(t *testing.T, h Harness) {
 	}
 }
 
-// matches is what the contract says of a filter.
+// matches is the specification of a filter.
 func matches(f store.Filter, r store.Record) bool {
 	return (f.Topic == "" || f.Topic == r.Topic) && (f.Source == "" || f.Source == r.Source) &&
 		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))

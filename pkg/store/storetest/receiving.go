@@ -14,37 +14,33 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
-	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
-// tally adds up what receivers and appenders were answered.
-type tally struct {
+// results sums up the results of receivers and appenders.
+type results struct {
 	mu       sync.Mutex
-	sum      store.Received
-	appended map[event.Outcome]int64
+	received store.Received
+	appended event.Tally
 }
 
-func (a *tally) received(r store.Received) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sum.Stored += r.Stored
-	a.sum.Duplicates += r.Duplicates
-	a.sum.Redelivered += r.Redelivered
+func (r *results) addReceived(received store.Received) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.received.Stored += received.Stored
+	r.received.Duplicates += received.Duplicates
+	r.received.Redelivered += received.Redelivered
 }
 
-func (a *tally) outcomes(outcomes []event.Outcome) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.appended == nil {
-		a.appended = map[event.Outcome]int64{}
-	}
+func (r *results) addOutcomes(outcomes []event.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, outcome := range outcomes {
-		a.appended[outcome]++
+		r.appended.Count(outcome)
 	}
 }
 
-// someDeliveries makes deliveries of so many events each, over a few topics,
-// and returns their events as well. No key is in two of them.
+// someDeliveries makes count deliveries with each events, in a few topics, and
+// also returns their events. All keys are different.
 func someDeliveries(count, each int) (deliveries []store.Delivery, events []event.Event) {
 	for i := range count {
 		d := newDelivery(i, newEvents(fmt.Sprint("topic ", i%5), each)...)
@@ -56,72 +52,72 @@ func someDeliveries(count, each int) (deliveries []store.Delivery, events []even
 	return deliveries, events
 }
 
-// receiveAll receives deliveries, some in each call.
-func receiveAll(ctx context.Context, s store.Receiver, deliveries []store.Delivery, some int, answers *tally) error {
+// receiveAll receives deliveries, some at a time.
+func receiveAll(ctx context.Context, s store.Receiver, deliveries []store.Delivery, some int, sum *results) error {
 	for part := range slices.Chunk(deliveries, some) {
 		received, err := s.Receive(ctx, part)
 		if err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
-		answers.received(received)
+		sum.addReceived(received)
 	}
 	return nil
 }
 
-// appendAll appends events, some in each call.
-func appendAll(ctx context.Context, s store.Appender, events []event.Event, some int, answers *tally) error {
+// appendAll appends events, some at a time.
+func appendAll(ctx context.Context, s store.Appender, events []event.Event, some int, sum *results) error {
 	for part := range slices.Chunk(events, some) {
 		outcomes, err := s.Append(ctx, part)
 		if err != nil {
 			return fmt.Errorf("append: %w", err)
 		}
-		answers.outcomes(outcomes)
+		sum.addOutcomes(outcomes)
 	}
 	return nil
 }
 
-// receiversCollide has workers of two instances receive the same deliveries, in
-// opposite orders, while others append the same keys: nothing may wait for
-// ever, and each delivery counts once.
-func receiversCollide(t *testing.T, h Harness) {
+// concurrentReceivers receives the same deliveries from two instances in opposite
+// orders, while others append the same keys. There must be no deadlock, and each
+// delivery counts once.
+func concurrentReceivers(t *testing.T, h Harness) {
 	s := h.Open(t)
 	other := h.Reopen(t, s)
 	const count, each, receivers, appenders = 40, 25, 4, 2
 	deliveries, all := someDeliveries(count, each)
-	var answers tally
+	var sum results
 	group, ctx := errgroup.WithContext(t.Context())
 	for i, some := range []int{7, 7, 5, 5} {
 		instance, order := []store.Store{s, other}[i%2], deliveries
 		if i >= 2 {
 			order = reversed(deliveries)
 		}
-		group.Go(func() error { return receiveAll(ctx, instance, order, some, &answers) })
+		group.Go(func() error { return receiveAll(ctx, instance, order, some, &sum) })
 	}
-	group.Go(func() error { return appendAll(ctx, s, all, 90, &answers) })
-	group.Go(func() error { return appendAll(ctx, other, reversed(all), 90, &answers) })
+	group.Go(func() error { return appendAll(ctx, s, all, 90, &sum) })
+	group.Go(func() error { return appendAll(ctx, other, reversed(all), 90, &sum) })
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	got, appended := answers.sum, answers.appended
-	if got.Stored+appended[event.Stored] != count*each || got.Stored+got.Duplicates != count*each || got.Redelivered != (receivers-1)*count*each {
-		t.Errorf("received %+v and appended %v, want %d events stored once and each delivery received once", got, appended, count*each)
+	got, appended := sum.received, sum.appended
+	if got.Stored+appended.Stored != count*each || got.Stored+got.Duplicates != count*each || got.Redelivered != (receivers-1)*count*each {
+		t.Errorf("received %+v and appended %+v, want %d events stored once and each delivery received once", got, appended, count*each)
 	}
 	if stats := checkExact(t, other); stats.Received != (1+appenders)*count*each {
 		t.Errorf("counted %+v, want %d received", stats, (1+appenders)*count*each)
 	}
 }
 
-// statsWhileReceiving reads while deliveries and appends of the same keys come
-// in: every answer must be one moment.
+// statsWhileReceiving reads the counters while deliveries are received and the
+// same keys are appended. Every result must be one consistent moment.
 func statsWhileReceiving(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const count, each = 60, 20
 	deliveries, all := someDeliveries(count, each)
-	var answers tally
+	var sum results
 	group, ctx := errgroup.WithContext(t.Context())
-	group.Go(func() error { return receiveAll(ctx, s, deliveries, 3, &answers) })
-	group.Go(func() error { return receiveAll(ctx, s, reversed(deliveries), 2, &answers) })
-	group.Go(func() error { return appendAll(ctx, s, reversed(all), 50, &answers) })
+	group.Go(func() error { return receiveAll(ctx, s, deliveries, 3, &sum) })
+	group.Go(func() error { return receiveAll(ctx, s, reversed(deliveries), 2, &sum) })
+	group.Go(func() error { return appendAll(ctx, s, reversed(all), 50, &sum) })
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()
 	for {
@@ -137,7 +133,7 @@ func statsWhileReceiving(t *testing.T, h Harness) {
 				t.Fatal(err)
 			}
 			if stats := checkExact(t, s); stats.Received != 2*count*each || stats.Stored != count*each {
-				t.Errorf("counted %+v, want %d received, half of them unique", stats, 2*count*each)
+				t.Errorf("counted %+v, want %d received, half of them stored", stats, 2*count*each)
 			}
 			return
 		default:
@@ -145,9 +141,9 @@ func statsWhileReceiving(t *testing.T, h Harness) {
 	}
 }
 
-// receivesCancelledMidway cancels receives at any moment. Nothing is known of
-// them, but received again each delivery has counted once.
-func receivesCancelledMidway(t *testing.T, h Harness) {
+// cancelledReceives cancels receives at random moments. Their results are
+// unknown. After the deliveries were received again, each has counted once.
+func cancelledReceives(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const count, each, workers = 60, 30, 4
 	deliveries, all := someDeliveries(count, each)
@@ -167,24 +163,24 @@ func receivesCancelledMidway(t *testing.T, h Harness) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		t.Fatalf("a receive cancelled midway: %v, want its context's error", err)
+		t.Fatalf("a cancelled receive: %v, want the error of its context", err)
 	}
 	checkExact(t, s)
-	var answers tally
-	if err := receiveAll(t.Context(), s, deliveries, 7, &answers); err != nil {
+	var sum results
+	if err := receiveAll(t.Context(), s, deliveries, 7, &sum); err != nil {
 		t.Fatal(err)
 	}
-	if got := answers.sum; got.Stored+got.Redelivered != int64(len(all)) || got.Duplicates != 0 {
-		t.Errorf("received again %+v, want each delivery anew or known, of %d events", got, len(all))
+	if got := sum.received; got.Stored+got.Redelivered != int64(len(all)) || got.Duplicates != 0 {
+		t.Errorf("received again %+v, want %d events, all stored or redelivered", got, len(all))
 	}
 	if stats := checkExact(t, s); stats.Stored != int64(len(all)) || stats.Duplicates != 0 {
-		t.Errorf("counted %+v, want %d unique and no duplicates", stats, len(all))
+		t.Errorf("counted %+v, want %d stored and no duplicates", stats, len(all))
 	}
 }
 
-// receiveThroughOutage takes the database away while workers receive. They try
-// again until they are answered, so one that was committed and not answered
-// comes again: it must not count twice.
+// receiveThroughOutage makes the database unavailable while workers receive. The
+// workers retry until they succeed. A delivery that was committed although its
+// call failed comes again and must not count twice.
 func receiveThroughOutage(t *testing.T, h Harness) {
 	s := h.Open(t)
 	const count, each, workers = 120, 20, 4
@@ -199,7 +195,10 @@ func receiveThroughOutage(t *testing.T, h Harness) {
 				if i == len(own)/2 {
 					half <- struct{}{}
 				}
-				if err := receiveUntilAnswered(ctx, s, own[i]); err != nil {
+				if err := retryUntilAvailable(ctx, func(ctx context.Context) error {
+					_, err := s.Receive(ctx, own[i:i+1])
+					return err
+				}); err != nil {
 					return err
 				}
 			}
@@ -218,36 +217,17 @@ func receiveThroughOutage(t *testing.T, h Harness) {
 	if err := group.Wait(); err != nil {
 		t.Fatalf("receive through an outage: %v", err)
 	}
-	recovers(t, s)
+	waitAvailable(t, s)
 	checkReceived(t, mustReceive(t, s, deliveries...), store.Received{Redelivered: int64(len(all))})
 	checkExact(t, s)
-	var unique, duplicates int64
+	var stored, duplicates int64
 	for _, topic := range mustTopicStats(t, s) {
-		if topic.Topic != probed { // which is what recovers tries
-			unique += topic.Stored
+		if topic.Topic != probeTopic { // waitAvailable appends to it
+			stored += topic.Stored
 			duplicates += topic.Duplicates
 		}
 	}
-	if unique != int64(len(all)) || duplicates != 0 {
-		t.Errorf("counted %d unique and %d duplicates, want %d and none", unique, duplicates, len(all))
-	}
-}
-
-// receiveUntilAnswered receives a delivery until the database is back.
-func receiveUntilAnswered(ctx context.Context, s store.Receiver, d store.Delivery) error {
-	ctx, cancel := context.WithTimeout(ctx, suitetest.Timeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		_, err := s.Receive(ctx, []store.Delivery{d})
-		if !errors.Is(err, store.ErrUnavailable) {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%w, last of all: %w", ctx.Err(), err)
-		}
+	if stored != int64(len(all)) || duplicates != 0 {
+		t.Errorf("counted %d stored and %d duplicates, want %d and none", stored, duplicates, len(all))
 	}
 }
