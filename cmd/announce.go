@@ -9,48 +9,48 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// announce says that the server listens: where, where the data goes, and what
-// to type next. Where the log is for machines, it is one line of the log.
+// announce reports the address of the server, where it stores events, and what to type
+// next. If the log is JSON, it is one record of the log.
 func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
 	if c.Log.Format == "json" {
 		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
-			slog.String("broker", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version))
+			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version))
 		return
 	}
-	where := s.database.String() + queueLine(c.Broker)
-	takes := c.Broker.URL == "" || c.Broker.Role != "worker"
-	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), where, c.Client.URL, takes))
+	target := s.database.String() + queueLine(c.Broker)
+	accepts := c.Broker.URL == "" || c.Broker.Role != "worker"
+	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), target, c.Client.URL, accepts))
 	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
-		_, _ = fmt.Fprintln(a.errOut, "It listens on every address of this machine, and there is no login: mind who can reach it.")
+		_, _ = fmt.Fprintln(a.errOut, "It listens on all addresses of this machine without authentication: make sure that only your senders can connect.")
 	}
 }
 
-// queueLine says where events are queued and what that means, if they are.
+// queueLine returns the line about the queue, if there is one.
 func queueLine(c config.Broker) string {
 	if c.URL == "" {
 		return ""
 	}
-	meaning := "while the database can't take them"
+	meaning := "while the database is unavailable"
 	switch {
 	case c.Role == "worker":
-		meaning = "by others; this instance only stores them"
+		meaning = "from other instances; this one only stores events"
 	case c.Ack == "queued":
-		meaning = "first: 202 means queued"
+		meaning = "all events; 202 means queued"
 	}
 	return "\n  queueing in   " + config.Redact(c.URL) + ", " + meaning
 }
 
-// startMessage is what serve greets people with. Commands are given with --url
-// only where the server is not the one they talk to anyway, and those that
-// publish only where it takes events.
-func startMessage(version, url, database, clientURL string, takes bool) string {
+// startMessage returns the message of serve for people. The commands in it have --url
+// only if the server is not at client.url, and they include publishing only if the
+// instance accepts events.
+func startMessage(version, url, database, clientURL string, accepts bool) string {
 	flag := ""
 	if url != strings.TrimSuffix(clientURL, "/") {
 		flag = " --url " + url
 	}
 	publish := ""
-	if takes {
+	if accepts {
 		publish = fmt.Sprintf(`  curl %s/publish -H 'Content-Type: application/json' -d '{"topic": "greeting",
     "event_id": "1", "timestamp": "2025-12-19T12:00:00Z", "source": "me", "payload": {"text": "hello"}}'
   eventagg publish%s --count 20000 --dup-rate 0.3
@@ -61,17 +61,17 @@ func startMessage(version, url, database, clientURL string, takes bool) string {
   storing in    %[3]s
   dashboard     %[2]s/
 
-Each event is stored once; an answer of success means it is committed. Try, in another terminal:
+Each event is stored exactly once; the response success means committed. Try in another terminal:
 
 %[5]s  eventagg stats%[4]s
   eventagg tail%[4]s -f
 
-Ctrl-C finishes what has been accepted, then stops.
+Ctrl-C finishes accepted requests, then stops.
 `, version, url, database, flag, publish)
 }
 
-// baseURL is where a client on this machine reaches a listener. An address that
-// stands for all interfaces is no place to connect to, so it becomes localhost.
+// baseURL returns the URL of a listener for clients on this machine. It replaces the
+// address of all interfaces, which clients can't connect to, by localhost.
 func baseURL(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
@@ -83,7 +83,7 @@ func baseURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// isUnspecified reports whether an address stands for all interfaces.
+// isUnspecified reports whether an address means all interfaces.
 func isUnspecified(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsUnspecified()

@@ -1,12 +1,11 @@
-// Package cmd is the command line: it turns arguments, variables and the
-// configuration file into the options of the packages below, wires these
-// together, and turns what comes back into output and an exit code.
+// Package cmd is the command line: flags, wiring and exit codes. It is internal to
+// eventagg.
 //
-//	argv ─▶ cobra ─▶ options of one command ─▶ run ─▶ pkg/… ─▶ table or JSON, exit code
+//	argv ─▶ cobra ─▶ options of one command ─▶ run ─▶ pkg/… ─▶ pkg/terminal or JSON, exit code
 //	        config ──┘ (flag over environment over file over default)
 //
-// Each command has a file of its own with a constructor newXCmd. It fills an
-// options struct from flags and hands it to a run function, which tests may
-// replace. Results go to standard output, everything else to standard error.
-// Signals, exit codes and the terminal are known here and nowhere below.
+// Each command has its own file with a constructor newXCmd(runF). [build] fills the
+// options from argv and the configuration and passes them to runF, which tests
+// replace. Results go to standard output, everything else to standard error. Only this
+// package knows signals and exit codes.
 package cmd

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestDrainDelayServesOnWhileNotReady sends SIGTERM and then requests on new
-// connections, as a load balancer does that has not heard yet.
-func TestDrainDelayServesOnWhileNotReady(t *testing.T) {
+// After SIGTERM the test sends requests on new connections, as a load balancer does
+// until its next health check.
+func TestServe_AcceptsRequestsDuringDrainDelay(t *testing.T) {
 	const delay = 2 * time.Second
 	t.Setenv("EVENTAGG_HTTP_DRAIN_DELAY", delay.String())
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "e.db"))
@@ -25,7 +25,7 @@ func TestDrainDelayServesOnWhileNotReady(t *testing.T) {
 		}
 		response, err := client.Do(request)
 		if err != nil {
-			t.Fatalf("before the delay was over: %v", err)
+			t.Fatalf("during the delay: %v", err)
 		}
 		_ = response.Body.Close()
 		return response.StatusCode
@@ -34,25 +34,25 @@ func TestDrainDelayServesOnWhileNotReady(t *testing.T) {
 	if got := ready(); got != http.StatusOK {
 		t.Fatalf("ready: %d", got)
 	}
-	asked := time.Now()
+	signalled := time.Now()
 	if err := s.server.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for asks := 0; ready() == http.StatusOK; asks++ { // until the signal has arrived; asking fails when the port closes
-		if asks > 10_000 {
-			t.Fatal("it stays ready")
+	for requests := 0; ready() == http.StatusOK; requests++ { // until the signal has arrived; requests fail when the port closes
+		if requests > 10_000 {
+			t.Fatal("it remains ready")
 		}
 	}
 	const one = `{"topic":"t","event_id":"1","timestamp":"2025-12-19","source":"s","payload":{}}`
 	if got := status(http.MethodPost, "/publish", one); got != http.StatusOK {
-		t.Errorf("a publish during the delay was answered %d", got)
+		t.Errorf("a publish during the delay returned %d", got)
 	}
 	<-s.drained
 	if err := s.server.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
 	s.server = nil
-	if took := time.Since(asked); took < delay {
-		t.Errorf("it served on for %v, want %v", took, delay)
+	if took := time.Since(signalled); took < delay {
+		t.Errorf("it served for %v, want %v", took, delay)
 	}
 }

@@ -5,35 +5,34 @@ import (
 	"fmt"
 )
 
-// errServed says that serve was asked to stop, and has stopped in good order.
-var errServed = errors.New("stopped as asked")
+// errServed is returned by serve after a clean shutdown by signal.
+var errServed = errors.New("stopped by signal")
 
-// usageError is a command line that can't be understood: exit code 2.
+// usageError is the error of an invalid command line: exit code 2.
 type usageError struct {
 	err  error
 	hint string
 }
 
-// Error is the message of what happened.
+// Error returns the message without the hint.
 func (e *usageError) Error() string { return e.err.Error() }
 
-// Unwrap returns what happened.
+// Unwrap returns the error.
 func (e *usageError) Unwrap() error { return e.err }
 
-// Hint is what complain writes below the message.
+// Hint returns the line below the message.
 func (e *usageError) Hint() string { return e.hint }
 
-// checkError is a check that was asked for and doesn't hold: exit code 3.
+// checkError is the error of a requested check that failed: exit code 3.
 type checkError struct{ err error }
 
-// Error is the message of what happened.
+// Error returns the message.
 func (e *checkError) Error() string { return e.err.Error() }
 
-// Unwrap returns what happened.
+// Unwrap returns the error.
 func (e *checkError) Unwrap() error { return e.err }
 
-// hintError adds to an error what the reader can do about it, on a line of its
-// own.
+// hintError adds to an error what the reader can do about it.
 type hintError struct {
 	err  error
 	hint string
@@ -44,11 +43,11 @@ func withHint(err error, format string, args ...any) error {
 	return &hintError{err: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// Error is the message of what happened.
+// Error returns the message without the hint.
 func (e *hintError) Error() string { return e.err.Error() }
 
-// Unwrap returns what happened.
+// Unwrap returns the error.
 func (e *hintError) Unwrap() error { return e.err }
 
-// Hint is what complain writes below the message.
+// Hint returns the line below the message.
 func (e *hintError) Hint() string { return e.hint }

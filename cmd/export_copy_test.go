@@ -17,8 +17,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// TestAnExportMakesAnEqualStore exports from one server into another.
-func TestAnExportMakesAnEqualStore(t *testing.T) {
+// The test exports from one server into another.
+func TestExport_CopiesStore(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(*testing.T) string{
 		"SQLite":     func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "events.db") },
@@ -47,7 +47,7 @@ func TestAnExportMakesAnEqualStore(t *testing.T) {
 	}
 }
 
-// hostileLines are events that are hard to carry.
+// hostileLines returns events with characters and numbers that are easily damaged.
 func hostileLines() []byte {
 	var lines []byte
 	for _, e := range []event.Event{
@@ -60,7 +60,7 @@ func hostileLines() []byte {
 	return lines
 }
 
-// run runs eventagg, which must end well, and returns its standard output.
+// run runs eventagg, which must succeed, and returns its standard output.
 func run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -72,7 +72,7 @@ func run(t *testing.T, args ...string) []byte {
 	return out.Bytes()
 }
 
-// storedIn is every event of a server without when it was stored, sorted.
+// storedIn returns all events of a server without created_at, sorted.
 func storedIn(t *testing.T, s *stage) []string {
 	t.Helper()
 	var all []string

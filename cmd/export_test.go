@@ -24,7 +24,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestExportTurnsArgumentsIntoOptions(t *testing.T) {
+func TestExport_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
@@ -53,7 +53,7 @@ func TestExportTurnsArgumentsIntoOptions(t *testing.T) {
 	}
 }
 
-// exporting is a server that exports pages, and then ends so.
+// exporting is a server that exports pages and then returns err.
 type exporting struct {
 	pages [][]store.Record
 	err   error
@@ -80,7 +80,7 @@ func (e exporting) Export(ctx context.Context, _ store.Filter, fn func([]store.R
 	return e.err
 }
 
-// entries are the names in a folder.
+// entries returns the names in a folder.
 func entries(t *testing.T, folder string) []string {
 	t.Helper()
 	found, err := os.ReadDir(folder)
@@ -94,7 +94,7 @@ func entries(t *testing.T, folder string) []string {
 	return names
 }
 
-func TestExportCompressesByTheEnding(t *testing.T) {
+func TestExport_CompressesByExtension(t *testing.T) {
 	t.Parallel()
 	for ending, reader := range map[string]func(io.Reader) (io.Reader, error){
 		"ndjson": func(r io.Reader) (io.Reader, error) { return r, nil },
@@ -110,7 +110,7 @@ func TestExportCompressesByTheEnding(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(out.String(), "exported 4 events to "+path+" (") {
-				t.Errorf("told %q", out)
+				t.Errorf("wrote %q", out)
 			}
 			file, err := os.Open(path)
 			if err != nil {
@@ -132,13 +132,13 @@ func TestExportCompressesByTheEnding(t *testing.T) {
 	}
 }
 
-func TestAnExportThatFailsLeavesNothing(t *testing.T) {
+func TestExport_LeavesNothingIfItFails(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
-		"when it is interrupted":      context.Canceled,
-		"when the server is another":  store.ErrForeignPosition,
-		"when nobody answers":         &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
-		"when the server refuses it,": &client.ResponseError{Status: 422},
+		"interrupted":            context.Canceled,
+		"another server":         store.ErrForeignPosition,
+		"connection lost":        &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED},
+		"rejected by the server": &client.ResponseError{Status: 422},
 	} {
 		for _, ending := range []string{"ndjson", "gz", "zst"} {
 			a, out, _ := testApp()
@@ -146,13 +146,13 @@ func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 			target := exporting{pages: [][]store.Record{twoRecords()}, err: err}
 			got := a.export(t.Context(), target, exportOptions{out: filepath.Join(folder, "events."+ending)}, &exportState{})
 			if left := entries(t, folder); !errors.Is(got, err) || len(left) > 0 || out.Len() > 0 {
-				t.Errorf("%s: %v, left are %v, told %q", name, got, left, out)
+				t.Errorf("%s: %v, left are %v, wrote %q", name, got, left, out)
 			}
 		}
 	}
 }
 
-func TestExportReplacesOnlyWhatItMay(t *testing.T) {
+func TestExport_ReplacesFileOnlyWithForce(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path, link := filepath.Join(folder, "events"), filepath.Join(folder, "link")
@@ -180,7 +180,7 @@ func TestExportReplacesOnlyWhatItMay(t *testing.T) {
 	}
 }
 
-func TestExportTellsHowFarItIs(t *testing.T) {
+func TestExport_ShowsProgress(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		filter store.Filter
@@ -188,7 +188,7 @@ func TestExportTellsHowFarItIs(t *testing.T) {
 	}{
 		"of all":         {store.Filter{}, "2 of about 4 events, 0.8/s"},
 		"of a topic":     {store.Filter{Topic: "t"}, "2 of about 2 events, 0.8/s"},
-		"of who knows":   {store.Filter{Source: "s"}, "2 events, 0.8/s"},
+		"of a source":    {store.Filter{Source: "s"}, "2 events, 0.8/s"},
 		"of a new topic": {store.Filter{Topic: "u"}, "2 events, 0.8/s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestExportTellsHowFarItIs(t *testing.T) {
 					t.Fatal(err)
 				}
 				if lines := strings.Split(errOut.String(), "\n"); len(lines) != 4 || lines[1] != row.want || lines[2] != "exported 4 events" {
-					t.Errorf("told %q", lines)
+					t.Errorf("wrote %q", lines)
 				}
 			})
 		})

@@ -10,8 +10,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// Exit codes, as `eventagg --help` lists them. An interrupted command exits
-// with 128 plus the signal's number, as shells have it: 130 after Ctrl-C.
+// Exit codes, as `eventagg --help` lists them. An interrupted command exits with 128
+// plus the number of the signal, as in shells: 130 after Ctrl-C.
 const (
 	exitDone   = 0
 	exitFailed = 1
@@ -20,26 +20,25 @@ const (
 	exitSignal = 128
 )
 
-// Main runs the command line args (without the program's name) and returns the
-// exit code of the process. It reads from in where a command is told to, writes
-// results to out and everything else to errOut. The version is what
-// `eventagg version` prints.
+// Main runs the command line args (without the name of the program) and returns the
+// exit code. Commands read standard input from in, and write results to out and
+// everything else to errOut. The version is that of `eventagg version`.
 //
-// Main listens for SIGINT and SIGTERM while it runs. The first one asks the
-// command to end; a second one ends the process at once.
+// SIGINT and SIGTERM ask the command to end. The same signal again within a second
+// is the same request; any other one ends the process at once.
 func Main(args []string, in io.Reader, out, errOut io.Writer, version string) int {
 	a := &app{in: in, out: out, errOut: errOut, version: version}
-	ctx, stop := withSignals(context.Background(), os.Exit) //nolint:forbidigo // the second signal waits for nobody
+	ctx, stop := withSignals(context.Background(), os.Exit) //nolint:forbidigo // a second signal ends the process without waiting
 	defer stop()
 	return a.main(ctx, args)
 }
 
-// app is what all commands share.
+// app is shared by all commands.
 type app struct {
 	in          io.Reader
 	out, errOut io.Writer
 	version     string
-	// configFile is the value of --config; empty is ./eventagg.yaml, if any.
+	// configFile is the value of --config; empty means ./eventagg.yaml, if it exists.
 	configFile string
 }
 
@@ -53,12 +52,12 @@ func (a *app) main(ctx context.Context, args []string) int {
 	return a.finish(ctx, err)
 }
 
-// finish reports err, once, and returns the exit code it stands for.
+// finish reports err and returns its exit code.
 func (a *app) finish(ctx context.Context, err error) int {
 	var (
 		stopped *signalError
 		usage   *usageError
-		faults  *config.Error
+		invalid *config.Error
 		check   *checkError
 	)
 	interrupted := errors.As(context.Cause(ctx), &stopped)
@@ -70,9 +69,9 @@ func (a *app) finish(ctx context.Context, err error) int {
 	case err == nil:
 		return exitDone
 	}
-	a.complain(err)
+	a.report(err)
 	switch {
-	case errors.As(err, &usage), errors.As(err, &faults):
+	case errors.As(err, &usage), errors.As(err, &invalid):
 		return exitUsage
 	case errors.As(err, &check):
 		return exitCheck
@@ -81,9 +80,8 @@ func (a *app) finish(ctx context.Context, err error) int {
 	}
 }
 
-// complain writes an error for people: the message, then the hint if there is
-// one on a line of its own.
-func (a *app) complain(err error) {
+// report writes the message of an error, and its hint, if any, on the next line.
+func (a *app) report(err error) {
 	_, _ = fmt.Fprintf(a.errOut, "eventagg: %s\n", err)
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) && hinted.Hint() != "" {

@@ -18,32 +18,32 @@ func testApp() (a *app, out, errOut *bytes.Buffer) {
 	return &app{in: bytes.NewReader(nil), out: out, errOut: errOut, version: "1.2.3"}, out, errOut
 }
 
-func TestFinishGivesEachErrorItsExitCodeAndMessage(t *testing.T) {
+func TestFinish_ReturnsExitCodeAndWritesMessage(t *testing.T) {
 	t.Parallel()
 	interrupted, cancel := context.WithCancelCause(t.Context())
 	cancel(&signalError{number: 2})
 	terminated, cancel := context.WithCancelCause(t.Context())
 	cancel(&signalError{number: 15})
-	cancelled := fmt.Errorf("asking the server: %w", context.Canceled)
+	cancelled := fmt.Errorf("read from the server: %w", context.Canceled)
 	tests := map[string]struct {
 		ctx  context.Context
 		err  error
 		code int
 		want string
 	}{
-		"no error is done":                  {t.Context(), nil, 0, ""},
-		"a failure":                         {t.Context(), io.ErrUnexpectedEOF, 1, "eventagg: unexpected EOF\n"},
-		"a wrong command line":              {t.Context(), &usageError{err: errors.New("no x")}, 2, "eventagg: no x\n"},
-		"a wrong configuration":             {t.Context(), &config.Error{Faults: []config.Fault{{Key: "a.b", Message: "is odd"}}}, 2, "eventagg: configuration: a.b: is odd\n"},
-		"a check that doesn't hold":         {t.Context(), fmt.Errorf("publish: %w", &checkError{err: errors.New("2 keys are missing")}), 3, "eventagg: publish: 2 keys are missing\n"},
-		"a failure with a hint":             {t.Context(), fmt.Errorf("opening: %w", withHint(io.EOF, "Try %s.", "again")), 1, "eventagg: opening: EOF\nTry again.\n"},
-		"Ctrl-C is silent":                  {interrupted, cancelled, 130, ""},
-		"Ctrl-C that the command took well": {interrupted, nil, 130, ""},
-		"a termination":                     {terminated, cancelled, 143, ""},
-		"a failure before Ctrl-C is told":   {interrupted, io.EOF, 1, "eventagg: EOF\n"},
-		"serve that was asked to stop":      {terminated, fmt.Errorf("serve: %w", errServed), 0, ""},
-		"a cancellation without a signal":   {t.Context(), cancelled, 1, "eventagg: asking the server: context canceled\n"},
-		"a failure and a check: the check":  {t.Context(), errors.Join(io.EOF, &checkError{err: errors.New("p99")}), 3, "eventagg: EOF\np99\n"},
+		"no error":                         {t.Context(), nil, 0, ""},
+		"a failure":                        {t.Context(), io.ErrUnexpectedEOF, 1, "eventagg: unexpected EOF\n"},
+		"a wrong command line":             {t.Context(), &usageError{err: errors.New("no x")}, 2, "eventagg: no x\n"},
+		"a wrong configuration":            {t.Context(), &config.Error{Problems: []config.Problem{{Key: "a.b", Message: "must be even"}}}, 2, "eventagg: invalid configuration: a.b: must be even\n"},
+		"a failed check":                   {t.Context(), fmt.Errorf("publish: %w", &checkError{err: errors.New("2 keys are missing")}), 3, "eventagg: publish: 2 keys are missing\n"},
+		"a failure with a hint":            {t.Context(), fmt.Errorf("opening: %w", withHint(io.EOF, "Try %s.", "again")), 1, "eventagg: opening: EOF\nTry again.\n"},
+		"Ctrl-C is silent":                 {interrupted, cancelled, 130, ""},
+		"Ctrl-C that the command handled":  {interrupted, nil, 130, ""},
+		"a termination":                    {terminated, cancelled, 143, ""},
+		"a failure before Ctrl-C":          {interrupted, io.EOF, 1, "eventagg: EOF\n"},
+		"serve stopped by a signal":        {terminated, fmt.Errorf("serve: %w", errServed), 0, ""},
+		"a cancellation without a signal":  {t.Context(), cancelled, 1, "eventagg: read from the server: context canceled\n"},
+		"a failure and a check: the check": {t.Context(), errors.Join(io.EOF, &checkError{err: errors.New("p99")}), 3, "eventagg: EOF\np99\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestFinishGivesEachErrorItsExitCodeAndMessage(t *testing.T) {
 	}
 }
 
-func TestServeTurnsArgumentsIntoOptions(t *testing.T) {
+func TestServe_ParsesArguments(t *testing.T) {
 	changed := func(change func(*config.Config)) config.Config {
 		c := config.Default()
 		change(&c)
@@ -93,7 +93,7 @@ func TestServeTurnsArgumentsIntoOptions(t *testing.T) {
 	}
 }
 
-func TestMigrateTurnsArgumentsIntoOptions(t *testing.T) {
+func TestMigrate_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a, _, _ := testApp()
 	var got migrateOptions

@@ -22,7 +22,7 @@ func (s *service) onEvents(o server.Outcomes) {
 	s.metrics.RecordEvents(event.Tally(o))
 }
 
-// watch has the metrics ask what is open at each scrape.
+// watch makes the metrics read the state of what is open at each scrape.
 func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
 	s.metrics.WatchTopics(events.TopicStats)
@@ -36,7 +36,7 @@ func (s *service) watch(events store.Store, routes routes) {
 	}
 }
 
-// poolsOf is how a store uses its connections.
+// poolsOf returns the use of a store's connections.
 func poolsOf(opened *postgres.Store) []metrics.Pool {
 	stats := opened.Pools()
 	pools := make([]metrics.Pool, len(stats))
@@ -46,9 +46,8 @@ func poolsOf(opened *postgres.Store) []metrics.Pool {
 	return pools
 }
 
-// openSummary prepares the summary in the log, which the returned function
-// starts. It is closed after all that events go through, so that its last line
-// has the last of them.
+// openSummary prepares the summary in the log; the returned function starts it. It
+// is closed after everything that processes events, so that its last record has all.
 func (s *service) openSummary(ctx context.Context, log *slog.Logger) (start func(queue server.Queue)) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup

@@ -13,40 +13,39 @@ import (
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
 )
 
-// defaultSQLite is the file in the current folder that database.url names when
-// it is empty.
+// defaultSQLite is the file in the current folder if database.url is empty.
 const defaultSQLite = "eventagg.db"
 
-// database is what database.url stands for.
+// database is the parsed database.url.
 type database struct {
-	// path is SQLite's file; empty where it is PostgreSQL.
+	// path is the file of SQLite; empty for PostgreSQL.
 	path string
-	// url is PostgreSQL's, as given, with its password.
+	// url is the URL of PostgreSQL as given, with its password.
 	url string
-	// pooled says that the URL leads to a pooler in transaction mode.
+	// pooled is set if the URL is that of a pooler in transaction mode.
 	pooled bool
 }
 
-// connectTimeout is how many seconds a connection to PostgreSQL may take. An
-// address where nothing answers is found out soon rather than in minutes.
+// connectTimeout is the maximum number of seconds to connect to PostgreSQL. Without
+// it, an address that never responds fails only after minutes.
 const connectTimeout = "10"
 
-// newDatabase reads a section that has been validated.
+// newDatabase parses a validated section.
 func newDatabase(c config.Database) database {
 	path, isSQLite := strings.CutPrefix(c.URL, "sqlite:")
 	switch {
 	case c.URL == "":
 		return database{path: defaultSQLite}
 	case isSQLite:
-		// Two or three slashes, as in URLs, are common before a path.
+		// People often write two or three slashes, as in URLs.
 		return database{path: strings.TrimPrefix(path, "//")}
 	default:
 		return database{url: c.URL, pooled: c.Pooler == "transaction"}
 	}
 }
 
-// connection returns the URL to connect with: as given, with a timeout where it
-// has none of its own. SQLite has no URL.
+// connection returns the URL to connect with: as given, and with a timeout if it has
+// none. SQLite has no URL.
 func (d database) connection() string {
 	if d.path != "" {
 		return ""
@@ -61,7 +60,7 @@ func (d database) connection() string {
 	return parsed.String()
 }
 
-// String names the database for people, without a password.
+// String returns the name of the database without a password.
 func (d database) String() string {
 	if d.path != "" {
 		return d.path + " (SQLite)"
@@ -69,7 +68,7 @@ func (d database) String() string {
 	return config.Redact(d.url) + " (PostgreSQL)"
 }
 
-// system is what OpenTelemetry's semantic conventions call the database.
+// system returns the name of the database in OpenTelemetry's semantic conventions.
 func (d database) system() string {
 	if d.path != "" {
 		return "sqlite"
@@ -77,7 +76,7 @@ func (d database) system() string {
 	return "postgresql"
 }
 
-// migrate brings the tables up to date and returns how many steps that took.
+// migrate creates or updates the tables and returns the number of migrations applied.
 func (d database) migrate(ctx context.Context) (int, error) {
 	if d.path != "" {
 		applied, err := sqlite.Migrate(ctx, d.path)
@@ -105,28 +104,27 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 	return opened, nil
 }
 
-// slowOpening is when somebody who looks at the log should hear what is going on.
+// slowOpening is the time after which opening the database is logged as slow.
 const slowOpening = 5 * time.Second
 
-// tellIfSlow logs, unless ready is called before, that opening takes its time: it
-// has no limit, since a migration of many rows, or of another instance, has none.
-func (d database) tellIfSlow(log *slog.Logger) (ready func()) {
-	told := time.AfterFunc(slowOpening, func() {
-		log.Warn("opening the database takes long; it waits for a migration, or for a table that somebody has locked",
+// logIfSlow logs that opening is slow, unless ready is called before. Opening has no
+// timeout, because a migration of many rows, or by another instance, has none.
+func (d database) logIfSlow(log *slog.Logger) (ready func()) {
+	timer := time.AfterFunc(slowOpening, func() {
+		log.Warn("opening the database is slow; it may wait for a migration, or for a locked table",
 			slog.String("database", d.String()))
 	})
-	return func() { told.Stop() }
+	return func() { timer.Stop() }
 }
 
-// explain adds to an error of the database which one it was, and what the
-// reader can do about it where the error itself doesn't say.
+// explain adds to an error which database it was, and how to use another one.
 func (d database) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case d.path != "":
-		return withHint(err, "The database is %s; --database-url sqlite:PATH names another.", d.path)
+		return withHint(err, "The database is %s; use --database-url sqlite:PATH for another.", d.path)
 	default:
-		return withHint(err, "The database is %s; --database-url names another.", config.Redact(d.url))
+		return withHint(err, "The database is %s; use --database-url for another.", config.Redact(d.url))
 	}
 }

@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-func TestADatabaseThatOpensSlowlyIsToldOnce(t *testing.T) {
+func TestDatabase_LogsSlowOpeningOnce(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name  string
 		after time.Duration
 		lines int
 	}{
-		{"that opens at once", time.Second, 0},
-		{"that waits for a lock", time.Hour, 1},
+		{"opens at once", time.Second, 0},
+		{"waits for a lock", time.Hour, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				d := database{url: "postgres://me:secret@db/events"}
-				ready := d.tellIfSlow(slog.New(slog.NewTextHandler(&log, nil)))
-				<-time.After(row.after)
-				synctest.Wait() // for the line
+				ready := d.logIfSlow(slog.New(slog.NewTextHandler(&log, nil)))
+				time.Sleep(row.after)
+				synctest.Wait() // for the record
 				ready()
-				<-time.After(time.Hour)
+				time.Sleep(time.Hour)
 				text := log.String()
-				if strings.Count(text, "takes long") != row.lines || row.lines > 0 && !strings.Contains(text, "@db/events (PostgreSQL)") {
+				if strings.Count(text, "is slow") != row.lines || row.lines > 0 && !strings.Contains(text, "@db/events (PostgreSQL)") {
 					t.Errorf("the log has %q", text)
 				}
 				if strings.Contains(text, "secret") {

@@ -27,11 +27,11 @@ type fakeTarget struct {
 	mu      sync.Mutex
 	records map[event.Key]store.Record
 	now     time.Time
-	// notReady are the answers of the first questions.
+	// notReady are the results of the first calls of Ready.
 	notReady []error
-	// queued are the answers of the first questions for the queue.
+	// queued are the results of the first calls of Queued.
 	queued []int64
-	// appended is told the number of each append and may change its outcome.
+	// appended is called with the number of each append and may change its outcome.
 	appended func(number int, e event.Event) (event.Outcome, error)
 	appends  int
 }
@@ -107,7 +107,7 @@ func thousandEvents() publishOptions {
 	return opts
 }
 
-func TestPublishReportsAndVerifies(t *testing.T) {
+func TestPublish_ReportsAndVerifies(t *testing.T) {
 	t.Parallel()
 	a, out, errOut := testApp()
 	target := newFakeTarget()
@@ -122,7 +122,7 @@ func TestPublishReportsAndVerifies(t *testing.T) {
 	if !strings.Contains(errOut.String(), "publishing 1,000 events, 300 of them duplicates, to http://127.0.0.1:8000\n") {
 		t.Errorf("wrote %s", errOut)
 	}
-	// The same again, for a machine.
+	// The same again as JSON.
 	out.Reset()
 	opts := thousandEvents()
 	opts.format = "json"
@@ -142,7 +142,7 @@ func TestPublishReportsAndVerifies(t *testing.T) {
 	}
 }
 
-func TestPublishWithoutASeedSendsNewEventsEachTime(t *testing.T) {
+func TestPublish_SendsNewEventsWithoutSeed(t *testing.T) {
 	t.Parallel()
 	a, _, _ := testApp()
 	target := newFakeTarget()
@@ -158,7 +158,7 @@ func TestPublishWithoutASeedSendsNewEventsEachTime(t *testing.T) {
 	}
 }
 
-func TestPublishCatchesALyingServer(t *testing.T) {
+func TestPublish_DetectsWrongResponses(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	target := newFakeTarget()
@@ -182,7 +182,7 @@ func TestPublishCatchesALyingServer(t *testing.T) {
 
 const oneLine = `{"topic":"t","event_id":"%s","timestamp":"2025-12-19T12:00:00Z","source":"s","payload":{}}` + "\n"
 
-func TestPublishSendsAFileAndNamesBadLines(t *testing.T) {
+func TestPublish_SendsFileAndNamesBadLines(t *testing.T) {
 	t.Parallel()
 	text := fmt.Sprintf(oneLine, "a") + "\n{}\n" + fmt.Sprintf(oneLine, "b") + fmt.Sprintf(oneLine, "a")
 	path := filepath.Join(t.TempDir(), "events.ndjson")
@@ -208,7 +208,7 @@ func TestPublishSendsAFileAndNamesBadLines(t *testing.T) {
 	}
 }
 
-func TestPublishOfAMissingFileFails(t *testing.T) {
+func TestPublish_FailsIfFileIsMissing(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	opts := defaultPublish()
@@ -218,7 +218,7 @@ func TestPublishOfAMissingFileFails(t *testing.T) {
 	}
 }
 
-func TestInterruptedPublishShowsWhatWasDone(t *testing.T) {
+func TestPublish_ReportsIfInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a, out, _ := testApp()
@@ -240,7 +240,7 @@ func TestInterruptedPublishShowsWhatWasDone(t *testing.T) {
 	}
 }
 
-func TestPublishWithFailuresFails(t *testing.T) {
+func TestPublish_FailsIfEventsFailed(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	target := newFakeTarget()
@@ -265,7 +265,7 @@ func TestPublishWithFailuresFails(t *testing.T) {
 	}
 }
 
-func TestReach(t *testing.T) {
+func TestReach_ChecksOrWaitsForServer(t *testing.T) {
 	t.Parallel()
 	refused := &client.ConnectionError{Server: "http://127.0.0.1:8000", Err: syscall.ECONNREFUSED}
 	starting := fmt.Errorf("server is not ready: %w", &client.ResponseError{Status: 503})
@@ -276,12 +276,12 @@ func TestReach(t *testing.T) {
 		want     string
 		took     time.Duration
 	}{
-		"a server that is ready":                 {nil, false, time.Minute, "", 0},
-		"no server fails at once":                {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
-		"a server that starts will be ready":     {[]error{starting}, false, time.Minute, "", 0},
-		"waiting for no server to be one":        {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyInterval},
-		"a server that accepts and says nothing": {[]error{context.DeadlineExceeded}, false, time.Minute, "no response from http://127.0.0.1:8000: timed out", 0},
-		"waiting for longer than was allowed":    {[]error{refused, refused, refused}, true, 2 * readyInterval, "was not ready within", 2 * readyInterval},
+		"a ready server":               {nil, false, time.Minute, "", 0},
+		"no server":                    {[]error{refused}, false, time.Minute, "can't reach http://127.0.0.1:8000: connection refused", 0},
+		"a server that starts":         {[]error{starting}, false, time.Minute, "", 0},
+		"waiting for a server":         {[]error{refused, refused, starting}, true, time.Minute, "", 3 * readyInterval},
+		"a server that never responds": {[]error{context.DeadlineExceeded}, false, time.Minute, "no response from http://127.0.0.1:8000: timed out", 0},
+		"waiting for too long":         {[]error{refused, refused, refused}, true, 2 * readyInterval, "was not ready within", 2 * readyInterval},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-func TestPublishToNobodySaysWhatToDo(t *testing.T) {
+func TestPublish_AddsHintWithoutServer(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

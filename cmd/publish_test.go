@@ -11,7 +11,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
-// parsed turns arguments into options.
+// parsed returns the options for arguments.
 func parsed(t *testing.T, args ...string) (publishOptions, error) {
 	t.Helper()
 	a, _, _ := testApp()
@@ -38,13 +38,13 @@ func defaultPublish() publishOptions {
 	}
 }
 
-func TestPublishTurnsArgumentsIntoOptions(t *testing.T) {
+func TestPublish_ParsesArguments(t *testing.T) {
 	tests := map[string]struct {
 		args   []string
 		change func(*publishOptions)
 	}{
 		"nothing": {nil, func(*publishOptions) {}},
-		"made-up events": {
+		"generated events": {
 			[]string{
 				"--count=5", "--dup-rate=0.5", "--topics=2", "--source=s", "--payload-bytes=9", "--seed=7", "-o", "json",
 				"--url=http://h:1", "--verify",
@@ -67,10 +67,10 @@ func TestPublishTurnsArgumentsIntoOptions(t *testing.T) {
 				o.generate.Count, o.send.Duration, o.wait, o.waitTimeout = 9, 3*time.Second, true, 2*time.Second
 			},
 		},
-		"a file has no repeats of its own": {
+		"a file without --dup-rate has no duplicates": {
 			[]string{"--file=-"}, func(o *publishOptions) { o.file, o.generate.DupRate = "-", 0 },
 		},
-		"a file with repeats and checks": {
+		"a file with duplicates and checks": {
 			[]string{"--file=x", "--dup-rate=0.2", "--fail-if", "p99>50ms", "--fail-if", "failed>0"},
 			func(o *publishOptions) {
 				o.file, o.generate.DupRate = "x", 0.2
@@ -92,26 +92,26 @@ func TestPublishTurnsArgumentsIntoOptions(t *testing.T) {
 	}
 }
 
-func TestPublishNamesEveryWrongArgument(t *testing.T) {
+func TestPublish_NamesEveryInvalidArgument(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		want []string
 	}{
-		"a count of nothing":             {[]string{"--count=0"}, []string{"invalid --count: must be at least 1"}},
-		"nothing but repeats":            {[]string{"--count=10", "--dup-rate=1"}, []string{"invalid dup-rate 1: all 10 events would be repeats"}},
-		"a file that is all repeats":     {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
-		"a file and made-up events":      {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"invalid --count with --file", "invalid --topics with --file"}},
-		"a check that can't be read":     {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "invalid duration"}},
-		"a timeout of no wait":           {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
-		"an argument that is no flag":    {[]string{"x"}, []string{"unexpected argument"}},
-		"several numbers beyond reason":  {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "invalid --payload-bytes -5: must be between 1 and 1000000"}},
-		"events made of nothing":         {[]string{"--topics=0", "--source=", "--payload-bytes=0"}, []string{"invalid --topics 0: must be between 1 and 1000000", "invalid --source: must not be empty", "invalid --payload-bytes 0: must be between 1 and 1000000"}},
-		"shares beyond all":              {[]string{"--dup-rate=1.5", "--topics=2000000"}, []string{"invalid --dup-rate 1.5: must be at least 0 and less than 1", "--topics"}},
-		"a share that is no number":      {[]string{"--dup-rate=NaN"}, []string{"invalid --dup-rate NaN"}},
-		"a negative count":               {[]string{"--count=-1"}, []string{"invalid --count: must be at least 1"}},
-		"a file without a name":          {[]string{"--file="}, []string{"invalid --file: must be a path, or - for standard input"}},
-		"times that run backwards":       {[]string{"--duration=-1s", "--retry-for=-1s", "--wait", "--wait-timeout=0"}, []string{"--duration", "--retry-for", "--wait-timeout"}},
-		"a source of control characters": {[]string{"--source=\x01"}, []string{"source"}},
+		"a count of 0":                         {[]string{"--count=0"}, []string{"invalid --count: must be at least 1"}},
+		"only duplicates":                      {[]string{"--count=10", "--dup-rate=1"}, []string{"invalid dup-rate 1: all 10 events would be repeats"}},
+		"a file with only duplicates":          {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
+		"a file and flags of generated events": {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"invalid --count with --file", "invalid --topics with --file"}},
+		"an invalid condition":                 {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "invalid duration"}},
+		"a timeout without --wait":             {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
+		"an unexpected argument":               {[]string{"x"}, []string{"unexpected argument"}},
+		"several numbers out of bounds":        {[]string{"--concurrency=0", "--batch-size=0", "--rate=-1", "--payload-bytes=-5"}, []string{"--concurrency", "--batch-size", "--rate", "invalid --payload-bytes -5: must be between 1 and 1000000"}},
+		"empty values":                         {[]string{"--topics=0", "--source=", "--payload-bytes=0"}, []string{"invalid --topics 0: must be between 1 and 1000000", "invalid --source: must not be empty", "invalid --payload-bytes 0: must be between 1 and 1000000"}},
+		"fractions out of bounds":              {[]string{"--dup-rate=1.5", "--topics=2000000"}, []string{"invalid --dup-rate 1.5: must be at least 0 and less than 1", "--topics"}},
+		"not a number":                         {[]string{"--dup-rate=NaN"}, []string{"invalid --dup-rate NaN"}},
+		"a negative count":                     {[]string{"--count=-1"}, []string{"invalid --count: must be at least 1"}},
+		"a file without a name":                {[]string{"--file="}, []string{"invalid --file: must be a path, or - for standard input"}},
+		"negative times":                       {[]string{"--duration=-1s", "--retry-for=-1s", "--wait", "--wait-timeout=0"}, []string{"--duration", "--retry-for", "--wait-timeout"}},
+		"a source of control characters":       {[]string{"--source=\x01"}, []string{"source"}},
 	}
 	t.Chdir(t.TempDir())
 	for name, test := range tests {

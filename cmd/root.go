@@ -13,23 +13,23 @@ import (
 )
 
 const rootLong = `eventagg receives events over HTTP, stores each exactly once, and shows what
-happens. A publish that was answered with success is committed to the database;
-sending the same event again is always safe.
+happens. If the response is success, the event is committed to the database. Sending
+the same event again is always safe.
 
-Settings come from flags, EVENTAGG_… variables, eventagg.yaml (or --config) and
-defaults, in this order.
+A flag overrides an EVENTAGG_… variable, a variable overrides eventagg.yaml (or the
+file of --config), and the file overrides the default.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or configuration;
-3 a check that was asked for does not hold; 130 after Ctrl-C (143 after SIGTERM;
-serve exits 0 after either).`
+3 a requested check failed (--verify, --fail-if); 130 after Ctrl-C and 143 after
+SIGTERM, but serve exits with 0 after both.`
 
-const rootExample = `  eventagg demo                                       # see all of it in a few seconds
+const rootExample = `  eventagg demo                                       # see everything in a few seconds
   eventagg serve                                      # listen on 127.0.0.1:8000, store in ./eventagg.db
   eventagg publish --count 20000 --dup-rate 0.3 --verify
   eventagg stats
   eventagg tail -f`
 
-// newRootCmd assembles the command tree.
+// newRootCmd builds the tree of commands.
 func (a *app) newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "eventagg",
@@ -44,7 +44,7 @@ func (a *app) newRootCmd() *cobra.Command {
 	root.SetVersionTemplate("eventagg {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
-		"configuration `file` (default ./"+config.DefaultFile+" where it exists)")
+		"configuration `file` (default ./"+config.DefaultFile+" if it exists)")
 	root.AddCommand(
 		a.newServeCmd(nil),
 		a.newPublishCmd(nil),
@@ -62,9 +62,9 @@ func (a *app) newRootCmd() *cobra.Command {
 	return root
 }
 
-// onlyCommands makes a command that has nothing but subcommands print its help,
-// and refuse other arguments. Cobra's own check of them gives an error that
-// can't be told from other failures, or none at all.
+// onlyCommands makes a command that has only subcommands print its help and reject
+// other arguments. Cobra's own check returns an error that looks like any other
+// failure, or none.
 func onlyCommands(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -75,8 +75,8 @@ func onlyCommands(cmd *cobra.Command) {
 	}
 }
 
-// strictDefaults adds the commands that come with cobra, completion and help,
-// and makes them refuse what they don't know as all others do.
+// strictDefaults adds cobra's own commands, completion and help, and makes them
+// reject unknown arguments like the others.
 func strictDefaults(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
@@ -104,7 +104,7 @@ func strictDefaults(root *cobra.Command) {
 	}
 }
 
-// config returns the configuration that the command runs with.
+// config loads the configuration for a command.
 func (a *app) config(cmd *cobra.Command) (config.Config, error) {
 	return config.Load(config.Source{File: a.configFile, Flags: cmd.Flags()})
 }
@@ -112,7 +112,7 @@ func (a *app) config(cmd *cobra.Command) (config.Config, error) {
 func flagError(cmd *cobra.Command, err error) error {
 	hint := helpHint(cmd)
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
-		// Cobra finds names that are alike among commands only.
+		// Cobra suggests similar names only for commands.
 		flags := &cobra.Command{}
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 			flags.AddCommand(&cobra.Command{Use: flag.Name, Hidden: flag.Hidden, Run: func(*cobra.Command, []string) {}})
@@ -122,16 +122,16 @@ func flagError(cmd *cobra.Command, err error) error {
 	return &usageError{err: err, hint: hint}
 }
 
-// suggest asks whether one of a command's own commands was meant, by a name that
-// is mistyped or not written out.
+// suggest returns a question with subcommands whose names are similar to name, or
+// begin with it.
 func suggest(among *cobra.Command, name, dashes string) string {
-	const typos, most = 2, 3
-	among.SuggestionsMinimumDistance = typos
+	const maxTypos, maxSuggestions = 2, 3
+	among.SuggestionsMinimumDistance = maxTypos
 	similar := among.SuggestionsFor(name)
 	if len(similar) == 0 {
 		return ""
 	}
-	similar = similar[:min(len(similar), most)]
+	similar = similar[:min(len(similar), maxSuggestions)]
 	return fmt.Sprintf("Did you mean '%s%s'? ", dashes, strings.Join(similar, "' or '"+dashes))
 }
 
@@ -143,7 +143,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return &usageError{err: fmt.Errorf("unknown command %q", name), hint: suggest(cmd, name, "") + helpHint(cmd)}
 }
 
-// noArgs is for commands that take flags only.
+// noArgs checks the arguments of commands that have only flags.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -95,8 +95,8 @@ const spillAfter = time.Second
 
 // openIngest opens the group commit in front of a target.
 func (s *service) openIngest(target string, next store.Appender, c config.Ingest, maxDelay time.Duration, log *slog.Logger) *ingest.Appender {
-	options := ingestOptions(c, log.With(slog.String("target", target)))
-	options.MaxDelay, options.Tracer, options.OnFlush = maxDelay, s.tracer, s.metrics.FlushRecorder(target)
+	options := ingestOptions(c, log)
+	options.Dependency, options.MaxDelay, options.Tracer, options.OnFlush = target, maxDelay, s.tracer, s.metrics.FlushRecorder(target)
 	appender := ingest.New(next, options)
 	s.metrics.WatchPending(target, appender.Pending)
 	s.open.push("group commit of the "+target, func(ctx context.Context) error {

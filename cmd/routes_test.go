@@ -16,32 +16,32 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// silentStore is asked for nothing but how it is.
-type silentStore struct {
+// pingedStore is a store that gets only health checks.
+type pingedStore struct {
 	store.Store
 
-	away atomic.Bool
+	unavailable atomic.Bool
 }
 
-func (s *silentStore) Ping(context.Context) error {
-	if s.away.Load() {
+func (s *pingedStore) Ping(context.Context) error {
+	if s.unavailable.Load() {
 		return errors.New("pulled the plug")
 	}
 	return nil
 }
 
-// TestOutageThatNoEventMeetsIsLogged has no broker, whose gate would tell of it.
-func TestOutageThatNoEventMeetsIsLogged(t *testing.T) {
+// There is no queue, and no event arrives during the outage.
+func TestRoutes_LogOutageWithoutEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
-		s, events := &service{metrics: metrics.New(metrics.Options{})}, &silentStore{}
+		s, events := &service{metrics: metrics.New(metrics.Options{})}, &pingedStore{}
 		if _, err := s.openRoutes(t.Context(), config.Default(), events, slog.New(slog.NewTextHandler(&text, nil))); err != nil {
 			t.Fatal(err)
 		}
 		const outage = 10 * time.Second
-		for _, away := range []bool{false, true, false} {
-			events.away.Store(away)
+		for _, unavailable := range []bool{false, true, false} {
+			events.unavailable.Store(unavailable)
 			time.Sleep(outage)
 		}
 		if err := s.open.unwind(t.Context()); err != nil {

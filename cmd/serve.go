@@ -21,14 +21,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-const serveLong = `Listens for events and stores each exactly once. Without any configuration it
-listens on 127.0.0.1:8000 and stores in eventagg.db, an embedded SQLite database
-in the current folder.
+const serveLong = `Receives events over HTTP and stores each exactly once. Without configuration it
+listens on 127.0.0.1:8000 and stores in eventagg.db, an SQLite database in the current
+folder.
 
-SIGTERM and Ctrl-C end it in good order: it is no longer ready, finishes every
-request it has accepted, and exits with 0. Behind a load balancer it should go on
-accepting for some seconds meanwhile: --http-drain-delay 3s. A second signal ends
-it at once, with 143 or 130; what was answered with success is stored even then.`
+On SIGTERM or Ctrl-C it fails its readiness check, finishes every accepted request and
+exits with 0. Behind a load balancer set --http-drain-delay 3s: in this time it still
+accepts requests. The same signal again within a second is the same request. A later
+signal ends the process at once, with 143 or 130; events with the response success are
+stored even then.`
 
 const serveExample = `  eventagg serve
   eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db
@@ -61,14 +62,15 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 
 // runServe serves until ctx ends, and then returns errServed.
 func (a *app) runServe(ctx context.Context, opts serveOptions) error {
+	ignoreBrokenPipe()
 	log, flush := newLogger(a.errOut, opts.config.Log)
 	defer flush()
 	limitMemory(opts.config)
 	service, err := a.openService(ctx, opts, log)
 	switch {
-	case errors.Is(err, context.Canceled): // asked to stop before it was open
+	case errors.Is(err, context.Canceled): // stopped before it was open
 		return errServed
-	case err != nil: // a fault is told, whatever was asked meanwhile
+	case err != nil: // an error is reported even if a signal arrived meanwhile
 		return err
 	}
 	a.announce(service, opts.config, log)
@@ -83,7 +85,7 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	return errServed
 }
 
-// service is a server with everything below it, open and ready to run.
+// service is an open server with everything below it.
 type service struct {
 	listener net.Listener
 	server   *server.Server
@@ -93,15 +95,14 @@ type service struct {
 	open     stack
 }
 
-// openService opens, from the bottom to the top:
+// openService opens, from bottom to top:
 //
 //	listener ══▶ server ──Append──▶ ingest ──Append──▶ store ──▶ PostgreSQL or SQLite
 //	                └──────────Stats, Events─────────────┘
 //
-// The port comes first: a second server started by mistake fails there, before
-// it touches the database. Then come store, group commit and HTTP server. They
-// are closed the other way round, so that each finds what it needs until its
-// own work is done.
+// The port comes first: a second server that is started by mistake fails there, before
+// it touches the database. Then come store, group commit and HTTP server. They are
+// closed in reverse order, so that each has what it needs until it is closed.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
 	c := opts.config
 	s := &service{database: newDatabase(c.Database), metrics: metrics.New(metrics.Options{Version: a.version})}
@@ -115,16 +116,16 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
 	summarize := s.openSummary(ctx, log)
-	ready := s.database.tellIfSlow(log)
+	ready := s.database.logIfSlow(log)
 	defer ready()
 	if opts.migrate {
 		if _, err = s.database.migrate(ctx); err != nil {
-			return nil, fmt.Errorf("migrating the database: %w", err)
+			return nil, fmt.Errorf("migrate the database: %w", err)
 		}
 	}
 	opened, err := s.database.open(ctx, c, log)
 	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	ready()
 	s.open.push("database", func(context.Context) error { return opened.Close() })
@@ -143,7 +144,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
-		WriteTimeout:      answerTime(c),
+		WriteTimeout:      responseTimeout(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
 	s.open.push("HTTP server", func(ctx context.Context) error {
@@ -154,30 +155,30 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	return s, nil
 }
 
-// explainShutdown adds to the HTTP server's timeout what it means. What is
-// below the server has deadlines of its own, of which the same would be wrong.
+// explainShutdown adds a hint to the timeout of the HTTP server. The layers below have
+// other timeouts, for which the hint would be wrong.
 func explainShutdown(err error, grace time.Duration) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return withHint(err, "Requests were still under way after http.shutdown_timeout (%s). "+
-		"They were not answered, so their senders send them again.", grace)
+	return withHint(err, "Some requests were not finished within http.shutdown_timeout (%s). "+
+		"They got no response, so their senders retry them.", grace)
 }
 
-// answerTime is how long an answer may take from the end of a request's head: as
-// long as reading the body, waiting for a writer and the transaction may, and
-// some more for sending it. Less, and what is committed could not be answered.
-func answerTime(c config.Config) time.Duration {
+// responseTimeout returns the maximum time from the header of a request to the end of
+// its response: reading the body, waiting for a writer, the transaction, and sending.
+// If it were shorter, committed events could be left without a response.
+func responseTimeout(c config.Config) time.Duration {
 	const send = 20 * time.Second
 	return c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout + send
 }
 
-// limitMemory makes the garbage collector work harder when memory comes near
-// what the bounds on bodies and queue add up to; without it the heap may grow
-// to twice of what is in use. A GOMEMLIMIT counts instead of it.
+// limitMemory makes the garbage collector work harder when the heap comes near the sum
+// of the configured limits. Without it the heap may grow to twice the memory in use.
+// GOMEMLIMIT overrides it.
 func limitMemory(c config.Config) {
 	const base = 80 << 20                          // event streams, connections, statements, the program itself
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // which reads it: nobody has set one
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // -1 reads the limit; MaxInt64 means that none is set
 		waiting := int64(c.Ingest.MaxPendingBytes)
 		if c.Broker.URL != "" {
 			waiting += waiting/queueMemoryDivisor + int64(workersOf(c))*deliveredBytes
@@ -186,7 +187,7 @@ func limitMemory(c config.Config) {
 	}
 }
 
-// deliveredBytes is about what a worker holds of queued events at a time.
+// deliveredBytes is the approximate memory for queued events in a worker.
 const deliveredBytes = 16 << 20
 
 func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
@@ -196,13 +197,13 @@ func ingestOptions(c config.Ingest, log *slog.Logger) ingest.Options {
 	}
 }
 
-// run serves until ctx ends, which is no error, or the server fails. When ctx has
-// ended it is no longer ready, and serves on for the delay: a load balancer that
-// asks for readiness once a second sends requests until it has heard.
+// run serves until ctx ends or the server fails; only the latter is an error. When ctx
+// ends, the server fails its readiness check and still serves for the delay, because a
+// load balancer sends requests until its next health check.
 func (s *service) run(ctx context.Context, delay time.Duration, log *slog.Logger) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.server.Serve(s.listener) }() //nolint:contextcheck // it ends with Shutdown, which finishes what was begun
-	const byItself = "serving ended by itself: %w"
+	go func() { failed <- s.server.Serve(s.listener) }() //nolint:contextcheck // it ends with Shutdown, which finishes accepted requests
+	const byItself = "server failed: %w"
 	select {
 	case err := <-failed:
 		return fmt.Errorf(byItself, err)
@@ -224,17 +225,17 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, withHint(fmt.Errorf("address %s is in use", addr),
-			"Another program listens there, perhaps another 'eventagg serve'. Stop it, or choose another address: --http-addr 127.0.0.1:8001")
+			"Another program listens there, perhaps another 'eventagg serve'. Stop it, or use another address: --http-addr 127.0.0.1:8001")
 	case errors.Is(err, syscall.EACCES):
 		return nil, withHint(fmt.Errorf("not allowed to listen on %s", addr),
-			"Ports below 1024 need privileges. Choose another address: --http-addr 127.0.0.1:8000")
+			"Ports below 1024 need privileges. Use another address: --http-addr 127.0.0.1:8000")
 	case err != nil:
-		return nil, withHint(fmt.Errorf("listening: %w", err), "Check http.addr (--http-addr).")
+		return nil, withHint(fmt.Errorf("listen: %w", err), "Check http.addr (--http-addr).")
 	}
 	return listener, nil
 }
 
-// closeListener closes a listener that the HTTP server may have closed already.
+// closeListener closes a listener, unless the HTTP server has closed it.
 func closeListener(listener net.Listener) error {
 	if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err

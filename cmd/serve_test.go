@@ -16,7 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/ingest"
 )
 
-func TestNewDatabaseReadsTheURL(t *testing.T) {
+func TestNewDatabase_ParsesURL(t *testing.T) {
 	tests := map[string]struct{ url, path, connection, shown string }{
 		"nothing":               {"", "eventagg.db", "", "eventagg.db (SQLite)"},
 		"a relative file":       {"sqlite:data/e.db", "data/e.db", "", "data/e.db (SQLite)"},
@@ -38,7 +38,7 @@ func TestNewDatabaseReadsTheURL(t *testing.T) {
 	}
 }
 
-func TestBaseURLCanBeConnectedTo(t *testing.T) {
+func TestBaseURL_CanBeConnectedTo(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ addr, want string }{
 		"one interface":       {"127.0.0.1:8000", "http://127.0.0.1:8000"},
@@ -60,7 +60,7 @@ func TestBaseURLCanBeConnectedTo(t *testing.T) {
 	}
 }
 
-func TestTheStartMessageHasCommandsForThisServer(t *testing.T) {
+func TestStartMessage_HasCommandsForThisServer(t *testing.T) {
 	t.Parallel()
 	usual := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000/", true)
 	if strings.Contains(usual, "--url") || !strings.Contains(usual, "eventagg tail -f\n") {
@@ -72,11 +72,11 @@ func TestTheStartMessageHasCommandsForThisServer(t *testing.T) {
 	}
 	worker := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000", false)
 	if strings.Contains(worker, "publish") || !strings.Contains(worker, "\n  eventagg stats\n") {
-		t.Errorf("a worker takes no events:\n%s", worker)
+		t.Errorf("a worker accepts no events:\n%s", worker)
 	}
 }
 
-func TestListenSaysWhatToDo(t *testing.T) {
+func TestListen_AddsHint(t *testing.T) {
 	t.Parallel()
 	first, err := listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -91,8 +91,8 @@ func TestListenSaysWhatToDo(t *testing.T) {
 		}
 	})
 	tests := map[string]struct{ addr, message, hint string }{
-		"an address in use":       {first.Addr().String(), "eventagg: address " + first.Addr().String() + " is in use\n", "--http-addr"},
-		"an address of elsewhere": {"192.0.2.1:1", "eventagg: listening: listen tcp 192.0.2.1:1", "http.addr"},
+		"an address in use":             {first.Addr().String(), "eventagg: address " + first.Addr().String() + " is in use\n", "--http-addr"},
+		"an address of another machine": {"192.0.2.1:1", "eventagg: listen: listen tcp 192.0.2.1:1", "http.addr"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,14 +102,14 @@ func TestListenSaysWhatToDo(t *testing.T) {
 			if code := a.finish(context.Background(), err); code != exitFailed {
 				t.Errorf("exit code %d", code)
 			}
-			if said := errOut.String(); !strings.HasPrefix(said, test.message) || !strings.Contains(said, test.hint) {
-				t.Errorf("said %q, expected %q and %q", said, test.message, test.hint)
+			if wrote := errOut.String(); !strings.HasPrefix(wrote, test.message) || !strings.Contains(wrote, test.hint) {
+				t.Errorf("wrote %q, expected %q and %q", wrote, test.message, test.hint)
 			}
 		})
 	}
 }
 
-func TestServeThatIsAskedToStopWhileItOpens(t *testing.T) {
+func TestServe_StopsWhileItOpens(t *testing.T) {
 	t.Parallel()
 	taken, err := listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -120,8 +120,8 @@ func TestServeThatIsAskedToStopWhileItOpens(t *testing.T) {
 		addr string
 		want int
 	}{
-		"a good end where nothing else is wrong": {"127.0.0.1:0", exitDone},
-		"a fault that came first is told":        {taken.Addr().String(), exitFailed},
+		"a clean end without other errors": {"127.0.0.1:0", exitDone},
+		"an earlier error is reported":     {taken.Addr().String(), exitFailed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -132,21 +132,21 @@ func TestServeThatIsAskedToStopWhileItOpens(t *testing.T) {
 			opts := serveOptions{config: config.Default(), migrate: true}
 			opts.config.HTTP.Addr, opts.config.Database.URL = test.addr, "sqlite:"+filepath.Join(t.TempDir(), "e.db")
 			if code := a.finish(ctx, a.runServe(ctx, opts)); code != test.want || (errOut.Len() == 0) != (code == exitDone) {
-				t.Errorf("exit code %d, said %q", code, errOut)
+				t.Errorf("exit code %d, wrote %q", code, errOut)
 			}
 		})
 	}
 }
 
-func TestOnlyTheHTTPServersTimeoutIsAboutRequests(t *testing.T) {
+func TestExplainShutdown_AddsHintToTimeout(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		err  error
 		want bool
 	}{
-		"requests took too long":  {fmt.Errorf("finish requests: %w", context.DeadlineExceeded), true},
-		"something else is wrong": {net.ErrClosed, false},
-		"all is well":             {nil, false},
+		"requests took too long": {fmt.Errorf("finish requests: %w", context.DeadlineExceeded), true},
+		"another error":          {net.ErrClosed, false},
+		"no error":               {nil, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -160,15 +160,15 @@ func TestOnlyTheHTTPServersTimeoutIsAboutRequests(t *testing.T) {
 	}
 }
 
-func TestNewLoggerFollowsTheConfiguration(t *testing.T) {
+func TestNewLogger_FollowsConfiguration(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		log  config.Log
 		want string
 	}{
-		"text from info on":  {config.Log{Level: "info", Format: "text"}, "level=INFO msg=b\nlevel=ERROR msg=c\n"},
-		"JSON from error on": {config.Log{Level: "error", Format: "json"}, `{"level":"ERROR","msg":"c"}` + "\n"},
-		"all of it":          {config.Log{Level: "debug", Format: "text"}, "level=DEBUG msg=a\nlevel=INFO msg=b\nlevel=ERROR msg=c\n"},
+		"text from info":  {config.Log{Level: "info", Format: "text"}, "level=INFO msg=b\nlevel=ERROR msg=c\n"},
+		"JSON from error": {config.Log{Level: "error", Format: "json"}, `{"level":"ERROR","msg":"c"}` + "\n"},
+		"everything":      {config.Log{Level: "debug", Format: "text"}, "level=DEBUG msg=a\nlevel=INFO msg=b\nlevel=ERROR msg=c\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestNewLoggerFollowsTheConfiguration(t *testing.T) {
 	}
 }
 
-// withoutTimes takes the first member, the time, out of lines of a log.
+// withoutTimes removes the time, the first member, from lines of a log.
 func withoutTimes(log string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(log) {
@@ -200,10 +200,10 @@ func withoutTimes(log string) string {
 	return kept.String()
 }
 
-func TestAnswersHaveTimeForAllThatMayComeBefore(t *testing.T) {
+func TestResponseTimeout_CoversAllSteps(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
-	if least := c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout; answerTime(c) <= least {
-		t.Errorf("an answer has %v, and reading, waiting and storing may take %v", answerTime(c), least)
+	if minimum := c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout; responseTimeout(c) <= minimum {
+		t.Errorf("a response has %v, and reading, waiting and storing may take %v", responseTimeout(c), minimum)
 	}
 }

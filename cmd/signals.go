@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // signalError is the cause of a context that a signal has ended.
@@ -13,10 +14,15 @@ type signalError struct{ number int }
 // Error names the signal.
 func (e *signalError) Error() string { return "stopped by signal " + syscall.Signal(e.number).String() }
 
-// withSignals returns a context that ends, with a *signalError as its cause, at
-// the first SIGINT or SIGTERM. At the second one it calls exit with 128 plus the
-// signal's number: whoever asks twice doesn't want to wait. The function
-// returned gives the signals back and must be called.
+// sameRequest is the time in which the same signal again is the same request. GNU
+// timeout, for example, signals the process and its group, so that SIGTERM arrives
+// twice.
+const sameRequest = time.Second
+
+// withSignals returns a context that ends at the first SIGINT or SIGTERM, with a
+// *signalError as its cause. A further signal calls exit with 128 plus its number,
+// unless it is the same request (see [sameRequest]). The returned function must be
+// called; it restores the signals.
 func withSignals(parent context.Context, exit func(code int)) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -34,25 +40,35 @@ func withSignals(parent context.Context, exit func(code int)) (context.Context, 
 	}
 }
 
-// watchSignals is the decision of withSignals, apart from the operating system.
+// watchSignals is withSignals without the operating system.
 func watchSignals(signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc, exit func(int)) {
-	for asked := false; ; asked = true {
+	var (
+		first   os.Signal
+		arrived time.Time
+	)
+	for {
 		select {
 		case <-done:
 			return
 		case sig := <-signals:
-			number := signalNumber(sig)
-			if asked {
-				exit(exitSignal + number)
+			switch {
+			case first == nil:
+				first, arrived = sig, time.Now()
+				cancel(&signalError{number: signalNumber(sig)})
+			case sig != first || time.Since(arrived) > sameRequest:
+				exit(exitSignal + signalNumber(sig))
 				return
 			}
-			cancel(&signalError{number: number})
 		}
 	}
 }
 
-// signalNumber returns the number of a signal; where there are none (Windows
-// knows only the interrupt), that of SIGINT.
+// ignoreBrokenPipe keeps the process running if the reader of its log or output goes
+// away. By default SIGPIPE would end it.
+func ignoreBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }
+
+// signalNumber returns the number of a signal. Windows has only the interrupt, which
+// gets the number of SIGINT.
 func signalNumber(sig os.Signal) int {
 	if number, ok := sig.(syscall.Signal); ok {
 		return int(number)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestStackClosesInReverseAndDespiteErrors(t *testing.T) {
+func TestStack_ClosesInReverseDespiteErrors(t *testing.T) {
 	t.Parallel()
 	var (
 		s      stack
@@ -27,7 +27,7 @@ func TestStackClosesInReverseAndDespiteErrors(t *testing.T) {
 	if want := []string{"server", "ingest", "store"}; !slices.Equal(order, want) {
 		t.Errorf("closed %v, expected %v", order, want)
 	}
-	if want := "closing the server: broken\nclosing the ingest: broken"; !errors.Is(err, broken) || err.Error() != want {
+	if want := "close the server: broken\nclose the ingest: broken"; !errors.Is(err, broken) || err.Error() != want {
 		t.Errorf("error %q, expected %q", err, want)
 	}
 	if err := s.unwind(t.Context()); err != nil || len(order) != 3 {

@@ -17,7 +17,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestStatsTurnsArgumentsIntoOptions(t *testing.T) {
+func TestStats_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const url = "http://127.0.0.1:8000"
 	for name, test := range map[string]struct {
@@ -48,32 +48,32 @@ func TestStatsTurnsArgumentsIntoOptions(t *testing.T) {
 	}
 }
 
-// counting is a server whose counters grow with each question.
+// counting is a server whose counters grow with each request.
 type counting struct {
-	asked int
-	step  int64
-	fail  map[int]error // by the question's number, from 1
-	stop  func()        // called at the question after the last
-	last  int
-	// emptied is the question from which on there is a new database.
+	requests int
+	step     int64
+	fail     map[int]error // by the number of the request, from 1
+	stop     func()        // called at the request after the last
+	last     int
+	// emptied is the first request to a new database.
 	emptied int
 }
 
-// counted is what the server has counted by now.
+// counted returns what the server has counted.
 func (c *counting) counted() int64 {
-	if c.emptied > 0 && c.asked >= c.emptied {
-		return int64(c.asked-c.emptied) * c.step
+	if c.emptied > 0 && c.requests >= c.emptied {
+		return int64(c.requests-c.emptied) * c.step
 	}
-	return int64(c.asked) * c.step
+	return int64(c.requests) * c.step
 }
 
 func (c *counting) next() error {
-	c.asked++
-	if c.last > 0 && c.asked > c.last {
+	c.requests++
+	if c.last > 0 && c.requests > c.last {
 		c.stop()
 		return context.Canceled
 	}
-	return c.fail[c.asked]
+	return c.fail[c.requests]
 }
 
 func (c *counting) Totals(context.Context) (api.Stats, error) {
@@ -95,7 +95,7 @@ func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
 	}, nil
 }
 
-func TestStatsShows(t *testing.T) {
+func TestStats_Shows(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		opts statsOptions
@@ -107,7 +107,7 @@ duplicates   3,000  30.0 %
 topics           2
 uptime       1m02s
 `},
-		"the topics, with nothing a terminal would act on": {statsOptions{format: "table", topics: true}, `TOPIC       RECEIVED  STORED  DUPLICATES   SHARE  LAST SEEN
+		"the topics, with control characters escaped": {statsOptions{format: "table", topics: true}, `TOPIC       RECEIVED  STORED  DUPLICATES   SHARE  LAST SEEN
 user_login    10,000   7,000       3,000  30.0 %  2025-12-19 12:00:00.000Z
 rare\u009b         1       1           0   0.0 %  2025-12-19 12:00:00.001Z
 `},
@@ -130,7 +130,7 @@ rare\u009b         1       1           0   0.0 %  2025-12-19 12:00:00.001Z
 	}
 }
 
-func TestStatsShowsTopicsAsJSON(t *testing.T) {
+func TestStats_ShowsTopicsAsJSON(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	if err := a.showStats(t.Context(), &counting{step: 1}, statsOptions{format: "json", topics: true}); err != nil {
@@ -142,7 +142,7 @@ func TestStatsShowsTopicsAsJSON(t *testing.T) {
 	}
 }
 
-// watch runs stats --watch against a server that is asked so many times.
+// watch runs stats --watch until the server has received its last request.
 func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -154,7 +154,7 @@ func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut strin
 	return stdout.String(), stderr.String(), err
 }
 
-func TestWatchWritesALineEachInterval(t *testing.T) {
+func TestStatsWatch_WritesLineEachInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, errOut, err := watch(t, &counting{step: 100, last: 3}, statsOptions{format: "table"})
@@ -171,7 +171,7 @@ func TestWatchWritesALineEachInterval(t *testing.T) {
 	})
 }
 
-func TestWatchWritesJSONLines(t *testing.T) {
+func TestStatsWatch_WritesJSONLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json"})
@@ -184,7 +184,7 @@ func TestWatchWritesJSONLines(t *testing.T) {
 	})
 }
 
-func TestWatchShowsTopicsWithRates(t *testing.T) {
+func TestStatsWatch_ShowsTopicsWithRates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "table", topics: true})
@@ -198,9 +198,8 @@ func TestWatchShowsTopicsWithRates(t *testing.T) {
 	})
 }
 
-// TestWatchBeginsAnewWithAnotherDatabase has counters that fall, whose rates would
-// be negative.
-func TestWatchBeginsAnewWithAnotherDatabase(t *testing.T) {
+// The counters fall, so rates would be negative.
+func TestStatsWatch_RestartsWithAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, _, _ := watch(t, &counting{step: 100, last: 4, emptied: 3}, statsOptions{format: "table"})
@@ -220,22 +219,22 @@ func TestWatchBeginsAnewWithAnotherDatabase(t *testing.T) {
 	})
 }
 
-func TestWatchSurvivesAnOutage(t *testing.T) {
+func TestStatsWatch_SurvivesOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		away := fmt.Errorf("read stats: %w", &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
-		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: away, 3: away}}, statsOptions{format: "table"})
+		lost := fmt.Errorf("read stats: %w", &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
+		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: lost, 3: lost}}, statsOptions{format: "table"})
 		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
 			t.Errorf("%v\n%s", err, out)
 		}
 		const want = "eventagg: can't reach http://h:1: connection refused; retrying\neventagg: the server responds again\n"
 		if errOut != want {
-			t.Errorf("told %q", errOut)
+			t.Errorf("reported %q", errOut)
 		}
 	})
 }
 
-func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
+func TestStatsWatch_EndsIfRetryingDoesNotHelp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		refused := &client.ResponseError{Status: 500}
@@ -243,12 +242,12 @@ func TestWatchEndsWhereWaitingDoesNotHelp(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if _, _, err := watch(t, &counting{fail: map[int]error{1: store.ErrUnavailable}}, statsOptions{}); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("away from the beginning: %v", err)
+			t.Errorf("unavailable from the start: %v", err)
 		}
 	})
 }
 
-func TestUnreachableSaysWhatToDo(t *testing.T) {
+func TestExplainUnreachable_AddsHint(t *testing.T) {
 	t.Parallel()
 	refused := &client.ConnectionError{Server: "http://h:1", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}
 	for name, test := range map[string]struct {
@@ -256,11 +255,11 @@ func TestUnreachableSaysWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nobody at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Use --url for another server."},
-		"nobody at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Use --url for another server."},
-		"a server that answers":         {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.ResponseError{Status: 503}), ""},
-		"another error":                 {"http://h:1", errors.New("broken"), ""},
-		"none":                          {"http://h:1", nil, ""},
+		"no server at the default address": {"http://127.0.0.1:8000", refused, "Is 'eventagg serve' running there? Use --url for another server."},
+		"no server at another address":     {"http://h:1", refused, "Is 'eventagg serve --http-addr h:1' running there? Use --url for another server."},
+		"a server that responds":           {"http://h:1", fmt.Errorf("%w: %w", store.ErrUnavailable, &client.ResponseError{Status: 503}), ""},
+		"another error":                    {"http://h:1", errors.New("broken"), ""},
+		"none":                             {"http://h:1", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

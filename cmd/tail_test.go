@@ -16,7 +16,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
+func TestTail_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	base := func(change func(*tailOptions)) tailOptions {
@@ -25,9 +25,9 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 		return o
 	}
 	for name, test := range map[string]struct {
-		args  []string
-		want  tailOptions
-		fault string
+		args    []string
+		want    tailOptions
+		problem string
 	}{
 		"nothing": {nil, base(func(*tailOptions) {}), ""},
 		"filters": {
@@ -38,12 +38,12 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 				o.filter = store.Filter{Topic: "t", Source: "s", Since: noon, Until: noon.Add(time.Hour)}
 			}), "",
 		},
-		"follow":               {[]string{"-f", "--limit=0", "--interval=1s"}, base(func(o *tailOptions) { o.follow, o.limit, o.interval = true, 0, time.Second }), ""},
-		"a negative limit":     {[]string{"--limit=-1"}, tailOptions{}, "invalid --limit -1: must not be negative"},
-		"no interval":          {[]string{"--interval=0"}, tailOptions{}, "invalid --interval 0s: must be at least 10ms"},
-		"a time that is none":  {[]string{"--since=yesterday"}, tailOptions{}, `invalid --since "yesterday": expected a time such as 2025-12-19T12:00:00Z, or a duration before now such as 15m`},
-		"an end to follow to":  {[]string{"-f", "--until=15m"}, tailOptions{}, "invalid --until with -f"},
-		"all faults are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `invalid --until "y"`},
+		"follow":                 {[]string{"-f", "--limit=0", "--interval=1s"}, base(func(o *tailOptions) { o.follow, o.limit, o.interval = true, 0, time.Second }), ""},
+		"a negative limit":       {[]string{"--limit=-1"}, tailOptions{}, "invalid --limit -1: must not be negative"},
+		"no interval":            {[]string{"--interval=0"}, tailOptions{}, "invalid --interval 0s: must be at least 10ms"},
+		"an invalid time":        {[]string{"--since=yesterday"}, tailOptions{}, `invalid --since "yesterday": expected a time such as 2025-12-19T12:00:00Z, or a duration before now such as 15m`},
+		"an end with -f":         {[]string{"-f", "--until=15m"}, tailOptions{}, "invalid --until with -f"},
+		"all problems are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `invalid --until "y"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _, _ := testApp()
@@ -52,20 +52,20 @@ func TestTailTurnsArgumentsIntoOptions(t *testing.T) {
 			cmd.SetArgs(test.args)
 			cmd.SilenceUsage, cmd.SilenceErrors = true, true
 			err := cmd.ExecuteContext(t.Context())
-			if test.fault == "" {
+			if test.problem == "" {
 				if err != nil || got != test.want {
 					t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
 				}
 				return
 			}
-			if _, usage := errors.AsType[*usageError](err); !usage || !strings.Contains(err.Error(), test.fault) {
+			if _, usage := errors.AsType[*usageError](err); !usage || !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
 }
 
-func TestParseTime(t *testing.T) {
+func TestParseTime_AcceptsTimesAndDurations(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 12, 19, 12, 0, 0, 999, time.UTC)
 	for text, want := range map[string]string{
@@ -80,7 +80,7 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-// stored is a server with those events.
+// stored is a server with these events.
 type stored struct {
 	records []store.Record
 	err     error
@@ -110,7 +110,7 @@ func twoRecords() []store.Record {
 	}
 }
 
-func TestTailAlignsColumns(t *testing.T) {
+func TestTail_AlignsColumns(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	if err := a.showTail(t.Context(), stored{records: twoRecords()}, tailOptions{limit: 10, format: tailFormat{outputFormat: "table"}}); err != nil {
@@ -124,7 +124,7 @@ func TestTailAlignsColumns(t *testing.T) {
 	}
 }
 
-func TestTailFollowsLineByLine(t *testing.T) {
+func TestTail_FollowsLineByLine(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	err := a.showTail(t.Context(), stored{records: twoRecords(), err: context.Canceled}, tailOptions{follow: true, format: tailFormat{outputFormat: "table"}})
@@ -133,7 +133,7 @@ func TestTailFollowsLineByLine(t *testing.T) {
 	}
 }
 
-func TestTailAsJSONLosesNothing(t *testing.T) {
+func TestTail_WritesJSON(t *testing.T) {
 	t.Parallel()
 	a, out, _ := testApp()
 	records := twoRecords()
@@ -151,7 +151,7 @@ func TestTailAsJSONLosesNothing(t *testing.T) {
 	}
 }
 
-func TestTailOfAServerThatIsAway(t *testing.T) {
+func TestTail_AddsHintIfServerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, follow := range []bool{false, true} {
 		a, _, _ := testApp()
@@ -162,7 +162,7 @@ func TestTailOfAServerThatIsAway(t *testing.T) {
 	}
 }
 
-func TestTailEndsWhenTheEventsAreOthers(t *testing.T) {
+func TestTail_EndsIfServerHasOtherEvents(t *testing.T) {
 	t.Parallel()
 	a, _, errOut := testApp()
 	err := a.showTail(t.Context(), stored{err: fmt.Errorf("read events: %w", store.ErrForeignPosition)}, tailOptions{follow: true})
@@ -171,12 +171,12 @@ func TestTailEndsWhenTheEventsAreOthers(t *testing.T) {
 	}
 }
 
-// broken is a pipe whose reader has gone.
+// broken is a pipe without a reader.
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-func TestTailEndsWithItsReader(t *testing.T) {
+func TestTail_EndsIfOutputIsClosed(t *testing.T) {
 	t.Parallel()
 	a, _, _ := testApp()
 	a.out = broken{}

@@ -13,7 +13,7 @@ import (
 // sends the last spans.
 func (s *service) openTracing(ctx context.Context, version string, log *slog.Logger) (*tracing.Tracing, error) {
 	traces, err := tracing.Open(ctx, tracing.Options{
-		Variable: os.Getenv, //nolint:forbidigo // OpenTelemetry's own names, which are no settings of this program
+		Variable: os.Getenv, //nolint:forbidigo // variables of OpenTelemetry, not settings of this program
 		Version:  version, Logger: log,
 	})
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config has every setting of the program. It holds no pointers: copies are
-// independent, and two of them can be compared with ==.
+// Config has every setting of the program. It has no pointers: copies are
+// independent and can be compared with ==.
 type Config struct {
 	HTTP     HTTP
 	Database Database
@@ -16,83 +16,81 @@ type Config struct {
 	Client   Client
 }
 
-// HTTP is how serve listens and what it accepts.
+// HTTP has the settings of the HTTP server.
 type HTTP struct {
-	// Addr is host:port; port 0 takes any free one.
+	// Addr is host:port; port 0 means any free port.
 	Addr string
-	// MaxBodyBytes bounds the body of a request.
+	// MaxBodyBytes is the maximum size of a request body.
 	MaxBodyBytes int64
-	// MaxEventBytes bounds one event.
+	// MaxEventBytes is the maximum size of an event.
 	MaxEventBytes int64
-	// MaxBatchEvents bounds the events of one array.
+	// MaxBatchEvents is the maximum number of events in an array.
 	MaxBatchEvents int
-	// MaxBufferedBytes bounds the bodies of all requests in memory.
+	// MaxBufferedBytes is the maximum memory for the bodies of all requests.
 	MaxBufferedBytes int64
-	// MaxFollowers bounds the event streams.
+	// MaxFollowers is the maximum number of open event streams.
 	MaxFollowers int
-	// ReadHeaderTimeout, ReadTimeout and IdleTimeout cut off slow or silent
-	// connections.
+	// ReadHeaderTimeout, ReadTimeout and IdleTimeout close slow or idle connections.
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	IdleTimeout       time.Duration
-	// ShutdownTimeout is how long accepted requests may take after the signal.
-	// Storing what they brought has Ingest.FlushTimeout on top.
+	// ShutdownTimeout is the time for accepted requests after SIGTERM. Storing their
+	// events has Ingest.FlushTimeout in addition.
 	ShutdownTimeout time.Duration
-	// DrainDelay is how long requests are still accepted after the signal, while
-	// GET /readyz sends load balancers elsewhere.
+	// DrainDelay is the time after SIGTERM in which requests are still accepted,
+	// while GET /readyz makes load balancers use other instances.
 	DrainDelay time.Duration
 }
 
-// Database is where events are stored.
+// Database has the settings of the store.
 type Database struct {
-	// URL is postgres://… or sqlite:PATH; empty is sqlite:eventagg.db.
+	// URL is postgres://… or sqlite:PATH; empty means sqlite:eventagg.db.
 	URL string
-	// MaxConns bounds PostgreSQL's connections for reading. The writers come
-	// on top.
+	// MaxConns is the maximum number of connections to PostgreSQL for reading.
+	// Writers have connections of their own.
 	MaxConns int
-	// Pooler is what stands between serve and PostgreSQL: "none", or
-	// "transaction" for PgBouncer and its like with pool_mode=transaction.
+	// Pooler is the connection pooler in front of PostgreSQL: "none", or
+	// "transaction" for PgBouncer and others with pool_mode=transaction.
 	Pooler string
 }
 
-// Ingest is the group commit in front of the database.
+// Ingest has the settings of the group commit in front of the database.
 type Ingest struct {
-	// Writers is how many transactions run at once.
+	// Writers is the number of concurrent transactions.
 	Writers int
-	// MaxBatch bounds the events of one transaction.
+	// MaxBatch is the maximum number of events in a transaction.
 	MaxBatch int
-	// MaxPending and MaxPendingBytes bound what waits in memory; beyond them
-	// publishers are asked to come again.
+	// MaxPending and MaxPendingBytes are the maximum of events and bytes buffered in
+	// memory. When full, requests get 503.
 	MaxPending      int
 	MaxPendingBytes int
-	// FlushTimeout bounds one transaction.
+	// FlushTimeout is the timeout of a transaction.
 	FlushTimeout time.Duration
 }
 
-// Broker is the queue beside the database.
+// Broker has the settings of the optional queue.
 type Broker struct {
-	// URL is redis://…, rediss://… or unix://…; empty is none.
+	// URL is redis://…, rediss://… or unix://…; empty means no queue.
 	URL string
-	// Ack is what an answer means: "durable" or "queued".
+	// Ack is what a response means: "durable" or "queued".
 	Ack string
-	// Role is which part of the work an instance does: "all", "api" for taking
-	// events, "worker" for storing what is queued.
+	// Role is the part of the work of an instance: "all", "api" (accept events) or
+	// "worker" (store queued events).
 	Role string
-	// Workers is how many workers an instance has, each with a transaction of
-	// its own; 0 is none.
+	// Workers is the number of workers, each with its own transaction. It may be 0.
 	Workers int
-	// MaxEvents and MaxBytes bound what is queued, over all instances.
+	// MaxEvents and MaxBytes are the maximum size of the queue, for all instances.
 	MaxEvents int64
 	MaxBytes  int64
-	// Prefix begins the names of all keys.
+	// Prefix is the prefix of all Redis keys.
 	Prefix string
-	// Streams is over how many streams appends take turns.
+	// Streams is the number of Redis streams to shard the queue over.
 	Streams int
-	// AllowWeakDurability has a queue used that may lose what it took.
+	// AllowWeakDurability allows a Redis that may lose acknowledged events.
 	AllowWeakDurability bool
 }
 
-// Log is what serve writes to standard error.
+// Log has the settings of the log of serve.
 type Log struct {
 	// Level is debug, info, warn or error.
 	Level string
@@ -100,14 +98,13 @@ type Log struct {
 	Format string
 }
 
-// Client is for the commands that talk to a server.
+// Client has the settings of commands that send requests to a server.
 type Client struct {
 	// URL is the server's base URL.
 	URL string
 }
 
-// Default returns the configuration that applies where nothing is set. It is
-// valid.
+// Default returns the configuration if nothing is set. It is valid.
 func Default() Config {
 	return Config{
 		HTTP: HTTP{
@@ -118,7 +115,7 @@ func Default() Config {
 			MaxBufferedBytes:  32 << 20,
 			MaxFollowers:      1000,
 			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       20 * time.Second, // below ShutdownTimeout, so that a slow upload cannot outlast a shutdown
+			ReadTimeout:       20 * time.Second, // less than ShutdownTimeout, so that a slow upload ends before a shutdown does
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
@@ -139,46 +136,48 @@ func Default() Config {
 	}
 }
 
-// Validate returns nil or an [*Error] with every fault. It changes nothing.
+// Validate returns nil or an [*Error] with every problem. It changes nothing.
 func (c Config) Validate() error {
-	return newError(append(c.outOfBounds(), c.brokerless()...))
+	return newError(append(c.invalidValues(), c.brokerRules()...))
 }
 
-// outOfBounds is what is wrong with settings by themselves.
-func (c Config) outOfBounds() []Fault {
-	var faults []Fault
-	for _, leaf := range c.leaves() {
-		if message := leaf.check(); message != "" {
-			faults = append(faults, Fault{Key: leaf.key, Message: message})
+// invalidValues returns the problems of single settings.
+func (c Config) invalidValues() []Problem {
+	var problems []Problem
+	for _, setting := range c.settings() {
+		if message := setting.check(); message != "" {
+			problems = append(problems, Problem{Key: setting.key, Message: message})
 		}
 	}
-	return faults
+	return problems
 }
 
-// brokerless is what was set for a broker that is none, where serving without
-// would be something else than was asked for.
-func (c Config) brokerless() []Fault {
-	var faults []Fault
+// brokerRules returns the problems of broker settings that have no effect without
+// broker.url, if ignoring them would mislead the operator.
+func (c Config) brokerRules() []Problem {
 	if c.Broker.URL != "" {
 		return nil
 	}
+	var problems []Problem
 	if c.Broker.Role == "api" || c.Broker.Role == "worker" {
-		faults = append(faults, Fault{Key: "broker.role", Message: "must be all where broker.url is empty: the two roles meet at the broker"})
-	}
-	if c.Broker.Workers > Default().Broker.Workers {
-		faults = append(faults, Fault{
-			Key: "broker.workers", Message: "must be 1 or 0 where broker.url is empty: there is no queue to work on; ingest.writers is for events that come directly",
+		problems = append(problems, Problem{
+			Key: "broker.role", Message: "must be all if broker.url is empty: the roles api and worker share a queue",
 		})
 	}
-	return faults
+	if c.Broker.Workers > Default().Broker.Workers {
+		problems = append(problems, Problem{
+			Key: "broker.workers", Message: "must be 1 or 0 if broker.url is empty: workers store queued events; ingest.writers is for events that come directly",
+		})
+	}
+	return problems
 }
 
-// LogValue gives loggers every setting by its key, without passwords.
+// LogValue returns every setting by its key, without passwords.
 func (c Config) LogValue() slog.Value {
-	leaves := c.leaves()
-	attrs := make([]slog.Attr, len(leaves))
-	for i, leaf := range leaves {
-		attrs[i] = slog.String(leaf.key, leaf.shown())
+	settings := c.settings()
+	attrs := make([]slog.Attr, len(settings))
+	for i, setting := range settings {
+		attrs[i] = slog.String(setting.key, setting.redacted())
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -1,12 +1,12 @@
-// Package config is the configuration as a validated value.
+// Package config reads the configuration and returns it as a validated value. It is
+// internal to eventagg.
 //
-// One table of leaves ([Config.leaves], a dotted key each) is the source of
-// everything else: defaults, flags, environment variables, the keys that the
-// YAML file may have, and what is checked. [Load] reads flag over environment
-// over file over default through one viper that is forgotten afterwards, and
-// reports all faults at once, each by its key.
+//	flag > environment > file > default ──▶ viper ──▶ table of settings ──▶ Config, or all problems
 //
-// Only package cmd imports this package; it copies values into the Options of
-// the packages below. Secrets (the passwords in URLs) are cut out of whatever
-// the package prints.
+// One table of settings ([Config.settings]) is the source of defaults, flags,
+// environment variables, the keys of the YAML file and the checks. [Load] reads all
+// sources and reports all problems at once, each by its key.
+//
+// Only package cmd imports this package. It copies values into the Options of the
+// packages below. Nothing that this package prints contains a password.
 package config

@@ -15,7 +15,7 @@ import (
 
 const yamlFile = "../../config/eventagg.yaml"
 
-func TestTheFileGivesTheDefault(t *testing.T) {
+func TestFile_HasDefaults(t *testing.T) {
 	clearEnv(t)
 	got, err := config.Load(config.Source{File: yamlFile})
 	if err != nil {
@@ -26,7 +26,7 @@ func TestTheFileGivesTheDefault(t *testing.T) {
 	}
 }
 
-func TestTheFileHasEverySettingWithOneCommentLine(t *testing.T) {
+func TestFile_HasEverySettingWithItsHelp(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(yamlFile)
 	if err != nil {
@@ -39,9 +39,9 @@ func TestTheFileHasEverySettingWithOneCommentLine(t *testing.T) {
 	var got, want []string
 	sections := document.Content[0].Content
 	for i := 0; i < len(sections); i += 2 {
-		leaves := sections[i+1].Content
-		for j := 0; j < len(leaves); j += 2 {
-			got = append(got, leaves[j].HeadComment+" | "+sections[i].Value+"."+leaves[j].Value+": "+leaves[j+1].Value)
+		values := sections[i+1].Content
+		for j := 0; j < len(values); j += 2 {
+			got = append(got, values[j].HeadComment+" | "+sections[i].Value+"."+values[j].Value+": "+values[j+1].Value)
 		}
 	}
 	for _, setting := range config.Settings() {
@@ -52,7 +52,7 @@ func TestTheFileHasEverySettingWithOneCommentLine(t *testing.T) {
 	}
 }
 
-func TestEverySettingHasAFlagAVariableAndHelp(t *testing.T) {
+func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 	clearEnv(t)
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.AddFlags(flags, "http", "database", "ingest", "broker", "log", "client")
@@ -62,7 +62,7 @@ func TestEverySettingHasAFlagAVariableAndHelp(t *testing.T) {
 		if flag == nil || flag.DefValue != setting.Default || flag.Usage != setting.Help || setting.Help == "" {
 			t.Errorf("%s: its flag is %+v", setting.Key, flag)
 		}
-		short := []string{"client.url", "broker.role", "broker.workers"} // typed all the time
+		short := []string{"client.url", "broker.role", "broker.workers"} // typed often
 		if want := section + "-" + strings.ReplaceAll(name, "_", "-"); setting.Flag != want && !slices.Contains(short, setting.Key) {
 			t.Errorf("%s: its flag is named %s, expected %s", setting.Key, setting.Flag, want)
 		}
@@ -75,17 +75,17 @@ func TestEverySettingHasAFlagAVariableAndHelp(t *testing.T) {
 	}
 }
 
-// A value that no setting accepts, given to each by each way, is a fault of that
-// setting: each way leads to the right place.
-func TestEveryFlagVariableAndLineReachesItsSetting(t *testing.T) {
+// Each source gets a value that no setting accepts. The problem must be that of the
+// right setting.
+func TestSettings_AreReachedByFlagVariableAndFile(t *testing.T) {
 	const bad = "\u2603"
 	for _, setting := range config.Settings() {
 		t.Run(setting.Key, func(t *testing.T) {
 			clearEnv(t)
-			check := func(way string, err error) {
+			check := func(source string, err error) {
 				t.Helper()
-				if got := faults(t, err); len(got) != 1 || got[setting.Key] == "" {
-					t.Errorf("by %s: faults %v", way, got)
+				if got := problems(t, err); len(got) != 1 || got[setting.Key] == "" {
+					t.Errorf("by %s: problems %v", source, got)
 				}
 			}
 			_, err := load(t, "", "--"+setting.Flag+"="+bad)
@@ -99,7 +99,7 @@ func TestEveryFlagVariableAndLineReachesItsSetting(t *testing.T) {
 	}
 }
 
-func TestAddFlagsAddsOnlyWhatIsAskedFor(t *testing.T) {
+func TestAddFlags_AddsOnlyNamedSections(t *testing.T) {
 	t.Parallel()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	config.AddFlags(flags, "database.url", "log")
@@ -110,7 +110,7 @@ func TestAddFlagsAddsOnlyWhatIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestTheStringHasEverySetting(t *testing.T) {
+func TestConfig_StringHasEverySetting(t *testing.T) {
 	t.Parallel()
 	text := config.Default().String()
 	for _, setting := range config.Settings() {

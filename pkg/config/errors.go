@@ -2,38 +2,38 @@ package config
 
 import "strings"
 
-// Fault is one thing wrong with the configuration.
-type Fault struct {
-	// Key is the dotted key, or the file's name where the file as a whole
-	// can't be read.
+// Problem is one problem of a configuration.
+type Problem struct {
+	// Key is the dotted key, or the name of the file if the whole file can't be
+	// read.
 	Key string
-	// Message is a sentence part that follows the key: "must be text".
+	// Message follows the key and a colon: "must be text".
 	Message string
 }
 
-// Error has all faults of a configuration, in the order of the settings.
+// Error has all problems of a configuration.
 type Error struct {
-	Faults []Fault
+	Problems []Problem
 }
 
-// Error returns one line for a single fault, and a heading with one line per
-// fault for more.
+// Error returns one line for a single problem. For more it returns a heading and a
+// line for each.
 func (e *Error) Error() string {
-	if len(e.Faults) == 1 {
-		return "configuration: " + e.Faults[0].Key + ": " + e.Faults[0].Message
+	if len(e.Problems) == 1 {
+		return "invalid configuration: " + e.Problems[0].Key + ": " + e.Problems[0].Message
 	}
 	var text strings.Builder
-	text.WriteString("configuration:")
-	for _, fault := range e.Faults {
-		text.WriteString("\n  " + fault.Key + ": " + fault.Message)
+	text.WriteString("invalid configuration:")
+	for _, problem := range e.Problems {
+		text.WriteString("\n  " + problem.Key + ": " + problem.Message)
 	}
 	return text.String()
 }
 
-// newError returns nil where there are no faults.
-func newError(faults []Fault) error {
-	if len(faults) == 0 {
+// newError returns nil if there are no problems.
+func newError(problems []Problem) error {
+	if len(problems) == 0 {
 		return nil
 	}
-	return &Error{Faults: faults}
+	return &Error{Problems: problems}
 }

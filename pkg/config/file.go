@@ -14,25 +14,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// readFile reads the file into v. It returns the faults of the file as a whole
-// or its unknown keys.
-func readFile(v *viper.Viper, name string) []Fault {
+// readFile reads the file into v. It returns the problems of the whole file, or its
+// unknown keys.
+func readFile(v *viper.Viper, name string) []Problem {
 	file := cmp.Or(name, DefaultFile)
 	data, err := os.ReadFile(file)
 	switch {
 	case name == "" && errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return []Fault{{Key: file, Message: "can't be read: " + reason(err)}}
+		return []Problem{{Key: file, Message: "can't read the file: " + reason(err)}}
 	}
 	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
-		return []Fault{{Key: file, Message: yamlFault(err)}}
+		return []Problem{{Key: file, Message: yamlProblem(err)}}
 	}
 	return unknownKeys(v, file)
 }
 
-// reason is the operating system's word for a failure, without the file's name,
-// which the fault has already.
+// reason returns the error of the operating system without the name of the file,
+// which the problem has already.
 func reason(err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err.Error()
@@ -40,23 +40,23 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// yamlFault words what is wrong with the text of a file. Errors about types
-// quote values, which may be secrets, so they are replaced.
-func yamlFault(err error) string {
+// yamlProblem returns the message for a file that isn't valid. It replaces errors
+// about types, because they quote values, which may be secrets.
+func yamlProblem(err error) string {
 	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
 		return "must have sections and keys such as 'http:' and below it 'addr: 127.0.0.1:8000', each only once"
 	}
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner
 	}
-	return "is no valid YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
+	return "invalid YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
 }
 
-// unknownKeys returns a fault for every key in the file that is no setting. A
-// section without anything in it is none: its lines may all be comments.
-func unknownKeys(v *viper.Viper, file string) []Fault {
+// unknownKeys returns a problem for every unknown key in the file. An empty section
+// is allowed: all its lines may be comments.
+func unknownKeys(v *viper.Viper, file string) []Problem {
 	known := knownKeys()
-	var faults []Fault
+	var problems []Problem
 	keys := v.AllKeys()
 	slices.Sort(keys)
 	for _, key := range keys {
@@ -64,12 +64,12 @@ func unknownKeys(v *viper.Viper, file string) []Fault {
 		switch {
 		case found && kind == isSetting, found && !v.InConfig(key):
 		case found:
-			faults = append(faults, Fault{Key: key, Message: "must be a section with settings of its own, in " + file})
+			problems = append(problems, Problem{Key: key, Message: "must be a section with settings in " + file})
 		default:
-			faults = append(faults, Fault{Key: key, Message: "unknown key in " + file + suggestion(key)})
+			problems = append(problems, Problem{Key: key, Message: "unknown key in " + file + suggestion(key)})
 		}
 	}
-	return faults
+	return problems
 }
 
 type keyKind int
@@ -89,8 +89,8 @@ func knownKeys() map[string]keyKind {
 	return known
 }
 
-// suggestion offers the setting that differs in dashes, dots and underscores
-// only, or has the same name in another section.
+// suggestion returns a hint at the setting that differs only in dashes, dots and
+// underscores, or that has the same name in another section.
 func suggestion(key string) string {
 	squeeze := strings.NewReplacer("_", "", "-", "", ".", "")
 	for _, setting := range Settings() {

@@ -6,67 +6,66 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// AddFlags adds to a command's flags those of the settings in the sections
-// named ("http", "database"), or of single settings by their whole key. The
-// flags take any text: [Load] checks it with all the rest, so that a command
-// line with three faults is told of three.
+// AddFlags adds flags for the settings of whole sections ("http", "database"), or
+// of single settings by key. The flags accept any text. [Load] checks them together
+// with the other sources, so that the error has all problems.
 func AddFlags(flags *pflag.FlagSet, names ...string) {
 	config := Default()
-	for _, leaf := range config.leaves() {
-		section, _, _ := strings.Cut(leaf.key, ".")
+	for _, setting := range config.settings() {
+		section, _, _ := strings.Cut(setting.key, ".")
 		for _, name := range names {
-			if name == section || name == leaf.key {
-				flag := flags.VarPF(&flagValue{text: leaf.text(), kind: leaf.kind()}, leaf.flag(), "", leaf.help)
-				if _, ok := leaf.target.(*bool); ok {
-					flag.NoOptDefVal = "true" // the flag alone says yes
+			if name == section || name == setting.key {
+				flag := flags.VarPF(&flagValue{text: setting.text(), kind: setting.kind()}, setting.flag(), "", setting.help)
+				if _, ok := setting.target.(*bool); ok {
+					flag.NoOptDefVal = "true" // the flag without a value
 				}
 			}
 		}
 	}
 }
 
-// flagValue keeps a flag's text until Load reads it.
+// flagValue holds the text of a flag until Load parses it.
 type flagValue struct {
 	text string
 	kind string
 }
 
-// String returns the text as it was given.
+// String returns the text of the flag.
 func (v *flagValue) String() string { return v.text }
 
-// Set takes any text; Load finds what is wrong with it.
+// Set accepts any text; Load checks it.
 func (v *flagValue) Set(text string) error {
 	v.text = text
 	return nil
 }
 
-// Type is the placeholder in help texts. Viper reads values of types it doesn't
-// know as text, which is what [leaf.set] wants.
+// Type is the placeholder in help texts. Viper returns flags of types that it
+// doesn't know as text, as [setting.set] expects.
 func (v *flagValue) Type() string { return v.kind }
 
-// Setting describes one setting for documentation and its tests.
+// Setting describes a setting for documentation and tests.
 type Setting struct {
-	// Key is the dotted key, as in the file: "database.url".
+	// Key is the dotted key: "database.url".
 	Key string
-	// Flag is the name of its flag, without dashes before it.
+	// Flag is the name of its flag, without dashes in front.
 	Flag string
 	// Variable is the name of its environment variable.
 	Variable string
-	// Default is the default's text.
+	// Default is the default as text.
 	Default string
-	// Help is one line that says what it does.
+	// Help is one line about its effect.
 	Help string
 }
 
-// Settings lists all settings in the order of config/eventagg.yaml.
+// Settings returns all settings in the order of config/eventagg.yaml.
 func Settings() []Setting {
 	config := Default()
-	leaves := config.leaves()
-	settings := make([]Setting, len(leaves))
-	for i, leaf := range leaves {
+	table := config.settings()
+	settings := make([]Setting, len(table))
+	for i, setting := range table {
 		settings[i] = Setting{
-			Key: leaf.key, Flag: leaf.flag(), Variable: leaf.variable(),
-			Default: leaf.text(), Help: leaf.help,
+			Key: setting.key, Flag: setting.flag(), Variable: setting.variable(),
+			Default: setting.text(), Help: setting.help,
 		}
 	}
 	return settings

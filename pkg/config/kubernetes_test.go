@@ -56,7 +56,7 @@ func readManifests(t *testing.T) manifests {
 	return m
 }
 
-func TestManifestsHaveTheirKinds(t *testing.T) {
+func TestManifests_HaveTheirKinds(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
 	got := []metav1.TypeMeta{m.deployment.TypeMeta, m.service.TypeMeta, m.configMap.TypeMeta, m.secret.TypeMeta, m.budget.TypeMeta}
@@ -71,7 +71,7 @@ func TestManifestsHaveTheirKinds(t *testing.T) {
 
 // What the manifests set is loaded as serve would load it: every variable is
 // one of a setting, and has a value that it takes.
-func TestManifestsSetWhatThereIs(t *testing.T) {
+func TestManifests_SetKnownVariables(t *testing.T) {
 	clearEnv(t)
 	m := readManifests(t)
 	known := map[string]bool{}
@@ -106,7 +106,7 @@ func TestManifestsSetWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestManifestsFitTogether(t *testing.T) {
+func TestManifests_FitTogether(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
 	pod := m.deployment.Spec.Template

@@ -8,73 +8,72 @@ import (
 	"github.com/spf13/viper"
 )
 
-// DefaultFile is the configuration file that is read where none is named and it
-// exists in the current folder.
+// DefaultFile is the configuration file in the current folder. It is read if no
+// file is named and it exists.
 const DefaultFile = "eventagg.yaml"
 
-// Source says where a configuration comes from, besides the environment.
+// Source names the sources of a configuration besides the environment.
 type Source struct {
-	// File is a YAML file that must exist; empty is [DefaultFile], if there
-	// is one.
+	// File is a YAML file that must exist. If it is empty, [DefaultFile] is read if
+	// it exists.
 	File string
-	// Flags are those of the running command; the ones that were given and
-	// belong to a setting count. Nil is none.
+	// Flags are the flags of the command, or nil. Only those that were given, and
+	// that belong to a setting, are used.
 	Flags *pflag.FlagSet
 }
 
-// Load reads the configuration: flag over environment over file over default.
-// An empty variable counts as unset. The error is an [*Error] with every fault
-// of all sources: unknown keys, wrong types, values out of bounds, a file that
-// can't be read.
+// Load reads the configuration: flag over environment over file over default. An
+// empty variable counts as unset. The error is an [*Error] with every problem of all
+// sources: unknown keys, wrong types, invalid values, a file that can't be read.
 func Load(source Source) (Config, error) {
 	var (
-		config = Default()
-		leaves = config.leaves()
-		v      = viper.New()
-		faults []Fault
+		config   = Default()
+		settings = config.settings()
+		v        = viper.New()
+		problems []Problem
 	)
 	v.SetConfigType("yaml")
-	for _, leaf := range leaves {
-		v.SetDefault(leaf.key, leaf.text())
-		if err := v.BindEnv(leaf.key, leaf.variable()); err != nil {
-			return Config{}, fmt.Errorf("binding %s: %w", leaf.variable(), err)
+	for _, setting := range settings {
+		v.SetDefault(setting.key, setting.text())
+		if err := v.BindEnv(setting.key, setting.variable()); err != nil {
+			return Config{}, fmt.Errorf("bind %s: %w", setting.variable(), err)
 		}
-		if flag := lookup(source.Flags, leaf.flag()); flag != nil {
-			if err := v.BindPFlag(leaf.key, flag); err != nil {
-				return Config{}, fmt.Errorf("binding --%s: %w", leaf.flag(), err)
+		if flag := findFlag(source.Flags, setting.flag()); flag != nil {
+			if err := v.BindPFlag(setting.key, flag); err != nil {
+				return Config{}, fmt.Errorf("bind --%s: %w", setting.flag(), err)
 			}
 		}
 	}
-	faults = append(faults, readFile(v, source.File)...)
-	broken := map[string]bool{}
-	for _, leaf := range leaves {
-		if message := leaf.set(given(v, leaf)); message != "" {
-			broken[leaf.key] = true
-			faults = append(faults, Fault{Key: leaf.key, Message: message})
+	problems = append(problems, readFile(v, source.File)...)
+	unparsed := map[string]bool{}
+	for _, setting := range settings {
+		if message := setting.set(lookup(v, setting)); message != "" {
+			unparsed[setting.key] = true
+			problems = append(problems, Problem{Key: setting.key, Message: message})
 		}
 	}
-	found := config.outOfBounds()
-	if serves := source.Flags == nil || lookup(source.Flags, "role") != nil; serves && !broken["broker.url"] {
-		// Where serve has the broker's URL from its environment and the rest from
-		// a file, other commands see half of it, and need none of it.
-		found = append(found, config.brokerless()...)
+	invalid := config.invalidValues()
+	if serves := source.Flags == nil || findFlag(source.Flags, "role") != nil; serves && !unparsed["broker.url"] {
+		// Other commands may see only a part of the broker settings, if serve has
+		// the URL in its environment and the rest in the file. They don't use them.
+		invalid = append(invalid, config.brokerRules()...)
 	}
-	// Settings that were refused before have their default.
-	found = slices.DeleteFunc(found, func(fault Fault) bool { return broken[fault.Key] })
-	return config, newError(append(faults, found...))
+	// A setting that could not be parsed still has its default, which is no problem.
+	invalid = slices.DeleteFunc(invalid, func(problem Problem) bool { return unparsed[problem.Key] })
+	return config, newError(append(problems, invalid...))
 }
 
-// given returns the setting's value by precedence, as text or as YAML has it.
-func given(v *viper.Viper, leaf leaf) any {
-	if raw := v.Get(leaf.key); raw != nil {
+// lookup returns the value of a setting by precedence, as text or from YAML.
+func lookup(v *viper.Viper, setting setting) any {
+	if raw := v.Get(setting.key); raw != nil {
 		return raw
 	}
-	// The file has a plain value in the section's place, which is a fault of
-	// its own and hides the default.
-	return leaf.text()
+	// The file has a plain value instead of the section. That is a problem of its
+	// own, and it hides the default.
+	return setting.text()
 }
 
-func lookup(flags *pflag.FlagSet, name string) *pflag.Flag {
+func findFlag(flags *pflag.FlagSet, name string) *pflag.Flag {
 	if flags == nil {
 		return nil
 	}

@@ -14,17 +14,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-func TestLoadTakesTheFirstSourceThatHasTheSetting(t *testing.T) {
+func TestLoad_PrefersFlagThenVariableThenFile(t *testing.T) {
 	const yaml = "ingest:\n  writers: 3\n"
 	tests := map[string]struct {
 		yaml, variable string
 		args           []string
 		want           int
 	}{
-		"nothing set gives the default":             {want: 2},
-		"a file wins over the default":              {yaml: yaml, want: 3},
-		"a variable wins over the file":             {yaml: yaml, variable: "4", want: 4},
-		"a flag wins over the variable":             {yaml: yaml, variable: "4", args: []string{"--ingest-writers=5"}, want: 5},
+		"default":            {want: 2},
+		"file over default":  {yaml: yaml, want: 3},
+		"variable over file": {yaml: yaml, variable: "4", want: 4},
+		"flag over variable": {yaml: yaml, variable: "4", args: []string{"--ingest-writers=5"}, want: 5},
 		"a flag wins even with the default's value": {yaml: yaml, variable: "4", args: []string{"--ingest-writers=2"}, want: 2},
 		"an empty variable counts as unset":         {yaml: yaml, variable: "", want: 3},
 		"a file without a value gives the default":  {yaml: "ingest:\n  writers:\n", want: 2},
@@ -49,19 +49,19 @@ func TestLoadTakesTheFirstSourceThatHasTheSetting(t *testing.T) {
 	}
 }
 
-func TestLoadTakesYesAndNoFromEverySource(t *testing.T) {
+func TestLoad_ReadsBooleansFromEverySource(t *testing.T) {
 	const yaml = "broker:\n  allow_weak_durability: true\n"
 	for name, test := range map[string]struct {
 		yaml, variable string
 		args           []string
 		want           bool
 	}{
-		"nothing set is no":                       {},
-		"a file says yes":                         {yaml: yaml, want: true},
-		"a quoted yes is one as well":             {yaml: "broker:\n  allow_weak_durability: 'true'\n", want: true},
-		"a variable wins over the file":           {yaml: yaml, variable: "false"},
-		"the flag alone says yes":                 {args: []string{"--broker-allow-weak-durability"}, want: true},
-		"the flag with a no wins over a variable": {variable: "true", args: []string{"--broker-allow-weak-durability=false"}},
+		"default is false":          {},
+		"file":                      {yaml: yaml, want: true},
+		"quoted text in a file":     {yaml: "broker:\n  allow_weak_durability: 'true'\n", want: true},
+		"variable over file":        {yaml: yaml, variable: "false"},
+		"flag without a value":      {args: []string{"--broker-allow-weak-durability"}, want: true},
+		"flag over variable, false": {variable: "true", args: []string{"--broker-allow-weak-durability=false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
@@ -74,7 +74,7 @@ func TestLoadTakesYesAndNoFromEverySource(t *testing.T) {
 	}
 }
 
-func TestLoadReadsTheDefaultFileOnlyWhereThereIsOne(t *testing.T) {
+func TestLoad_ReadsDefaultFileIfItExists(t *testing.T) {
 	clearEnv(t)
 	t.Chdir(filepath.Dir(file(t, "log:\n  level: warn\n")))
 	got, err := config.Load(config.Source{})
@@ -87,16 +87,16 @@ func TestLoadReadsTheDefaultFileOnlyWhereThereIsOne(t *testing.T) {
 	}
 }
 
-func TestLoadNamesAFileThatIsMissing(t *testing.T) {
+func TestLoad_NamesMissingFile(t *testing.T) {
 	clearEnv(t)
 	name := filepath.Join(t.TempDir(), "missing.yaml")
 	_, err := config.Load(config.Source{File: name})
-	if got, want := faults(t, err)[name], "can't be read: no such file or directory"; got != want {
-		t.Errorf("fault %q, expected %q", got, want)
+	if got, want := problems(t, err)[name], "can't read the file: no such file or directory"; got != want {
+		t.Errorf("problem %q, expected %q", got, want)
 	}
 }
 
-func TestLoadListsAllFaultsOfAllSources(t *testing.T) {
+func TestLoad_ReportsAllProblemsOfAllSources(t *testing.T) {
 	clearEnv(t)
 	t.Setenv("EVENTAGG_LOG_LEVEL", "loud")
 	t.Setenv("EVENTAGG_INGEST_MAX_BATCH", "many")
@@ -110,25 +110,25 @@ ingest:
 databse:
   url: x
 `, "--http-addr=nowhere", "--broker-url=localhost")
-	got := faults(t, err)
+	got := problems(t, err)
 	for key, message := range got {
 		if strings.HasSuffix(message, ".yaml") {
 			got[key] = "unknown"
 		}
 	}
 	want := map[string]string{
-		"log.level":           `must be debug or info or warn or error, is "loud"`,
-		"ingest.max_batch":    `must be a whole number, is "many"`,
-		"http.max_body_bytes": `must be a whole number, is "big"`,
-		"http.idle_timeout":   "must be a duration with a unit such as 500ms, 30s or 2m, is 30",
+		"log.level":           `must be debug, info, warn or error, not "loud"`,
+		"ingest.max_batch":    `must be a whole number, not "many"`,
+		"http.max_body_bytes": `must be a whole number, not "big"`,
+		"http.idle_timeout":   "must be a duration with a unit such as 500ms, 30s or 2m, not 30",
 		"http.prot":           "unknown",
-		"ingest.writers":      "must be between 1 and 64, is 0",
-		"http.addr":           `must be host:port such as 127.0.0.1:8000, is "nowhere"`,
+		"ingest.writers":      "must be between 1 and 64, not 0",
+		"http.addr":           `must be host:port such as 127.0.0.1:8000, not "nowhere"`,
 		"broker.url":          "must be empty, redis://HOST:PORT, rediss://HOST:PORT or unix://PATH",
 	}
 	delete(got, "databse.url") // its message has the file's random name in the middle
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
+		t.Errorf("problems (-want +got):\n%s", diff)
 	}
 	for key := range want {
 		if !strings.Contains(err.Error(), "\n  "+key+": ") {
@@ -137,9 +137,9 @@ databse:
 	}
 }
 
-// TestOnlyServeNeedsWhatGoesWithABroker has the broker's URL in the environment
-// of serve, as a password belongs there, and the rest in a file that others read.
-func TestOnlyServeNeedsWhatGoesWithABroker(t *testing.T) {
+// The URL is in the environment of serve, because it has a password. The rest is in
+// a file that other commands read, too.
+func TestLoad_ChecksBrokerRulesForServeOnly(t *testing.T) {
 	clearEnv(t)
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(file, []byte("broker:\n  role: api\n  workers: 4\n"), 0o600); err != nil {
@@ -149,32 +149,32 @@ func TestOnlyServeNeedsWhatGoesWithABroker(t *testing.T) {
 	config.AddFlags(serve, "broker")
 	config.AddFlags(stats, "client")
 	if _, err := config.Load(config.Source{File: file, Flags: stats}); err != nil {
-		t.Errorf("a command that doesn't serve is refused: %v", err)
+		t.Errorf("another command than serve fails: %v", err)
 	}
 	_, err := config.Load(config.Source{File: file, Flags: serve})
-	if got := faults(t, err); len(got) != 2 || got["broker.role"] == "" || got["broker.workers"] == "" {
-		t.Errorf("serve without a broker: %v, want faults of broker.role and broker.workers", got)
+	if got := problems(t, err); len(got) != 2 || got["broker.role"] == "" || got["broker.workers"] == "" {
+		t.Errorf("serve without broker.url: %v, want problems of broker.role and broker.workers", got)
 	}
 	t.Setenv("EVENTAGG_BROKER_URL", "localhost")
 	_, err = config.Load(config.Source{File: file, Flags: serve})
-	if got := faults(t, err); len(got) != 1 || got["broker.url"] == "" {
-		t.Errorf("serve with a broken URL: %v, want that fault only", got)
+	if got := problems(t, err); len(got) != 1 || got["broker.url"] == "" {
+		t.Errorf("serve with an invalid URL: %v, want that problem only", got)
 	}
 	t.Setenv("EVENTAGG_BROKER_URL", "redis://localhost")
 	if _, err := config.Load(config.Source{File: file, Flags: serve}); err != nil {
-		t.Errorf("serve with a broker: %v", err)
+		t.Errorf("serve with broker.url: %v", err)
 	}
 }
 
-func TestLoadRefusesWrongShapes(t *testing.T) {
+func TestLoad_RejectsWrongTypes(t *testing.T) {
 	tests := map[string]struct{ yaml, key, want string }{
-		"a list for a number":      {"ingest:\n  writers: [1]\n", "ingest.writers", "must be a whole number, is a list"},
-		"a section for a number":   {"ingest:\n  writers:\n    a: 1\n", "ingest.writers", "must be a whole number, is a section"},
-		"a fraction for a number":  {"ingest:\n  writers: 2.5\n", "ingest.writers", "must be a whole number, is 2.5"},
+		"a list for a number":      {"ingest:\n  writers: [1]\n", "ingest.writers", "must be a whole number, not a list"},
+		"a section for a number":   {"ingest:\n  writers:\n    a: 1\n", "ingest.writers", "must be a whole number, not a section"},
+		"a fraction for a number":  {"ingest:\n  writers: 2.5\n", "ingest.writers", "must be a whole number, not 2.5"},
 		"a huge number":            {"ingest:\n  writers: 99999999999999999999\n", "ingest.writers", "must be a whole number"},
-		"a number for a text":      {"log:\n  level: 5\n", "log.level", "must be text, is 5"},
-		"a truth value for a text": {"log:\n  level: true\n", "log.level", "must be text, is true"},
-		"a value for a section":    {"ingest: 5\n", "ingest", "must be a section with settings of its own, in"},
+		"a number for a text":      {"log:\n  level: 5\n", "log.level", "must be text, not 5"},
+		"a boolean for a text":     {"log:\n  level: true\n", "log.level", "must be text, not true"},
+		"a value for a section":    {"ingest: 5\n", "ingest", "must be a section with settings in"},
 		"a key of another section": {"http:\n  writers: 1\n", "http.writers", "; did you mean ingest.writers?"},
 		"a dash for an underscore": {"ingest:\n  max-batch: 1\n", "ingest.max-batch", "; did you mean ingest.max_batch?"},
 		"an unknown key with null": {"zoo:\n", "zoo", "unknown key in"},
@@ -183,17 +183,17 @@ func TestLoadRefusesWrongShapes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
 			_, err := load(t, test.yaml)
-			got := faults(t, err)
+			got := problems(t, err)
 			if len(got) != 1 || !strings.Contains(got[test.key], test.want) {
-				t.Errorf("faults %v, expected only %s with %q", got, test.key, test.want)
+				t.Errorf("problems %v, expected only %s with %q", got, test.key, test.want)
 			}
 		})
 	}
 }
 
-func TestLoadNamesAFileThatIsNoYAML(t *testing.T) {
+func TestLoad_NamesInvalidFile(t *testing.T) {
 	tests := map[string]struct{ yaml, want string }{
-		"a syntax error":         {"http:\n\taddr: x\n", "is no valid YAML: line 2: "},
+		"a syntax error":         {"http:\n\taddr: x\n", "invalid YAML: line 2: "},
 		"a plain text":           {"postgres://eventagg:secret@host/db\n", "must have sections and keys"},
 		"a key that comes twice": {"log:\n  level: info\n  level: warn\n", "must have sections and keys"},
 	}
@@ -201,21 +201,20 @@ func TestLoadNamesAFileThatIsNoYAML(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
 			_, err := load(t, test.yaml)
-			for key, message := range faults(t, err) {
+			for key, message := range problems(t, err) {
 				if filepath.Base(key) != "settings.yaml" || !strings.Contains(message, test.want) {
-					t.Errorf("fault %s: %s, expected the file with %q", key, message, test.want)
+					t.Errorf("problem %s: %s, expected the file with %q", key, message, test.want)
 				}
 			}
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "postgr") {
-				t.Errorf("the message shows what may be a secret: %v", err)
+				t.Errorf("the message may show a secret: %v", err)
 			}
 		})
 	}
 }
 
-// Whatever the values are: Load gives them back from a flag and from a file, or
-// refuses them in the same words.
-func TestLoadReadsFlagsAndFilesAlike(t *testing.T) {
+// Load returns the same value or the same error for a flag and for the file.
+func TestLoad_ReadsFlagsAndFilesAlike(t *testing.T) {
 	clearEnv(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		writers := rapid.Int64Range(-10, 100).Draw(rt, "writers")
@@ -253,12 +252,12 @@ func FuzzLoad(f *testing.F) {
 		if err == nil {
 			err = got.Validate()
 			if err != nil {
-				t.Errorf("accepted what is invalid: %v", err)
+				t.Errorf("accepted an invalid value: %v", err)
 			}
 			return
 		}
-		if len(faults(t, err)) == 0 {
-			t.Errorf("refused without a fault")
+		if len(problems(t, err)) == 0 {
+			t.Errorf("rejected without a problem")
 		}
 	})
 }

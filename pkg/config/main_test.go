@@ -11,7 +11,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// load reads a configuration from the text of a file and arguments.
+// load loads a configuration from the text of a file and arguments.
 func load(t *testing.T, yaml string, args ...string) (config.Config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
@@ -32,24 +32,24 @@ func file(t *testing.T, yaml string) string {
 	return path
 }
 
-// faults returns the faults of an error of Load or Validate by their key.
-func faults(t *testing.T, err error) map[string]string {
+// problems returns the problems of an error of Load or Validate by key.
+func problems(t *testing.T, err error) map[string]string {
 	t.Helper()
 	var invalid *config.Error
 	if !errors.As(err, &invalid) {
 		t.Fatalf("error is %v, expected a *config.Error", err)
 	}
 	byKey := map[string]string{}
-	for _, fault := range invalid.Faults {
-		if before, twice := byKey[fault.Key]; twice {
-			t.Errorf("two faults for %s: %q and %q", fault.Key, before, fault.Message)
+	for _, problem := range invalid.Problems {
+		if before, twice := byKey[problem.Key]; twice {
+			t.Errorf("two problems for %s: %q and %q", problem.Key, before, problem.Message)
 		}
-		byKey[fault.Key] = fault.Message
+		byKey[problem.Key] = problem.Message
 	}
 	return byKey
 }
 
-// clearEnv takes away the variables that the tests' own environment may have.
+// clearEnv unsets the variables of all settings.
 func clearEnv(t *testing.T) {
 	t.Helper()
 	for _, setting := range config.Settings() {

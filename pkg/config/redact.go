@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// hidden stands where a secret was.
+// hidden replaces a secret.
 const hidden = "xxxxx"
 
-// Redact returns a URL without its secrets: the password, and parameters that
-// are named like one. What can't be read for sure, and may hold a password all
-// the same, is hidden behind its scheme. The paths of files and texts that are
-// no URLs come back as they are.
+// Redact returns a URL without its secrets: the password, and parameters whose names
+// contain "password". If the text can't be parsed and may contain a password, all
+// but its scheme is hidden. File paths and texts that are not URLs don't change.
 func Redact(text string) string {
 	scheme, rest, found := strings.Cut(text, ":")
 	switch {
@@ -29,8 +28,8 @@ func Redact(text string) string {
 	query, err := url.ParseQuery(parsed.RawQuery)
 	if _, after, _ := strings.Cut(strings.TrimLeft(rest, "/"), "/"); err != nil ||
 		strings.Contains(after+parsed.RawQuery+parsed.Fragment, "@") {
-		// A raw / ? or # in a password ends the host for every parser, and
-		// what follows it, up to the @, looks like a path.
+		// An unescaped / ? or # in a password ends the host for every parser. The
+		// rest of the password, up to the @, then looks like a path.
 		return scheme + ":" + hidden
 	}
 	if _, ok := parsed.User.Password(); ok {

@@ -12,23 +12,23 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-func TestRedactKeepsWhatIsNoSecret(t *testing.T) {
+func TestRedact_HidesOnlySecrets(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ give, want string }{
-		"nothing":                       {"", ""},
-		"a file":                        {"sqlite:data/a@b:c.db", "sqlite:data/a@b:c.db"},
-		"a URL without a password":      {"postgres://u@h:5432/d?sslmode=disable", "postgres://u@h:5432/d?sslmode=disable"},
-		"a URL with one":                {"postgres://u:p@h/d", "postgres://u:xxxxx@h/d"},
-		"an empty password":             {"postgres://u:@h/d", "postgres://u:xxxxx@h/d"},
-		"a password among parameters":   {"postgres://h/d?password=p&user=u", "postgres://h/d?password=xxxxx&user=u"},
-		"a passphrase among parameters": {"postgres://h/d?sslpassword=p", "postgres://h/d?sslpassword=xxxxx"},
-		"a URL that can't be read":      {"postgres://u:p%@h/d", "postgres:xxxxx"},
-		"a query that can't be read":    {"postgres://h/d?password=%zz", "postgres:xxxxx"},
-		"a password with a slash":       {"postgres://u:1/p@h/d", "postgres:xxxxx"},
-		"a password with a hash":        {"postgres://u:1#p@h/d", "postgres:xxxxx"},
-		"a password with a mark":        {"postgres://u:1?p@h/d", "postgres:xxxxx"},
-		"no URL at all":                 {"user@host", "xxxxx"},
-		"a plain word":                  {"word", "word"},
+		"nothing":                         {"", ""},
+		"a file":                          {"sqlite:data/a@b:c.db", "sqlite:data/a@b:c.db"},
+		"a URL without a password":        {"postgres://u@h:5432/d?sslmode=disable", "postgres://u@h:5432/d?sslmode=disable"},
+		"a URL with one":                  {"postgres://u:p@h/d", "postgres://u:xxxxx@h/d"},
+		"an empty password":               {"postgres://u:@h/d", "postgres://u:xxxxx@h/d"},
+		"a password among parameters":     {"postgres://h/d?password=p&user=u", "postgres://h/d?password=xxxxx&user=u"},
+		"a passphrase among parameters":   {"postgres://h/d?sslpassword=p", "postgres://h/d?sslpassword=xxxxx"},
+		"a URL that can't be parsed":      {"postgres://u:p%@h/d", "postgres:xxxxx"},
+		"a query that can't be parsed":    {"postgres://h/d?password=%zz", "postgres:xxxxx"},
+		"a password with a slash":         {"postgres://u:1/p@h/d", "postgres:xxxxx"},
+		"a password with a hash":          {"postgres://u:1#p@h/d", "postgres:xxxxx"},
+		"a password with a question mark": {"postgres://u:1?p@h/d", "postgres:xxxxx"},
+		"not a URL":                       {"user@host", "xxxxx"},
+		"a plain word":                    {"word", "word"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -40,9 +40,8 @@ func TestRedactKeepsWhatIsNoSecret(t *testing.T) {
 	}
 }
 
-// A password never comes out of Redact, a printed configuration or a logged one,
-// however it is written into the URL: escaped as it should be, or raw.
-func TestNoPasswordComesOut(t *testing.T) {
+// The password is escaped as it should be, or raw.
+func TestConfig_NeverPrintsPassword(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		secret := "geheim" + rapid.StringMatching(`[ -~]{0,12}`).Draw(rt, "rest")

@@ -10,46 +10,46 @@ import (
 	"time"
 )
 
-// A rule returns what is wrong with a value, worded to follow the key and a
-// colon, or nothing.
+// A rule returns what is wrong with a value, or nothing. The text follows the key
+// and a colon.
 
-// upTo is for counts and sizes, of which there must be one at least.
+// upTo is the rule of counts and sizes from 1 to high.
 func upTo(high int64) func(any) string {
 	return func(value any) string {
 		if number, _ := value.(int64); number < 1 || number > high {
-			return fmt.Sprintf("must be between 1 and %d, is %d", high, number)
+			return fmt.Sprintf("must be between 1 and %d, not %d", high, number)
 		}
 		return ""
 	}
 }
 
-// between is for counts of which there may be none.
+// between is the rule of numbers from low to high.
 func between(low, high int64) func(any) string {
 	return func(value any) string {
 		if number, _ := value.(int64); number < low || number > high {
-			return fmt.Sprintf("must be between %d and %d, is %d", low, high, number)
+			return fmt.Sprintf("must be between %d and %d, not %d", low, high, number)
 		}
 		return ""
 	}
 }
 
-// waitUpTo is for timeouts. Shorter ones than a millisecond are mistakes, zero
-// included: everything that waits here must give up at some time.
+// waitUpTo is the rule of timeouts. Less than a millisecond is a mistake, and so is
+// zero: every wait must have an end.
 func waitUpTo(high time.Duration) func(any) string {
 	const low = time.Millisecond
 	return func(value any) string {
 		if duration, _ := value.(time.Duration); duration < low || duration > high {
-			return fmt.Sprintf("must be between %s and %s, is %s", low, high, duration)
+			return fmt.Sprintf("must be between %s and %s, not %s", low, high, duration)
 		}
 		return ""
 	}
 }
 
-// delayUpTo is for pauses, of which there may be none.
+// delayUpTo is the rule of delays, which may be zero.
 func delayUpTo(high time.Duration) func(any) string {
 	return func(value any) string {
 		if duration, _ := value.(time.Duration); duration < 0 || duration > high {
-			return fmt.Sprintf("must be between 0s and %s, is %s", high, duration)
+			return fmt.Sprintf("must be between 0s and %s, not %s", high, duration)
 		}
 		return ""
 	}
@@ -58,23 +58,29 @@ func delayUpTo(high time.Duration) func(any) string {
 func oneOf(allowed ...string) func(any) string {
 	return func(value any) string {
 		if text, _ := value.(string); !slices.Contains(allowed, text) {
-			return fmt.Sprintf("must be %s, is %q", strings.Join(allowed, " or "), text)
+			return fmt.Sprintf("must be %s, not %q", alternatives(allowed), text)
 		}
 		return ""
 	}
+}
+
+// alternatives joins texts: "a, b or c".
+func alternatives(texts []string) string {
+	last := len(texts) - 1
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
 }
 
 func hostPort(value any) string {
 	text, _ := value.(string)
 	_, port, err := net.SplitHostPort(text)
 	if number, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || number > 65535 {
-		return fmt.Sprintf("must be host:port such as 127.0.0.1:8000, is %q", text)
+		return fmt.Sprintf("must be host:port such as 127.0.0.1:8000, not %q", text)
 	}
 	return ""
 }
 
-// databaseURL never shows the value: it may hold a password, also where it is
-// too broken to tell which part that is.
+// databaseURL never shows the value. It may contain a password, and an invalid URL
+// doesn't show which part that is.
 func databaseURL(value any) string {
 	text, _ := value.(string)
 	scheme, rest, _ := strings.Cut(text, ":")
@@ -86,12 +92,12 @@ func databaseURL(value any) string {
 			return "must name a file: sqlite:PATH"
 		}
 		if strings.HasPrefix(rest, ":") {
-			return "must name a file: sqlite:PATH; a database in memory would lose what was acknowledged"
+			return "must name a file: sqlite:PATH; a database in memory would lose acknowledged events"
 		}
 		return ""
 	case scheme == "postgres", scheme == "postgresql":
 		if parsed, err := url.Parse(text); err != nil || !strings.HasPrefix(rest, "//") || parsed.Opaque != "" {
-			return "is no valid URL; expected postgres://USER:PASSWORD@HOST:PORT/NAME, " +
+			return "invalid URL: expected postgres://USER:PASSWORD@HOST:PORT/NAME " +
 				"with special characters in the password escaped (%40 for @)"
 		} else if !portFits(parsed) {
 			return "must have a port from 0 to 65535"
@@ -102,7 +108,7 @@ func databaseURL(value any) string {
 	}
 }
 
-// portFits reports whether a URL's port, where it has one, is a port.
+// portFits reports whether the port of a URL is valid or missing.
 func portFits(u *url.URL) bool {
 	if u.Port() == "" {
 		return true
@@ -111,7 +117,7 @@ func portFits(u *url.URL) bool {
 	return err == nil
 }
 
-// brokerURL never shows the value, which may hold a password.
+// brokerURL never shows the value, which may contain a password.
 func brokerURL(value any) string {
 	const expected = "must be empty, redis://HOST:PORT, rediss://HOST:PORT or unix://PATH"
 	text, _ := value.(string)
@@ -130,13 +136,13 @@ func brokerURL(value any) string {
 	}
 }
 
-// keyPrefix keeps braces out: what stands in them tells Redis Cluster where a
-// key lives.
+// keyPrefix rejects braces: Redis Cluster chooses the node of a key by the text
+// between them.
 func keyPrefix(value any) string {
-	const longest = 64
+	const maxLength = 64
 	text, _ := value.(string)
-	if text == "" || len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
-		return fmt.Sprintf("must be 1 to %d printable ASCII characters without spaces and braces, is %q", longest, text)
+	if text == "" || len(text) > maxLength || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
+		return fmt.Sprintf("must be 1 to %d printable ASCII characters without spaces and braces, not %q", maxLength, text)
 	}
 	return ""
 }
@@ -149,15 +155,15 @@ func clientURL(value any) string {
 	parsed, err := url.Parse(text)
 	switch {
 	case isHostPort(text):
-		return "must begin with http:// or https://; write http://" + text
+		return "must begin with http:// or https://: use http://" + text
 	case err != nil:
 		return expected
 	case (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Host == "":
-		return fmt.Sprintf("%s, is %q", expected, Redact(text))
+		return fmt.Sprintf("%s, not %q", expected, Redact(text))
 	case parsed.Hostname() == "" || !portFits(parsed):
-		return fmt.Sprintf("%s, is %q", expected, Redact(text))
+		return fmt.Sprintf("%s, not %q", expected, Redact(text))
 	case parsed.RawQuery != "" || parsed.Fragment != "":
-		return fmt.Sprintf("%s without a query or fragment, is %q", expected, Redact(text))
+		return fmt.Sprintf("%s without a query or fragment, not %q", expected, Redact(text))
 	case parsed.User != nil:
 		return "must not have a user or a password: this release has no authentication"
 	default:
@@ -165,8 +171,8 @@ func clientURL(value any) string {
 	}
 }
 
-// isHostPort reports whether a text is HOST:PORT, which people type for a URL
-// and which has no room for a password.
+// isHostPort reports whether a text is HOST:PORT, which people often type instead of
+// a URL. It can't contain a password.
 func isHostPort(text string) bool {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || host == "" || strings.ContainsAny(host, "/@?# ") {

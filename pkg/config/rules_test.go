@@ -11,7 +11,7 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-func TestValidateAcceptsAndRefuses(t *testing.T) {
+func TestValidate_AcceptsAndRejects(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*config.Config)
@@ -22,7 +22,7 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 		"a port without a host": {change: func(c *config.Config) { c.HTTP.Addr = ":0" }},
 		"an IPv6 address":       {change: func(c *config.Config) { c.HTTP.Addr = "[::1]:80" }},
 		"a port that is too high": {
-			func(c *config.Config) { c.HTTP.Addr = "h:65536" }, "http.addr", `is "h:65536"`,
+			func(c *config.Config) { c.HTTP.Addr = "h:65536" }, "http.addr", `not "h:65536"`,
 		},
 		"a port by name":                        {func(c *config.Config) { c.HTTP.Addr = "h:http" }, "http.addr", "must be host:port"},
 		"an SQLite file":                        {change: func(c *config.Config) { c.Database.URL = "sqlite:/var/lib/a b?.db" }},
@@ -45,64 +45,64 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 			func(c *config.Config) { c.Database.URL = "postgres://u:geheim%@h/d" }, "database.url", "%40 for @",
 		},
 		"a PostgreSQL URL without slashes": {
-			func(c *config.Config) { c.Database.URL = "postgres:geheim" }, "database.url", "is no valid URL",
+			func(c *config.Config) { c.Database.URL = "postgres:geheim" }, "database.url", "invalid URL",
 		},
 		"no connections": {
-			func(c *config.Config) { c.Database.MaxConns = 0 }, "database.max_conns", "must be between 1 and 1000, is 0",
+			func(c *config.Config) { c.Database.MaxConns = 0 }, "database.max_conns", "must be between 1 and 1000, not 0",
 		},
-		"a timeout of nothing": {
-			func(c *config.Config) { c.Ingest.FlushTimeout = 0 }, "ingest.flush_timeout", "must be between 1ms and 1h0m0s, is 0s",
+		"no timeout": {
+			func(c *config.Config) { c.Ingest.FlushTimeout = 0 }, "ingest.flush_timeout", "must be between 1ms and 1h0m0s, not 0s",
 		},
 		"a pooler in transaction mode": {change: func(c *config.Config) { c.Database.Pooler = "transaction" }},
-		"a pooler in session mode, which needs nothing": {
-			func(c *config.Config) { c.Database.Pooler = "session" }, "database.pooler", `must be none or transaction, is "session"`,
+		"a pooler in session mode": {
+			func(c *config.Config) { c.Database.Pooler = "session" }, "database.pooler", `must be none or transaction, not "session"`,
 		},
 		"a delay": {change: func(c *config.Config) { c.HTTP.DrainDelay = 3 * time.Second }},
-		"a delay before the signal": {
-			func(c *config.Config) { c.HTTP.DrainDelay = -time.Second }, "http.drain_delay", "must be between 0s and 1h0m0s, is -1s",
+		"a negative delay": {
+			func(c *config.Config) { c.HTTP.DrainDelay = -time.Second }, "http.drain_delay", "must be between 0s and 1h0m0s, not -1s",
 		},
-		"queued answers": {change: func(c *config.Config) { c.Broker.Ack = "queued" }},
-		"other answers": {
-			func(c *config.Config) { c.Broker.Ack = "maybe" }, "broker.ack", `must be durable or queued, is "maybe"`,
+		"ack queued": {change: func(c *config.Config) { c.Broker.Ack = "queued" }},
+		"another ack": {
+			func(c *config.Config) { c.Broker.Ack = "maybe" }, "broker.ack", `must be durable or queued, not "maybe"`,
 		},
-		"a broker":                      {change: func(c *config.Config) { c.Broker.URL = "redis://:geheim@h" }},
-		"a broker behind TLS":           {change: func(c *config.Config) { c.Broker.URL = "rediss://u:geheim@h:6379/2" }},
-		"a broker's socket":             {change: func(c *config.Config) { c.Broker.URL = "unix:///run/redis.sock" }},
-		"a cluster of brokers":          {change: func(c *config.Config) { c.Broker.URL = "redis://a:6379?addr=b:6379" }},
-		"a worker":                      {change: func(c *config.Config) { c.Broker.URL, c.Broker.Role = "redis://h", "worker" }},
-		"no workers":                    {change: func(c *config.Config) { c.Broker.Workers = 0 }},
-		"a broker that may lose events": {change: func(c *config.Config) { c.Broker.AllowWeakDurability = true }},
-		"another kind of broker": {
+		"a queue":                      {change: func(c *config.Config) { c.Broker.URL = "redis://:geheim@h" }},
+		"a queue behind TLS":           {change: func(c *config.Config) { c.Broker.URL = "rediss://u:geheim@h:6379/2" }},
+		"a queue's socket":             {change: func(c *config.Config) { c.Broker.URL = "unix:///run/redis.sock" }},
+		"a cluster of queues":          {change: func(c *config.Config) { c.Broker.URL = "redis://a:6379?addr=b:6379" }},
+		"a worker":                     {change: func(c *config.Config) { c.Broker.URL, c.Broker.Role = "redis://h", "worker" }},
+		"no workers":                   {change: func(c *config.Config) { c.Broker.Workers = 0 }},
+		"a queue that may lose events": {change: func(c *config.Config) { c.Broker.AllowWeakDurability = true }},
+		"another kind of queue": {
 			func(c *config.Config) { c.Broker.URL = "amqp://:geheim@h" }, "broker.url", "must be empty, redis://HOST:PORT",
 		},
-		"a broker without a host": {
+		"a queue without a host": {
 			func(c *config.Config) { c.Broker.URL = "redis://:6379" }, "broker.url", "must be empty, redis://HOST:PORT",
 		},
-		"a broker's socket without a path": {
+		"a queue's socket without a path": {
 			func(c *config.Config) { c.Broker.URL = "unix://" }, "broker.url", "or unix://PATH",
 		},
-		"a worker without a broker": {
-			func(c *config.Config) { c.Broker.Role = "worker" }, "broker.role", "must be all where broker.url is empty",
+		"a worker without a queue": {
+			func(c *config.Config) { c.Broker.Role = "worker" }, "broker.role", "must be all if broker.url is empty",
 		},
 		"many workers": {change: func(c *config.Config) { c.Broker.URL, c.Broker.Workers = "redis://h", 4 }},
-		"many workers without a broker": {
-			func(c *config.Config) { c.Broker.Workers = 4 }, "broker.workers", "must be 1 or 0 where broker.url is empty",
+		"many workers without a queue": {
+			func(c *config.Config) { c.Broker.Workers = 4 }, "broker.workers", "must be 1 or 0 if broker.url is empty",
 		},
 		"fewer than no workers": {
-			func(c *config.Config) { c.Broker.Workers = -1 }, "broker.workers", "must be between 0 and 64, is -1",
+			func(c *config.Config) { c.Broker.Workers = -1 }, "broker.workers", "must be between 0 and 64, not -1",
 		},
-		"braces in the keys of a broker": {
+		"braces in the prefix": {
 			func(c *config.Config) { c.Broker.Prefix = "a{b}" }, "broker.prefix", "without spaces and braces",
 		},
 		"a server with a path": {change: func(c *config.Config) { c.Client.URL = "https://h/eventagg/" }},
 		"a server without a scheme": {
-			func(c *config.Config) { c.Client.URL = "localhost:8000" }, "client.url", "write http://localhost:8000",
+			func(c *config.Config) { c.Client.URL = "localhost:8000" }, "client.url", "use http://localhost:8000",
 		},
 		"a server's address without a scheme": {
-			func(c *config.Config) { c.Client.URL = "127.0.0.1:8000" }, "client.url", "must begin with http:// or https://; write http://127.0.0.1:8000",
+			func(c *config.Config) { c.Client.URL = "127.0.0.1:8000" }, "client.url", "must begin with http:// or https://: use http://127.0.0.1:8000",
 		},
 		"an IPv6 address without a scheme": {
-			func(c *config.Config) { c.Client.URL = "[::1]:8000" }, "client.url", "write http://[::1]:8000",
+			func(c *config.Config) { c.Client.URL = "[::1]:8000" }, "client.url", "use http://[::1]:8000",
 		},
 		"a user and a password for a host and a port": {
 			func(c *config.Config) { c.Client.URL = "u:geheim@h:80" }, "client.url", "must be http://HOST:PORT",
@@ -132,13 +132,13 @@ func TestValidateAcceptsAndRefuses(t *testing.T) {
 			}
 			if test.key == "" {
 				if err != nil {
-					t.Errorf("refused: %v", err)
+					t.Errorf("rejected: %v", err)
 				}
 				return
 			}
-			got := faults(t, err)
+			got := problems(t, err)
 			if len(got) != 1 || !strings.Contains(got[test.key], test.want) {
-				t.Errorf("faults %v, expected only %s with %q", got, test.key, test.want)
+				t.Errorf("problems %v, expected only %s with %q", got, test.key, test.want)
 			}
 			if strings.Contains(err.Error()+c.String(), "geheim") && test.key != "database.url" {
 				t.Errorf("a password shows: %v\n%v", err, c)

@@ -48,6 +48,8 @@ type Options struct {
 	MaxWait time.Duration
 	// Now is the clock, default time.Now.
 	Now func() time.Time
+	// Dependency names the store in the log, default "database".
+	Dependency string
 	// Logger records store failures and recoveries. The default discards them.
 	Logger *slog.Logger
 	// Tracer makes a span of each append to the store; nil makes none.
@@ -66,6 +68,7 @@ func (o Options) WithDefaults() Options {
 	o.MaxPendingBytes = cmp.Or(o.MaxPendingBytes, 64<<20)
 	o.FlushTimeout = cmp.Or(o.FlushTimeout, 10*time.Second)
 	o.MaxWait = cmp.Or(o.MaxWait, DefaultMaxWait)
+	o.Dependency = cmp.Or(o.Dependency, "database")
 	if o.Now == nil {
 		o.Now = time.Now
 	}

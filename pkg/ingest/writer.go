@@ -136,11 +136,11 @@ func (a *Appender) logChange(err error) {
 	if failing := err != nil; a.failing.Swap(failing) == failing {
 		return
 	}
-	database := slog.String("dependency", "database")
+	dependency := slog.String("dependency", a.options.Dependency)
 	if err != nil {
-		a.options.Logger.Error("append failed", database, slog.Any("error", err),
+		a.options.Logger.Error("append failed", dependency, slog.Any("error", err),
 			slog.String("consequence", "events are not stored now; they go to the queue if there is one, and their senders must send them again otherwise"))
 		return
 	}
-	a.options.Logger.Info("append succeeded again", database)
+	a.options.Logger.Info("append succeeded again", dependency)
 }

@@ -1,0 +1,203 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is one setting: a key, a line of help and a pointer to its value.
+type setting struct {
+	key  string
+	help string
+	// target is a *string, *bool, *int, *int64 or *time.Duration into a Config.
+	target any
+	// rule returns what is wrong with a value, or nothing.
+	rule func(value any) string
+	// secret is set if the value may contain a password.
+	secret bool
+}
+
+// settings is the table of all settings, in the order of config/eventagg.yaml. The
+// targets point into c.
+func (c *Config) settings() []setting {
+	return []setting{
+		{key: "http.addr", help: "address to listen on, as host:port; port 0 means any free port", target: &c.HTTP.Addr, rule: hostPort},
+		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression, in bytes; larger ones get 413", target: &c.HTTP.MaxBodyBytes, rule: upTo(1 << 30)},
+		{key: "http.max_event_bytes", help: "maximum size of an event, in bytes; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: upTo(64 << 20)},
+		{key: "http.max_batch_events", help: "maximum number of events in an array; longer ones get 413", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
+		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests, in bytes; when full, requests get 503", target: &c.HTTP.MaxBufferedBytes, rule: upTo(1 << 36)},
+		{key: "http.max_followers", help: "maximum number of open event streams; further ones get 503", target: &c.HTTP.MaxFollowers, rule: upTo(100_000)},
+		{key: "http.read_header_timeout", help: "maximum time to receive the header of a request", target: &c.HTTP.ReadHeaderTimeout, rule: waitUpTo(time.Hour)},
+		{key: "http.read_timeout", help: "maximum time to receive a whole request, or the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},
+		{key: "http.idle_timeout", help: "time after which an unused connection is closed", target: &c.HTTP.IdleTimeout, rule: waitUpTo(24 * time.Hour)},
+		{key: "http.shutdown_timeout", help: "maximum time to finish accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
+		{key: "http.drain_delay", help: "time after SIGTERM in which requests are still accepted while /readyz returns 503, so that load balancers notice", target: &c.HTTP.DrainDelay, rule: delayUpTo(time.Hour)},
+		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
+		{key: "database.max_conns", help: "maximum number of PostgreSQL connections for reading; writers have connections of their own", target: &c.Database.MaxConns, rule: upTo(1000)},
+		{key: "database.pooler", help: "connection pooler behind database.url: none, or transaction (PgBouncer with pool_mode=transaction)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
+		{key: "ingest.writers", help: "number of concurrent transactions (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},
+		{key: "ingest.max_batch", help: "maximum number of events in a transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
+		{key: "ingest.max_pending", help: "maximum number of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},
+		{key: "ingest.max_pending_bytes", help: "maximum size of events buffered in memory, in bytes; when full, requests get 503", target: &c.Ingest.MaxPendingBytes, rule: upTo(1 << 36)},
+		{key: "ingest.flush_timeout", help: "timeout of a transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
+		{key: "broker.url", help: "Redis for the optional queue: redis://…, rediss://… or unix://… (empty: no queue)", target: &c.Broker.URL, rule: brokerURL, secret: true},
+		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
+		{key: "broker.role", help: "work of this instance with a queue: all, api (accepts events) or worker (stores queued events)", target: &c.Broker.Role, rule: oneOf("all", "api", "worker")},
+		{key: "broker.workers", help: "number of workers, each of which stores queued events in its own transaction (0: none)", target: &c.Broker.Workers, rule: between(0, 64)},
+		{key: "broker.max_events", help: "maximum number of queued events, for all instances; when full, requests get 503", target: &c.Broker.MaxEvents, rule: upTo(1 << 40)},
+		{key: "broker.max_bytes", help: "maximum size of the queue, for all instances, in bytes; when full, requests get 503", target: &c.Broker.MaxBytes, rule: upTo(1 << 40)},
+		{key: "broker.prefix", help: "prefix of all Redis keys", target: &c.Broker.Prefix, rule: keyPrefix},
+		{key: "broker.streams", help: "number of Redis streams to shard the queue over; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
+		{key: "broker.allow_weak_durability", help: "allow a Redis that may lose acknowledged events (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
+		{key: "log.level", help: "minimum log level: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
+		{key: "log.format", help: "log format: text or json", target: &c.Log.Format, rule: oneOf("text", "json")},
+		{key: "client.url", help: "base URL of the server that commands send requests to", target: &c.Client.URL, rule: clientURL, secret: true},
+	}
+}
+
+// flag returns the name of the setting's flag: the key with dashes. A few flags
+// that are typed often have only the last part.
+func (s setting) flag() string {
+	switch s.key {
+	case "client.url", "broker.role", "broker.workers":
+		_, name, _ := strings.Cut(s.key, ".")
+		return name
+	}
+	return strings.NewReplacer(".", "-", "_", "-").Replace(s.key)
+}
+
+// variable returns the name of the setting's environment variable.
+func (s setting) variable() string {
+	return "EVENTAGG_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+}
+
+// kind returns the placeholder of the value in help texts.
+func (s setting) kind() string {
+	switch s.target.(type) {
+	case *time.Duration:
+		return "duration"
+	case *int, *int64:
+		return "number"
+	case *bool:
+		return "true|false"
+	default:
+		return "text"
+	}
+}
+
+// value returns the value as string, bool, int64 or time.Duration.
+func (s setting) value() any {
+	switch target := s.target.(type) {
+	case *string:
+		return *target
+	case *bool:
+		return *target
+	case *int:
+		return int64(*target)
+	case *int64:
+		return *target
+	case *time.Duration:
+		return *target
+	default:
+		return nil
+	}
+}
+
+// text returns the value as it is written in flags, variables and the file.
+func (s setting) text() string {
+	duration, ok := s.value().(time.Duration)
+	if !ok {
+		return fmt.Sprint(s.value())
+	}
+	text := duration.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// redacted returns the value as text, without a password.
+func (s setting) redacted() string {
+	if s.secret {
+		return Redact(s.text())
+	}
+	return s.text()
+}
+
+func (s setting) check() string { return s.rule(s.value()) }
+
+// set parses a value: text from flags and variables, or a value from YAML. It
+// returns what is wrong with its type, or nothing.
+func (s setting) set(raw any) string {
+	switch target := s.target.(type) {
+	case *string:
+		text, ok := raw.(string)
+		if !ok {
+			return "must be text" + s.notClause(raw)
+		}
+		*target = text
+	case *bool:
+		choice, err := strconv.ParseBool(fmt.Sprint(raw))
+		if err != nil {
+			return "must be true or false" + s.notClause(raw)
+		}
+		*target = choice
+	case *int:
+		number, ok := parseInt(raw)
+		if !ok || number < math.MinInt || number > math.MaxInt {
+			return "must be a whole number" + s.notClause(raw)
+		}
+		*target = int(number)
+	case *int64:
+		number, ok := parseInt(raw)
+		if !ok {
+			return "must be a whole number" + s.notClause(raw)
+		}
+		*target = number
+	case *time.Duration:
+		text, _ := raw.(string)
+		duration, err := time.ParseDuration(text)
+		if err != nil {
+			return "must be a duration with a unit such as 500ms, 30s or 2m" + s.notClause(raw)
+		}
+		*target = duration
+	}
+	return ""
+}
+
+// notClause returns the invalid value for an error text: `, not "x"`. It returns
+// nothing for a secret.
+func (s setting) notClause(raw any) string {
+	switch raw := raw.(type) {
+	case map[string]any:
+		return ", not a section"
+	case []any:
+		return ", not a list"
+	case string:
+		if s.secret {
+			return ""
+		}
+		return fmt.Sprintf(", not %q", raw)
+	default:
+		return fmt.Sprintf(", not %v", raw)
+	}
+}
+
+func parseInt(raw any) (int64, bool) {
+	switch raw := raw.(type) {
+	case int:
+		return int64(raw), true
+	case int64:
+		return raw, true
+	case string:
+		number, err := strconv.ParseInt(strings.TrimSpace(raw), 10, 64)
+		return number, err == nil
+	default:
+		return 0, false
+	}
+}
