@@ -18,8 +18,8 @@ func (s *service) onRequest(r server.Request) {
 }
 
 // onEvents is [server.Options].OnEvents.
-func (s *service) onEvents(o server.Outcomes) {
-	s.metrics.RecordEvents(event.Tally(o))
+func (s *service) onEvents(t event.Tally) {
+	s.metrics.RecordEvents(t)
 }
 
 // watch makes the metrics read the state of what is open at each scrape.

@@ -1,22 +1,22 @@
 // Package server is the HTTP interface: it turns requests into calls of the
-// store's interfaces and their results into answers.
+// store's interfaces, and their results into responses. It is internal to
+// eventagg.
 //
-//	client ══HTTP══▶ server ──Append──▶ ingest ──▶ store
-//	       ◀═════════       ──Stats, Events──────▶ store
+//	client ══HTTP══▶ server ─▶ publish ──Append──▶ ingest ──▶ store
+//	                    └────▶ query ──Stats, Events────────▶ store
 //
-// A handler reads its request, makes one call, and writes the answer; it
-// decides nothing about events. Three things are kept in one place each:
+// This package has what concerns every request; the handlers are below it:
 //
-//   - which path and method leads where: routes.go;
-//   - which error becomes which answer: the table in problem.go. Handlers
-//     return errors and never write one themselves;
-//   - what happens around each request (its ID, a panic, the log line):
-//     middleware.go.
+//   - server.go: options, start, drain and shutdown;
+//   - routes.go: which path and method leads to which handler;
+//   - middleware.go: the ID, the panic and the log line of each request;
+//   - health.go, docs.go: health checks, OpenAPI and guides;
+//   - publish/: POST /publish, the path that must be fast;
+//   - query/: everything that reads;
+//   - respond/: writes every response; the table from errors to HTTP is in
+//     respond/problem.go.
 //
-// POST /publish is the path that has to be fast. It reads into pooled buffers,
-// writes its answer without reflection, and leaves the sharing of commits to
-// the Appender behind it. A 2xx goes out only after Append has said that the
-// event is committed.
-//
-// It is the only package that knows Echo, and it knows nothing of databases.
+// A handler reads its request, makes one call, and writes the response. It decides
+// nothing about events. Only pkg/server and the packages below it import Echo, and
+// none of them knows a database.
 package server

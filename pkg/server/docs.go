@@ -15,26 +15,27 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/guide"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
 //go:embed docs
 var docsFiles embed.FS
 
-// docsPolicy keeps the page of the documentation to what this server sends.
-// Swagger UI has small pictures and some styles inline.
+// docsPolicy restricts the reference page to what this server sends. Swagger UI has
+// small pictures and some styles inline.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// openapi answers the description of this interface.
+// openapi handles GET /openapi.json: the description of this interface.
 func (s *Server) openapi(c echo.Context) error {
 	text, err := s.document()
 	if err != nil {
 		return err
 	}
-	return s.writeFile(c, typeJSON, text)
+	return s.writeFile(c, api.TypeJSON, text)
 }
 
-// docs answers the page that shows it.
+// docs handles GET /docs: the page that shows that description.
 func (s *Server) docs(c echo.Context) error {
 	page, err := docsFiles.ReadFile("docs/docs.html")
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *Server) guide(c echo.Context) error {
 	return s.writeFile(c, page.ContentType, page.Content)
 }
 
-// docsFile answers a part of that page.
+// docsFile handles the parts of that page.
 func (s *Server) docsFile(c echo.Context) error {
 	const typeScript = "text/javascript; charset=utf-8"
 	switch name := c.Param("file"); name {
@@ -73,16 +74,16 @@ func (s *Server) docsFile(c echo.Context) error {
 		}
 		return s.writeFile(c, typeScript, text)
 	case "swagger-ui-bundle.js":
-		return s.writePacked(c, typeScript, name)
+		return s.writeCompressed(c, typeScript, name)
 	case "swagger-ui.css":
-		return s.writePacked(c, "text/css; charset=utf-8", name)
+		return s.writeCompressed(c, "text/css; charset=utf-8", name)
 	default:
 		return echo.ErrNotFound
 	}
 }
 
-// writePacked sends a file of Swagger UI, which is compressed already.
-func (s *Server) writePacked(c echo.Context, contentType, name string) error {
+// writeCompressed sends a file of Swagger UI, which is embedded compressed.
+func (s *Server) writeCompressed(c echo.Context, contentType, name string) error {
 	body, err := swagger.FS.ReadFile(name + ".gz")
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (s *Server) writePacked(c echo.Context, contentType, name string) error {
 	return s.writeFile(c, contentType, body)
 }
 
-// takesGzip reports whether a client reads gzip.
+// takesGzip reports whether the client accepts gzip.
 func takesGzip(header http.Header) bool {
 	for _, value := range header["Accept-Encoding"] {
 		for coding := range strings.SplitSeq(value, ",") {
@@ -116,9 +117,8 @@ func takesGzip(header http.Header) bool {
 	return false
 }
 
-// writeFile sends content that stays the same as long as the program does. A
-// browser asks each time whether it is still what it has, so that a new version
-// shows at once.
+// writeFile sends content that is part of the program. A browser revalidates it each
+// time, so a new version shows at once.
 func (s *Server) writeFile(c echo.Context, contentType string, content []byte) error {
 	sum := sha256.Sum256(content)
 	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
@@ -131,5 +131,5 @@ func (s *Server) writeFile(c echo.Context, contentType string, content []byte) e
 		c.Response().WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return s.write(c, http.StatusOK, []string{contentType}, content)
+	return respond.Bytes(c, http.StatusOK, []string{contentType}, content)
 }

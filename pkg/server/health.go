@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 
 	"github.com/labstack/echo/v4"
@@ -14,41 +15,41 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 )
 
-// healthz says that the process is alive; it asks nobody.
+// healthz reports that the process is alive. It checks nothing else.
 func (s *Server) healthz(c echo.Context) error {
-	return s.writeJSON(c, http.StatusOK, api.Health{Status: healthOK, Version: s.options.Version})
+	return respond.JSON(c, http.StatusOK, api.Health{Status: healthOK, Version: s.options.Version})
 }
 
-// What a health check says.
+// States of a health check.
 const (
 	healthOK          = "ok"
 	healthDegraded    = "degraded"
 	healthUnavailable = "unavailable"
 )
 
-// readyz says whether requests are welcome, and what is missing otherwise. With
-// a queue either of the two can be missed: events are taken all the same, and a
-// balancer that turned them away would make an outage of it.
+// readyz reports whether the instance takes requests, and the state of each
+// dependency. With a queue, either of store and queue may be unavailable: events are
+// still taken, and a load balancer that removed the instance would cause an outage.
 func (s *Server) readyz(c echo.Context) error {
 	ctx := c.Request().Context()
 	health := api.Health{Status: healthOK, Checks: map[string]string{"server": healthOK, "store": healthOK}}
-	away, ways := 0, 1
+	unavailable, dependencies := 0, 1
 	if s.store.check(ctx) != nil {
 		health.Checks["store"] = healthUnavailable
-		away++
+		unavailable++
 	}
 	if s.queue != nil {
-		ways++
+		dependencies++
 		health.Checks["broker"] = healthOK
 		if err := s.queue.check(ctx); err != nil {
 			health.Checks["broker"] = healthUnavailable
 			if errors.Is(err, store.ErrNotDurable) {
 				health.Checks["broker"] = "not durable; see the log"
 			}
-			away++
+			unavailable++
 		}
 	}
-	if away > 0 {
+	if unavailable > 0 {
 		health.Status = healthDegraded
 	}
 	draining := s.draining.Load()
@@ -56,48 +57,47 @@ func (s *Server) readyz(c echo.Context) error {
 		health.Checks["server"] = "draining"
 	}
 	status := http.StatusOK
-	if draining || away == ways {
+	if draining || unavailable == dependencies {
 		health.Status, status = healthUnavailable, http.StatusServiceUnavailable
 		c.Response().Header().Set("Retry-After", "1")
 	}
-	return s.writeJSON(c, status, health)
+	return respond.JSON(c, status, health)
 }
 
-// How a store is asked for its health: no longer than probeTimeout, and not
-// again within probeAge, however many ask.
+// A health check takes at most probeTimeout. Its result is reused for probeAge.
 const (
 	probeTimeout = 2 * time.Second
 	probeAge     = time.Second
 )
 
-// probe remembers the answer of a ping and lets all who ask at the same time
-// share one, so that probes can't load a store that is ill.
+// probe caches the result of a ping. Concurrent callers share one ping, so that
+// health checks can't load a store that has problems.
 type probe struct {
 	ping func(context.Context) error
 	now  func() time.Time
 
 	mu      sync.Mutex
-	asked   time.Time
+	pinged  time.Time
 	last    error
 	running chan struct{} // closed when the ping under way has ended
 }
 
-// check returns nil where the store is well.
+// check returns nil if the dependency is healthy.
 func (p *probe) check(ctx context.Context) error {
 	p.mu.Lock()
 	if p.running == nil {
-		if !p.asked.IsZero() && p.now().Sub(p.asked) < probeAge {
+		if !p.pinged.IsZero() && p.now().Sub(p.pinged) < probeAge {
 			defer p.mu.Unlock()
 			return p.last
 		}
 		p.running = make(chan struct{})
-		// The ping belongs to all who wait for it, not to the first of them.
+		// The ping belongs to all callers that wait for it, not to the first.
 		go p.run(context.WithoutCancel(ctx), p.running)
 	}
 	running := p.running
 	p.mu.Unlock()
 
-	// A ping that ignores its context must not hold the prober.
+	// A ping that ignores its context must not block the caller.
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	select {
@@ -116,6 +116,6 @@ func (p *probe) run(ctx context.Context, done chan struct{}) {
 	err := p.ping(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked, p.last, p.running = p.now(), err, nil
+	p.pinged, p.last, p.running = p.now(), err, nil
 	close(done)
 }

@@ -4,31 +4,28 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// Names of header fields, in the form that net/http keeps them under.
-const (
-	headerRequestID  = "X-Request-Id"
-	headerConnection = "Connection"
-)
+// headerRequestID is the header field of a request's ID, in net/http's canonical
+// form.
+const headerRequestID = "X-Request-Id"
 
-// observe is what happens around every request: it gets an ID, a panic becomes
-// an error, an error becomes an answer, and the log gets its line. It is one
-// function since each further layer costs every request an allocation.
+// observe surrounds every request: it sets an ID, turns a panic into an error and
+// an error into a response, and writes the log record. It is one function because
+// each further layer costs every request an allocation.
 //
-// An error that comes when a part of the answer is out can't be answered any
-// more. It breaks the connection instead: what the client has must not look like
-// a whole answer, which a return would make of it.
+// If a part of the response was sent already, an error can't become a response. It
+// breaks the connection instead: a normal return would make the part look like a
+// whole response.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	if s.options.Tracer != nil {
 		next = s.traced(next)
@@ -39,49 +36,30 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		id := s.ids.of(c.Request())
 		header[headerRequestID] = []string{id}
 		if s.draining.Load() {
-			header[headerConnection] = s.headers.closing
+			header[respond.HeaderConnection] = s.headers.Close
 		}
-		err := guard(next, c)
+		err := respond.Guard(func() error { return next(c) })
 		broken := err != nil && c.Response().Committed
 		if err != nil {
-			s.answerError(err, c)
+			respond.SendError(c, err)
 		}
 		s.logRequest(c, id, begin, err)
-		s.told(c, begin)
+		s.reportRequest(c, begin)
 		if broken {
-			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to say it; it logs nothing of this one
+			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection; it is not logged
 		}
 		return nil
 	}
 }
 
-// panicError is what a handler panicked with, and where.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-// Error names the value that the handler panicked with.
-func (e *panicError) Error() string { return fmt.Sprintf("handler panicked: %v", e.value) }
-
-// guard calls a handler and turns its panic into an error.
-func guard(next echo.HandlerFunc, c echo.Context) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &panicError{value: value, stack: debug.Stack()}
-		}
-	}()
-	return next(c)
-}
-
-// logRequest writes the line about one request. Paths and queries are what
-// clients send, so it names the route instead; bodies never appear.
+// logRequest writes the log record of one request. It names the route, because paths
+// and queries come from clients. Bodies never appear.
 func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err error) {
 	ctx := c.Request().Context()
 	status := c.Response().Status
-	panicked, _ := errors.AsType[*panicError](err)
-	level := s.level(status, begin)
-	if panicked != nil { // perhaps after a status of 200 was sent
+	panicked, _ := errors.AsType[*respond.PanicError](err)
+	level := levelOf(status)
+	if panicked != nil { // perhaps after status 200 was sent
 		level = slog.LevelError
 	}
 	if !s.options.Logger.Enabled(ctx, level) {
@@ -99,66 +77,38 @@ func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err erro
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	if panicked != nil {
-		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
 	s.options.Logger.LogAttrs(context.WithoutCancel(ctx), level, "request", attrs...)
 }
 
-// level is debug for whatever a client did, and error for a fault of the
-// program's own. Being overloaded or without a store is worth a warning, but
-// not one for each request: it happens to all at once, and may go on for hours.
-func (s *Server) level(status int, now time.Time) slog.Level {
+// levelOf is debug for everything that a client caused, warn if the server is
+// overloaded or without a store, and error for a fault of the program itself.
+func levelOf(status int) slog.Level {
 	switch {
 	case status < http.StatusInternalServerError:
 		return slog.LevelDebug
-	case status != http.StatusServiceUnavailable:
-		return slog.LevelError
-	case s.overload.allow(now):
+	case status == http.StatusServiceUnavailable:
 		return slog.LevelWarn
 	default:
-		return slog.LevelDebug
+		return slog.LevelError
 	}
 }
 
-// limiter allows something at once, and then ever less often while it goes on:
-// after a second, two more, four more, until it is once a minute.
-type limiter struct {
-	mu    sync.Mutex
-	last  time.Time // when it allowed something
-	pause time.Duration
-}
-
-func (l *limiter) allow(now time.Time) bool {
-	const least, most = time.Second, time.Minute
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	silent := now.Sub(l.last)
-	switch {
-	case silent >= l.pause+most || silent < 0: // something new
-		l.pause = least
-	case silent < l.pause:
-		return false
-	default:
-		l.pause = min(2*l.pause, most)
-	}
-	l.last = now
-	return true
-}
-
-// requestIDs names requests: the client's own name where it has a sane one,
-// otherwise one that no other request has, here or in another instance.
+// requestIDs returns IDs of requests: the client's own if it is valid, otherwise one
+// that is unique, also among several instances.
 type requestIDs struct {
 	prefix string
 	count  *atomic.Uint64
 }
 
 func newRequestIDs() requestIDs {
-	const chars = 10 // 50 bits of chance
+	const chars = 10 // 50 random bits
 	return requestIDs{prefix: rand.Text()[:chars] + "-", count: new(atomic.Uint64)}
 }
 
 func (ids requestIDs) of(r *http.Request) string {
-	if sent := r.Header[headerRequestID]; len(sent) == 1 && saneID(sent[0]) {
+	if sent := r.Header[headerRequestID]; len(sent) == 1 && validID(sent[0]) {
 		return sent[0]
 	}
 	const base = 36
@@ -166,12 +116,12 @@ func (ids requestIDs) of(r *http.Request) string {
 	return string(strconv.AppendUint(append(buffer[:0], ids.prefix...), ids.count.Add(1), base))
 }
 
-// maxIDBytes is enough for two UUIDs and a word.
+// maxIDBytes has room for two UUIDs and a word.
 const maxIDBytes = 128
 
-// saneID reports whether a request ID can be written into a log and a header as
+// validID reports whether a request ID can be written into a log and a header as
 // it is: short and printable ASCII without spaces.
-func saneID(id string) bool {
+func validID(id string) bool {
 	if id == "" || len(id) > maxIDBytes {
 		return false
 	}

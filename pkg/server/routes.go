@@ -7,39 +7,40 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/dashboard"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// routes says which path and method leads where. Echo answers OPTIONS by
-// itself, with what is allowed.
+// routes maps paths and methods to handlers. Echo itself responds to OPTIONS, with
+// the methods that a path allows.
 func (s *Server) routes() {
-	s.echo.HTTPErrorHandler = s.answerError
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { respond.SendError(c, err) }
 	s.echo.Use(s.observe)
 
 	if s.options.Appender != nil {
-		s.echo.POST(api.PathPublish, s.publish)
+		s.echo.POST(api.PathPublish, s.publish.Publish)
 	}
-	s.read(api.PathDashboard, echo.WrapHandler(dashboard.Handler()))
-	s.read(api.PathStats, s.stats)
-	s.read(api.PathTopicStats, s.topicStats)
-	s.read(api.PathSeries, s.statsSeries)
-	s.read(api.PathEvents, s.events)
-	s.read(api.PathStream, s.stream)
-	s.read(api.PathEvents+"/:topic/:event_id", s.event)
-	s.read(api.PathHealthz, s.healthz)
-	s.read(api.PathReadyz, s.readyz)
-	s.read(api.PathHealth, s.readyz)
+	s.get(api.PathDashboard, echo.WrapHandler(dashboard.Handler()))
+	s.get(api.PathStats, s.query.Stats)
+	s.get(api.PathTopicStats, s.query.TopicStats)
+	s.get(api.PathSeries, s.query.Series)
+	s.get(api.PathEvents, s.query.Events)
+	s.get(api.PathStream, s.query.Stream)
+	s.get(api.PathEvents+"/:topic/:event_id", s.query.Event)
+	s.get(api.PathHealthz, s.healthz)
+	s.get(api.PathReadyz, s.readyz)
+	s.get(api.PathHealth, s.readyz)
 	if s.options.Metrics != nil {
-		s.read(api.PathMetrics, s.metrics)
+		s.get(api.PathMetrics, s.metrics)
 	}
-	s.read(api.PathOpenAPI, s.openapi)
-	s.read(api.PathDocs, s.docs)
-	s.read(api.PathDocs+"/:file", s.docsFile)
-	s.read(api.PathDocs+"/", s.guide)
-	s.read(api.PathDocs+"/guides/:guide", s.guide)
-	s.read(api.PathDocs+"/guides/decisions/:decision", s.guide)
+	s.get(api.PathOpenAPI, s.openapi)
+	s.get(api.PathDocs, s.docs)
+	s.get(api.PathDocs+"/:file", s.docsFile)
+	s.get(api.PathDocs+"/", s.guide)
+	s.get(api.PathDocs+"/guides/:guide", s.guide)
+	s.get(api.PathDocs+"/guides/decisions/:decision", s.guide)
 }
 
-// read adds a route for GET, and for HEAD: net/http leaves the body out.
-func (s *Server) read(path string, handler echo.HandlerFunc) {
+// get adds a route for GET and HEAD. net/http omits the body for HEAD.
+func (s *Server) get(path string, handler echo.HandlerFunc) {
 	s.echo.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 }

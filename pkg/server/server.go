@@ -15,14 +15,17 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/eventagg/eventagg/pkg/follow"
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/openapi"
+	"github.com/eventagg/eventagg/pkg/server/publish"
+	"github.com/eventagg/eventagg/pkg/server/query"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Reader is what the server reads from: all of a store but its appends, which
-// go through Options.Appender.
+// Reader is what the server reads from: a store without its appends, which go
+// through Options.Appender.
 type Reader interface {
 	store.StatsReader
 	store.EventReader
@@ -30,86 +33,84 @@ type Reader interface {
 	Ping(ctx context.Context) error
 }
 
-// Queue is what the server tells of a queue: all of a [queue.Queue] but its
+// Queue is what the server reports of a queue: a [queue.Queue] without its
 // messages.
 type Queue interface {
 	Ping(ctx context.Context) error
 	Size(ctx context.Context) (queue.Size, error)
 }
 
-// Options say what a Server serves and within which limits. Store is required;
-// the zero value of every other field stands for its default.
+// Options are the dependencies and limits of a Server. Store is required. The zero
+// value of every other field stands for its default.
 type Options struct {
-	// Appender takes what is published, usually the group commit. It bounds
-	// how long an append takes: it hears nothing of a client that goes away.
-	// Without one the server takes no events, and only tells of them.
+	// Appender takes what is published; usually it is the group commit. It must
+	// limit the time of an append: its context is not cancelled when the client
+	// disconnects. nil: the server takes no events, and only reads.
 	Appender store.Appender
-	// Direct takes what a client wants the store's own answer for, with
-	// "Prefer: wait=SECONDS". It never answers [event.Queued]. Default
-	// Appender.
+	// Direct takes the events of a request with "Prefer: wait=SECONDS". It must
+	// return the store's own outcome, never [event.Queued]. Default: Appender.
 	Direct store.Appender
-	// Async takes what may be stored later, with "Prefer: respond-async".
-	// Default Appender, which is to ignore that wish.
+	// Async takes the events of a request with "Prefer: respond-async". Default:
+	// Appender, which ignores that preference.
 	Async store.Appender
-	// Store answers everything else.
+	// Store is read from.
 	Store Reader
-	// Queue is what stands beside the store, nil for nothing.
+	// Queue is the queue beside the store. nil: there is none.
 	Queue Queue
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
-	// Tracer makes a span of each request, nil for none.
+	// Tracer makes a span of each request. nil: no spans.
 	Tracer trace.Tracer
-	// Logger hears a line about each request, at debug level unless the
-	// server is at fault. Default nobody.
+	// Logger gets a record of each request, at debug level unless the server is at
+	// fault. The default discards them.
 	Logger *slog.Logger
-	// Metrics answers GET /metrics, nil for 404.
+	// Metrics handles GET /metrics. nil: 404.
 	Metrics http.Handler
-	// OnRequest hears of every request that was answered, OnEvents of events
-	// whose fate is known, before their sender does. Both are called by many
-	// goroutines at once; nil is nobody.
+	// OnRequest is called after each response, OnEvents with the outcomes of events
+	// before their sender gets them. Both are called concurrently. nil: no calls.
 	OnRequest func(Request)
-	OnEvents  func(Outcomes)
+	OnEvents  func(event.Tally)
 
-	// MaxBodyBytes is how long any request body may be, default 16 MiB.
+	// MaxBodyBytes is the maximum size of a body after decompression, except of
+	// NDJSON. Default: 16 MiB.
 	MaxBodyBytes int64
-	// MaxEventBytes is how long the text of one event may be, default 1 MiB.
+	// MaxEventBytes is the maximum size of one event. Default: 1 MiB.
 	MaxEventBytes int64
-	// MaxBatchEvents is how many events an array may have, default 10,000.
+	// MaxBatchEvents is the maximum number of events in an array. Default: 10,000.
 	MaxBatchEvents int
-	// MaxFollowers is how many event streams may be open, default 1,000.
+	// MaxFollowers is the maximum number of open event streams. Default: 1,000.
 	MaxFollowers int
-	// MaxBufferedBytes is how much memory the bodies of all requests may take
-	// together, default 32 MiB.
+	// MaxBufferedBytes is the maximum memory for the bodies of all requests
+	// together. When it is used up, requests get 503. Default: 32 MiB.
 	MaxBufferedBytes int64
 
-	// ReadHeaderTimeout is how long a client may take for the head of a
-	// request, default 5 seconds.
+	// ReadHeaderTimeout limits the time for the header of a request. Default: 5 s.
 	ReadHeaderTimeout time.Duration
-	// ReadTimeout is how long it may take for head and body, default 30
-	// seconds.
+	// ReadTimeout limits the time for header and body. Default: 20 s.
 	ReadTimeout time.Duration
-	// WriteTimeout is how long it may take from the end of the head until the
-	// whole answer is written, default 60 seconds. Reading the body and the
-	// store's own time count, so it must be the longest of all.
+	// WriteTimeout limits the time from the end of the header until the response is
+	// written. It includes reading the body and the store's own time, so it must be
+	// the longest of all. Default: 60 s.
 	WriteTimeout time.Duration
-	// IdleTimeout is how long a connection may stay open between two
-	// requests, default 2 minutes.
+	// IdleTimeout limits the time between two requests of a connection. Default:
+	// 2 min.
 	IdleTimeout time.Duration
 
-	// Version is what GET /healthz says the program's version is, default
-	// nothing.
+	// Version is the program's version in GET /healthz. Default: none.
 	Version string
-	// Now is the clock, default time.Now.
+	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns o with zero fields replaced by their defaults.
+func (o Options) WithDefaults() Options {
 	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, 16<<20)
 	o.MaxEventBytes = cmp.Or(o.MaxEventBytes, 1<<20)
 	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
+	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 32<<20)
 	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, 5*time.Second)
-	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, 20*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, time.Minute)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 2*time.Minute)
 	if o.Now == nil {
@@ -127,126 +128,102 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// maxHeaderBytes bounds the head of a request. The longest sensible one is an
-// event's address, 767 bytes that may each be escaped to three.
+// maxHeaderBytes limits the header of a request. The longest sensible one has the
+// path of an event: 767 bytes, each of which may be escaped as three.
 const maxHeaderBytes = 64 << 10
 
-// readTimeout is how long the store may take over one read.
-const readTimeout = 15 * time.Second
-
-// Server answers the HTTP interface. Make one with [New], let it serve with
-// [Server.Serve] and end it with [Server.Shutdown].
+// Server serves the HTTP interface. Make one with [New], start it with
+// [Server.Serve] and stop it with [Server.Shutdown].
 type Server struct {
 	options Options
 	echo    *echo.Echo
 	http    *http.Server
-	started time.Time
+	publish *publish.Handler
+	query   *query.Handler
 
 	store    probe
 	queue    *probe // nil without a queue
 	draining atomic.Bool
-	cut      context.Context // ends when streams of lines are to end
-	cutNow   context.CancelFunc
-
-	feed       *follow.Hub
-	streaming  context.Context // ends when event streams are to end
-	endStreams context.CancelFunc
-	series     series
-	scrapes    atomic.Int64 // under way
+	// shutdown ends when streams of lines must stop, streaming when event streams
+	// must.
+	shutdown, streaming       context.Context
+	endRequests, endStreaming context.CancelFunc
 
 	ids      requestIDs
-	rules    []rule
-	overload limiter
-	headers  headers
-	budget   budget
-	work     sync.Pool // of *publishing
+	headers  respond.Headers
+	scrapes  atomic.Int64 // running
 	document func() ([]byte, error)
-}
-
-// headers are the values of header fields that many answers share, so that the
-// busy ones need not make them each time. Nobody writes to them.
-type headers struct {
-	json, problem, closing []string
 }
 
 // New builds a server that is ready at once.
 func New(options Options) *Server {
-	s := &Server{
-		options: options.withDefaults(),
-		echo:    echo.New(),
-		ids:     newRequestIDs(),
-		rules:   rules(),
-		headers: headers{json: []string{typeJSON}, problem: []string{typeProblem}, closing: []string{"close"}},
-	}
-	s.started = s.options.Now()
-	s.cut, s.cutNow = context.WithCancel(context.Background())
-	s.streaming, s.endStreams = context.WithCancel(context.Background())
-	s.feed = follow.New(s.options.Store, follow.Options{
-		Encode: appendMessage, Committed: s.options.Committed, MaxFollowers: s.options.MaxFollowers, Logger: s.options.Logger,
+	s := &Server{options: options.WithDefaults(), echo: echo.New(), ids: newRequestIDs(), headers: respond.NewHeaders()}
+	o := s.options
+	s.shutdown, s.endRequests = context.WithCancel(context.Background())
+	s.streaming, s.endStreaming = context.WithCancel(context.Background())
+	s.publish = publish.New(publish.Options{
+		Appender: o.Appender, Direct: o.Direct, Async: o.Async,
+		MaxBodyBytes: o.MaxBodyBytes, MaxEventBytes: o.MaxEventBytes, MaxBatchEvents: o.MaxBatchEvents,
+		MaxBufferedBytes: o.MaxBufferedBytes, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
+		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now,
 	})
-	s.series = series{read: s.options.Store.Stats, now: s.options.Now}
-	s.store = probe{ping: s.options.Store.Ping, now: s.options.Now}
-	if s.options.Queue != nil {
-		s.queue = &probe{ping: s.options.Queue.Ping, now: s.options.Now}
+	reading := query.Options{
+		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
 	}
-	s.budget.limit, s.budget.now = s.options.MaxBufferedBytes, s.options.Now
-	s.work.New = s.newPublishing
+	s.store = probe{ping: o.Store.Ping, now: o.Now}
+	if o.Queue != nil {
+		s.queue = &probe{ping: o.Queue.Ping, now: o.Now}
+		reading.Queue = o.Queue
+	}
+	s.query = query.New(reading)
 	s.document = sync.OnceValues(openapi.JSON)
 	s.routes()
 	s.http = &http.Server{
 		Handler:           s.echo,
-		ReadHeaderTimeout: s.options.ReadHeaderTimeout,
-		ReadTimeout:       s.options.ReadTimeout,
-		WriteTimeout:      s.options.WriteTimeout,
-		IdleTimeout:       s.options.IdleTimeout,
+		ReadHeaderTimeout: o.ReadHeaderTimeout,
+		ReadTimeout:       o.ReadTimeout,
+		WriteTimeout:      o.WriteTimeout,
+		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		// What net/http has to say is about clients that break off.
-		ErrorLog: slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+		// Nearly all errors of net/http are about clients that disconnect.
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 	return s
 }
 
-// Handler returns the whole interface as one handler, for tests and for
-// embedding it elsewhere. It has none of the timeouts.
+// Handler returns the whole interface as one handler, for tests and for embedding.
+// It has none of the timeouts.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Serve answers on listener until [Server.Shutdown], and then returns nil.
-// Meanwhile it keeps the series of the totals.
+// Serve accepts connections until [Server.Shutdown], and then returns nil.
+// Meanwhile it records the series of the totals.
 func (s *Server) Serve(listener net.Listener) error {
-	ctx, stop := context.WithCancel(s.cut)
+	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
-	go s.series.run(ctx)
+	go s.query.Run(ctx)
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
 }
 
-// Drain makes GET /readyz answer 503 from now on, so that load balancers look
-// elsewhere, and asks each client with its next answer to close its
-// connection. Event streams end, to be resumed elsewhere. All other requests are
-// still served.
+// Drain makes GET /readyz respond 503, so that load balancers choose other
+// instances, and closes each connection after its next response. Event streams
+// end; clients resume them elsewhere. All other requests are still served.
 func (s *Server) Drain() {
 	s.draining.Store(true)
-	s.endStreams()
+	s.endStreaming()
 }
 
-// cutOnShutdown calls end when streams of no known length have had their time at
-// a shutdown; stop gives that up.
-func (s *Server) cutOnShutdown(end func()) (stop func() bool) {
-	return context.AfterFunc(s.cut, end)
-}
-
-// Shutdown drains, stops accepting, and waits for the requests under way. After
-// half of the time that ctx gives, streams of lines are ended and told how far
-// they came. When
-// ctx ends first it cuts them off and returns the context's error.
+// Shutdown drains, stops accepting, and waits for running requests. After half of
+// the time until the deadline of ctx it ends streams of lines; their responses say
+// how far they came. If ctx ends first, it closes all connections and returns the
+// context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
-	defer s.cutNow()
+	defer s.endRequests()
 	if deadline, ok := ctx.Deadline(); ok {
-		const share = 2 // of the time is for streams that end by themselves
-		late := time.AfterFunc(time.Until(deadline)/share, s.cutNow)
+		late := time.AfterFunc(time.Until(deadline)/2, s.endRequests)
 		defer late.Stop()
 	}
 	if err := s.http.Shutdown(ctx); err != nil {

@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
 // traced makes a span of each request. It is a child of the client's span if the
@@ -29,7 +31,7 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 		err := next(c)
 		status := c.Response().Status
 		if err != nil && !c.Response().Committed {
-			status = s.problem(r, err).Status
+			status = respond.Problem(r, err).Status
 		}
 		span.SetAttributes(attribute.Int("http.response.status_code", status))
 		if status >= http.StatusInternalServerError {

@@ -1,4 +1,4 @@
-package server
+package publish
 
 import (
 	"bytes"
@@ -11,23 +11,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// hintedError is a body that was refused, and that looks as if it were meant as
-// another form. The hint is only words: it changes neither what is taken nor how
-// a refusal is answered.
-type hintedError struct {
-	err  error
-	hint string
-}
-
-// Error is the reason's message.
-func (e *hintedError) Error() string { return e.err.Error() }
-
-// Unwrap returns the reason.
-func (e *hintedError) Unwrap() error { return e.err }
-
-// Hints, worded to follow "the body".
+// Hints. Each continues a sentence that begins with "The body".
 const (
 	hintGzip       = "looks like gzip: send it with Content-Encoding: gzip"
 	hintZstd       = "looks like zstd: send it with Content-Encoding: zstd"
@@ -36,16 +23,17 @@ const (
 	hintCloudEvent = "looks like a CloudEvent: send it with Content-Type: " + api.TypeCloudEvent
 )
 
-// hinted adds to the refusal of a whole body what its sender may have meant.
-func hinted(err error, form form, header http.Header, body []byte) error {
+// withHint adds to the refusal of a whole body what its sender may have meant.
+func withHint(err error, form form, header http.Header, body []byte) error {
 	_, invalid := errors.AsType[*event.InvalidError](err)
-	refused, long := errors.AsType[*requestError](err)
-	if long = long && refused.status == http.StatusRequestEntityTooLarge; !invalid && !long {
+	refused, ok := errors.AsType[*respond.Error](err)
+	tooLarge := ok && refused.Status == http.StatusRequestEntityTooLarge
+	if !invalid && !tooLarge {
 		return err
 	}
 	hint := ""
 	if form != formBinary { // whose body may be anything
-		hint = hintPacked(header, body)
+		hint = compressionHint(header, body)
 	}
 	switch {
 	case hint != "" || form != formJSON:
@@ -57,12 +45,12 @@ func hinted(err error, form form, header http.Header, body []byte) error {
 	if hint == "" {
 		return err
 	}
-	return &hintedError{err: err, hint: hint}
+	return &respond.HintedError{Err: err, Hint: hint}
 }
 
-// hintPacked tells by its first bytes that a body is compressed, where its
-// header doesn't say so.
-func hintPacked(header http.Header, head []byte) string {
+// compressionHint recognizes a compressed body by its first bytes, if its header
+// does not declare a coding.
+func compressionHint(header http.Header, head []byte) string {
 	switch {
 	case len(header["Content-Encoding"]) > 0:
 		return ""
@@ -75,23 +63,22 @@ func hintPacked(header http.Header, head []byte) string {
 	}
 }
 
-// hintedLine adds to the faults of the first line of a stream what its sender
-// may have meant. It begins with head.
-func hintedLine(err error, header http.Header, head []byte) error {
-	hint := hintPacked(header, head)
+// withLineHint adds to the errors of the first line of a stream what its sender
+// may have meant. The line begins with head.
+func withLineHint(err error, header http.Header, head []byte) error {
+	hint := compressionHint(header, head)
 	if hint == "" && bytes.HasPrefix(head, []byte("[")) {
 		hint = hintArray
 	}
 	if hint == "" {
 		return err
 	}
-	faults := slices.Clone(faultsOf(err))
-	faults[0].Message += "; it " + hint // that of the body: such a line is no object
-	return &event.InvalidError{Fields: faults}
+	fields := slices.Clone(fieldErrors(err))
+	fields[0].Message += "; it " + hint // the first error is about the body: such a line is not an object
+	return &event.InvalidError{Fields: fields}
 }
 
-// severalObjects reports whether a text is a JSON object with another one
-// behind it.
+// severalObjects reports whether a text is a JSON object that another one follows.
 func severalObjects(text []byte) bool {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() != jsontext.KindBeginObject || dec.SkipValue() != nil {

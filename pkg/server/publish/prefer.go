@@ -1,4 +1,4 @@
-package server
+package publish
 
 import (
 	"net/http"
@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// preferences are what a client asks for with RFC 7240's Prefer. What is not
-// understood is passed over, as the RFC wants it.
+// preferences are what a client asks for with the header Prefer (RFC 7240). As
+// the RFC demands, unknown preferences are ignored.
 type preferences struct {
-	// minimal is return=minimal: an answer without what the client knows.
+	// minimal is return=minimal: a response without what the client knows already.
 	minimal bool
-	// async is respond-async: safely queued is enough.
+	// async is respond-async: it is enough if the event is queued durably.
 	async bool
-	// wait is wait=SECONDS: the store's own answer, or none, within that time.
-	// It beats async.
+	// wait is wait=SECONDS: the store's own result within that time, or none. It
+	// overrides async.
 	wait time.Duration
 }
 
-// maxWait is the longest wait that a client can ask for. The appender's own
-// bounds are shorter.
-const maxWait = time.Hour
+// maxPreferredWait is the longest wait that a client can ask for. The limits of
+// the appender are shorter.
+const maxPreferredWait = time.Hour
 
-func preferencesOf(header http.Header) preferences {
+func parsePreferences(header http.Header) preferences {
 	var p preferences
 	for _, value := range header["Prefer"] {
 		for preference := range strings.SplitSeq(value, ",") {
@@ -38,7 +38,7 @@ func preferencesOf(header http.Header) preferences {
 			case "wait":
 				seconds, err := strconv.ParseUint(choice, 10, 32)
 				if err == nil && seconds > 0 && p.wait == 0 { // the first one counts
-					p.wait = min(time.Duration(seconds)*time.Second, maxWait)
+					p.wait = min(time.Duration(seconds)*time.Second, maxPreferredWait)
 				}
 			}
 		}
@@ -46,8 +46,8 @@ func preferencesOf(header http.Header) preferences {
 	return p
 }
 
-// tell names in an answer's head which preferences it follows.
-func (p preferences) tell(header http.Header, queued bool) {
+// setApplied names in the header of a response which preferences were applied.
+func (p preferences) setApplied(header http.Header, queued bool) {
 	if p.minimal {
 		header.Add("Preference-Applied", "return=minimal")
 	}

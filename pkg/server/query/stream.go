@@ -1,4 +1,4 @@
-package server
+package query
 
 import (
 	"bytes"
@@ -14,99 +14,100 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/follow"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
 const (
-	// commentEvery is how often a stream has a comment, by which both ends of a
-	// silent one see that the other is there.
+	// commentEvery is the interval of comments. They show both ends of a silent
+	// stream that the other is still there.
 	commentEvery = 15 * time.Second
-	// streamWriteTimeout is how long a client may take none of what is written.
+	// streamWriteTimeout is the maximum time in which a client reads nothing.
 	streamWriteTimeout = 30 * time.Second
-	// streamPiece is how much is written at once. A large event takes a slow client
-	// many pieces, each of which has its time.
+	// streamPiece is the amount that is written at once. A large event is many
+	// pieces for a slow client, and each piece has the full timeout.
 	streamPiece = 32 << 10
 )
 
-// streamRetry tells browsers how many milliseconds to wait before they come
-// again.
+// streamRetry sets the time in milliseconds that browsers wait before they
+// reconnect.
 const streamRetry = "retry: 1000\n"
 
-// stream answers server-sent events (the WHATWG's HTML standard, section 9.2):
-// each stored event once, from where the client wants to begin or left off.
-func (s *Server) stream(c echo.Context) error {
+// Stream handles GET /events/stream with server-sent events (WHATWG HTML standard,
+// section 9.2): each stored event once, from the client's start or its cursor on.
+func (h *Handler) Stream(c echo.Context) error {
 	query, err := parseStreamQuery(c.Request().URL.RawQuery, c.Request().Header["Last-Event-Id"])
 	if err != nil {
 		return err
 	}
-	if s.draining.Load() {
+	if h.options.Streaming.Err() != nil {
 		return fmt.Errorf("follow events: %w", store.ErrClosed)
 	}
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
-	defer context.AfterFunc(s.streaming, cancel)()
-	follower, start, err := s.join(ctx, query)
+	defer context.AfterFunc(h.options.Streaming, cancel)()
+	follower, start, err := h.join(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer follower.Leave()
-	markStream(c)
+	respond.MarkStream(c)
 	header := c.Response().Header()
 	header["Content-Type"] = []string{api.TypeStream}
 	header["Cache-Control"] = []string{"no-store"}
-	header["X-Accel-Buffering"] = []string{"no"} // nginx would hold events back
+	header["X-Accel-Buffering"] = []string{"no"} // otherwise nginx buffers events
 	if c.Request().Method == http.MethodHead {
 		c.Response().WriteHeader(http.StatusOK)
 		return nil
 	}
 	conn := http.NewResponseController(c.Response())
 	if c.Request().ContentLength != 0 {
-		// Nobody wants a body here. Net/http would wait for the rest of it: before
-		// the answer, and after it.
-		header[headerConnection] = s.headers.closing
+		// A body makes no sense here. net/http would wait for the rest of it, before
+		// and after the response.
+		header[respond.HeaderConnection] = h.headers.Close
 		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
 	}
-	err = followStream(ctx, conn, c.Response(), follower, start)
-	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // a client that comes again hears of the latter
+	err = writeStream(ctx, conn, c.Response(), follower, start)
+	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // the client gets the 422 when it reconnects
 		return nil
 	}
 	return err
 }
 
-// join finds where the client begins, and begins there.
-func (s *Server) join(ctx context.Context, query streamQuery) (*follow.Follower, store.Position, error) {
+// join finds the start position of the client and makes a follower there.
+func (h *Handler) join(ctx context.Context, query streamQuery) (*follow.Follower, store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var err error
 	start := query.cursor.Position
 	if !query.resumes {
-		if start, err = s.feed.Start(ctx, query.filter, query.limit); err != nil {
+		if start, err = h.hub.Start(ctx, query.filter, query.limit); err != nil {
 			return nil, store.Position{}, err
 		}
 	}
-	follower, err := s.feed.Join(ctx, query.filter, start)
+	follower, err := h.hub.Join(ctx, query.filter, start)
 	return follower, start, err
 }
 
-// followStream writes events as they come, and a comment every so often, until ctx
-// ends or the client no longer reads.
-func followStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position) error {
-	// The server's timeouts are for requests that end.
+// writeStream writes events as they come, and a comment from time to time, until
+// ctx ends or the client stops reading.
+func writeStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position) error {
+	// The server's timeouts are meant for requests that end.
 	if err := errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	send := func(text []byte) error {
 		for piece := range slices.Chunk(text, streamPiece) {
-			_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // where it isn't supported there is no connection to hang
+			_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // only tests have a writer without deadlines
 			if _, err := w.Write(piece); err != nil {
 				return fmt.Errorf("write to a follower: %w", err)
 			}
 		}
 		return conn.Flush()
 	}
-	// With the place where it begins, a client that is cut off before its first
-	// event misses none.
-	if err := send(appendPlace([]byte(streamRetry), start)); err != nil {
+	// A client that knows its start misses nothing if it is cut off before its first
+	// event.
+	if err := send(appendPosition([]byte(streamRetry), start)); err != nil {
 		return err
 	}
 	comment := time.Now().Add(commentEvery)
@@ -123,15 +124,15 @@ func followStream(ctx context.Context, conn *http.ResponseController, w http.Res
 		if time.Now().Before(comment) {
 			continue
 		}
-		if err := send(appendPlace([]byte(": still here\n"), follower.Position())); err != nil {
+		if err := send(appendPosition([]byte(": still here\n"), follower.Position())); err != nil {
 			return err
 		}
 		comment = time.Now().Add(commentEvery)
 	}
 }
 
-// appendMessage appends an event as a message. Line breaks, which JSON allows
-// between its parts, would end the data; a space means the same.
+// appendMessage appends an event as a message. JSON allows line breaks between its
+// parts, but they would end the data, so they become spaces.
 func appendMessage(dst []byte, record store.Record) []byte {
 	dst = append(dst, "id: "...)
 	dst = append(dst, api.Cursor{Newer: true, Position: record.Position}.String()...)
@@ -148,28 +149,28 @@ func appendMessage(dst []byte, record store.Record) []byte {
 	return append(dst, '\n', '\n')
 }
 
-// appendPlace ends a comment or a field with how far the client has come, which
-// it would not know where a filter left out the latest events. A message without
-// data is none, but its ID counts.
-func appendPlace(dst []byte, at store.Position) []byte {
+// appendPosition ends a comment or field with the client's position. Without it the
+// client would not know its position if a filter left out the latest events. Browsers
+// dispatch no message without data, but they keep its ID.
+func appendPosition(dst []byte, at store.Position) []byte {
 	dst = append(dst, "id: "...)
 	dst = append(dst, api.Cursor{Newer: true, Position: at}.String()...)
 	return append(dst, '\n', '\n')
 }
 
-// streamQuery is what GET /events/stream asks for.
+// streamQuery is the query of GET /events/stream.
 type streamQuery struct {
 	filter store.Filter
-	// limit is how many of the last events come first.
+	// limit is the number of last events that come first.
 	limit int
-	// resumes says that cursor is where to go on instead.
+	// resumes is set if the stream continues after cursor instead.
 	resumes bool
 	cursor  api.Cursor
 }
 
 // parseStreamQuery reads a query string and the values of Last-Event-ID. The
-// header counts more than the query: a browser that reconnects sends the same
-// address again.
+// header overrides the query, because a browser that reconnects sends the same URL
+// again.
 func parseStreamQuery(raw string, lastEventID []string) (streamQuery, error) {
 	p, err := newParams(raw)
 	if err != nil {
@@ -190,7 +191,7 @@ func parseStreamQuery(raw string, lastEventID []string) (streamQuery, error) {
 			p.add("Last-Event-ID", err.Error())
 		}
 	}
-	return query, p.fault()
+	return query, p.err()
 }
 
 var (

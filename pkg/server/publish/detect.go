@@ -1,4 +1,4 @@
-package server
+package publish
 
 import (
 	"mime"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
 // form is how the events of a request are written.
@@ -17,19 +18,19 @@ const (
 	formLines                   // NDJSON
 	formCloudEvent              // CloudEvents, structured mode
 	formCloudEvents             // CloudEvents, batched mode
-	formBinary                  // CloudEvents, binary mode: attributes in the head
+	formBinary                  // CloudEvents, binary mode: attributes in the header
 )
 
-// formOf tells the form by the head, before the body is read. A media type that
-// is missing means JSON. The attributes of a CloudEvent in the head make its
-// body data, of whatever type.
-func formOf(header http.Header) (form, error) {
-	values := header["Content-Type"]
+// detectForm returns the form by the header, before the body is read. A missing
+// media type means JSON. If a CloudEvent has its attributes in the header, the
+// body is its data, of whatever type.
+func detectForm(header http.Header) (form, error) {
+	values := header[respond.HeaderContentType]
 	binary := cloudevents.IsBinary(header)
 	if !binary && (len(values) == 0 || values[0] == api.TypeJSON) {
 		return formJSON, nil
 	}
-	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	mediaType, params, err := mime.ParseMediaType(header.Get(respond.HeaderContentType))
 	known := map[string]form{
 		"": formJSON, api.TypeJSON: formJSON,
 		api.TypeLines: formLines, "application/jsonl": formLines,
@@ -38,10 +39,10 @@ func formOf(header http.Header) (form, error) {
 	found, ok := known[mediaType]
 	switch {
 	case strings.HasPrefix(mediaType, "application/cloudevents") && !ok:
-		return 0, unknownType("Of CloudEvents the JSON formats are taken: " + api.TypeCloudEvent + " and " + api.TypeCloudEvents + ".")
+		return 0, unknownType("CloudEvents are accepted in their JSON formats: " + api.TypeCloudEvent + " and " + api.TypeCloudEvents + ".")
 	case binary:
 		return formBinary, nil
-	case strings.TrimSpace(header.Get("Content-Type")) == "":
+	case strings.TrimSpace(header.Get(respond.HeaderContentType)) == "":
 		return formJSON, nil
 	case err != nil || !ok || !isUTF8(params["charset"]):
 		return 0, unknownType("The body must be JSON in UTF-8, with the header Content-Type: application/json; or one event a line, with application/x-ndjson; or CloudEvents.")
@@ -51,9 +52,9 @@ func formOf(header http.Header) (form, error) {
 }
 
 func unknownType(detail string) error {
-	return &requestError{
-		status: http.StatusUnsupportedMediaType, detail: detail, header: "Accept-Post",
-		value: strings.Join([]string{api.TypeJSON, api.TypeLines, api.TypeCloudEvent, api.TypeCloudEvents}, ", "),
+	return &respond.Error{
+		Status: http.StatusUnsupportedMediaType, Detail: detail, Header: "Accept-Post",
+		Value: strings.Join([]string{api.TypeJSON, api.TypeLines, api.TypeCloudEvent, api.TypeCloudEvents}, ", "),
 	}
 }
 

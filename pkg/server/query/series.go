@@ -1,4 +1,4 @@
-package server
+package query
 
 import (
 	"context"
@@ -10,21 +10,22 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// The series has a point a second over a quarter of an hour.
+// The series has a point per second over 15 minutes.
 const (
 	seriesInterval = time.Second
 	seriesSpan     = 15 * time.Minute
 	seriesPoints   = int(seriesSpan / seriesInterval)
-	// seriesEffort is how many times as long as reading the totals takes the
-	// next reading waits, so that many topics don't make it a load.
+	// seriesEffort times the duration of a read is the minimum pause before the
+	// next one, so that many topics do not make the series a load.
 	seriesEffort = 20
 )
 
-// series keeps the totals of the last minutes. They are the store's, so each
-// instance has those of all: nothing has to be put together from several.
+// series keeps the totals of the last minutes. They come from the store, so every
+// instance has the totals of all instances.
 type series struct {
 	read func(context.Context) (store.Stats, error)
 	now  func() time.Time
@@ -48,8 +49,8 @@ func (s *series) run(ctx context.Context) {
 		begin, next := time.Now(), seriesInterval
 		if s.take(ctx) {
 			took := time.Since(begin)
-			// How long a store was waited for that was away, or hung once, says
-			// nothing of the effort.
+			// A single slow read, after an outage for example, says nothing about
+			// the usual effort.
 			next = max(next-took, seriesEffort*min(took, before))
 			before = took
 		}
@@ -57,7 +58,7 @@ func (s *series) run(ctx context.Context) {
 	}
 }
 
-// take adds a point, unless the store is away: then there is none.
+// take adds a point, unless the store is unavailable.
 func (s *series) take(ctx context.Context) bool {
 	s.taking.Lock()
 	defer s.taking.Unlock()
@@ -66,8 +67,8 @@ func (s *series) take(ctx context.Context) bool {
 	return s.add(ctx)
 }
 
-// refresh adds a point where the newest is an old one. Where a point is being
-// taken, or the store is slow, the ones that there are must do.
+// refresh adds a point if the newest is old. If a point is being taken, or the
+// store is slow, the existing ones are enough.
 func (s *series) refresh(ctx context.Context) {
 	if !s.taking.TryLock() {
 		return
@@ -75,12 +76,12 @@ func (s *series) refresh(ctx context.Context) {
 	defer s.taking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, seriesInterval)
 	defer cancel()
-	if age := s.now().Sub(s.last()); age > 2*seriesInterval || age < 0 { // or the clock was set back
+	if age := s.now().Sub(s.last()); age > 2*seriesInterval || age < 0 { // negative if the clock was set back
 		s.add(ctx)
 	}
 }
 
-// add reads the totals, and reports whether it could; the caller holds taking.
+// add reads the totals and reports whether that worked. The caller holds taking.
 func (s *series) add(ctx context.Context) bool {
 	totals, err := s.read(ctx)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *series) add(ctx context.Context) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now().UTC().Truncate(time.Millisecond)
-	// The clock may have been set back, and who reads the points takes them to be in order.
+	// Readers rely on the order of the points, but the clock may have been set back.
 	s.points = slices.DeleteFunc(s.points, func(p api.Point) bool { return !p.Time.Before(now) })
 	s.points = append(s.points, api.Point{
 		Time: now, Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates,
@@ -100,7 +101,7 @@ func (s *series) add(ctx context.Context) bool {
 	return true
 }
 
-// last is when the newest point was taken.
+// last returns the time of the newest point.
 func (s *series) last() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,9 +118,9 @@ func (s *series) all() []api.Point {
 	return append([]api.Point{}, s.points...)
 }
 
-// statsSeries answers the totals over time. Where nobody takes points, as in a
-// handler without [Server.Serve], asking takes one.
-func (s *Server) statsSeries(c echo.Context) error {
-	s.series.refresh(c.Request().Context())
-	return s.writeJSON(c, http.StatusOK, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: s.series.all()})
+// Series handles GET /stats/series: the totals over time. If Run was not called,
+// each request takes a point.
+func (h *Handler) Series(c echo.Context) error {
+	h.series.refresh(c.Request().Context())
+	return respond.JSON(c, http.StatusOK, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: h.series.all()})
 }

@@ -1,4 +1,4 @@
-package server
+package query
 
 import (
 	"errors"
@@ -12,16 +12,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// How many events a page of GET /events has.
+// Number of events in a page of GET /events.
 const (
 	defaultLimit = 10
 	maxLimit     = 1000
 )
 
-// eventsQuery is what GET /events asks for.
+// eventsQuery is the query of GET /events.
 type eventsQuery struct {
 	filter  store.Filter
 	limit   int
@@ -29,10 +30,9 @@ type eventsQuery struct {
 	settled bool
 }
 
-// parseEventsQuery reads a query string. Syntax that net/url can't read is
-// answered 400, and every wrong value 422 with its parameter's name. A name
-// that is not known is wrong too: a misspelt filter that is ignored would show
-// other events than were asked for.
+// parseEventsQuery reads a query string. Invalid syntax is a 400. Every invalid
+// value is a 422 that names its parameter. So is an unknown name: if a misspelt
+// filter was ignored, the response would have the wrong events.
 func parseEventsQuery(raw string) (eventsQuery, error) {
 	p, err := newParams(raw)
 	if err != nil {
@@ -51,12 +51,12 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 	if query.settled && p.values.Has("cursor") {
 		p.add("settled", "can't be combined with cursor")
 	}
-	return query, p.fault()
+	return query, p.err()
 }
 
-// link is one link of the Link header (RFC 8288): the same query at another
-// place. The reference is relative to the server, so that it holds behind any
-// host name.
+// link is one link of the Link header (RFC 8288): the same query with another
+// cursor. The reference is relative to the server, so it is valid behind any host
+// name.
 func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 	values := url.Values{"cursor": {cursor.String()}, "limit": {strconv.Itoa(q.limit)}}
 	for name, text := range map[string]string{"topic": q.filter.Topic, "source": q.filter.Source} {
@@ -72,35 +72,35 @@ func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 	return "<" + api.PathEvents + "?" + values.Encode() + `>; rel="` + relation + `"`
 }
 
-// params reads query parameters one by one and gathers all that is wrong.
+// params reads query parameters one by one and collects all errors.
 type params struct {
 	values url.Values
-	faults []event.FieldError
+	errors []event.FieldError
 }
 
 func newParams(raw string) (params, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return params{}, &requestError{
-			status: http.StatusBadRequest,
-			detail: "The query string is broken: an incomplete % escape, or a semicolon between parameters.",
+		return params{}, &respond.Error{
+			Status: http.StatusBadRequest,
+			Detail: "The query string is invalid: an incomplete % escape, or a semicolon between parameters.",
 		}
 	}
 	return params{values: values}, nil
 }
 
-// fault is the answer to all that is wrong, nil where nothing is.
-func (p *params) fault() error {
-	if len(p.faults) == 0 {
+// err returns all errors as one response, nil if there are none.
+func (p *params) err() error {
+	if len(p.errors) == 0 {
 		return nil
 	}
-	return &requestError{
-		status: http.StatusUnprocessableEntity, detail: "The query has invalid parameters; see errors.", faults: p.faults,
+	return &respond.Error{
+		Status: http.StatusUnprocessableEntity, Detail: "The query has invalid parameters; see errors.", Fields: p.errors,
 	}
 }
 
 func (p *params) add(name, message string) {
-	p.faults = append(p.faults, event.FieldError{Field: name, Message: message})
+	p.errors = append(p.errors, event.FieldError{Field: name, Message: message})
 }
 
 func (p *params) checkNames(known ...string) {
@@ -108,21 +108,21 @@ func (p *params) checkNames(known ...string) {
 	for name := range p.values {
 		names = append(names, name)
 	}
-	slices.Sort(names) // a map's order is no order for an answer
+	slices.Sort(names) // the order of a map is random
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			p.add(strings.ToValidUTF8(name, "\uFFFD"), "is not a parameter here; known are "+strings.Join(known, ", "))
+			p.add(strings.ToValidUTF8(name, "\uFFFD"), "is not a parameter of this path; known are "+strings.Join(known, ", "))
 		}
 	}
 }
 
-// read hands the value of a parameter to set, if it is there.
+// read passes the value of a parameter to set, if the query has it.
 func (p *params) read(name string, set func(text string) error) {
 	values, found := p.values[name]
 	switch {
 	case !found:
 	case len(values) > 1:
-		p.add(name, "must not be there twice")
+		p.add(name, "must not appear twice")
 	case values[0] == "":
 		p.add(name, "must not be empty")
 	default:
@@ -132,30 +132,30 @@ func (p *params) read(name string, set func(text string) error) {
 	}
 }
 
-// checkFilter applies the rules of an event's texts: no event can match one that
+// checkFilter applies the rules of an event's texts. No event can match a text that
 // breaks them, and a database may refuse it.
 func (p *params) checkFilter(filter store.Filter) {
-	for _, fault := range textFaults(event.Event{Topic: filter.Topic, Source: filter.Source}, "topic", "source") {
-		if text := p.values[fault.Field]; len(text) == 1 && text[0] != "" {
-			p.add(fault.Field, fault.Message)
+	for _, found := range textErrors(event.Event{Topic: filter.Topic, Source: filter.Source}, "topic", "source") {
+		if text := p.values[found.Field]; len(text) == 1 && text[0] != "" {
+			p.add(found.Field, found.Message)
 		}
 	}
 }
 
-// textFaults is what is wrong with the named fields of an event of which
-// nothing else is known.
-func textFaults(e event.Event, fields ...string) []event.FieldError {
+// textErrors returns what is wrong with the named fields of an event whose other
+// fields are empty.
+func textErrors(e event.Event, fields ...string) []event.FieldError {
 	var invalid *event.InvalidError
 	if !errors.As(e.Validate(), &invalid) {
 		return nil
 	}
-	return slices.DeleteFunc(invalid.Fields, func(fault event.FieldError) bool { return !slices.Contains(fields, fault.Field) })
+	return slices.DeleteFunc(invalid.Fields, func(f event.FieldError) bool { return !slices.Contains(fields, f.Field) })
 }
 
-// Faults of parameters, worded to follow the parameter's name.
+// Errors of parameters. Each continues the name of the parameter.
 var (
 	errLimit   = errors.New("must be a whole number from 1 to 1000")
-	errCursor  = errors.New("must be one that a Link header of this server gave")
+	errCursor  = errors.New("must come from a Link header of this server")
 	errSettled = errors.New("must be true or false")
 )
 
@@ -185,9 +185,9 @@ func parseSettled(text string) (bool, error) {
 	return false, errSettled
 }
 
-// parseTime reads a time in the forms of an event's timestamp. A plus sign that
-// was not escaped arrives as a space; where only that reading makes sense, the
-// last space is the plus of an offset: "2025-12-19T12:00:00 07:00".
+// parseTime reads a time in the forms of an event's timestamp. A plus sign that was
+// not escaped arrives as a space. If only that reading makes sense, the last space
+// is the plus of an offset: "2025-12-19T12:00:00 07:00".
 func parseTime(text string) (time.Time, error) {
 	t, err := codec.ParseTime(text)
 	if err == nil {

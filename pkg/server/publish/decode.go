@@ -1,0 +1,128 @@
+package publish
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+)
+
+// decoders are the decoders of one request.
+type decoders struct {
+	event *codec.Decoder
+	cloud *cloudevents.Decoder
+}
+
+func newDecoders() decoders {
+	return decoders{event: codec.NewDecoder(), cloud: cloudevents.NewDecoder()}
+}
+
+// content is what a body turned out to be.
+type content uint8
+
+const (
+	single content = iota // one event
+	batch                 // several events, or an array of any length
+)
+
+// invalidEvent is an event that can't be stored. At is its index in a batch,
+// from 0, or its line in a stream, from 1.
+type invalidEvent struct {
+	at     int64
+	fields []event.FieldError
+}
+
+// decode reads the events of a whole body into p.events, and the invalid ones of
+// a batch into p.invalid.
+func (p *request) decode(header http.Header, form form) (content, error) {
+	now := p.handler.options.Now
+	structured := func(text []byte) (event.Event, error) { return p.decoders.cloud.Structured(text, now()) }
+	switch form {
+	case formCloudEvents:
+		if !bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("[")) {
+			return batch, &event.InvalidError{Fields: []event.FieldError{{Field: "body", Message: "must be a JSON array"}}}
+		}
+		return batch, p.decodeBatch(structured)
+	case formCloudEvent:
+		return single, p.decodeOne(structured)
+	case formBinary:
+		return single, p.decodeOne(func(data []byte) (event.Event, error) { return p.decoders.cloud.Binary(header, data, now()) })
+	default:
+		return p.decodeJSON()
+	}
+}
+
+// decodeJSON reads one event or a batch. Nearly all bodies are one event, so that
+// is tried first.
+func (p *request) decodeJSON() (content, error) {
+	err := p.decodeOne(p.decoders.event.Decode)
+	if err == nil {
+		return single, nil
+	}
+	if errBatch := p.decodeBatch(nil); !errors.Is(errBatch, codec.ErrNotBatch) {
+		return batch, errBatch
+	}
+	return single, err
+}
+
+// decodeOne reads a body that is one event.
+func (p *request) decodeOne(decode func([]byte) (event.Event, error)) error {
+	limit := p.handler.options.MaxEventBytes
+	if int64(len(p.body)) > limit {
+		return eventTooLarge(limit)
+	}
+	e, err := decode(p.body)
+	if err != nil {
+		return err
+	}
+	if int64(len(e.Payload)) > limit { // the binary mode quotes its data, which makes it longer
+		return eventTooLarge(limit)
+	}
+	p.events = append(p.events[:0], e)
+	return nil
+}
+
+// decodeBatch reads several events. Invalid ones do not affect the others.
+func (p *request) decodeBatch(decode func([]byte) (event.Event, error)) error {
+	options := p.handler.options
+	p.events, p.invalid = p.events[:0], p.invalid[:0]
+	err := p.decoders.event.DecodeBatch(p.body, codec.BatchOptions{
+		MaxEvents: options.MaxBatchEvents, MaxEventBytes: int(options.MaxEventBytes), Decode: decode,
+		Each: func(e event.Event, err error) {
+			if err == nil {
+				p.events = append(p.events, e)
+				return
+			}
+			p.invalid = append(p.invalid, invalidEvent{at: int64(len(p.events) + len(p.invalid)), fields: fieldErrors(err)})
+		},
+	})
+	if errors.Is(err, codec.ErrTooManyEvents) {
+		return &respond.Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: "The batch has more than " + strconv.Itoa(options.MaxBatchEvents) +
+				" events; send several batches, or one event a line as application/x-ndjson.",
+		}
+	}
+	return err
+}
+
+// eventTooLarge refuses a single event of more than limit bytes.
+func eventTooLarge(limit int64) error {
+	return &respond.Error{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: "The event is longer than the limit of " + strconv.FormatInt(limit, 10) + " bytes.",
+	}
+}
+
+// fieldErrors returns what is wrong with an event.
+func fieldErrors(err error) []event.FieldError {
+	if invalid, ok := errors.AsType[*event.InvalidError](err); ok {
+		return invalid.Fields
+	}
+	return []event.FieldError{{Field: "body", Message: err.Error()}}
+}

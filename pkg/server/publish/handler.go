@@ -1,0 +1,172 @@
+package publish
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// Options are the dependencies and limits of a Handler. All fields but OnEvents
+// are required.
+type Options struct {
+	// Appender takes the events, Direct those of a request with "Prefer:
+	// wait=SECONDS", and Async those of a request with "Prefer: respond-async".
+	Appender, Direct, Async store.Appender
+	// MaxBodyBytes is the maximum size of a body after decompression, except of
+	// NDJSON; MaxEventBytes that of one event; MaxBatchEvents the maximum number
+	// of events in an array.
+	MaxBodyBytes   int64
+	MaxEventBytes  int64
+	MaxBatchEvents int
+	// MaxBufferedBytes is the maximum memory for the bodies of all requests.
+	MaxBufferedBytes int64
+	// ReadTimeout limits the wait for the next line of a stream, WriteTimeout the
+	// time for its response.
+	ReadTimeout, WriteTimeout time.Duration
+	// Shutdown ends when streams of lines must stop.
+	Shutdown context.Context
+	// OnEvents receives the outcomes of events before their sender does. It is
+	// called concurrently. nil discards them.
+	OnEvents func(event.Tally)
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Handler handles POST /publish.
+type Handler struct {
+	options Options
+	headers respond.Headers
+	budget  *budget
+	pool    sync.Pool // of *request
+}
+
+// New returns a Handler.
+func New(options Options) *Handler {
+	h := &Handler{options: options, headers: respond.NewHeaders(), budget: newBudget(options.MaxBufferedBytes, options.Now)}
+	h.pool.New = func() any { return newRequest(h) }
+	return h
+}
+
+// Publish takes events in any form. It responds with 2xx only once the events
+// that it counts as success or ignored are committed.
+func (h *Handler) Publish(c echo.Context) error {
+	r := c.Request()
+	form, err := detectForm(r.Header)
+	if err != nil {
+		return err
+	}
+	p := h.pool.Get().(*request)
+	defer p.recycle()
+	p.raw.reset(r.Body)
+	body, err := p.decompress(r)
+	if err != nil {
+		return err
+	}
+	if form == formLines {
+		return h.publishLines(c, p, body)
+	}
+	length := r.ContentLength
+	if body != io.Reader(p.raw) {
+		length = -1 // it counts compressed bytes
+	}
+	if err := p.readBody(body, length, h.options.MaxBodyBytes); err != nil {
+		return err
+	}
+	if err := h.publishWhole(c, p, form); err != nil {
+		return withHint(err, form, r.Header, p.body)
+	}
+	return nil
+}
+
+// publishWhole takes the events of a body that was read to its end.
+func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
+	decoded, err := p.decode(c.Request().Header, form)
+	if err != nil {
+		h.report(event.Tally{Invalid: 1})
+		return err
+	}
+	p.dropBody()
+	outcomes, err := h.append(c.Request(), p.events)
+	if err != nil {
+		return err
+	}
+	if decoded == single {
+		return h.respondOne(c, p, outcomes[0])
+	}
+	return h.respondBatch(c, p, outcomes)
+}
+
+// report passes outcomes on to Options.OnEvents.
+func (h *Handler) report(t event.Tally) {
+	if h.options.OnEvents != nil && t != (event.Tally{}) {
+		h.options.OnEvents(t)
+	}
+}
+
+// request is the state of one POST /publish. It is reused for others.
+type request struct {
+	handler *Handler
+
+	raw        *idleByteLimit // the body as it arrives
+	closeCodec func()         // frees the decompressor; nil for none
+	body       []byte
+	decoders   decoders
+	events     []event.Event
+	invalid    []invalidEvent
+	response   []byte
+
+	charged int64 // bytes on the budget
+	room    int64 // the part of charged that is for the body
+}
+
+func newRequest(h *Handler) *request {
+	const incompressible = 64 << 10 // compression makes some bodies a little larger
+	return &request{
+		handler: h, decoders: newDecoders(),
+		raw: &idleByteLimit{limit: h.options.MaxBodyBytes + incompressible},
+	}
+}
+
+// What a request may keep for the next one. Most events are small. The buffers of
+// the rare large ones must not be held for ever.
+const (
+	keepBytes  = 16 << 10
+	keepEvents = 64
+)
+
+// recycle makes p ready for another request.
+func (p *request) recycle() {
+	if p.closeCodec != nil {
+		p.closeCodec()
+		p.closeCodec = nil
+	}
+	p.raw.reset(http.NoBody)
+	p.handler.budget.release(p.charged)
+	p.charged, p.room = 0, 0
+	p.dropBody()
+	if cap(p.response) > keepBytes {
+		p.response = nil
+	}
+	if cap(p.events) > keepEvents {
+		p.events = nil
+	}
+	clear(p.events[:cap(p.events)])
+	p.invalid = nil
+	p.handler.pool.Put(p)
+}
+
+// dropBody frees a large body after it was decoded. It stays on the budget for
+// the events that were made from it.
+func (p *request) dropBody() {
+	if cap(p.body) > keepBytes {
+		p.body = nil
+	}
+}

@@ -1,0 +1,135 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+)
+
+// publishLines takes any number of events, one a line (NDJSON).
+//
+//	body ─▶ lineReader ──lineQueue──▶ lineAppender ─▶ Append
+//	             └────────▶ lineResult ◀────┘
+//
+// One goroutine reads lines into a chunk. Another appends what has gathered, as a
+// group commit does: the line of a slow sender is stored at once, those of a fast
+// one share a transaction. Only one chunk is being appended at a time, so the
+// first line of a key wins and what is committed has no gap. Memory is that of
+// two chunks, however long the stream is.
+func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error {
+	respond.MarkStream(c)
+	if err := p.charge(lineBuffer); err != nil {
+		return err
+	}
+	r, control := c.Request(), http.NewResponseController(c.Response())
+	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
+	budget := &lineBudget{request: r, work: p}
+	defer budget.release()
+	result := &lineResult{report: h.report}
+	queue := newLineQueue()
+	deadline := &readDeadline{control: control, timeout: h.options.ReadTimeout}
+	reader := lineReader{
+		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
+		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, p.raw}, shutdown: h.options.Shutdown,
+		deadline: deadline, budget: budget, queue: queue, result: result,
+	}
+	reader.lines.SetMemoryHook(budget.hold)
+	appender := lineAppender{
+		handler: h, request: r, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
+	}
+	err := h.runLines(&reader, &appender)
+	_ = control.SetWriteDeadline(time.Now().Add(h.options.WriteTimeout)) // reading may have taken long
+	if err != nil {
+		c.Response().Header()[respond.HeaderConnection] = h.headers.Close // otherwise net/http waits for the rest of the body
+		return &respond.PartialError{Err: err, Committed: result.committed}
+	}
+	parsePreferences(r.Header).setApplied(c.Response().Header(), result.tally.Queued > 0) // it is minimal in any case
+	p.response = result.appendResponse(p.response[:0])
+	return respond.Bytes(c, batchStatus(result.tally), h.headers.JSON, p.response)
+}
+
+// lineBuffer is the memory of a line reader before any long line.
+const lineBuffer = 64 << 10
+
+// runLines reads and appends until the body ends, or either fails. What was read
+// completely is appended, whatever ended the reading.
+func (h *Handler) runLines(reader *lineReader, appender *lineAppender) error {
+	stop := context.AfterFunc(h.options.Shutdown, reader.deadline.stop)
+	defer stop()
+	var appending sync.WaitGroup
+	appending.Go(appender.run)
+	err := func() error {
+		defer reader.queue.end() // after a panic, too
+		return reader.run()
+	}()
+	appending.Wait()
+	return cmp.Or(reader.queue.err, err)
+}
+
+// readDeadline limits the wait for the next line, not the whole stream.
+type readDeadline struct {
+	control *http.ResponseController
+	timeout time.Duration
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+// extend gives the client its time again, unless stop was called.
+func (d *readDeadline) extend() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.stopped {
+		_ = d.control.SetReadDeadline(time.Now().Add(d.timeout)) // the system's clock, also in tests
+	}
+}
+
+// stop ends the current read and all later ones.
+func (d *readDeadline) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopped = true
+	_ = d.control.SetReadDeadline(time.Unix(1, 0))
+}
+
+// lineBudget is what a stream of lines takes from the memory budget.
+type lineBudget struct {
+	request *http.Request
+	work    *request
+
+	mu   sync.Mutex
+	held int64
+}
+
+// hold takes n bytes, or gives them back if n is negative. It waits for memory
+// that other requests use.
+func (b *lineBudget) hold(n int) error {
+	budget := b.work.handler.budget
+	if n < 0 {
+		budget.release(int64(-n))
+	} else if err := retryWhileOverloaded(b.request, func() error { return budget.reserve(int64(n), b.own()) }); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held += int64(n)
+	return nil
+}
+
+// own is the part of the budget that this request has.
+func (b *lineBudget) own() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held + b.work.charged
+}
+
+func (b *lineBudget) release() { b.work.handler.budget.release(b.held) }

@@ -1,0 +1,149 @@
+package publish
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+)
+
+// rejectedField is the error of an event that passed validation but that the
+// database refuses.
+func rejectedField() []event.FieldError {
+	return []event.FieldError{{Field: "body", Message: "is refused by the database"}}
+}
+
+// respondOne sends the outcome of a single event.
+func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) error {
+	var t event.Tally
+	t.Count(outcome)
+	h.report(t)
+	status, e := http.StatusOK, p.events[0]
+	switch outcome {
+	case event.Stored:
+		p.response = appendPublished(p.response[:0], api.StatusSuccess, "event stored", e)
+	case event.Duplicate:
+		p.response = appendPublished(p.response[:0], api.StatusIgnored, "duplicate: the event was stored before; this repeat is counted and dropped", e)
+	case event.Queued:
+		p.response = appendPublished(p.response[:0], api.StatusQueued, "event is queued durably; it will be stored, or counted as a duplicate", e)
+		parsePreferences(c.Request().Header).setApplied(c.Response().Header(), true)
+		status = http.StatusAccepted
+	default:
+		return &respond.Error{Status: http.StatusUnprocessableEntity, Detail: "The database refuses this event."}
+	}
+	return respond.Bytes(c, status, h.headers.JSON, p.response)
+}
+
+// respondBatch sends the outcomes of several events.
+func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outcome) error {
+	prefer := parsePreferences(c.Request().Header)
+	t := event.Tally{Invalid: int64(len(p.invalid))}
+	for _, outcome := range outcomes {
+		t.Count(outcome)
+	}
+	p.response = append(appendTally(p.response[:0], t), `,"results":[`...)
+	p.response = append(appendResults(p.response, outcomes, p.invalid, prefer.minimal), "]}\n"...)
+	prefer.setApplied(c.Response().Header(), t.Queued > 0)
+	h.report(t)
+	return respond.Bytes(c, batchStatus(t), h.headers.JSON, p.response)
+}
+
+// batchStatus is 200 if all events are valid (or there are none), or 202 if some
+// of them are only queued; 422 if none is valid, and 207 otherwise.
+func batchStatus(t event.Tally) int {
+	switch {
+	case t.Refused() == 0 && t.Queued > 0:
+		return http.StatusAccepted
+	case t.Refused() == 0:
+		return http.StatusOK
+	case t.Accepted() == 0:
+		return http.StatusUnprocessableEntity
+	default:
+		return http.StatusMultiStatus
+	}
+}
+
+// appendPublished appends the text of an [api.Published].
+func appendPublished(dst []byte, status, message string, e event.Event) []byte {
+	dst = append(dst, `{"status":"`...)
+	dst = append(dst, status...)
+	dst = append(dst, `","message":"`...)
+	dst = append(dst, message...)
+	dst = append(dst, `","topic":`...)
+	// Both texts are valid UTF-8, so quoting can't fail.
+	dst, _ = jsontext.AppendQuote(dst, e.Topic)
+	dst = append(dst, `,"event_id":`...)
+	dst, _ = jsontext.AppendQuote(dst, e.ID)
+	return append(dst, '}', '\n')
+}
+
+// appendTally appends the beginning of an [api.Batch]: its counts.
+func appendTally(dst []byte, t event.Tally) []byte {
+	dst = strconv.AppendInt(append(dst, `{"received":`...), t.Accepted(), 10)
+	dst = strconv.AppendInt(append(dst, `,"success":`...), t.Stored, 10)
+	dst = strconv.AppendInt(append(dst, `,"ignored":`...), t.Duplicate, 10)
+	if t.Queued > 0 {
+		dst = strconv.AppendInt(append(dst, `,"queued":`...), t.Queued, 10)
+	}
+	return strconv.AppendInt(append(dst, `,"invalid":`...), t.Refused(), 10)
+}
+
+// appendResults appends the elements of results: one per event in the order of
+// the request. That is the order of outcomes, with the invalid events inserted at
+// their indexes.
+func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent, minimal bool) []byte {
+	begin := len(dst)
+	total := int64(len(outcomes) + len(invalid))
+	for at := range total {
+		var fields []event.FieldError
+		outcome := event.Rejected
+		if len(invalid) > 0 && invalid[0].at == at {
+			fields, invalid = invalid[0].fields, invalid[1:]
+		} else if outcome, outcomes = outcomes[0], outcomes[1:]; outcome == event.Rejected {
+			fields = rejectedField()
+		}
+		if minimal && outcome != event.Rejected {
+			continue
+		}
+		if len(dst) > begin {
+			dst = append(dst, ',')
+		}
+		switch outcome {
+		case event.Stored:
+			dst = append(dst, `{"status":"success"}`...)
+		case event.Duplicate:
+			dst = append(dst, `{"status":"ignored"}`...)
+		case event.Queued:
+			dst = append(dst, `{"status":"queued"}`...)
+		default:
+			position := ""
+			if minimal {
+				position = "index"
+			}
+			dst = appendInvalid(dst, position, at, fields)
+		}
+	}
+	return dst
+}
+
+// appendInvalid appends the result of an invalid event, with its position under
+// that name unless the name is empty.
+func appendInvalid(dst []byte, position string, at int64, fields []event.FieldError) []byte {
+	dst = append(dst, '{')
+	if position != "" {
+		dst = append(dst, `"`+position+`":`...)
+		dst = append(strconv.AppendInt(dst, at, 10), ',')
+	}
+	dst = append(dst, `"status":"`+api.StatusInvalid+`","errors":`...)
+	text, err := json.Marshal(fields)
+	if err != nil { // two strings per field always encode
+		text = []byte("[]")
+	}
+	return append(append(dst, text...), '}')
+}
