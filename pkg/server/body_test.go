@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,67 +9,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"pgregory.net/rapid"
-
-	"github.com/eventagg/eventagg/pkg/store"
 )
-
-// countingReader never ends and counts what is taken from it.
-type countingReader struct{ taken int64 }
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	r.taken += int64(len(p))
-	return len(p), nil
-}
-
-// fresh returns a publishing that no request has used.
-func fresh(s *Server) *publishing {
-	p, _ := s.newPublishing().(*publishing)
-	return p
-}
-
-func TestReadBodyStopsOneByteBeyondTheLimit(t *testing.T) {
-	t.Parallel()
-	s := serverWith(&memory{})
-	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.Int64Range(0, 100_000).Draw(t, "limit")
-		body := &countingReader{}
-		if err := s.readBody(fresh(s), body, -1, limit); err == nil || body.taken > limit+1 {
-			t.Errorf("took %d bytes with the limit %d: %v", body.taken, limit, err)
-		}
-	})
-}
-
-func TestReadBodyReadsAllUpToTheLimit(t *testing.T) {
-	t.Parallel()
-	s := serverWith(&memory{})
-	rapid.Check(t, func(t *rapid.T) {
-		body := strings.Repeat("x", rapid.IntRange(0, 10_000).Draw(t, "size"))
-		p := fresh(s)
-		p.body = make([]byte, 0, rapid.IntRange(0, 10_000).Draw(t, "buffer"))
-		had := cap(p.body)
-		length := rapid.SampledFrom([]int64{-1, int64(len(body))}).Draw(t, "length")
-		if err := s.readBody(p, strings.NewReader(body), length, int64(len(body))); err != nil || string(p.body) != body {
-			t.Errorf("got %d of %d bytes: %v", len(p.body), len(body), err)
-		}
-		if grown := cap(p.body) > had; grown && cap(p.body) > freeBytes && p.charged < int64(cap(p.body)) {
-			t.Errorf("a buffer that grew to %d bytes has %d on the budget", cap(p.body), p.charged)
-		}
-	})
-}
-
-func TestReadBodyRefusesALongOneUnread(t *testing.T) {
-	t.Parallel()
-	s := serverWith(&memory{})
-	body := &countingReader{}
-	if err := s.readBody(fresh(s), body, 11, 10); err == nil || body.taken != 0 {
-		t.Errorf("took %d bytes: %v", body.taken, err)
-	}
-}
 
 // pack compresses text as a sender would.
 func pack(t testing.TB, coding, text string) string {
@@ -124,8 +66,8 @@ func TestPackedBodies(t *testing.T) {
 					t.Errorf("%s: got %d %s, want %d", name, answer.Code, answer.Body, row.status)
 				}
 			}
-			if s.budget.used != 0 {
-				t.Errorf("%d bytes stay on the budget", s.budget.used)
+			if s.publish.BufferedBytes() != 0 {
+				t.Errorf("%d bytes stay on the budget", s.publish.BufferedBytes())
 			}
 		})
 	}
@@ -183,45 +125,6 @@ func TestAZstdStreamMayNotAskForMuch(t *testing.T) {
 	}
 }
 
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	now := noon()
-	b := budget{limit: 100, now: func() time.Time { return now }}
-	steps := []struct {
-		what    string
-		reserve int64
-		release int64
-		pass    time.Duration
-		full    bool
-		after   time.Duration
-	}{
-		{what: "more than the limit is let in when alone", reserve: 300},
-		{what: "and keeps all others out", reserve: 1, full: true, after: time.Second},
-		{what: "it drains", release: 300},
-		{what: "others are let in up to the limit", reserve: 100},
-		{what: "and not beyond", reserve: 1, full: true, after: 2 * time.Second},
-		{what: "a slow drain", release: 10, pass: 10 * time.Second},
-		{what: "makes the next one wait for the rest", reserve: 11, full: true, after: 3 * time.Second},
-		{what: "what fits is let in all the same", reserve: 10},
-		{what: "after a long silence nobody knows", release: 1, pass: time.Hour},
-		{what: "and the wait is bounded", reserve: 2, full: true, after: 20 * time.Second},
-	}
-	for _, step := range steps {
-		now = now.Add(step.pass)
-		b.release(step.release)
-		if step.reserve == 0 {
-			continue
-		}
-		err := b.reserve(step.reserve, 0)
-		if errors.Is(err, store.ErrOverloaded) != step.full || (err != nil) != step.full {
-			t.Fatalf("%s: %v", step.what, err)
-		}
-		if got := store.RetryAfter(err, 0); step.full && got.Round(time.Second) != step.after {
-			t.Errorf("%s: wait %s, want %s", step.what, got, step.after)
-		}
-	}
-}
-
 // TestManyLargeBodiesAreBounded: what does not fit is turned away before it is
 // read, and what was let in is answered.
 func TestManyLargeBodiesAreBounded(t *testing.T) {
@@ -248,8 +151,8 @@ func TestManyLargeBodiesAreBounded(t *testing.T) {
 			close(m.hold)
 		}
 	}
-	if stored < 2 || refused < requests/2 || s.budget.used != 0 {
-		t.Errorf("%d stored, %d refused, %d bytes still on the budget", stored, refused, s.budget.used)
+	if stored < 2 || refused < requests/2 || s.publish.BufferedBytes() != 0 {
+		t.Errorf("%d stored, %d refused, %d bytes still on the budget", stored, refused, s.publish.BufferedBytes())
 	}
 }
 
@@ -274,26 +177,5 @@ func TestFramesOfZstd(t *testing.T) {
 				t.Errorf("got %d %s", answer.Code, answer.Body)
 			}
 		})
-	}
-}
-
-// TestPromisesDoNotKeepOthersOut: clients that announce large bodies and send
-// nothing leave room for everybody else's.
-func TestPromisesDoNotKeepOthersOut(t *testing.T) {
-	t.Parallel()
-	s := serverWith(&memory{})
-	for range 10 {
-		p := fresh(s)
-		_ = p.chargePromise(16 << 20) // never comes
-	}
-	large := strings.Replace(goodEvent, `"k":1.50`, `"k":"`+strings.Repeat("x", 200_000)+`"`, 1)
-	for name, answer := range map[string]int{
-		"an event": ask(s, "POST", "/publish", large).Code,
-		"lines":    ask(s, "POST", "/publish", many(3000), "Content-Type", "application/x-ndjson").Code,
-		"zstd":     ask(s, "POST", "/publish", pack(t, "zstd", goodEvent), "Content-Encoding", "zstd").Code,
-	} {
-		if answer != 200 {
-			t.Errorf("%s: got %d", name, answer)
-		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 type heard struct {
 	mu       sync.Mutex
 	requests []Request
-	events   Outcomes
+	events   event.Tally
 }
 
 // hear is an option that listens.
@@ -30,7 +30,7 @@ func (h *heard) hear(o *Options) {
 		defer h.mu.Unlock()
 		h.requests = append(h.requests, r)
 	}
-	o.OnEvents = func(more Outcomes) {
+	o.OnEvents = func(more event.Tally) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.events.Stored += more.Stored
@@ -48,21 +48,21 @@ func TestHooksHearWhatBecameOfEvents(t *testing.T) {
 	for name, row := range map[string]struct {
 		body, kind string
 		outcome    event.Outcome
-		want       Outcomes
+		want       event.Tally
 	}{
-		"one that is new":                  {a, api.TypeJSON, 0, Outcomes{Stored: 1}},
-		"one that is queued":               {a, api.TypeJSON, event.Queued, Outcomes{Queued: 1}},
-		"one that the database refuses":    {a, api.TypeJSON, event.Rejected, Outcomes{Rejected: 1}},
-		"one that is invalid":              {badEvent, api.TypeJSON, 0, Outcomes{Invalid: 1}},
-		"no event at all":                  {"hello", api.TypeJSON, 0, Outcomes{Invalid: 1}},
-		"an array":                         {"[" + a + "," + badEvent + "," + b + "," + a + "]", api.TypeJSON, 0, Outcomes{Stored: 2, Duplicate: 1, Invalid: 1}},
-		"an array that is queued":          {"[" + a + "," + b + "]", api.TypeJSON, event.Queued, Outcomes{Queued: 2}},
-		"an array, refused":                {"[" + a + "," + badEvent + "]", api.TypeJSON, event.Rejected, Outcomes{Invalid: 1, Rejected: 1}},
-		"an empty array":                   {"[]", api.TypeJSON, 0, Outcomes{}},
-		"lines":                            {lines, api.TypeLines, 0, Outcomes{Stored: 2, Duplicate: 1, Invalid: 2}},
-		"lines that the database refuses":  {a + "\n" + b, api.TypeLines, event.Rejected, Outcomes{Rejected: 2}},
-		"lines of which none is an event":  {"x\ny", api.TypeLines, 0, Outcomes{Invalid: 2}},
-		"a kind of body that is not known": {a, "text/html", 0, Outcomes{}},
+		"one that is new":                  {a, api.TypeJSON, 0, event.Tally{Stored: 1}},
+		"one that is queued":               {a, api.TypeJSON, event.Queued, event.Tally{Queued: 1}},
+		"one that the database refuses":    {a, api.TypeJSON, event.Rejected, event.Tally{Rejected: 1}},
+		"one that is invalid":              {badEvent, api.TypeJSON, 0, event.Tally{Invalid: 1}},
+		"no event at all":                  {"hello", api.TypeJSON, 0, event.Tally{Invalid: 1}},
+		"an array":                         {"[" + a + "," + badEvent + "," + b + "," + a + "]", api.TypeJSON, 0, event.Tally{Stored: 2, Duplicate: 1, Invalid: 1}},
+		"an array that is queued":          {"[" + a + "," + b + "]", api.TypeJSON, event.Queued, event.Tally{Queued: 2}},
+		"an array, refused":                {"[" + a + "," + badEvent + "]", api.TypeJSON, event.Rejected, event.Tally{Invalid: 1, Rejected: 1}},
+		"an empty array":                   {"[]", api.TypeJSON, 0, event.Tally{}},
+		"lines":                            {lines, api.TypeLines, 0, event.Tally{Stored: 2, Duplicate: 1, Invalid: 2}},
+		"lines that the database refuses":  {a + "\n" + b, api.TypeLines, event.Rejected, event.Tally{Rejected: 2}},
+		"lines of which none is an event":  {"x\ny", api.TypeLines, 0, event.Tally{Invalid: 2}},
+		"a kind of body that is not known": {a, "text/html", 0, event.Tally{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +79,7 @@ func TestHooksHearWhatBecameOfEvents(t *testing.T) {
 		s := serverWith(&memory{}, h.hear)
 		ask(s, "POST", "/publish", a)
 		ask(s, "POST", "/publish", a)
-		if want := (Outcomes{Stored: 1, Duplicate: 1}); h.events != want {
+		if want := (event.Tally{Stored: 1, Duplicate: 1}); h.events != want {
 			t.Errorf("heard %+v, want %+v", h.events, want)
 		}
 	})
@@ -89,7 +89,7 @@ func TestHooksHearWhatBecameOfEvents(t *testing.T) {
 		s := serverWith(&memory{fail: store.ErrUnavailable}, h.hear)
 		ask(s, "POST", "/publish", a)
 		ask(s, "POST", "/publish", "["+a+","+badEvent+"]")
-		if h.events != (Outcomes{}) || len(h.requests) != 2 {
+		if h.events != (event.Tally{}) || len(h.requests) != 2 {
 			t.Errorf("heard %+v of %d requests", h.events, len(h.requests))
 		}
 	})

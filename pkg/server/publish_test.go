@@ -161,7 +161,7 @@ func TestOnlyAPublisherIsLeftInDoubt(t *testing.T) {
 		} {
 			method, path, _ := strings.Cut(target, " ")
 			answer := ask(s, method, path, goodEvent)
-			if got := strings.Contains(answer.Body.String(), strings.TrimSpace(doubtful)); answer.Code != 503 || got != want {
+			if got := strings.Contains(answer.Body.String(), "Nothing is known about the request"); answer.Code != 503 || got != want {
 				t.Errorf("%s: %v: got %d %s", target, fail, answer.Code, answer.Body)
 			}
 		}
@@ -247,20 +247,6 @@ func TestPublishTellsTheLengthOfEveryAnswer(t *testing.T) {
 		_ = response.Body.Close()
 		if err != nil || response.ContentLength <= 0 || answer.Status != "success" {
 			t.Errorf("length %d, %+v, %v", response.ContentLength, answer, err)
-		}
-	}
-}
-
-func TestPublishKeepsNoLargeBuffer(t *testing.T) {
-	t.Parallel()
-	s := serverWith(&memory{})
-	large := strings.Replace(goodEvent, `"k":1.50`, `"k":"`+strings.Repeat("x", 500_000)+`"`, 1)
-	if answer := ask(s, "POST", "/publish", large); answer.Code != 200 {
-		t.Fatal(answer.Body)
-	}
-	for range 100 {
-		if p := s.work.Get().(*publishing); cap(p.body) > keepBytes {
-			t.Fatalf("kept %d bytes", cap(p.body))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,7 +43,7 @@ func oneEvent(id string) string {
 
 func TestQueuedEventsAreAnswered202(t *testing.T) {
 	t.Parallel()
-	queuedOne := `{"status":"queued","message":"event is queued safely; it will be stored, or counted as a repeat","topic":"t","event_id":"1"}`
+	queuedOne := `{"status":"queued","message":"event is queued durably; it will be stored, or counted as a duplicate","topic":"t","event_id":"1"}`
 	lines := oneEvent("1") + "\n" + oneEvent("2") + "\n"
 	for name, row := range map[string]struct {
 		durable bool
@@ -110,34 +109,6 @@ func TestWaitingForTheStoreEndsIn503(t *testing.T) {
 			t.Errorf("after %v: %d %s", took, answer.Code, answer.Body)
 		}
 	})
-}
-
-func TestPreferences(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]preferences{
-		"":                                      {},
-		"return=minimal":                        {minimal: true},
-		"Return = \"minimal\"; x=y":             {minimal: true},
-		"return=representation":                 {},
-		"respond-async":                         {async: true},
-		"RESPOND-ASYNC;foo, wait=10":            {async: true, wait: 10 * time.Second},
-		"wait=\"7\"":                            {wait: 7 * time.Second},
-		"wait=3, wait=9":                        {wait: 3 * time.Second},
-		"wait=0":                                {},
-		"wait=-1":                               {},
-		"wait=soon":                             {},
-		"wait=1.5":                              {},
-		"wait=99999999999999999999":             {},
-		"wait=4000000000":                       {wait: maxWait},
-		"handling=lenient,,;, return=minimal ,": {minimal: true},
-	} {
-		if got := preferencesOf(http.Header{"Prefer": {value}}); got != want {
-			t.Errorf("%q: %+v, want %+v", value, got, want)
-		}
-	}
-	if got := preferencesOf(http.Header{"Prefer": {"wait=3", "respond-async"}}); got != (preferences{async: true, wait: 3 * time.Second}) {
-		t.Errorf("two header fields: %+v", got)
-	}
 }
 
 func TestReadinessWithAQueue(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 func TestShutdownAnswersWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	m := &memory{hold: make(chan struct{})}
-	s := serverWith(m)
+	entered := make(chan struct{})
+	s := serverWith(m, func(o *Options) { o.Appender = notify{m, entered} })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -27,8 +28,6 @@ func TestShutdownAnswersWhatWasAccepted(t *testing.T) {
 	address := "http://" + listener.Addr().String()
 	client := newHTTP(t)
 
-	entered := make(chan struct{})
-	s.options.Appender = notify{m, entered}
 	answered := make(chan string, 1)
 	go func() {
 		response, err := client.Post(address+"/publish", "", strings.NewReader(goodEvent))

@@ -10,9 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/eventagg/eventagg/pkg/event"
-	"github.com/eventagg/eventagg/pkg/store"
 )
 
 func TestStreamDoesNotWaitForABody(t *testing.T) {
@@ -54,50 +51,5 @@ func TestStreamDoesNotWaitForABody(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-// slowLink is a connection that takes little at once.
-type slowLink struct {
-	http.ResponseWriter // which is nil: whatever else is called panics
-
-	deadlines, most int
-	cancel          context.CancelFunc
-	left            int
-}
-
-func (l *slowLink) SetReadDeadline(time.Time) error  { return nil }
-func (l *slowLink) SetWriteDeadline(time.Time) error { l.deadlines++; return nil }
-func (l *slowLink) FlushError() error                { return nil }
-
-func (l *slowLink) Write(p []byte) (int, error) {
-	l.most = max(l.most, len(p))
-	if l.left -= len(p); l.left <= 0 {
-		l.cancel()
-	}
-	return len(p), nil
-}
-
-func TestStreamGivesALargeEventTimeByThePiece(t *testing.T) {
-	t.Parallel()
-	const size = 1 << 20
-	m := &memory{}
-	large := event.Event{Topic: "t", ID: "e", Source: "s", Payload: `{"x":"` + strings.Repeat("x", size) + `"}`}
-	if _, err := m.Append(t.Context(), []event.Event{large}); err != nil {
-		t.Fatal(err)
-	}
-	s := serverWith(m)
-	follower, err := s.feed.Join(t.Context(), store.Filter{}, store.Position{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer follower.Leave()
-	ctx, cancel := context.WithCancel(t.Context())
-	link := &slowLink{cancel: cancel, left: size}
-	if err := followStream(ctx, http.NewResponseController(link), link, follower, store.Position{}); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if link.most > streamPiece || link.deadlines < size/streamPiece {
-		t.Errorf("%d deadlines, pieces of up to %d bytes", link.deadlines, link.most)
 	}
 }

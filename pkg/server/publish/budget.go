@@ -77,6 +77,13 @@ func (b *budget) release(n int64) {
 	b.drain.ObserveTotal(b.now(), b.released)
 }
 
+// BufferedBytes returns the memory that is charged for bodies at the moment.
+func (h *Handler) BufferedBytes() int64 {
+	h.budget.mu.Lock()
+	defer h.budget.mu.Unlock()
+	return h.budget.used
+}
+
 // charge puts n more bytes on the budget, until the response is sent.
 func (p *request) charge(n int64) error {
 	if err := p.handler.budget.reserve(n, p.charged); err != nil {

@@ -23,7 +23,7 @@ func (h *Handler) Stats(c echo.Context) error {
 	}
 	const digits = 1000 // whole milliseconds
 	body := api.Stats{
-		Received: totals.Received, Unique: totals.Stored, Duplicates: totals.Duplicates, Topics: totals.Topics,
+		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Topics: totals.Topics,
 		UptimeSeconds: math.Round(h.options.Now().Sub(h.started).Seconds()*digits) / digits,
 	}
 	if size, ok := h.queueSize(ctx); ok {
@@ -55,7 +55,7 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	rows := make([]api.TopicStats, len(topics)) // not nil: without topics the JSON is [], not null
 	for i, topic := range topics {
 		rows[i] = api.TopicStats{
-			Topic: topic.Topic, Unique: topic.Stored, Duplicates: topic.Duplicates,
+			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates,
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
 		}
 	}
