@@ -19,20 +19,22 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 )
 
-// TestScreenshots writes pictures into the folder that the variable names, for a
-// look after a change and for the README.
+// TestScreenshots writes pictures of the page into a folder, to look at after a
+// change and for the README.
 func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("EVENTAGG_TEST_SCREENSHOTS")
 	if folder == "" {
-		t.Skip("writes pictures where EVENTAGG_TEST_SCREENSHOTS names a folder")
+		t.Skip("EVENTAGG_TEST_SCREENSHOTS names no folder for the pictures")
 	}
 	s := startSite(t)
 	s.queue = fixedQueue{}
 	s.end()
 	s.start()
 	p := open(t, s.url())
-	shoot := func(name string) {
+	shoot := func(name, ready string) {
 		t.Helper()
+		p.wait(ready)
+		p.nextFrame()
 		for _, format := range []page.CaptureScreenshotFormat{page.CaptureScreenshotFormatPng, page.CaptureScreenshotFormatWebp} {
 			quality := int64(70)
 			picture, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: format, Quality: &quality})
@@ -45,57 +47,55 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	p.prefer("light")
-	p.wait("!document.querySelector('#empty').hidden")
 	p.waitText("#health", "ok")
-	shoot("empty")
+	shoot("empty", "!document.querySelector('#empty').hidden")
 	for i := range 60 {
-		s.publishShown(i*1000, 1000)
+		s.publishShop(i*1000, 1000)
 	}
 	p.do(chromedp.Navigate(withHistory(t, s)))
 	for i := range 12 {
-		s.publishShown(60_000+i*100, 80+7*i%31)
-		<-time.After(time.Second)
+		s.publishShop(60_000+i*100, 20+2*i%9)
+		p.nextTotal()
 	}
-	shoot("busy")
+	shoot("busy", "document.querySelectorAll('#events li').length > 100")
 	p.click("#events details summary")
-	<-time.After(time.Second)
-	shoot("open")
+	shoot("open", "document.querySelector('#events pre')")
 	p.click("#pause")
 	p.click("#topics tr:nth-child(3) button")
-	s.publishShown(90_000, 100)
-	<-time.After(2 * time.Second)
-	shoot("filtered")
+	s.publishShop(90_000, 100)
+	shoot("filtered", "document.querySelectorAll('#events li').length >= 15")
 	p.click("#filter-clear")
 	p.click("#theme")
-	<-time.After(2 * time.Second)
-	shoot("dark")
+	shoot("dark", "document.documentElement.dataset.theme === 'dark' && document.querySelectorAll('#events li').length >= 20")
 	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2)))
-	<-time.After(2 * time.Second)
-	shoot("phone-dark")
+	shoot("phone-dark", "innerWidth === 390")
 	p.click("#theme")
 	p.click("#language")
-	<-time.After(time.Second)
-	shoot("phone")
-	eval[bool](p, "(scrollTo(0, 700), true)")
-	<-time.After(time.Second)
-	shoot("phone-2")
-	eval[bool](p, "(scrollTo(0, 1400), true)")
-	<-time.After(time.Second)
-	shoot("phone-3")
+	shoot("phone", "document.documentElement.lang === 'id'")
+	shoot("phone-2", "(scrollTo(0, 700), true)")
+	shoot("phone-3", "(scrollTo(0, 1400), true)")
 	p.click("#language")
 	p.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(s.url()))
 	p.waitText("#connection", "Live")
 	p.expectLostRequests()
 	s.end()
-	eval[bool](p, "(scrollTo(0, 0), true)")
-	p.wait("document.body.classList.contains('stale')")
-	<-time.After(2 * time.Second)
-	shoot("disconnected")
+	shoot("disconnected", "document.body.classList.contains('stale') && (scrollTo(0, 0), true)")
 }
 
-// publishShown publishes events that look like those of a shop, about a third of
-// them twice.
-func (s *site) publishShown(from, count int) {
+// nextFrame waits until the page is drawn.
+func (p *tab) nextFrame() {
+	p.t.Helper()
+	eval[bool](p, "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true))))")
+}
+
+// nextTotal waits until the page shows another total.
+func (p *tab) nextTotal() {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("document.querySelector('#received').innerText !== %s", asJSON(p.text("#received"))))
+}
+
+// publishShop publishes example events of a shop, about a third of them twice.
+func (s *site) publishShop(from, count int) {
 	s.t.Helper()
 	topics := []string{"order_created", "order_paid", "order_shipped", "user_login", "user_logout", "cart_updated", "invoice_sent", "refund_issued"}
 	var events []map[string]any
@@ -112,8 +112,8 @@ func (s *site) publishShown(from, count int) {
 	s.publish(events...)
 }
 
-// withHistory puts a server in front of the site's that makes up a quarter of an
-// hour before now: a picture does not wait that long.
+// withHistory starts a proxy in front of the site that invents the history of the
+// last 15 minutes, so that the pictures have a full chart.
 func withHistory(t *testing.T, s *site) string {
 	t.Helper()
 	var now api.Stats

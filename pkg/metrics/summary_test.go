@@ -26,7 +26,7 @@ func newLogger(w *bytes.Buffer) *slog.Logger {
 }
 
 // sleep advances the fake clock of a synctest bubble.
-func sleep(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // fake clock
+func sleep(d time.Duration) { time.Sleep(d) }
 
 func TestSummarize(t *testing.T) {
 	t.Parallel()
