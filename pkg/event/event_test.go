@@ -38,7 +38,7 @@ func fieldErrors(err error) []string {
 	return all
 }
 
-func TestValidate(t *testing.T) {
+func TestEvent_ValidateReturnsEveryFieldError(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
@@ -46,11 +46,11 @@ func TestValidate(t *testing.T) {
 		want   []string
 	}{
 		{"a plain event is valid", func(*event.Event) {}, nil},
-		{"the zero event has every fault", func(e *event.Event) { *e = event.Event{} }, []string{
+		{"the zero event has every error", func(e *event.Event) { *e = event.Event{} }, []string{
 			"topic must not be empty or only white space", "event_id must not be empty or only white space",
 			"source must not be empty or only white space", "payload must be a JSON object",
 		}},
-		{"texts that are no UTF-8", func(e *event.Event) { e.Topic, e.ID = "a\xff", "\xed\xa0\x80" }, []string{
+		{"texts that are not UTF-8", func(e *event.Event) { e.Topic, e.ID = "a\xff", "\xed\xa0\x80" }, []string{
 			"topic must be valid UTF-8", "event_id must be valid UTF-8",
 		}},
 		{"a text too long by one byte", func(e *event.Event) { e.Source = strings.Repeat("s", 256) },
@@ -71,15 +71,15 @@ func TestValidate(t *testing.T) {
 			[]string{"payload must have no white space between its tokens"}},
 		{"a payload of two objects", func(e *event.Event) { e.Payload = `{"k":"v"}{}` },
 			[]string{"payload must end after the JSON value"}},
-		{"a payload with something behind it", func(e *event.Event) { e.Payload = `{"k":"v"}]` },
+		{"a payload with text after it", func(e *event.Event) { e.Payload = `{"k":"v"}]` },
 			[]string{"payload must end after the JSON value"}},
-		{"a payload that is cut off", func(e *event.Event) { e.Payload = `{"k":"v"` },
+		{"a truncated payload", func(e *event.Event) { e.Payload = `{"k":"v"` },
 			[]string{"payload is not valid JSON: it ends too early"}},
-		{"a payload that is no JSON", func(e *event.Event) { e.Payload = `{k:1}` },
+		{"a payload that is not JSON", func(e *event.Event) { e.Payload = `{k:1}` },
 			[]string{"payload is not valid JSON: invalid character 'k' at start of value at byte 1"}},
 		{"a payload with U+0000", func(e *event.Event) { e.Payload = `{"k":"\u0000"}` },
 			[]string{"payload must not contain the character U+0000"}},
-		{"a payload with spaces in strings alone is valid", func(e *event.Event) { e.Payload = `{"a b":" \t"}` }, nil},
+		{"a payload with spaces inside strings only is valid", func(e *event.Event) { e.Payload = `{"a b":" \t"}` }, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestKeysOrderBytewise(t *testing.T) {
+func TestKey_OrderIsBytewise(t *testing.T) {
 	t.Parallel()
 	ordered := []event.Key{ // no collation: capitals first, é after z, and the topic before the ID
 		{}, {ID: "b"}, {Topic: "A", ID: "z"}, {Topic: "a", ID: ""}, {Topic: "a", ID: "B"}, {Topic: "a", ID: "a"}, {Topic: "a b", ID: ""},
@@ -111,14 +111,14 @@ func TestKeysOrderBytewise(t *testing.T) {
 	}
 }
 
-func TestKeyIsTopicAndID(t *testing.T) {
+func TestKey_IsTopicAndID(t *testing.T) {
 	t.Parallel()
 	if got, want := plain().Key(), (event.Key{Topic: "user_login", ID: "5f1c"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-func TestSizeGrowsWithEveryText(t *testing.T) {
+func TestEvent_SizeGrowsWithEveryText(t *testing.T) {
 	t.Parallel()
 	base := plain().Size()
 	for _, change := range []func(e *event.Event){
@@ -131,7 +131,7 @@ func TestSizeGrowsWithEveryText(t *testing.T) {
 	}
 }
 
-func TestOutcomesHaveNames(t *testing.T) {
+func TestOutcome_HasAName(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[event.Outcome]string{
 		event.Stored: "stored", event.Duplicate: "duplicate", event.Rejected: "rejected", 0: "unknown", 99: "unknown",

@@ -13,8 +13,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// decodeBatch returns what a batch holds, an event's ID or the fields of its
-// faults each.
+// decodeBatch returns for each event of a batch its ID, or the fields with errors
+// after an exclamation mark.
 func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
 	got := []string{}
 	err := codec.NewDecoder().DecodeBatch([]byte(text), codec.BatchOptions{
@@ -25,8 +25,8 @@ func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
 				return
 			}
 			fields := make([]string, 0, 5)
-			for _, fault := range faults(err) {
-				field, _, _ := strings.Cut(fault, " ")
+			for _, text := range fieldErrors(err) {
+				field, _, _ := strings.Cut(text, " ")
 				fields = append(fields, field)
 			}
 			got = append(got, "!"+strings.Join(fields, ","))
@@ -37,7 +37,7 @@ func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
 
 func named(id string) string { return text("event_id", `"`+id+`"`) }
 
-func TestDecodeBatch(t *testing.T) {
+func TestDecodeBatch_ReadsEvents(t *testing.T) {
 	t.Parallel()
 	a, b := named("a"), named("b")
 	long := text("event_id", `"l"`, "payload", `{"k":"`+strings.Repeat("x", 2000)+`"}`)
@@ -48,15 +48,15 @@ func TestDecodeBatch(t *testing.T) {
 		"an array":                           {"[" + a + "," + b + "]", []string{"a", "b"}},
 		"an empty array":                     {" [ ] ", []string{}},
 		"an object around an array":          {`{"events":[` + a + "," + b + "]}", []string{"a", "b"}},
-		"an empty one":                       {` { "events" : [ ] } `, []string{}},
+		"an object around an empty array":    {` { "events" : [ ] } `, []string{}},
 		"its name written with an escape":    {`{"\u0065vents":[` + a + `]}`, []string{"a"}},
-		"white space wherever it may be":     {"\t[\n " + a + " \r,\n" + b + "\n] \n", []string{"a", "b"}},
+		"white space everywhere":             {"\t[\n " + a + " \r,\n" + b + "\n] \n", []string{"a", "b"}},
 		"an event in an uncommon form":       {`[{"x":[1,{}],` + a[1:] + "," + b + "]", []string{"a", "b"}},
 		"an invalid one beside valid ones":   {"[" + a + `,{"topic":""},` + b + "]", []string{"a", "!topic,event_id,timestamp,source,payload", "b"}},
-		"what is no object":                  {"[1,[" + a + `],"x",null,` + b + "]", []string{"!body", "!body", "!body", "!body", "b"}},
+		"elements that are not objects":      {"[1,[" + a + `],"x",null,` + b + "]", []string{"!body", "!body", "!body", "!body", "b"}},
 		"a payload with a name twice":        {"[" + text("payload", `{"a":1,"a":2}`) + "," + b + "]", []string{"!payload", "b"}},
 		"a lone surrogate":                   {"[" + text("payload", `{"a":"\ud800"}`) + "," + b + "]", []string{"!payload", "b"}},
-		"broken UTF-8":                       {"[" + text("source", "\"\xff\"") + "," + b + "]", []string{"!source", "b"}},
+		"invalid UTF-8":                      {"[" + text("source", "\"\xff\"") + "," + b + "]", []string{"!source", "b"}},
 		"one that is too long, among others": {"[" + a + "," + long + "," + b + "]", []string{"a", "!body", "b"}},
 		"one nested deeper than the parser": {
 			"[" + a + "," + text("payload", `{"a":`+strings.Repeat("[", 10_001)+`"]\""`+strings.Repeat("]", 10_001)+"}") + "," + b + "]",
@@ -74,7 +74,7 @@ func TestDecodeBatch(t *testing.T) {
 	}
 }
 
-func TestDecodeBatchRefuses(t *testing.T) {
+func TestDecodeBatch_RejectsOtherTexts(t *testing.T) {
 	t.Parallel()
 	a := named("a")
 	for name, row := range map[string]struct {
@@ -83,22 +83,22 @@ func TestDecodeBatchRefuses(t *testing.T) {
 	}{
 		"a single event":                      {a, "is not a batch"},
 		"an event that has events":            {`{"events":[` + a + `],"topic":"t"}`, "is not a batch"},
-		"events that are none":                {`{"events":{}}`, "is not a batch"},
+		"events that is not an array":         {`{"events":{}}`, "is not a batch"},
 		"another name":                        {`{"event":[]}`, "is not a batch"},
 		"an empty object":                     {`{}`, "is not a batch"},
-		"nothing":                             {"", "is not a batch"},
+		"an empty text":                       {"", "is not a batch"},
 		"a string":                            {`"[]"`, "is not a batch"},
 		"too many":                            {"[" + strings.Repeat(a+",", 5) + a + "]", "has too many events: at most 5 are allowed"},
 		"no end":                              {"[" + a, "it ends too early"},
 		"no end of the object":                {`{"events":[` + a + "]", "it ends too early"},
-		"an event that has none":              {"[" + a[:20], "is not valid JSON"},
+		"an event without its end":            {"[" + a[:20], "is not valid JSON"},
 		"a comma before the end":              {"[" + a + ",]", "is not valid JSON"},
 		"a comma alone":                       {"[,]", "is not valid JSON"},
 		"no comma":                            {"[" + a + " " + a + "]", fmt.Sprintf("comma or the end of the array at byte %d", len(a)+2)},
-		"what follows the array":              {"[" + a + "]" + a, "must end after the batch"},
-		"what follows the object":             {`{"events":[]}{}`, "must end after the batch"},
+		"text after the array":                {"[" + a + "]" + a, "must end after the batch"},
+		"text after the object":               {`{"events":[]}{}`, "must end after the batch"},
 		"another bracket at the object's end": {`{"events":[]]`, "must follow a comma at byte 12"},
-		"broken syntax, by its place":         {"[" + a + ", {x}]", fmt.Sprintf("at byte %d", len(a)+4)},
+		"invalid syntax, with its offset":     {"[" + a + ", {x}]", fmt.Sprintf("at byte %d", len(a)+4)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,9 +110,9 @@ func TestDecodeBatchRefuses(t *testing.T) {
 	}
 }
 
-// TestBatchEqualsSingles: an event means the same alone and in a batch,
-// whatever its neighbours are.
-func TestBatchEqualsSingles(t *testing.T) {
+// TestDecodeBatch_EqualsDecode checks that an event is decoded in the same way
+// alone and in a batch, whatever else the batch contains.
+func TestDecodeBatch_EqualsDecode(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		texts := rapid.SliceOfN(rapid.SampledFrom([]string{
@@ -141,8 +141,8 @@ func sameInBatch(t interface {
 	}
 }
 
-// FuzzDecodeBatch: what a batch gives is valid, and a text that is an event
-// means the same inside one.
+// FuzzDecodeBatch checks that the events of a batch are valid, and that a text
+// that is an event is decoded in the same way in a batch.
 func FuzzDecodeBatch(f *testing.F) {
 	f.Add([]byte("[" + named("a") + ", {}, 1]"))
 	f.Add([]byte(`{"events":[` + named("a") + `]}`))
@@ -151,14 +151,14 @@ func FuzzDecodeBatch(f *testing.F) {
 		err := codec.NewDecoder().DecodeBatch(data, codec.BatchOptions{MaxEvents: 100, MaxEventBytes: 1 << 20, Each: func(e event.Event, err error) {
 			if err == nil {
 				err = e.Validate()
-			} else if len(faults(err)) > 0 {
+			} else if len(fieldErrors(err)) > 0 {
 				err = nil
 			}
 			if err != nil {
-				t.Fatalf("%s gives %+v, %v", data, e, err)
+				t.Fatalf("%s decodes to %+v, %v", data, e, err)
 			}
 		}})
-		if err != nil && !errors.Is(err, codec.ErrNotBatch) && !errors.Is(err, codec.ErrTooManyEvents) && len(faults(err)) == 0 {
+		if err != nil && !errors.Is(err, codec.ErrNotBatch) && !errors.Is(err, codec.ErrTooManyEvents) && len(fieldErrors(err)) == 0 {
 			t.Fatalf("%s: %v", data, err)
 		}
 		if _, err := codec.Decode(data); err == nil {

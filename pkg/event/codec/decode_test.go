@@ -13,8 +13,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// text is the JSON of an event whose named members are replaced by raw JSON, or
-// left out where that is "".
+// text returns the JSON of an event. The named members are replaced with raw
+// JSON, or left out if that is "".
 func text(replaced ...string) string {
 	members := []string{
 		"topic", `"user_login"`, "event_id", `"5f1c"`, "timestamp", `"2025-12-19T12:00:00Z"`, "source", `"web-1"`, "payload", `{"k":"v"}`,
@@ -34,7 +34,7 @@ func text(replaced ...string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// plain is what text() without replacements decodes to.
+// plain returns the event that text() decodes to.
 func plain() event.Event {
 	return event.Event{
 		Topic: "user_login", ID: "5f1c", Timestamp: time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC), Source: "web-1", Payload: `{"k":"v"}`,
@@ -48,7 +48,7 @@ func with(change func(e *event.Event)) event.Event {
 	return e
 }
 
-func TestDecodeAccepts(t *testing.T) {
+func TestDecode_AcceptsValidEvents(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, json string
@@ -62,7 +62,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"a member's name written with escapes", strings.Replace(text(), `"topic"`, `"\u0074opic"`, 1), plain()},
 		{"an unknown member with half a surrogate pair is ignored", `{"x":"\ud800",` + text()[1:], plain()},
 		{"escapes in a text", text("topic", `"\u0061\/\"\\\u00e9\ud83d\ude00"`), with(func(e *event.Event) { e.Topic = `a/"\é😀` })},
-		{"white space at the ends of a text stays", text("event_id", `" a "`), with(func(e *event.Event) { e.ID = " a " })},
+		{"white space at the ends of a text is kept", text("event_id", `" a "`), with(func(e *event.Event) { e.ID = " a " })},
 		{"a text of one invisible character", text("source", `"\u200b"`), with(func(e *event.Event) { e.Source = "\u200b" })},
 		{"255 bytes of topic", text("topic", `"`+strings.Repeat("t", 255)+`"`), with(func(e *event.Event) { e.Topic = strings.Repeat("t", 255) })},
 		{"254 bytes of topic in characters of two", text("topic", `"`+strings.Repeat("é", 127)+`"`), with(func(e *event.Event) { e.Topic = strings.Repeat("é", 127) })},
@@ -72,7 +72,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"a payload loses the white space between its tokens alone", text("payload", "{ \"a b\" : [ 1 ,\t\"c  d\" ] }"), with(func(e *event.Event) { e.Payload = `{"a b":[1,"c  d"]}` })},
 		{"numbers stay as written", text("payload", `{"n":[1.0,-0,1E+2,9007199254740993,0.10]}`), with(func(e *event.Event) { e.Payload = `{"n":[1.0,-0,1E+2,9007199254740993,0.10]}` })},
 		{"strings stay as written", text("payload", `{"\u0061":"\/\u00e9é\ud83d\ude00"}`), with(func(e *event.Event) { e.Payload = `{"\u0061":"\/\u00e9é\ud83d\ude00"}` })},
-		{"the six characters of an escape are no U+0000", text("payload", `{"k":"\\u0000"}`), with(func(e *event.Event) { e.Payload = `{"k":"\\u0000"}` })},
+		{"the six characters of an escape are not U+0000", text("payload", `{"k":"\\u0000"}`), with(func(e *event.Event) { e.Payload = `{"k":"\\u0000"}` })},
 		{"equal names in different objects", text("payload", `{"a":{"a":1},"b":{"a":1}}`), with(func(e *event.Event) { e.Payload = `{"a":{"a":1},"b":{"a":1}}` })},
 		{"names that differ in case", text("payload", `{"a":1,"A":1}`), with(func(e *event.Event) { e.Payload = `{"a":1,"A":1}` })},
 		{"64 levels", text("payload", nested(64)), with(func(e *event.Event) { e.Payload = nested(64) })},
@@ -92,19 +92,19 @@ func TestDecodeAccepts(t *testing.T) {
 	}
 }
 
-// nested is an object of so many levels.
+// nested returns an object with this many levels.
 func nested(levels int) string {
 	return strings.Repeat(`{"n":`, levels-1) + "{}" + strings.Repeat("}", levels-1)
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecode_ReturnsEveryFieldError(t *testing.T) {
 	t.Parallel()
 	const space = "must not be empty or only white space"
 	for _, test := range []struct {
 		name, json string
-		want       []string // field and message of each fault
+		want       []string // field and message of each error
 	}{
-		{"nothing", "", []string{"body is empty; expected a JSON object"}},
+		{"an empty text", "", []string{"body is empty; expected a JSON object"}},
 		{"white space", " \n", []string{"body is empty; expected a JSON object"}},
 		{"null", "null", []string{"body must be a JSON object"}},
 		{"an array", "[" + text() + "]", []string{"body must be a JSON object"}},
@@ -112,31 +112,31 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a number", `1`, []string{"body must be a JSON object"}},
 		{"a word", "event", []string{"body is not valid JSON: invalid character 'e' at start of value at byte 0"}},
 		{"a byte order mark", "\ufeff" + text(), []string{"body is not valid JSON: invalid character '\\ufeff' at start of value at byte 0"}},
-		{"a text that is cut off", text()[:40], []string{"body is not valid JSON: it ends too early"}},
-		{"an object without its end", text()[:len(text())-1], []string{"body is not valid JSON: it ends too early"}},
-		{"a comma too many", `{"topic":"a",}`, []string{"body is not valid JSON: invalid character ',' at start of value at byte 12"}},
+		{"a truncated text", text()[:40], []string{"body is not valid JSON: it ends too early"}},
+		{"an object without its closing brace", text()[:len(text())-1], []string{"body is not valid JSON: it ends too early"}},
+		{"a trailing comma", `{"topic":"a",}`, []string{"body is not valid JSON: invalid character ',' at start of value at byte 12"}},
 		{"single quotes", `{'topic':'a'}`, []string{`body is not valid JSON: invalid character '\'' at start of value at byte 1`}},
 		{"two events", text() + text(), []string{"body must end after the JSON object"}},
-		{"something after the event", text() + "x", []string{"body must end after the JSON object"}},
+		{"text after the event", text() + "x", []string{"body must end after the JSON object"}},
 
 		{"an empty object lacks everything", "{}", []string{
 			"topic is required", "event_id is required", "timestamp is required", "source is required", "payload is required",
 		}},
-		{"null is nowhere allowed", text("topic", "null", "event_id", "null", "timestamp", "null", "source", "null", "payload", "null"), []string{
+		{"null is invalid for every member", text("topic", "null", "event_id", "null", "timestamp", "null", "source", "null", "payload", "null"), []string{
 			"topic must not be null", "event_id must not be null", "timestamp must not be null", "source must not be null", "payload must not be null",
 		}},
 		{"other types", text("topic", "1", "event_id", "{}", "timestamp", "1766145600", "source", "[]", "payload", `"{}"`), []string{
 			"topic must be a string", "event_id must be a string", "timestamp must be a string", "source must be a string", "payload must be a JSON object",
 		}},
-		{"every fault at once", text("topic", `""`, "event_id", "", "timestamp", `"yesterday"`, "source", `"a\u0000"`, "payload", "[]"), []string{
+		{"every error at once", text("topic", `""`, "event_id", "", "timestamp", `"yesterday"`, "source", `"a\u0000"`, "payload", "[]"), []string{
 			"topic " + space, "event_id is required", "timestamp must be an ISO 8601 date and time such as 2025-12-19T12:00:00Z",
 			"source must not contain control characters", "payload must be a JSON object",
 		}},
-		{"several faults in one field", text("topic", `"`+strings.Repeat(`\u0085`, 128)+`"`), []string{
+		{"several errors in one field", text("topic", `"`+strings.Repeat(`\u0085`, 128)+`"`), []string{
 			"topic must be at most 255 bytes of UTF-8, has 256", "topic " + space, "topic must not contain control characters",
 		}},
 		{"a member twice", `{"topic":"other",` + text()[1:], []string{"topic must not be there twice"}},
-		{"a member many times is one fault", `{"source":"a","source":"b",` + text()[1:], []string{
+		{"a member many times is one error", `{"source":"a","source":"b",` + text()[1:], []string{
 			"source must not be there twice",
 		}},
 
@@ -151,8 +151,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"DEL in a text", text("topic", "\"a\u007f\""), []string{"topic must not contain control characters"}},
 		{"a control character of Latin-1", text("topic", "\"a\u009f\""), []string{"topic must not contain control characters"}},
 		{"half a surrogate pair in a text", text("event_id", `"a\ud800"`), []string{"event_id must be valid UTF-8 without lone surrogates"}},
-		{"bytes that are no UTF-8 in a text", text("source", "\"\xff\""), []string{"source must be valid UTF-8 without lone surrogates"}},
-		{"a raw control character is no JSON", text("topic", "\"a\x00\""), []string{`body is not valid JSON: invalid character '\x00' in string (expecting non-control character) at byte 11`}},
+		{"bytes that are not UTF-8 in a text", text("source", "\"\xff\""), []string{"source must be valid UTF-8 without lone surrogates"}},
+		{"a raw control character is not JSON", text("topic", "\"a\x00\""), []string{`body is not valid JSON: invalid character '\x00' in string (expecting non-control character) at byte 11`}},
 
 		{"U+0000 in a payload", text("payload", `{"k":["\u0000"]}`), []string{"payload must not contain the character U+0000"}},
 		{"U+0000 in a name", text("payload", `{"a\u0000":1}`), []string{"payload must not contain the character U+0000"}},
@@ -160,7 +160,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"the first half of a pair in a payload", text("payload", `{"k":"\ud83d"}`), []string{"payload must be valid UTF-8 without lone surrogates"}},
 		{"the second half of a pair in a payload", text("payload", `{"k":"\ude00"}`), []string{"payload must be valid UTF-8 without lone surrogates"}},
 		{"half a pair in a name", text("payload", `{"\ud83d":1}`), []string{"payload must be valid UTF-8 without lone surrogates"}},
-		{"bytes that are no UTF-8 in a payload", text("payload", "{\"k\":\"\xc3\x28\"}"), []string{"payload must be valid UTF-8 without lone surrogates"}},
+		{"bytes that are not UTF-8 in a payload", text("payload", "{\"k\":\"\xc3\x28\"}"), []string{"payload must be valid UTF-8 without lone surrogates"}},
 		{"a surrogate in UTF-8 in a payload", text("payload", "{\"k\":\"\xed\xa0\x80\"}"), []string{"payload must be valid UTF-8 without lone surrogates"}},
 		{"a name twice", text("payload", `{"a":1,"b":2,"a":3}`), []string{"payload must not have the same member name twice in one object"}},
 		{"a name twice, once escaped, deep down", text("payload", `{"x":[{"a":1,"\u0061":2}]}`), []string{"payload must not have the same member name twice in one object"}},
@@ -168,38 +168,38 @@ func TestDecodeRefuses(t *testing.T) {
 		{"65 levels of arrays", text("payload", `{"n":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+`}`), []string{"payload must not be nested deeper than 64 levels"}},
 		{"a number of 1001 digits", text("payload", `{"n":1e1000}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
 		{"a fraction that makes 1001 digits", text("payload", `{"n":1e-1000}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
-		{"a number that would swell", text("payload", `{"n":1e131071}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
-		{"an exponent beyond all numbers", text("payload", `{"n":1e-99999999999999999999}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
+		{"a number that is short with an exponent only", text("payload", `{"n":1e131071}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
+		{"an exponent above all integers", text("payload", `{"n":1e-99999999999999999999}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
 		{"1001 digits written out", text("payload", `{"n":`+strings.Repeat("1", 1001)+`}`), []string{"payload must not have a number of more than 1000 digits written out in full"}},
-		{"NaN is no JSON", text("payload", `{"n":NaN}`), []string{fmt.Sprintf("body is not valid JSON: invalid character 'N' at start of value at byte %d", strings.Index(text("payload", "@N"), "@")+5)}},
+		{"NaN is not JSON", text("payload", `{"n":NaN}`), []string{fmt.Sprintf("body is not valid JSON: invalid character 'N' at start of value at byte %d", strings.Index(text("payload", "@N"), "@")+5)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := codec.Decode([]byte(test.json))
-			if diff := cmp.Diff(test.want, faults(err)); diff != "" {
-				t.Errorf("faults (-want +got):\n%s", diff)
+			if diff := cmp.Diff(test.want, fieldErrors(err)); diff != "" {
+				t.Errorf("field errors (-want +got):\n%s", diff)
 			}
 			if got != (event.Event{}) {
-				t.Errorf("beside the error it answered %+v, want nothing", got)
+				t.Errorf("besides the error it returned %+v, want no event", got)
 			}
 		})
 	}
 }
 
-// faults are the faults of an error, each as one text.
-func faults(err error) []string {
+// fieldErrors returns the field errors of err, one text each.
+func fieldErrors(err error) []string {
 	var invalid *event.InvalidError
 	if !errors.As(err, &invalid) {
 		return nil
 	}
 	var all []string
-	for _, fault := range invalid.Fields {
-		all = append(all, fault.Field+" "+fault.Message)
+	for _, field := range invalid.Fields {
+		all = append(all, field.Field+" "+field.Message)
 	}
 	return all
 }
 
-func TestDecodeKeepsNoReference(t *testing.T) {
+func TestDecode_KeepsNoReferenceToItsInput(t *testing.T) {
 	t.Parallel()
 	data := []byte(text())
 	got, err := codec.Decode(data)
@@ -214,7 +214,7 @@ func TestDecodeKeepsNoReference(t *testing.T) {
 	}
 }
 
-func TestDecodeLeavesItsInputAlone(t *testing.T) {
+func TestDecode_DoesNotChangeItsInput(t *testing.T) {
 	t.Parallel()
 	data := []byte(text("payload", "{ \"a\" : [ 1 , 2 ] }"))
 	before := string(data)
@@ -223,7 +223,7 @@ func TestDecodeLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
-func TestInvalidErrorListsItsFaults(t *testing.T) {
+func TestInvalidError_ListsFieldErrors(t *testing.T) {
 	t.Parallel()
 	_, err := codec.Decode([]byte(text("topic", "", "source", "null")))
 	if want := "invalid event: topic is required; source must not be null"; err == nil || err.Error() != want {

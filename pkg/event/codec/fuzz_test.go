@@ -12,8 +12,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
-// FuzzDecode: whatever is accepted is valid, is strict JSON for everybody else,
-// and comes back equal.
+// FuzzDecode checks that a decoded event is valid, has a payload of strict JSON,
+// and is equal after it was encoded and decoded.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range eventtest.Seeds() {
 		f.Add([]byte(seed))
@@ -26,16 +26,16 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("the input became %q", data)
 		}
 		if again, errAgain := decoder.Decode(data); again != got || (errAgain == nil) != (err == nil) {
-			t.Fatalf("a decoder that is used again answers %+v, %v, a new one %+v, %v", again, errAgain, got, err)
+			t.Fatalf("a used decoder returns %+v, %v, a new one %+v, %v", again, errAgain, got, err)
 		}
 		if err != nil {
-			if len(faults(err)) == 0 || got != (event.Event{}) {
-				t.Fatalf("refused with %v and %+v, want faults and no event", err, got)
+			if len(fieldErrors(err)) == 0 || got != (event.Event{}) {
+				t.Fatalf("rejected with %v and %+v, want field errors and no event", err, got)
 			}
 			return
 		}
 		if err := got.Validate(); err != nil {
-			t.Fatalf("accepted, but %v", err)
+			t.Fatalf("decoded, but %v", err)
 		}
 		checkPayload(t, got.Payload)
 		encoded := codec.Append(nil, got)
@@ -45,12 +45,12 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// checkPayload checks a payload with what package jsontext has for that.
+// checkPayload checks a payload with functions of package jsontext.
 func checkPayload(t *testing.T, payload string) {
 	t.Helper()
 	value := jsontext.Value(payload)
 	if !value.IsValid() || value.Kind() != '{' {
-		t.Fatalf("the payload %s is no strict JSON object", payload)
+		t.Fatalf("the payload %s is not a strict JSON object", payload)
 	}
 	compact := value.Clone()
 	if err := compact.Compact(); err != nil || string(compact) != payload {
@@ -61,8 +61,8 @@ func checkPayload(t *testing.T, payload string) {
 	}
 }
 
-// FuzzValidate: an event made in Go that is valid is one that Decode would
-// answer, and comes back equal.
+// FuzzValidate checks that an event made in Go is valid if and only if it is
+// equal after it was encoded and decoded.
 func FuzzValidate(f *testing.F) {
 	f.Add("topic", "id", int64(1766145600000000), "source", `{"k":"v"}`)
 	f.Add(" ", "\x00", int64(-62135596800000000), strings.Repeat("é", 128), `{"k":"v"}{}`)
@@ -72,8 +72,8 @@ func FuzzValidate(f *testing.F) {
 		encoded := codec.Append(nil, e)
 		got, err := codec.Decode(encoded)
 		if errValid := e.Validate(); errValid != nil {
-			// What is not valid may decode to something else, as broken UTF-8
-			// is replaced and white space dropped, but never to itself.
+			// An invalid event may decode to another event, because invalid
+			// UTF-8 is replaced and white space dropped, but never to itself.
 			if err == nil && got == e {
 				t.Fatalf("decoded to itself, but %v", errValid)
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
-func TestParseTimeAccepts(t *testing.T) {
+func TestParseTime_AcceptsISO8601(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, text, want string }{
 		{"RFC 3339", "2025-12-19T12:30:15Z", "2025-12-19T12:30:15Z"},
@@ -20,7 +20,7 @@ func TestParseTimeAccepts(t *testing.T) {
 		{"no offset is UTC", "2025-12-19T12:30:15", "2025-12-19T12:30:15Z"},
 		{"no seconds", "2025-12-19T12:30", "2025-12-19T12:30:00Z"},
 		{"no seconds with an offset", "2025-12-19T12:30+02:00", "2025-12-19T10:30:00Z"},
-		{"a date alone is its midnight", "2025-12-19", "2025-12-19T00:00:00Z"},
+		{"a date alone is midnight", "2025-12-19", "2025-12-19T00:00:00Z"},
 		{"east of UTC", "2025-12-19T12:30:15+07:00", "2025-12-19T05:30:15Z"},
 		{"west of UTC, into the next day", "2025-12-31T23:30:15-08:00", "2026-01-01T07:30:15Z"},
 		{"an offset without colon", "2025-12-19T12:30:15+0530", "2025-12-19T07:00:15Z"},
@@ -30,8 +30,8 @@ func TestParseTimeAccepts(t *testing.T) {
 		{"one digit of a fraction", "2025-12-19T12:30:15.5Z", "2025-12-19T12:30:15.5Z"},
 		{"a fraction after a comma", "2025-12-19T12:30:15,25Z", "2025-12-19T12:30:15.25Z"},
 		{"six digits of a fraction", "2025-12-19T12:30:15.123456Z", "2025-12-19T12:30:15.123456Z"},
-		{"zeros in front of a fraction", "2025-12-19T12:30:15.000001", "2025-12-19T12:30:15.000001Z"},
-		{"zeros at the end of a fraction are not needed", "2025-12-19T12:30:15.120000Z", "2025-12-19T12:30:15.12Z"},
+		{"leading zeros of a fraction", "2025-12-19T12:30:15.000001", "2025-12-19T12:30:15.000001Z"},
+		{"trailing zeros of a fraction are dropped", "2025-12-19T12:30:15.120000Z", "2025-12-19T12:30:15.12Z"},
 		{"further digits are cut, not rounded", "2025-12-19T12:30:15.999999999Z", "2025-12-19T12:30:15.999999Z"},
 		{"many more digits", "2025-12-19T12:30:15." + strings.Repeat("9", 400) + "+00:00", "2025-12-19T12:30:15.999999Z"},
 		{"before 1970 digits are cut as well", "1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z"},
@@ -39,9 +39,9 @@ func TestParseTimeAccepts(t *testing.T) {
 		{"a leap day", "2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"},
 		{"the leap day of 2000", "2000-02-29", "2000-02-29T00:00:00Z"},
 		{"the first moment", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"},
-		{"the first moment, said in the east", "0001-01-01T07:00:00+07:00", "0001-01-01T00:00:00Z"},
+		{"the first moment, with an offset to the east", "0001-01-01T07:00:00+07:00", "0001-01-01T00:00:00Z"},
 		{"the last moment", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"},
-		{"the last moment, said in the west", "9999-12-31T22:59:59-01:00", "9999-12-31T23:59:59Z"},
+		{"the last moment, with an offset to the west", "9999-12-31T22:59:59-01:00", "9999-12-31T23:59:59Z"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ func TestParseTimeAccepts(t *testing.T) {
 	}
 }
 
-func TestParseTimeRefuses(t *testing.T) {
+func TestParseTime_RejectsOtherForms(t *testing.T) {
 	t.Parallel()
 	const form, date, zone, year = "ISO 8601", "real calendar date", "offset", "years 0001 to 9999"
 	for _, test := range []struct{ name, text, want string }{
@@ -75,8 +75,8 @@ func TestParseTimeRefuses(t *testing.T) {
 		{"a small t", "2025-12-19t12:30:15Z", form},
 		{"a small z", "2025-12-19T12:30:15z", form},
 		{"two spaces", "2025-12-19  12:30:15", form},
-		{"a space in front", " 2025-12-19T12:30:15Z", form},
-		{"a space behind", "2025-12-19T12:30:15Z ", form},
+		{"a space before it", " 2025-12-19T12:30:15Z", form},
+		{"a space after it", "2025-12-19T12:30:15Z ", form},
 		{"a space before the offset", "2025-12-19T12:30:15 +07:00", form},
 		{"a point without digits", "2025-12-19T12:30:15.Z", form},
 		{"a fraction of a minute", "2025-12-19T12:30.5Z", form},
@@ -100,7 +100,7 @@ func TestParseTimeRefuses(t *testing.T) {
 		{"half an offset", "2025-12-19T12:30:15+1", zone},
 		{"an offset with a colon and no minutes", "2025-12-19T12:30:15+01:", zone},
 		{"an offset with seconds", "2025-12-19T12:30:15+01:00:00", zone},
-		{"something behind the offset", "2025-12-19T12:30:15+01:00Z", zone},
+		{"text after the offset", "2025-12-19T12:30:15+01:00Z", zone},
 		{"the year 0", "0000-12-31T23:59:59Z", year},
 		{"before the first year in UTC", "0001-01-01T00:00:00+00:01", year},
 		{"after the last year in UTC", "9999-12-31T23:59:59-00:01", year},
@@ -115,7 +115,7 @@ func TestParseTimeRefuses(t *testing.T) {
 	}
 }
 
-func TestFormattedTimesReadBackEqual(t *testing.T) {
+func TestFormatTime_IsReadBackEqual(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := eventtest.Times().Draw(t, "time")
@@ -127,9 +127,9 @@ func TestFormattedTimesReadBackEqual(t *testing.T) {
 				t.Fatalf("%s: got %v, %v, want %v", text, got, err, want)
 			}
 		}
-		// Said in another zone it is the same moment, where it can be said at all.
-		if said := want.In(zone); said.Year() >= 1 && said.Year() <= 9999 {
-			text := said.Format("2006-01-02T15:04:05.999999-0700")
+		// Another offset gives the same moment, if the year has four digits there.
+		if local := want.In(zone); local.Year() >= 1 && local.Year() <= 9999 {
+			text := local.Format("2006-01-02T15:04:05.999999-0700")
 			if got, err := codec.ParseTime(text); err != nil || got != want {
 				t.Fatalf("%s: got %v, %v, want %v", text, got, err, want)
 			}
@@ -137,9 +137,10 @@ func TestFormattedTimesReadBackEqual(t *testing.T) {
 	})
 }
 
-// FuzzParseTime compares with package time: what that reads as RFC 3339 we read
-// as the same moment, if it lies in the years we take. Package time is lax, as
-// with an hour of one digit or an offset of a day, so the form is looked at.
+// FuzzParseTime compares with package time. If package time accepts a text as
+// RFC 3339, ParseTime returns the same moment, if it lies in the accepted years.
+// Package time also accepts other forms, for example an hour of one digit or an
+// offset of a day. A regular expression excludes them.
 func FuzzParseTime(f *testing.F) {
 	for _, seed := range []string{
 		"2025-12-19T12:30:15.123456789+07:00", "2025-12-19 12:30", "2025-12-19", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-00:01",
@@ -152,7 +153,7 @@ func FuzzParseTime(f *testing.F) {
 		got, err := codec.ParseTime(text)
 		if err == nil {
 			if got.Nanosecond()%1000 != 0 || got.Location() != time.UTC || got.Year() < 1 || got.Year() > 9999 {
-				t.Errorf("%q is read as %v, which is no whole microsecond of the years 1 to 9999 in UTC", text, got)
+				t.Errorf("%q is read as %v, which is not a whole microsecond of the years 1 to 9999 in UTC", text, got)
 			}
 			if again, err := codec.ParseTime(codec.FormatTime(got)); err != nil || again != got {
 				t.Errorf("%q is read as %v, written as %s and read again as %v (%v)", text, got, codec.FormatTime(got), again, err)
@@ -164,14 +165,14 @@ func FuzzParseTime(f *testing.F) {
 		}
 		if errStd != nil {
 			if err == nil {
-				t.Errorf("%q is read as %v, and refused by package time: %v", text, got, errStd)
+				t.Errorf("%q is read as %v, but package time rejects it: %v", text, got, errStd)
 			}
 			return
 		}
 		std = std.UTC().Truncate(time.Microsecond)
 		inYears := std.Year() >= 1 && std.Year() <= 9999 && !strings.HasPrefix(text, "0000")
 		if (err == nil) != inYears || inYears && !got.Equal(std) {
-			t.Errorf("%q is read as %v (%v), and by package time as %v", text, got, err, std)
+			t.Errorf("%q is read as %v (%v), but by package time as %v", text, got, err, std)
 		}
 	})
 }

@@ -1,7 +1,6 @@
-// Package eventtest makes valid events for property tests: every one that
-// [Events] draws passes validation, and most are as hard on what stores and
-// carries them as validation allows. [Seeds] are the texts to begin fuzzing
-// with. Only tests import it.
+// Package eventtest generates valid events for property tests, and texts of
+// events as seeds of fuzz tests. Most generated events are as difficult for
+// stores and encodings as validation allows. Only tests import it.
 package eventtest
 
 import (
@@ -14,7 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// Events draws valid events.
+// Events generates valid events.
 func Events() *rapid.Generator[event.Event] {
 	return rapid.Custom(func(t *rapid.T) event.Event {
 		return event.Event{
@@ -27,8 +26,8 @@ func Events() *rapid.Generator[event.Event] {
 	})
 }
 
-// pieces are what texts are put together from: what quoting, escaping,
-// normalising, trimming and sorting go wrong with. None is a control character.
+// pieces returns the parts of generated texts: what quoting, escaping,
+// normalizing, trimming and sorting often get wrong. None is a control character.
 func pieces() []string {
 	return []string{
 		"a", "b", "A", "0", "user_login", "web-1", " ", "'", "''", `"`, `\`, `\\`, `\u0000`, `\N`, "$1", "$$", "?", "%s", "_", "%", "/", "/../",
@@ -37,8 +36,8 @@ func pieces() []string {
 	}
 }
 
-// Text draws texts that are valid as a topic, an event_id or a source: one byte
-// to maxBytes of UTF-8, no control character, not white space alone.
+// Text generates valid topics, event_ids and sources: 1 to maxBytes bytes of
+// UTF-8, without control characters, not only white space.
 func Text(maxBytes int) *rapid.Generator[string] {
 	mixed := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(pieces()), 1, 6), func(parts []string) string {
 		return strings.Join(parts, "")
@@ -47,13 +46,13 @@ func Text(maxBytes int) *rapid.Generator[string] {
 		return strings.Repeat(piece, maxBytes/len(piece)+1)
 	})
 	return rapid.Map(rapid.OneOf(mixed, mixed, mixed, full), func(text string) string {
-		return sound(text, maxBytes)
+		return makeValid(text, maxBytes)
 	})
 }
 
-// sound gives a text that is white space alone something to hold on to, and
-// cuts it to at most maxBytes between two characters.
-func sound(text string, maxBytes int) string {
+// makeValid adds a letter to a text that is only white space, and truncates a text
+// to maxBytes between two characters.
+func makeValid(text string, maxBytes int) string {
 	if strings.TrimSpace(text) == "" {
 		text = "x" + text
 	}
@@ -67,8 +66,8 @@ func sound(text string, maxBytes int) string {
 	return text[:end]
 }
 
-// Times draws times in UTC and whole microseconds, from the first of year 1 to
-// the last of year 9999, with both and other edges more often than not.
+// Times generates times in UTC and whole microseconds, from the first one of year
+// 1 to the last one of year 9999. Edge cases are frequent.
 func Times() *rapid.Generator[time.Time] {
 	first := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 	last := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() - 1

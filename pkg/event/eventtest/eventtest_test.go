@@ -9,7 +9,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
-func TestEveryDrawnEventIsValid(t *testing.T) {
+func TestEvents_AreValid(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		e := eventtest.Events().Draw(t, "event")
@@ -19,19 +19,18 @@ func TestEveryDrawnEventIsValid(t *testing.T) {
 	})
 }
 
-// TestSeedsAreForBothSides: seeds that are all accepted, or all refused, would
-// try one half of a decoder.
-func TestSeedsAreForBothSides(t *testing.T) {
+// TestSeeds_AreValidAndInvalid checks that seeds test both results of a decoder.
+func TestSeeds_AreValidAndInvalid(t *testing.T) {
 	t.Parallel()
-	accepted, refused := 0, 0
+	valid, invalid := 0, 0
 	for _, seed := range eventtest.Seeds() {
 		if _, err := codec.Decode([]byte(seed)); err != nil {
-			refused++
+			invalid++
 		} else {
-			accepted++
+			valid++
 		}
 	}
-	if few := 100; accepted < few || refused < few {
-		t.Errorf("%d seeds are accepted and %d refused, want %d of each", accepted, refused, few)
+	if least := 100; valid < least || invalid < least {
+		t.Errorf("%d seeds are valid and %d invalid, want at least %d of each", valid, invalid, least)
 	}
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// Payloads draws valid payloads without white space between their tokens:
-// nested up to the limit, with numbers up to the limit and every way to write a
-// string.
+// Payloads generates valid payloads without white space between their tokens.
+// Depth and numbers reach their limits, and strings are written in every form.
 func Payloads() *rapid.Generator[string] {
 	deep := rapid.Map(scalars(), func(scalar string) string {
 		const levels = event.MaxPayloadDepth
@@ -23,13 +22,13 @@ func Payloads() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.Just("{}"), objects(0), objects(0), objects(3), deep, long)
 }
 
-// objects draws objects whose values are nested up to the given level more.
+// objects generates objects with at maximum levels levels inside.
 func objects(levels int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		members := rapid.SliceOfN(values(levels), 0, 4).Draw(t, "members")
 		for i, value := range members {
-			// The number makes the name the only one of its kind, whatever the
-			// escapes before it stand for.
+			// The number makes the name unique in its object, whatever the
+			// escapes before it mean.
 			name := rapid.SampledFrom(stringPieces()).Draw(t, "name") + strconv.Itoa(i)
 			members[i] = `"` + name + `":` + value
 		}
@@ -57,20 +56,20 @@ func scalars() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.SampledFrom([]string{"true", "false", "null"}), rapid.SampledFrom(numbers()), text)
 }
 
-// numbers are those whose digits get lost most easily, up to the limit of
+// numbers returns numbers that easily lose digits, up to the maximum number of
 // digits.
 func numbers() []string {
-	const most = event.MaxNumberDigits
+	const maximum = event.MaxNumberDigits
 	return []string{
 		"0", "-0", "0.0", "-0.0", "0e5", "1.0", "1.10", "1E+2", "1e2", "1e-2", "100", "0.1", "0.30000000000000004",
 		"9007199254740993", "9223372036854775807", "9223372036854775808", "18446744073709551616", "-9223372036854775809",
 		"1.7976931348623157e308", "1e400", "5e-324", "1e-400", "1e999", "1e-999", "0.1234567890123456789012345678901234567890",
-		strings.Repeat("9", most), "0." + strings.Repeat("9", most-1), "-" + strings.Repeat("8", most/2) + "." + strings.Repeat("7", most/2),
+		strings.Repeat("9", maximum), "0." + strings.Repeat("9", maximum-1), "-" + strings.Repeat("8", maximum/2) + "." + strings.Repeat("7", maximum/2),
 	}
 }
 
-// stringPieces are pieces of string literals: as they stand and escaped, but
-// never U+0000 and never half a surrogate pair.
+// stringPieces returns parts of string literals, with and without escapes, but
+// without U+0000 and lone surrogates.
 func stringPieces() []string {
 	return []string{
 		"", "a", "key", "é", "e\u0301", "漢", "\U0001f600", "\u2028", "\ufeff", "\uffff", "\u007f", "\u0085", "'", "$1", "%", "<", "&",

@@ -6,9 +6,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// Seeds are texts of events, sound and broken, that have what decoders and
-// databases disagree about. Whatever the decoder accepts of them, every store
-// must keep; fuzzing begins with them.
+// Seeds returns texts of valid and invalid events with details on which decoders
+// and databases disagree. Fuzz tests start with them, and every store must store
+// the valid ones.
 func Seeds() []string {
 	seeds := []string{
 		sent("", ""), "{}", "", "null", "[]", sent("", "") + "x", " \n" + sent("", "") + "\t ", "\ufeff" + sent("", ""),
@@ -29,7 +29,7 @@ func Seeds() []string {
 	return seeds
 }
 
-// sent is the text of an event with one member of another value.
+// sent returns the text of an event in which one member has another value.
 func sent(name, value string) string {
 	members := []string{"topic", `"user_login"`, "event_id", `"5f1c"`, "timestamp", `"2025-12-19T12:00:00Z"`, "source", `"web-1"`, "payload", `{"k":"v"}`}
 	var text strings.Builder
@@ -42,10 +42,10 @@ func sent(name, value string) string {
 	return "{" + text.String()[1:] + "}"
 }
 
-// quoted is a string literal of one piece, so many times over.
+// quoted returns a string literal of one piece, repeated.
 func quoted(piece string, times int) string { return `"` + strings.Repeat(piece, times) + `"` }
 
-// texts are values of topic, event_id and source.
+// texts returns values of topic, event_id and source.
 func texts() []string {
 	return []string{
 		`"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"a\u0000"`, "\"a\x00\"", `"\u0085"`, `"\u009f"`, "\"\u0080a\"", `"\u007f"`, `"\n"`, `"a\tb"`,
@@ -57,7 +57,7 @@ func texts() []string {
 	}
 }
 
-// timestamps are those at the ends of what is allowed, and beyond.
+// timestamps returns values at the limits of what is valid, and above.
 func timestamps() []string {
 	return []string{
 		`"2025-12-19 12:00,5-0730"`, `"2025-12-19"`, `"2025-12-19T12:00"`, `"2025-12-19T12:00:00.1234567890123456789+07"`, `"2024-02-29T23:59:59.999999999Z"`,
@@ -68,7 +68,7 @@ func timestamps() []string {
 	}
 }
 
-// payloads are objects, and what is none.
+// payloads returns objects, and values that are not objects.
 func payloads() []string {
 	levels := func(n int, opening, closing string) string {
 		return `{"n":` + strings.Repeat(opening, n-1) + strings.Repeat(closing, n-1) + `}`

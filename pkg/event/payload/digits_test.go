@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestDigitsInFull(t *testing.T) {
+func TestDigitsInFull_CountsAsPostgreSQL(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, literal string
@@ -18,23 +18,23 @@ func TestDigitsInFull(t *testing.T) {
 		{"zero", "0", 1},
 		{"minus zero", "-0", 1},
 		{"a digit", "7", 1},
-		{"the sign is no digit", "-123", 3},
+		{"the sign is not a digit", "-123", 3},
 		{"a fraction has a zero before the point", "0.25", 3},
-		{"zeros at the end of a fraction count", "1.500", 4},
+		{"trailing zeros of a fraction count", "1.500", 4},
 		{"an exponent adds zeros", "1e3", 4},
-		{"an exponent eats the fraction first", "1.5e3", 4},
+		{"an exponent uses the fraction first", "1.5e3", 4},
 		{"an exponent as long as the fraction", "12.345e3", 5},
 		{"a capital E and a plus", "2E+2", 3},
 		{"a small number", "1e-2", 3},
 		{"a whole part that moves behind the point", "1234e-2", 4},
 		{"a whole part that disappears", "1234e-6", 7},
-		{"zeros in front are not counted after a shift", "0.001e5", 3},
+		{"leading zeros are not counted after a shift", "0.001e5", 3},
 		{"zero with an exponent stays zero", "0e500", 1},
 		{"zero with a negative exponent keeps its places", "0e-5", 6},
 		{"zero with a fraction and an exponent", "0.00e1", 2},
-		{"an exponent with zeros in front", "1e0000000000000000000000003", 4},
-		{"an exponent beyond the clamp", "1e9999999999999999", 1<<40 + 1},
-		{"an exponent beyond any int", "1e99999999999999999999999", MaxNumberDigits + 1},
+		{"an exponent with leading zeros", "1e0000000000000000000000003", 4},
+		{"an exponent above the bound", "1e9999999999999999", 1<<40 + 1},
+		{"an exponent above any int", "1e99999999999999999999999", MaxNumberDigits + 1},
 	} {
 		if got := digitsInFull([]byte(test.literal)); got != test.want {
 			t.Errorf("%s: %s needs %d digits, want %d", test.name, test.literal, got, test.want)
@@ -42,8 +42,8 @@ func TestDigitsInFull(t *testing.T) {
 	}
 }
 
-// The oracle writes the number out with package math/big.
-func TestDigitsInFullAgreesWithBig(t *testing.T) {
+// TestDigitsInFull_AgreesWithBig writes the number out with package math/big.
+func TestDigitsInFull_AgreesWithBig(t *testing.T) {
 	t.Parallel()
 	digits := rapid.StringMatching(`[0-9]{1,30}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -62,9 +62,9 @@ func TestDigitsInFullAgreesWithBig(t *testing.T) {
 		}
 		value, ok := new(big.Rat).SetString(literal)
 		if !ok {
-			t.Fatalf("%s is no number", literal)
+			t.Fatalf("%s is not a number", literal)
 		}
-		// PostgreSQL's numeric keeps as many places as were written.
+		// PostgreSQL's numeric type keeps as many decimal places as were written.
 		text := value.FloatString(max(0, len(fraction)-exponent))
 		want := len(strings.Replace(text, ".", "", 1))
 		if got := digitsInFull([]byte(literal)); got != want {
@@ -73,7 +73,7 @@ func TestDigitsInFullAgreesWithBig(t *testing.T) {
 	})
 }
 
-func TestHasNUL(t *testing.T) {
+func TestHasNUL_FindsTheEscape(t *testing.T) {
 	t.Parallel()
 	for literal, want := range map[string]bool{
 		`""`: false, `"\u0000"`: true, `"\\u0000"`: false, `"\\\u0000"`: true, `"\u00000"`: true, `"a\tb\u0000"`: true,
