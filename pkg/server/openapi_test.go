@@ -48,7 +48,7 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 func TestEveryMemberIsDocumented(t *testing.T) {
 	t.Parallel()
 	for name, shape := range map[string]any{
-		"Published": api.Published{}, "Batch": api.Batch{}, "Result": api.Result{}, "Fault": event.FieldError{}, "Problem": api.Problem{},
+		"Published": api.Published{}, "Batch": api.Batch{}, "Result": api.Result{}, "FieldError": event.FieldError{}, "Problem": api.Problem{},
 		"Stats": api.Stats{}, "TopicStats": api.TopicStats{}, "Series": api.Series{}, "Point": api.Point{}, "StoredEvent": api.Event{},
 		"Health": api.Health{},
 	} {
@@ -165,7 +165,7 @@ func TestExamplesOfAnswers(t *testing.T) {
 		body                   string
 		headers                []string
 	}{
-		{example: "repeat", request: "POST /publish", body: one},
+		{example: "duplicate", request: "POST /publish", body: one},
 		{example: "queued", request: "POST /publish", store: &memory{}, change: withQueue(queue, false), body: one},
 		{example: "long", request: "POST /publish", store: &memory{}, body: `{"payload":"` + strings.Repeat("x", 1<<20) + `"}`},
 		{example: "invalid", request: "POST /publish", store: &memory{}, body: `{"topic":"t","event_id":7,"timestamp":"2025-12-19","payload":{}}`},
@@ -181,9 +181,9 @@ func TestExamplesOfAnswers(t *testing.T) {
 		{example: "query", request: "GET /events?topic=%", path: "/events"},
 		{example: "limit", request: "GET /events?limit=0", path: "/events"},
 		{example: "cursor", request: "GET /events?cursor=" + cursorAt(1000), path: "/events"},
-		{example: "away", request: "GET /events", store: away},
-		{example: "fault", request: "GET /events", store: &memory{fail: errors.New("unheard of")}},
-		{example: "fault", request: "GET /events/stream", store: &memory{fail: errors.New("unheard of")}},
+		{example: "unavailable", request: "GET /events", store: away},
+		{example: "failed", request: "GET /events", store: &memory{fail: errors.New("unheard of")}},
+		{example: "failed", request: "GET /events/stream", store: &memory{fail: errors.New("unheard of")}},
 		{example: "plain", request: "GET /events/user_login/5f1c", path: "/events/{topic}/{event_id}"},
 		{example: "absent", request: "GET /events/user_login/6", path: "/events/{topic}/{event_id}"},
 		{example: "alive", request: "GET /healthz", store: &memory{}, change: func(o *Options) { o.Version = "1.2.3" }},

@@ -161,7 +161,7 @@ func TestOnlyAPublisherIsLeftInDoubt(t *testing.T) {
 		} {
 			method, path, _ := strings.Cut(target, " ")
 			answer := ask(s, method, path, goodEvent)
-			if got := strings.Contains(answer.Body.String(), "Nothing is known about the request"); answer.Code != 503 || got != want {
+			if got := strings.Contains(answer.Body.String(), "The outcome is unknown"); answer.Code != 503 || got != want {
 				t.Errorf("%s: %v: got %d %s", target, fail, answer.Code, answer.Body)
 			}
 		}

@@ -247,17 +247,17 @@ func TestSilentStreamsHaveComments(t *testing.T) {
 			defer close(ended)
 			contract.Handler(s.Handler()).ServeHTTP(client, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events/stream?topic=none", nil))
 		}()
-		<-time.After(14 * time.Second)
+		time.Sleep(14 * time.Second)
 		m.fill(4) // that the filter leaves out
 		if text := client.String(); strings.Contains(text, ": still") {
 			t.Errorf("after 14 seconds: %q", text)
 		}
-		<-time.After(2 * time.Second)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if text := client.String(); !strings.Contains(text, ": still here\nid: "+cursorAt(4)[:3]) {
 			t.Errorf("after 16 seconds: %q", text)
 		}
-		<-time.After(30 * time.Second)
+		time.Sleep(30 * time.Second)
 		if got := strings.Count(client.String(), ": still here\n"); got != 3 {
 			t.Errorf("%d comments in 46 seconds", got)
 		}

@@ -34,7 +34,7 @@ type rule struct {
 }
 
 // outcomeUnknown is added for a publisher if an error leaves the outcome open.
-const outcomeUnknown = " Nothing is known about the request; sending it again is safe."
+const outcomeUnknown = " The outcome is unknown; sending the request again is safe."
 
 // rules is the table from the errors of the layers below to HTTP. The first rule
 // that [errors.Is] finds counts. Any other error is a 500. Details are fixed
@@ -159,7 +159,7 @@ func routingRule(status int) rule {
 	case http.StatusNotFound:
 		return rule{status: status, detail: "There is nothing at this path; /docs and /openapi.json list the paths."}
 	case http.StatusMethodNotAllowed:
-		return rule{status: status, detail: "This path does not take this method; the Allow header lists the ones it takes."}
+		return rule{status: status, detail: "This path does not support this method; the Allow header lists the supported ones."}
 	default:
 		return rule{status: status}
 	}
