@@ -24,6 +24,15 @@ type conn struct {
 	net.Conn
 	watch contextWatch
 
+	// waiter waits until the connection is readable. It is nil if that is not
+	// possible, for example with TLS.
+	waiter interface {
+		Read(step func(uintptr) (done bool)) error
+	}
+	step     func(uintptr) (done bool) // writeOnce, made once to save an allocation
+	unsent   []byte
+	errWrite error
+
 	reader   *bufio.Reader
 	response fasthttp.Response
 
@@ -43,6 +52,11 @@ type conn struct {
 
 func newConn(dialed net.Conn) *conn {
 	c := &conn{Conn: dialed, reader: bufio.NewReaderSize(dialed, maxHeadBytes)}
+	if tcp, ok := dialed.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.waiter, c.step = raw, c.writeOnce
+		}
+	}
 	c.watch.interrupt = func() { _ = c.SetDeadline(past) }
 	return c
 }
@@ -54,7 +68,7 @@ func newConn(dialed net.Conn) *conn {
 // the connection. So the response is read even if the request could not be
 // written; it is then the last on this connection.
 func (c *conn) exchange(request []byte, limit int) (Response, error) {
-	_, errWrite := c.Write(request)
+	errWrite := c.send(request)
 	got, err := c.read(limit)
 	if errWrite != nil {
 		got.last = true
@@ -63,6 +77,36 @@ func (c *conn) exchange(request []byte, limit int) (Response, error) {
 		}
 	}
 	return got, err
+}
+
+// send writes a request and, if possible, waits until there is something to read.
+// Without the wait the first read would come too early, fail and wait: that costs a
+// system call more, 1 to 1.5 µs of the generator's 9 µs per request.
+//
+// The write happens within the wait, because the runtime forgets what arrived before
+// the wait began. On a new connection that may be a response: a server at its limit
+// may refuse a client before it has read anything. So the first request does not wait.
+// Later a server may close at any time; the write then provokes a reset, which ends
+// the wait. The error is that of writing. Reading finds all others.
+func (c *conn) send(request []byte) error {
+	if c.waiter == nil || c.used.IsZero() {
+		_, err := c.Write(request)
+		return err
+	}
+	c.unsent = request
+	_ = c.waiter.Read(c.step)
+	return c.errWrite
+}
+
+// writeOnce writes the request at its first call. The second call means that there is
+// something to read.
+func (c *conn) writeOnce(uintptr) (done bool) {
+	if c.unsent == nil {
+		return true
+	}
+	_, c.errWrite = c.Write(c.unsent)
+	c.unsent = nil
+	return c.errWrite != nil
 }
 
 // build writes a request into the connection's buffer: head, the length, and the

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,6 +142,24 @@ func TestPool_DropsConnectionOfCancelledRequest(t *testing.T) {
 	err := p.Do(ctx, func(dst []byte) []byte { return append(dst, 'a') }, 1, func(Response) { t.Error("there was a response") })
 	if err == nil || len(p.idle) != 0 {
 		t.Errorf("error %v, %d idle connections", err, len(p.idle))
+	}
+}
+
+// The server closes the connection so late that no probe has noticed.
+func TestPool_ReportsReusedConnectionThatTheServerCloses(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(echo))
+	p, _ := poolOf(t, server, (*httptest.Server).Start)
+	p.probing = true // no probes
+	for range 20 {
+		if err := send(t, p, []byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		server.CloseClientConnections()
+		began := time.Now()
+		if err := send(t, p, []byte("a")); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("got %v after %v", err, time.Since(began))
+		}
 	}
 }
 
