@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -132,12 +133,6 @@ func runExamples(t *testing.T, text string, found []example) {
 	if err := os.WriteFile(dir+"/events.ndjson", []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range examples(text, "eventagg serve") {
-		shown := strings.NewReplacer("eventagg dev", "eventagg …", "eventagg.db", "…", "127.0.0.1:8000", s.addr).Replace(e.output)
-		if shown != "" && !like(s.log.String(), shown) {
-			t.Errorf("serve prints %q, the document shows %q", s.log, e.output)
-		}
-	}
 	for _, e := range found {
 		command := replacer.Replace(e.command)
 		shell := exec.CommandContext(t.Context(), "bash", "-c", command)
@@ -148,6 +143,13 @@ func runExamples(t *testing.T, text string, found []example) {
 		}
 		if e.output != "" && !like(string(output), e.output) {
 			t.Errorf("%sprints %q, the document shows %q", command, output, e.output)
+		}
+	}
+	s.end(syscall.SIGTERM)
+	for _, e := range examples(text, "eventagg serve") {
+		shown := strings.NewReplacer("eventagg dev", "eventagg …", "eventagg.db", "…", "127.0.0.1:8000", s.addr).Replace(e.output)
+		if shown != "" && !like(s.log.String(), shown) {
+			t.Errorf("serve prints %q, the document shows %q", s.log, e.output)
 		}
 	}
 }

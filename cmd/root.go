@@ -91,12 +91,12 @@ func strictDefaults(root *cobra.Command) {
 			completeTopics(cmd)
 			cmd.Run = nil
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if topic, found := guide.Find(strings.Join(args, " ")); found {
+					return showGuide(cmd.OutOrStdout(), topic)
+				}
 				about, rest, err := root.Find(args)
 				if err == nil && len(rest) == 0 {
 					return about.Help()
-				}
-				if topic, found := guide.Find(strings.Join(args, " ")); found {
-					return showGuide(cmd.OutOrStdout(), topic)
 				}
 				return unknownTopic(about, strings.Join(rest, " "))
 			}
