@@ -7,59 +7,60 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// place is where a Decoder keeps a member that the specification names.
-type place int
+// attribute is a member that the specification names: a context attribute or the
+// data.
+type attribute int
 
 const (
-	placeType place = iota
-	placeSource
-	placeID
-	placeTime
-	placeSpecVersion
-	placeContentType
-	placeSchema
-	placeSubject
-	placeData
-	placeBase64
-	places
+	attrType attribute = iota
+	attrSource
+	attrID
+	attrTime
+	attrSpecVersion
+	attrContentType
+	attrSchema
+	attrSubject
+	attrData
+	attrBase64
+	attributeCount
 )
 
-// none is the place of all other names: they are extensions'.
-const none place = -1
+// attrExtension stands for all other names: they are extensions.
+const attrExtension attribute = -1
 
-// name is the member's name in JSON.
-func (p place) name() string { return names()[p] }
+// name returns the member's name in JSON.
+func (p attribute) name() string { return names()[p] }
 
-func placeOf(name []byte) place {
+func attributeOf(name []byte) attribute {
 	for p, known := range names() {
 		if string(name) == known {
-			return place(p)
+			return attribute(p)
 		}
 	}
-	return none
+	return attrExtension
 }
 
-func names() [places]string {
-	return [places]string{
-		placeType:        "type",
-		placeSource:      "source",
-		placeID:          "id",
-		placeTime:        "time",
-		placeSpecVersion: "specversion",
-		placeContentType: "datacontenttype",
-		placeSchema:      "dataschema",
-		placeSubject:     "subject",
-		placeData:        "data",
-		placeBase64:      "data_base64",
+func names() [attributeCount]string {
+	return [attributeCount]string{
+		attrType:        "type",
+		attrSource:      "source",
+		attrID:          "id",
+		attrTime:        "time",
+		attrSpecVersion: "specversion",
+		attrContentType: "datacontenttype",
+		attrSchema:      "dataschema",
+		attrSubject:     "subject",
+		attrData:        "data",
+		attrBase64:      "data_base64",
 	}
 }
 
-// value is what was sent for one attribute: JSON or, from a header, a text.
+// value is what the sender sent for one attribute: JSON, or a text from a header.
 type value struct {
-	there bool
-	raw   jsontext.Value // JSON as it is written, or nil
-	text  []byte         // of a header
-	fault string         // what is wrong with the attribute, whatever its value
+	present bool
+	raw     jsontext.Value // JSON as it was sent, or nil
+	text    []byte         // from a header
+	message string         // an error that does not depend on the value, or ""
 }
 
 // extension is an attribute that the specification does not name.
@@ -68,15 +69,15 @@ type extension struct {
 	value value
 }
 
-// Faults of any attribute, worded to follow its name.
+// What can be wrong with any attribute. Each text follows the name.
 const (
-	faultRequired  = "is required"
-	faultTwice     = "must not be there twice"
-	faultString    = "must be a string"
-	faultSurrogate = "must be valid UTF-8 without lone surrogates"
+	msgRequired  = "is required"
+	msgTwice     = "must not be there twice"
+	msgString    = "must be a string"
+	msgSurrogate = "must be valid UTF-8 without lone surrogates"
 )
 
-// kind is the kind of the value as JSON calls it.
+// kind returns the kind of the value in JSON.
 func (v value) kind() jsontext.Kind {
 	if v.raw == nil {
 		return jsontext.KindString
@@ -84,36 +85,36 @@ func (v value) kind() jsontext.Kind {
 	return v.raw.Kind()
 }
 
-// absent reports whether the attribute is not set. A null says the same
+// absent reports whether the attribute is not set. Null means the same
 // (json-format.md, section 2.2).
-func (v value) absent() bool { return !v.there || v.kind() == jsontext.KindNull }
+func (v value) absent() bool { return !v.present || v.kind() == jsontext.KindNull }
 
-// string returns the text of an attribute, if it has a sound one, and notes the
-// fault if it has another value.
-func (d *Decoder) string(p place) (text string, ok bool) {
+// string returns the text of an attribute if it is valid. If the attribute has
+// another value, it adds an error.
+func (d *Decoder) string(p attribute) (text string, ok bool) {
 	v := d.known[p]
-	if v.fault != "" {
-		d.fault(p.name(), v.fault)
+	if v.message != "" {
+		d.addError(p.name(), v.message)
 	}
 	switch {
 	case v.absent():
 		return "", false
 	case v.kind() != jsontext.KindString:
-		d.fault(p.name(), faultString)
+		d.addError(p.name(), msgString)
 		return "", false
 	}
 	unquoted, err := d.textOf(v)
 	if err != nil {
-		d.fault(p.name(), faultSurrogate)
+		d.addError(p.name(), msgSurrogate)
 		return "", false
 	}
 	return string(unquoted), true
 }
 
-// required is string for an attribute that must be there.
-func (d *Decoder) required(p place) (text string, ok bool) {
-	if v := d.known[p]; v.absent() && v.fault == "" {
-		d.fault(p.name(), faultRequired)
+// required is string for a required attribute.
+func (d *Decoder) required(p attribute) (text string, ok bool) {
+	if v := d.known[p]; v.absent() && v.message == "" {
+		d.addError(p.name(), msgRequired)
 		return "", false
 	}
 	return d.string(p)
@@ -127,8 +128,8 @@ func (d *Decoder) textOf(v value) ([]byte, error) {
 	return d.unquote(v.raw)
 }
 
-// unquote returns the text of a JSON string, as a part of it where that is
-// possible. With the error comes the text with replaced characters.
+// unquote returns the text of a JSON string, as a part of it if possible. If it
+// returns an error, the text has replacement characters.
 func (d *Decoder) unquote(raw jsontext.Value) ([]byte, error) {
 	if plain := raw[1 : len(raw)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
 		return plain, nil
@@ -139,11 +140,11 @@ func (d *Decoder) unquote(raw jsontext.Value) ([]byte, error) {
 	return text[from:], err
 }
 
-// add appends a member to the payload. The text is escaped in one way only,
-// however it was sent.
+// add appends a member to the payload. The escapes do not depend on how the text
+// was sent.
 func (d *Decoder) add(name, text string) {
 	d.addName(name)
-	// The error is about invalid UTF-8, which has been noted as a fault then.
+	// AppendQuote fails on invalid UTF-8 only, which has an error already.
 	d.payload, _ = jsontext.AppendQuote(d.payload, text)
 }
 

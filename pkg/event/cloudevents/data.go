@@ -10,49 +10,49 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// content is what the datacontenttype says of the data.
+// content is what the datacontenttype means for the data.
 type content int
 
 const (
-	contentFaulty content = iota // it can't be read; the data can't be judged
+	contentInvalid content = iota // the data can't be checked
 	contentAbsent
 	contentJSON
 	contentText
 	contentBytes
 )
 
-// Faults of the data, worded to follow the member's name.
+// What can be wrong with the data. Each text follows the member's name.
 const (
-	faultMediaType = "must be a media type such as application/json"
-	faultBoth      = "must not be there together with data"
-	faultBase64    = "must be base64 with padding (RFC 4648, section 4)"
-	faultNotJSON   = "must be a string, as the datacontenttype is not JSON"
+	msgMediaType = "must be a media type such as application/json"
+	msgBoth      = "must not be there together with data"
+	msgBase64    = "must be base64 with padding (RFC 4648, section 4)"
+	msgNotJSON   = "must be a string, as the datacontenttype is not JSON"
 )
 
-// contentType adds the datacontenttype and says what it means.
+// contentType adds the datacontenttype and returns what it means.
 func (d *Decoder) contentType() content {
-	name := placeContentType.name()
+	name := attrContentType.name()
 	before := len(d.found)
-	text, ok := d.string(placeContentType)
+	text, ok := d.string(attrContentType)
 	if !ok {
 		if len(d.found) > before {
-			return contentFaulty
+			return contentInvalid
 		}
 		return contentAbsent
 	}
 	d.checkCharacters(name, text)
-	means := contentOf(text)
-	if means == contentFaulty && len(d.found) == before {
-		d.fault(name, faultMediaType)
+	kind := contentOf(text)
+	if kind == contentInvalid && len(d.found) == before {
+		d.addError(name, msgMediaType)
 	}
 	d.add(name, text)
-	return means
+	return kind
 }
 
-// contentOf tells what a media type means. JSON is what json-format.md, section
-// 3.1.1, calls so. Text has to be in UTF-8, so that a string in JSON is "properly
-// encoded according to the datacontenttype"; XML counts as text, as it does in
-// the examples of section 3.2.
+// contentOf returns what a media type means. JSON is defined in json-format.md,
+// section 3.1.1. Text must be UTF-8, so that a string in JSON is "properly
+// encoded according to the datacontenttype". XML counts as text, as in the
+// examples of section 3.2.
 func contentOf(contentType string) content {
 	if contentType == "application/json" { // nearly all of them
 		return contentJSON
@@ -60,7 +60,7 @@ func contentOf(contentType string) content {
 	full, parameters, err := mime.ParseMediaType(contentType)
 	kind, subtype, slash := strings.Cut(full, "/")
 	if err != nil || !slash {
-		return contentFaulty
+		return contentInvalid
 	}
 	if subtype == "json" || strings.HasSuffix(subtype, "+json") {
 		return contentJSON
@@ -77,30 +77,30 @@ func contentOf(contentType string) content {
 }
 
 // dataMembers adds the data of an event in structured form.
-func (d *Decoder) dataMembers(means content) {
-	d.misplaced(placeData)
-	data, encoded := d.known[placeData], d.known[placeBase64]
-	if data.there { // null is a value here, not absence (json-format.md, section 3.1.1)
-		d.addData(means, data.raw)
+func (d *Decoder) dataMembers(kind content) {
+	d.misplaced(attrData)
+	data, encoded := d.known[attrData], d.known[attrBase64]
+	if data.present { // null is a value here, not absence (json-format.md, section 3.1.1)
+		d.addData(kind, data.raw)
 	}
-	if data.there && !encoded.absent() {
-		d.fault(placeBase64.name(), faultBoth)
+	if data.present && !encoded.absent() {
+		d.addError(attrBase64.name(), msgBoth)
 	}
-	if text, ok := d.string(placeBase64); ok {
+	if text, ok := d.string(attrBase64); ok {
 		d.addEncoded(text)
 	}
 }
 
 // bodyData adds the data of an event in binary form.
-func (d *Decoder) bodyData(means content, body []byte) {
-	d.misplaced(placeData)
-	d.misplaced(placeBase64)
+func (d *Decoder) bodyData(kind content, body []byte) {
+	d.misplaced(attrData)
+	d.misplaced(attrBase64)
 	switch {
-	case len(body) == 0 || means == contentFaulty:
-	case means == contentJSON:
-		d.addData(means, body)
-	case means == contentText && utf8.Valid(body) && bytes.IndexByte(body, 0) < 0:
-		d.addName(placeData.name())
+	case len(body) == 0 || kind == contentInvalid:
+	case kind == contentJSON:
+		d.addData(kind, body)
+	case kind == contentText && utf8.Valid(body) && bytes.IndexByte(body, 0) < 0:
+		d.addName(attrData.name())
 		// Valid UTF-8 always encodes.
 		d.payload, _ = jsontext.AppendQuote(d.payload, body)
 	default:
@@ -108,51 +108,51 @@ func (d *Decoder) bodyData(means content, body []byte) {
 	}
 }
 
-// misplaced notes what is wrong with the data, whatever it is.
-func (d *Decoder) misplaced(p place) {
-	if fault := d.known[p].fault; fault != "" {
-		d.fault(p.name(), fault)
+// misplaced adds the error of data that is in the wrong place.
+func (d *Decoder) misplaced(p attribute) {
+	if message := d.known[p].message; message != "" {
+		d.addError(p.name(), message)
 	}
 }
 
-// addData adds data that is written in JSON. With a datacontenttype that is not
-// JSON it must be a string (json-format.md, section 3.1.1), and then it is its
-// text that counts.
-func (d *Decoder) addData(means content, raw jsontext.Value) {
-	const level = 1 // the payload's own, which surrounds it
-	d.addName(placeData.name())
+// addData adds data that is written in JSON. If the datacontenttype is not JSON,
+// the data must be a string (json-format.md, section 3.1.1), and the data is the
+// text of the string.
+func (d *Decoder) addData(kind content, raw jsontext.Value) {
+	const level = 1 // the payload around it
+	d.addName(attrData.name())
 	from := len(d.payload)
 	payload, err := d.json.AppendValue(d.payload, raw, level)
 	if err != nil {
-		d.fault(placeData.name(), err.Error())
+		d.addError(attrData.name(), err.Error())
 		return
 	}
 	d.payload = payload
-	if means != contentText && means != contentBytes {
+	if kind != contentText && kind != contentBytes {
 		return
 	}
 	if raw.Kind() != jsontext.KindString {
-		d.fault(placeData.name(), faultNotJSON)
+		d.addError(attrData.name(), msgNotJSON)
 		return
 	}
-	if text, err := d.unquote(raw); err == nil { // which has been checked
+	if text, err := d.unquote(raw); err == nil { // checked before
 		d.payload, _ = jsontext.AppendQuote(d.payload[:from], text)
 	}
 }
 
-// addEncoded adds data that is written in base64. It is decoded and encoded
-// again, since there is more than one way to write it.
+// addEncoded adds data that is written in base64. It decodes and encodes the data
+// because the same data has more than one form in base64.
 func (d *Decoder) addEncoded(text string) {
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		d.fault(placeBase64.name(), faultBase64)
+		d.addError(attrBase64.name(), msgBase64)
 		return
 	}
 	d.addBytes(data)
 }
 
 func (d *Decoder) addBytes(data []byte) {
-	d.addName(placeBase64.name())
+	d.addName(attrBase64.name())
 	d.payload = append(d.payload, '"')
 	d.payload = base64.StdEncoding.AppendEncode(d.payload, data)
 	d.payload = append(d.payload, '"')

@@ -15,28 +15,28 @@ import (
 // between. It is not safe for concurrent use; make one with [NewDecoder].
 type Decoder struct {
 	json       *codec.Decoder
-	known      [places]value
+	known      [attributeCount]value
 	extensions []extension
-	text       []byte // texts that had to be unescaped
-	payload    []byte // of the event, as far as it is put together
+	text       []byte // texts after unescaping
+	payload    []byte // the part of the payload built so far
 	found      event.FieldErrors
 }
 
-// NewDecoder returns a Decoder without working memory yet.
+// NewDecoder returns a Decoder without working memory.
 func NewDecoder() *Decoder { return &Decoder{json: codec.NewDecoder()} }
 
 // Structured reads an event from the text of one JSON object, as in a request
 // with the media type application/cloudevents+json and as an element of the
 // array of an application/cloudevents-batch+json.
 //
-// An event without a time gets now. The error is an [*event.InvalidError] whose
-// faults name the attributes of the CloudEvent, or "body" where the text is no
-// JSON object. The event keeps no reference to data.
+// An event without a time gets now. The error is an [*event.InvalidError] about
+// the attributes of the CloudEvent, or about "body" if the text is not a JSON
+// object. The event keeps no reference to data.
 func (d *Decoder) Structured(data []byte, now time.Time) (event.Event, error) {
 	defer d.release()
 	if err := d.json.Members(data, d.member); err != nil {
 		d.found = nil
-		d.fault("body", err.Error())
+		d.addError("body", err.Error())
 		return event.Event{}, d.err()
 	}
 	e, content := d.attributes(now)
@@ -45,7 +45,7 @@ func (d *Decoder) Structured(data []byte, now time.Time) (event.Event, error) {
 }
 
 // Binary reads an event from the headers and the body of an HTTP message, as in
-// a request for which [IsBinary] holds. For the rest it is like
+// a request for which [IsBinary] returns true. Everything else is as in
 // [Decoder.Structured].
 func (d *Decoder) Binary(header http.Header, body []byte, now time.Time) (event.Event, error) {
 	defer d.release()
@@ -55,31 +55,31 @@ func (d *Decoder) Binary(header http.Header, body []byte, now time.Time) (event.
 	return d.finish(e)
 }
 
-// member notes one member of the JSON object.
+// member keeps one member of the JSON object.
 func (d *Decoder) member(name, raw jsontext.Value) {
-	// An error means characters that no attribute has in its name.
+	// An error means characters that are invalid in a name.
 	text, _ := d.unquote(name)
-	d.note(text, value{there: true, raw: raw})
+	d.setValue(text, value{present: true, raw: raw})
 }
 
-// note keeps a value until all are there.
-func (d *Decoder) note(name []byte, v value) {
-	at := placeOf(name)
+// setValue keeps a value until all are read.
+func (d *Decoder) setValue(name []byte, v value) {
+	at := attributeOf(name)
 	switch {
-	case at == none:
+	case at == attrExtension:
 		d.extensions = append(d.extensions, extension{name: name, value: v})
-	case d.known[at].there:
-		d.known[at].fault = cmp.Or(d.known[at].fault, faultTwice)
+	case d.known[at].present:
+		d.known[at].message = cmp.Or(d.known[at].message, msgTwice)
 	default:
 		d.known[at] = v
 	}
 }
 
-// attributes puts together the event and its payload up to the data, and says
-// what the data is.
+// attributes builds the event and the payload up to the data, and returns what
+// the data is.
 func (d *Decoder) attributes(now time.Time) (event.Event, content) {
 	var e event.Event
-	e.Topic = d.identifying(placeType, event.MaxTopicBytes)
+	e.Topic = d.identifying(attrType, event.MaxTopicBytes)
 	source := d.source()
 	e.ID = source + " " + d.id(source)
 	e.Source = e.ID[:len(source)] // one allocation for both
@@ -94,7 +94,7 @@ func (d *Decoder) attributes(now time.Time) (event.Event, content) {
 	return e, contentType
 }
 
-// finish returns the event with its payload, or all its faults.
+// finish returns the event with its payload, or all errors.
 func (d *Decoder) finish(e event.Event) (event.Event, error) {
 	if err := d.err(); err != nil {
 		return event.Event{}, err
@@ -103,19 +103,19 @@ func (d *Decoder) finish(e event.Event) (event.Event, error) {
 	return e, nil
 }
 
-// maxFaults bounds the faults that are named. There can be one for every few
-// bytes of an event, as it is the sender who names the extensions, and an answer
-// must not be many times as long as the request.
-const maxFaults = 20
+// maxErrors is the maximum number of errors of one event. The sender chooses the
+// names of the extensions, so there can be an error for every few bytes. The
+// response must not be many times as long as the request.
+const maxErrors = 20
 
-// fault notes what is wrong with the attribute of that name.
-func (d *Decoder) fault(name, message string) {
-	if len(d.found) < maxFaults {
+// addError adds an error about an attribute.
+func (d *Decoder) addError(name, message string) {
+	if len(d.found) < maxErrors {
 		d.found.Add(name, message)
 	}
 }
 
-// err returns the faults. They are in the order of the attributes already.
+// err returns the errors. They are in the order of the attributes already.
 func (d *Decoder) err() error {
 	if len(d.found) == 0 {
 		return nil
@@ -123,25 +123,26 @@ func (d *Decoder) err() error {
 	return &event.InvalidError{Fields: d.found}
 }
 
-// How much working memory a Decoder keeps for the next event.
+// The maximum sizes of the working memory that a Decoder keeps.
 const (
-	keptBytes      = 64 << 10
-	keptExtensions = 64
+	maxKeptBytes      = 64 << 10
+	maxKeptExtensions = 64
 )
 
-// release forgets the event.
+// release drops all references to the event.
 func (d *Decoder) release() {
 	clear(d.known[:])
-	clear(d.extensions) // they hold on to the data
-	d.extensions = emptied(d.extensions, keptExtensions)
-	d.text = emptied(d.text, keptBytes)
-	d.payload = emptied(d.payload, keptBytes)
-	d.found = nil // the caller has them
+	clear(d.extensions) // they refer to the data
+	d.extensions = emptied(d.extensions, maxKeptExtensions)
+	d.text = emptied(d.text, maxKeptBytes)
+	d.payload = emptied(d.payload, maxKeptBytes)
+	d.found = nil // now owned by the caller
 }
 
-// emptied is the memory of a slice for the next event, unless it is too much.
-func emptied[T any](s []T, most int) []T {
-	if cap(s) > most {
+// emptied returns the memory of a slice for the next event, unless it is too
+// large.
+func emptied[T any](s []T, maximum int) []T {
+	if cap(s) > maximum {
 		return nil
 	}
 	return s[:0]

@@ -15,17 +15,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
 )
 
-// arrival is when the events of these tests arrive.
+// arrival returns when the events of these tests arrive.
 func arrival() time.Time {
 	return time.Date(2025, 12, 19, 19, 0, 0, 123456789, time.FixedZone("", 7*3600))
 }
 
 func arrivalMicros() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 123456000, time.UTC) }
 
-// required are the members that every event has.
+// required is the required members of an event.
 const required = `"specversion":"1.0","type":"com.example.some","source":"/mycontext","id":"A-1"`
 
-// text is the JSON of an event with more members than the required ones.
+// text returns the JSON of an event with the required members and more.
 func text(more string) string {
 	if more == "" {
 		return "{" + required + "}"
@@ -33,7 +33,7 @@ func text(more string) string {
 	return "{" + required + "," + more + "}"
 }
 
-// row is the event that text(…) becomes when it arrives.
+// row returns the event that text(…) becomes.
 func row(payload string) event.Event {
 	return event.Event{
 		Topic: "com.example.some", ID: "/mycontext A-1", Timestamp: arrivalMicros(), Source: "/mycontext", Payload: payload,
@@ -46,8 +46,8 @@ func with(payload string, change func(e *event.Event)) event.Event {
 	return e
 }
 
-// headers are those of an event, with more than the required ones: names and
-// values, one after the other.
+// headers returns the headers of an event with the required attributes and more:
+// names and values, one after the other.
 func headers(more ...string) http.Header {
 	header := http.Header{}
 	all := append([]string{"ce-specversion", "1.0", "ce-type", "com.example.some", "ce-source", "/mycontext", "ce-id", "A-1"}, more...)
@@ -57,20 +57,20 @@ func headers(more ...string) http.Header {
 	return header
 }
 
-// faults are field and message of each fault.
-func faults(err error) []string {
+// fieldErrors returns the field errors of err, one text each.
+func fieldErrors(err error) []string {
 	var invalid *event.InvalidError
 	if !errors.As(err, &invalid) {
 		return nil
 	}
 	var all []string
-	for _, fault := range invalid.Fields {
-		all = append(all, fault.Field+" "+fault.Message)
+	for _, field := range invalid.Fields {
+		all = append(all, field.Field+" "+field.Message)
 	}
 	return all
 }
 
-func TestStructuredAccepts(t *testing.T) {
+func TestDecoder_StructuredAcceptsValidEvents(t *testing.T) {
 	t.Parallel()
 	const plain = `{"specversion":"1.0"}`
 	nested := strings.Repeat("[", event.MaxPayloadDepth-1) + strings.Repeat("]", event.MaxPayloadDepth-1)
@@ -78,8 +78,8 @@ func TestStructuredAccepts(t *testing.T) {
 		name, json string
 		want       event.Event
 	}{
-		{"what is required is enough", text(""), row(plain)},
-		{"the members of the payload stand in one order",
+		{"the required attributes only", text(""), row(plain)},
+		{"the order of the members of the payload is fixed",
 			text(` "data" : {"a": [1, 2]}, "zebra":"z", "subject":"s", "ant": "a", "dataschema":"https://example.com/s", "datacontenttype":"application/json"`),
 			row(`{"specversion":"1.0","datacontenttype":"application/json","dataschema":"https://example.com/s","subject":"s","ant":"a","zebra":"z","data":{"a":[1,2]}}`)},
 		{"a time in another zone and with nanoseconds", text(`"time":"2018-04-05T17:31:00.123456789+07:00"`),
@@ -88,19 +88,19 @@ func TestStructuredAccepts(t *testing.T) {
 			with(plain, func(e *event.Event) { e.Timestamp = time.Date(2018, 4, 5, 17, 31, 0, 0, time.UTC) })},
 		{"null attributes are absent", text(`"time":null,"subject":null,"dataschema":null,"datacontenttype":null,"ext":null,"data_base64":null,"Wrong_Name":null`), row(plain)},
 		{"null data is data", text(`"data":null`), row(`{"specversion":"1.0","data":null}`)},
-		{"data of no declared type is JSON", text(`"data":"text"`), row(`{"specversion":"1.0","data":"text"}`)},
+		{"data without a declared type is JSON", text(`"data":"text"`), row(`{"specversion":"1.0","data":"text"}`)},
 		{"JSON stays as it is written", text(`"datacontenttype":"a/b+json","data":[1.0, -0, 1E+2, 9007199254740993, "\u0061\/"]`),
 			row(`{"specversion":"1.0","datacontenttype":"a/b+json","data":[1.0,-0,1E+2,9007199254740993,"\u0061\/"]}`)},
 		{"a string of JSON is a string", text(`"datacontenttype":"TEXT/JSON; charset=utf-8","data":"{}"`),
 			row(`{"specversion":"1.0","datacontenttype":"TEXT/JSON; charset=utf-8","data":"{}"}`)},
-		{"text is escaped in one way", text(`"datacontenttype":"text/plain","data":"\u0061\/\u00e9\n\ud83d\ude00"`),
+		{"the escapes of text are fixed", text(`"datacontenttype":"text/plain","data":"\u0061\/\u00e9\n\ud83d\ude00"`),
 			row(`{"specversion":"1.0","datacontenttype":"text/plain","data":"a/é\n😀"}`)},
-		{"attributes are escaped in one way", text(`"sub\u006aect":"\u0061\/","ext":"\u00e9\u0022\\"`), row(`{"specversion":"1.0","subject":"a/","ext":"é\"\\"}`)},
-		{"the identity is escaped, too", `{"specversion":"1\u002e0","type":"\u0061","source":"\/b","id":"c d"}`,
+		{"the escapes of attributes are fixed", text(`"sub\u006aect":"\u0061\/","ext":"\u00e9\u0022\\"`), row(`{"specversion":"1.0","subject":"a/","ext":"é\"\\"}`)},
+		{"the identity is unescaped, too", `{"specversion":"1\u002e0","type":"\u0061","source":"\/b","id":"c d"}`,
 			event.Event{Topic: "a", ID: "/b c d", Source: "/b", Timestamp: arrivalMicros(), Payload: plain}},
-		{"extensions of all types that JSON tells apart", text(`"b1":true,"b0":false,"n":-2147483648,"m":2147483647,"z":-0,"s":""`),
+		{"extensions of all types that JSON distinguishes", text(`"b1":true,"b0":false,"n":-2147483648,"m":2147483647,"z":-0,"s":""`),
 			row(`{"specversion":"1.0","b0":false,"b1":true,"m":2147483647,"n":-2147483648,"s":"","z":-0}`)},
-		{"an extension that has a name of ours", text(`"topic":"t","payload":"p"`), row(`{"specversion":"1.0","payload":"p","topic":"t"}`)},
+		{"an extension with the name of an event's member", text(`"topic":"t","payload":"p"`), row(`{"specversion":"1.0","payload":"p","topic":"t"}`)},
 		{"binary data", text(`"datacontenttype":"image/png","data_base64":"AP\u002fg4Q=="`),
 			row(`{"specversion":"1.0","datacontenttype":"image/png","data_base64":"AP/g4Q=="}`)},
 		{"binary data that is written in an uncommon way", text(`"data_base64":"AP/g\r\n4R=="`), row(`{"specversion":"1.0","data_base64":"AP/g4Q=="}`)},
@@ -130,7 +130,7 @@ func check(t *testing.T, got event.Event, err error, want event.Event) {
 	}
 }
 
-func TestStructuredRefuses(t *testing.T) {
+func TestDecoder_StructuredReturnsEveryError(t *testing.T) {
 	t.Parallel()
 	const space, syntax = "must not be empty or only white space", "must be an RFC 3339 date and time such as 2018-04-05T17:31:00Z"
 	for _, test := range []struct {
@@ -149,7 +149,7 @@ func TestStructuredRefuses(t *testing.T) {
 			"type must be a string", "source must be a string", "id must be a string", "time must be a string", "specversion must be a string",
 			"datacontenttype must be a string", "dataschema must be a string", "subject must be a string", "data_base64 must be a string",
 		}},
-		{"every fault at once, in the order of the attributes",
+		{"every error at once, in the order of the attributes",
 			`{"data_base64":"?","data":"\u0000","x":[],"a":1.5,"subject":"","dataschema":"s","datacontenttype":"json","specversion":"0.3","time":"now","id":"","source":"a b","type":" "}`, []string{
 				"type " + space, "source must not contain white space", "id " + space, "time " + syntax, `specversion must be "1.0"`,
 				"datacontenttype must be a media type such as application/json", "dataschema must be an absolute URI (RFC 3986)", "subject must not be empty",
@@ -162,21 +162,21 @@ func TestStructuredRefuses(t *testing.T) {
 		}},
 		{"data in both forms", text(`"data":null,"data_base64":""`), []string{"data_base64 must not be there together with data"}},
 
-		{"names that no attribute has", text(`"Type":"a","a_b":1,"é":true,"":"x","\ud800":"y"`), []string{
+		{"invalid names", text(`"Type":"a","a_b":1,"é":true,"":"x","\ud800":"y"`), []string{
 			" " + name, "Type " + name, "a_b " + name, "é " + name, "\ufffd " + name,
 		}},
-		{"a name that is very long is shown in part", text(`"` + strings.Repeat("é", 100) + `":1`), []string{strings.Repeat("é", 32) + "… " + name}},
+		{"a very long name is truncated", text(`"` + strings.Repeat("é", 100) + `":1`), []string{strings.Repeat("é", 32) + "… " + name}},
 		{"256 bytes of type", strings.Replace(text(""), "com.example.some", strings.Repeat("t", 256), 1), []string{"type must be at most 255 bytes of UTF-8, has 256"}},
 		{"256 bytes of source", strings.Replace(text(""), "/mycontext", strings.Repeat("s", 256), 1), []string{"source must be at most 255 bytes of UTF-8, has 256"}},
-		{"513 bytes of event_id", strings.Replace(text(""), "A-1", strings.Repeat("i", 502), 1), []string{"id must be at most 501 bytes of UTF-8 beside this source, has 502"}},
-		{"a source that is no URI reference", strings.Replace(text(""), "/mycontext", "%zz", 1), []string{"source must be a URI reference (RFC 3986)"}},
-		{"white space that is no ASCII in a source", strings.Replace(text(""), "/mycontext", `a\u00a0b`, 1), []string{"source must not contain white space"}},
+		{"513 bytes of event_id", strings.Replace(text(""), "A-1", strings.Repeat("i", 502), 1), []string{"id must be at most 501 bytes of UTF-8 with this source, has 502"}},
+		{"a source that is not a URI reference", strings.Replace(text(""), "/mycontext", "%zz", 1), []string{"source must be a URI reference (RFC 3986)"}},
+		{"white space outside ASCII in a source", strings.Replace(text(""), "/mycontext", `a\u00a0b`, 1), []string{"source must not contain white space"}},
 		{"a source of white space", strings.Replace(text(""), "/mycontext", `\u2028`, 1), []string{"source " + space}},
 		{"control characters", text(`"subject":"a\u0000","ext":"\u0085"`), []string{"subject must not contain control characters", "ext must not contain control characters"}},
 		{"noncharacters", strings.Replace(text(`"ext":"\ufdd0"`), "A-1", `\udbff\udfff`, 1), []string{
 			"id must not contain code points that are noncharacters in Unicode", "ext must not contain code points that are noncharacters in Unicode",
 		}},
-		{"half surrogate pairs", text(`"subject":"\ud800","ext":"\udc00","data":"\ud800"`), []string{
+		{"lone surrogates", text(`"subject":"\ud800","ext":"\udc00","data":"\ud800"`), []string{
 			"subject must be valid UTF-8 without lone surrogates", "ext must be valid UTF-8 without lone surrogates", "data must be valid UTF-8 without lone surrogates",
 		}},
 		{"a dataschema with a space", text(`"dataschema":"https://a/b c"`), []string{"dataschema must not contain white space"}},
@@ -187,63 +187,63 @@ func TestStructuredRefuses(t *testing.T) {
 		{"a date", text(`"time":"2018-04-05"`), []string{"time " + syntax}},
 		{"a time without seconds", text(`"time":"2018-04-05T17:31+07:00Z"`), []string{"time " + syntax}},
 		{"a time with a comma", text(`"time":"2018-04-05T17:31:00,5Z"`), []string{"time " + syntax}},
-		{"a day that is none", text(`"time":"2018-02-30T17:31:00Z"`), []string{"time must be a real calendar date and time of day"}},
+		{"a day that does not exist", text(`"time":"2018-02-30T17:31:00Z"`), []string{"time must be a real calendar date and time of day"}},
 
 		{"an integer that is too large", text(`"n":2147483648`), []string{"n must be an integer from -2147483648 to 2147483647, without fraction or exponent"}},
 		{"an integer with an exponent", text(`"n":1e2`), []string{"n must be an integer from -2147483648 to 2147483647, without fraction or exponent"}},
 		{"data that is too deep", text(`"data":` + strings.Repeat("[", 64) + strings.Repeat("]", 64)), []string{"data must not be nested deeper than 64 levels"}},
 		{"a member of the data twice", text(`"data":{"a":1,"a":1}`), []string{"data must not have the same member name twice in one object"}},
-		{"a number that swells", text(`"data":1e1000`), []string{"data must not have a number of more than 1000 digits written out in full"}},
-		{"data that is no string where it is no JSON", text(`"datacontenttype":"text/plain","data":{}`), []string{"data must be a string, as the datacontenttype is not JSON"}},
+		{"a number that is short with an exponent only", text(`"data":1e1000`), []string{"data must not have a number of more than 1000 digits written out in full"}},
+		{"data that is neither a string nor JSON", text(`"datacontenttype":"text/plain","data":{}`), []string{"data must be a string, as the datacontenttype is not JSON"}},
 		{"base64 without padding", text(`"data_base64":"AA"`), []string{"data_base64 must be base64 with padding (RFC 4648, section 4)"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := cloudevents.NewDecoder().Structured([]byte(test.json), arrival())
-			checkFaults(t, got, err, test.want)
+			checkErrors(t, got, err, test.want)
 		})
 	}
 }
 
-const name = "is no name of an attribute: these consist of small letters a to z and digits"
+const name = "is not a valid attribute name: use small letters a to z and digits"
 
-func checkFaults(t *testing.T, got event.Event, err error, want []string) {
+func checkErrors(t *testing.T, got event.Event, err error, want []string) {
 	t.Helper()
 	if got != (event.Event{}) {
-		t.Errorf("refused, and yet %+v", got)
+		t.Errorf("besides the error it returned %+v, want no event", got)
 	}
-	if diff := cmp.Diff(want, faults(err)); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, fieldErrors(err)); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }
 
-func TestFaultsAreBounded(t *testing.T) {
+func TestDecoder_LimitsTheNumberOfErrors(t *testing.T) {
 	t.Parallel()
 	var members []string
 	for i := range 10_000 {
 		members = append(members, fmt.Sprintf(`"_%d":1,"x%d":"\u0001"`, i, i))
 	}
 	_, err := cloudevents.NewDecoder().Structured([]byte(text(strings.Join(members, ","))), arrival())
-	const maxNamedFaults = 20
-	if n := len(faults(err)); n != maxNamedFaults {
-		t.Errorf("%d faults are named, want %d", n, maxNamedFaults)
+	const maxErrors = 20
+	if n := len(fieldErrors(err)); n != maxErrors {
+		t.Errorf("got %d errors, want %d", n, maxErrors)
 	}
 }
 
-func TestADecoderForgetsWhatItHasRead(t *testing.T) {
+func TestDecoder_KeepsNothingOfThePreviousEvent(t *testing.T) {
 	t.Parallel()
 	d := cloudevents.NewDecoder()
 	if _, err := d.Structured([]byte(text(`"subject":"s","ext":"e","data":1,"time":"2018-04-05T17:31:00Z"`)), arrival()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Structured([]byte(`{"id":"1","x`), arrival()); err == nil {
-		t.Fatal("half an event is accepted")
+		t.Fatal("a truncated event is accepted")
 	}
 	got, err := d.Binary(headers(), nil, arrival())
 	check(t, got, err, row(`{"specversion":"1.0"}`))
 }
 
-func TestBinaryAccepts(t *testing.T) {
+func TestDecoder_BinaryAcceptsValidEvents(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
@@ -251,11 +251,11 @@ func TestBinaryAccepts(t *testing.T) {
 		body   string
 		want   event.Event
 	}{
-		{"what is required is enough", headers(), "", row(`{"specversion":"1.0"}`)},
+		{"the required attributes only", headers(), "", row(`{"specversion":"1.0"}`)},
 		{"all attributes", headers("Content-Type", "application/json", "CE-Time", "2018-04-05T17:31:00Z", "Ce-Subject", "s", "ce-DataSchema", "a:b#c", "ce-zebra", "z", "ce-ant", "5"), `{"a": 1}`,
 			with(`{"specversion":"1.0","datacontenttype":"application/json","dataschema":"a:b#c","subject":"s","ant":"5","zebra":"z","data":{"a":1}}`,
 				func(e *event.Event) { e.Timestamp = time.Date(2018, 4, 5, 17, 31, 0, 0, time.UTC) })},
-		{"other headers are no attributes", headers("Cent", "a", "X-Ce-A", "b", "Traceparent", "c"), "", row(`{"specversion":"1.0"}`)},
+		{"other headers are not attributes", headers("Cent", "a", "X-Ce-A", "b", "Traceparent", "c"), "", row(`{"specversion":"1.0"}`)},
 		{"the example of the specification", headers("ce-subject", "Euro%20%E2%82%AC%20%F0%9F%98%80"), "", row(`{"specversion":"1.0","subject":"Euro € 😀"}`)},
 		{"needless encoding and small digits", headers("ce-subject", "%41%e2%82%ac%25%32%30"), "", row(`{"specversion":"1.0","subject":"A€%20"}`)},
 		{"characters that should have been encoded", headers("ce-subject", `a "b" € %`, "ce-ext", "100%, %4, %zz"), "", row(`{"specversion":"1.0","subject":"a \"b\" € %","ext":"100%, %4, %zz"}`)},
@@ -263,16 +263,16 @@ func TestBinaryAccepts(t *testing.T) {
 		{"values that only look quoted", headers("ce-a", `"`, "ce-b", `"a" or "b"`, "ce-c", `"a\"`, "ce-d", `""`), "",
 			row(`{"specversion":"1.0","a":"\"","b":"\"a\" or \"b\"","c":"\"a\\\"","d":""}`)},
 		{"JSON with a charset", headers("Content-Type", "Application/JSON; charset=utf-8"), " [1.0]\n", row(`{"specversion":"1.0","datacontenttype":"Application/JSON; charset=utf-8","data":[1.0]}`)},
-		{"JSON of another kind, and no object", headers("Content-Type", "application/problem+json"), "1e2", row(`{"specversion":"1.0","datacontenttype":"application/problem+json","data":1e2}`)},
+		{"JSON of another media type that is not an object", headers("Content-Type", "application/problem+json"), "1e2", row(`{"specversion":"1.0","datacontenttype":"application/problem+json","data":1e2}`)},
 		{"text", headers("Content-Type", "text/plain"), "a\n\"é\"", row(`{"specversion":"1.0","datacontenttype":"text/plain","data":"a\n\"é\""}`)},
 		{"XML", headers("Content-Type", "application/xml"), `<much wow="xml"/>`, row(`{"specversion":"1.0","datacontenttype":"application/xml","data":"<much wow=\"xml\"/>"}`)},
-		{"text that is no UTF-8", headers("Content-Type", "text/plain"), "\xe9", row(`{"specversion":"1.0","datacontenttype":"text/plain","data_base64":"6Q=="}`)},
+		{"text that is not UTF-8", headers("Content-Type", "text/plain"), "\xe9", row(`{"specversion":"1.0","datacontenttype":"text/plain","data_base64":"6Q=="}`)},
 		{"text in another encoding", headers("Content-Type", "text/plain; charset=UTF-16"), "ab", row(`{"specversion":"1.0","datacontenttype":"text/plain; charset=UTF-16","data_base64":"YWI="}`)},
 		{"text with U+0000", headers("Content-Type", "text/plain"), "a\x00", row(`{"specversion":"1.0","datacontenttype":"text/plain","data_base64":"YQA="}`)},
 		{"bytes", headers("Content-Type", "image/png"), "\x89PNG", row(`{"specversion":"1.0","datacontenttype":"image/png","data_base64":"iVBORw=="}`)},
-		{"a body of no declared type is bytes, whatever it looks like", headers(), `{ "xyz": 123 }`, row(`{"specversion":"1.0","data_base64":"eyAieHl6IjogMTIzIH0="}`)},
+		{"a body without a declared type is bytes", headers(), `{ "xyz": 123 }`, row(`{"specversion":"1.0","data_base64":"eyAieHl6IjogMTIzIH0="}`)},
 		{"a declared type without a body", headers("Content-Type", "application/json"), "", row(`{"specversion":"1.0","datacontenttype":"application/json"}`)},
-		{"an empty Content-Type is none", headers("Content-Type", " "), "", row(`{"specversion":"1.0"}`)},
+		{"an empty Content-Type is absent", headers("Content-Type", " "), "", row(`{"specversion":"1.0"}`)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -282,7 +282,7 @@ func TestBinaryAccepts(t *testing.T) {
 	}
 }
 
-func TestBinaryRefuses(t *testing.T) {
+func TestDecoder_BinaryReturnsEveryError(t *testing.T) {
 	t.Parallel()
 	const json = "application/json"
 	for _, test := range []struct {
@@ -292,36 +292,36 @@ func TestBinaryRefuses(t *testing.T) {
 		want   []string
 	}{
 		{"no header at all", nil, "{}", []string{"type is required", "source is required", "id is required", "specversion is required"}},
-		{"every fault at once", headers("ce-type", "b", "ce-time", "now", "ce-subject", "", "ce-a-b", "1", "ce-", "2", "content-type", json), `{"a":1,"a":2}`, []string{
+		{"every error at once", headers("ce-type", "b", "ce-time", "now", "ce-subject", "", "ce-a-b", "1", "ce-", "2", "content-type", json), `{"a":1,"a":2}`, []string{
 			"type must not be there twice", "time must be an RFC 3339 date and time such as 2018-04-05T17:31:00Z", "subject must not be empty",
 			" " + name, "a-b " + name, "data must not have the same member name twice in one object",
 		}},
-		{"attributes that do not come in a header of theirs", headers("ce-datacontenttype", "a/b", "ce-data", "x", "ce-data_base64", "eA==", "content-type", "a/b"), "", []string{
+		{"attributes that may not be in a header of their own", headers("ce-datacontenttype", "a/b", "ce-data", "x", "ce-data_base64", "eA==", "content-type", "a/b"), "", []string{
 			"datacontenttype must be in the header Content-Type", "data must be in the body", "data_base64 must be in the body",
 		}},
 		{"an extension twice", headers("ce-ext", "a", "ce-ext", "b", "Ce-Ext", "c"), "", []string{"ext must not be there twice", "ext must not be there twice"}},
 		{"two types of content", headers("content-type", json, "content-type", json), "", []string{"datacontenttype must not be there twice"}},
-		{"a Content-Type that is none", headers("content-type", "json"), "{", []string{"datacontenttype must be a media type such as application/json"}},
+		{"an invalid Content-Type", headers("content-type", "json"), "{", []string{"datacontenttype must be a media type such as application/json"}},
 		{"an encoded space in a source", http.Header{"Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Id": {"1"}, "Ce-Source": {"a%20b"}}, "", []string{"source must not contain white space"}},
 		{"an overlong encoding", headers("ce-subject", "%C0%A0", "ce-ext", "%ff"), "", []string{"subject must be valid UTF-8", "ext must be valid UTF-8"}},
-		{"bytes that are no UTF-8", headers("ce-subject", "\xe9"), "", []string{"subject must be valid UTF-8"}},
+		{"bytes that are not UTF-8", headers("ce-subject", "\xe9"), "", []string{"subject must be valid UTF-8"}},
 		{"encoded control characters", headers("ce-subject", "%00", "ce-ext", "%C2%85"), "", []string{"subject must not contain control characters", "ext must not contain control characters"}},
-		{"a body that is no JSON", headers("content-type", json), "{", []string{"data is not valid JSON: it ends too early"}},
+		{"a body that is not JSON", headers("content-type", json), "{", []string{"data is not valid JSON: it ends too early"}},
 		{"a body of two values", headers("content-type", json), "1 2", []string{"data must end after the JSON value"}},
 		{"U+0000 in JSON", headers("content-type", json), `"\u0000"`, []string{"data must not contain the character U+0000"}},
 		{"JSON that is too deep", headers("content-type", json), strings.Repeat("[", 64) + strings.Repeat("]", 64), []string{"data must not be nested deeper than 64 levels"}},
-		{"JSON that is no UTF-8", headers("content-type", json), "\"\xff\"", []string{"data must be valid UTF-8 without lone surrogates"}},
+		{"JSON that is not UTF-8", headers("content-type", json), "\"\xff\"", []string{"data must be valid UTF-8 without lone surrogates"}},
 		{"JSON after a byte order mark", headers("content-type", json), "\ufeff{}", []string{"data is not valid JSON: invalid character '\\ufeff' at start of value at byte 0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := cloudevents.NewDecoder().Binary(test.header, []byte(test.body), arrival())
-			checkFaults(t, got, err, test.want)
+			checkErrors(t, got, err, test.want)
 		})
 	}
 }
 
-func TestIsBinary(t *testing.T) {
+func TestIsBinary_NeedsARequiredAttribute(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
@@ -346,8 +346,9 @@ func TestIsBinary(t *testing.T) {
 	}
 }
 
-// TestLargeDataIsNotKept: a decoder that has read much is as good as a new one.
-func TestLargeDataIsNotKept(t *testing.T) {
+// TestDecoder_WorksAfterLargeData checks that a decoder can be used again after it
+// released its memory.
+func TestDecoder_WorksAfterLargeData(t *testing.T) {
 	t.Parallel()
 	d := cloudevents.NewDecoder()
 	large := strings.Repeat("\x00", 1<<20)

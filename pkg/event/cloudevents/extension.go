@@ -9,11 +9,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Faults of an extension, worded to follow its name.
+// What can be wrong with an extension. Each text follows the name.
 const (
-	faultName    = "is no name of an attribute: these consist of small letters a to z and digits"
-	faultType    = "must be a string, a boolean or an integer"
-	faultInteger = "must be an integer from -2147483648 to 2147483647, without fraction or exponent"
+	msgName    = "is not a valid attribute name: use small letters a to z and digits"
+	msgType    = "must be a string, a boolean or an integer"
+	msgInteger = "must be an integer from -2147483648 to 2147483647, without fraction or exponent"
 )
 
 // addExtensions adds all extensions by name.
@@ -22,25 +22,25 @@ func (d *Decoder) addExtensions() {
 	for i, x := range d.extensions {
 		switch {
 		case i > 0 && bytes.Equal(x.name, d.extensions[i-1].name):
-			d.fault(shown(x.name), faultTwice)
+			d.addError(displayName(x.name), msgTwice)
 		case x.value.absent():
 		case !isName(x.name):
-			d.fault(shown(x.name), faultName)
+			d.addError(displayName(x.name), msgName)
 		default:
 			d.addExtension(string(x.name), x.value)
 		}
 	}
 }
 
-// addExtension adds a value of one of the types that JSON can tell (spec.md,
+// addExtension adds a value of one of the types that JSON distinguishes (spec.md,
 // "Type System"; json-format.md, section 2.2). Binary, URI and Timestamp are
-// strings there.
+// strings in JSON.
 func (d *Decoder) addExtension(name string, v value) {
 	switch v.kind() {
 	case jsontext.KindString:
 		text, err := d.textOf(v)
 		if err != nil {
-			d.fault(name, faultSurrogate)
+			d.addError(name, msgSurrogate)
 			return
 		}
 		d.checkCharacters(name, string(text))
@@ -50,17 +50,17 @@ func (d *Decoder) addExtension(name string, v value) {
 		d.payload = append(d.payload, v.raw...)
 	case jsontext.KindNumber:
 		if _, err := strconv.ParseInt(string(v.raw), 10, 32); err != nil {
-			d.fault(name, faultInteger)
+			d.addError(name, msgInteger)
 		}
 		d.addName(name)
 		d.payload = append(d.payload, v.raw...)
 	default:
-		d.fault(name, faultType)
+		d.addError(name, msgType)
 	}
 }
 
-// isName reports whether an attribute may have that name (spec.md, "Naming
-// Conventions"). That it should have 20 characters at most is advice.
+// isName reports whether a name is valid (spec.md, "Naming Conventions"). At maxBytes
+// 20 characters is a recommendation only.
 func isName(name []byte) bool {
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
@@ -70,11 +70,11 @@ func isName(name []byte) bool {
 	return len(name) > 0
 }
 
-// shown is a name as a fault shows it, whatever the sender wrote.
-func shown(name []byte) string {
-	const most = 64
-	if len(name) <= most {
+// displayName returns a name for an error text: valid UTF-8 and not too long.
+func displayName(name []byte) string {
+	const maxBytes = 64
+	if len(name) <= maxBytes {
 		return strings.ToValidUTF8(string(name), "\ufffd")
 	}
-	return strings.ToValidUTF8(string(name[:most]), "") + "…"
+	return strings.ToValidUTF8(string(name[:maxBytes]), "") + "…"
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
 )
 
-// FuzzStructured: whatever is accepted is a valid event from which the CloudEvent
-// can be made again.
+// FuzzStructured checks that the result is a valid event from which the CloudEvent
+// can be built again.
 func FuzzStructured(f *testing.F) {
 	for _, seed := range []string{
 		"", "[]", "{}", text(""), text(`"data":{"a":[1.50,-0e-3,true,null,"\u00e9\/ "]}`), text(`"datacontenttype":"text/plain","data":"\u0061\ud83d\ude00"`),
@@ -26,7 +26,7 @@ func FuzzStructured(f *testing.F) {
 		if string(data) != before {
 			t.Fatalf("the input became %q", data)
 		}
-		checkAnswer(t, got, err)
+		checkResult(t, got, err)
 	})
 }
 
@@ -46,17 +46,17 @@ func FuzzBinary(f *testing.F) {
 			header.Add(name, value)
 		}
 		got, err := decoder.Binary(header, []byte(body), arrival())
-		checkAnswer(t, got, err)
+		checkResult(t, got, err)
 	})
 }
 
-func checkAnswer(t *testing.T, got event.Event, err error) {
+func checkResult(t *testing.T, got event.Event, err error) {
 	t.Helper()
 	if err == nil {
 		checkRow(t, got)
 		return
 	}
-	if len(faults(err)) == 0 || got != (event.Event{}) {
-		t.Fatalf("refused with %v and %+v, want faults and no event", err, got)
+	if len(fieldErrors(err)) == 0 || got != (event.Event{}) {
+		t.Fatalf("rejected with %v and %+v, want errors and no event", err, got)
 	}
 }

@@ -13,29 +13,29 @@ const (
 	mediaTypePrefix   = "application/cloudevents"
 )
 
-// Faults of attributes that come in the wrong place, worded to follow the name.
+// What is wrong with an attribute that is sent in the wrong place. Each text
+// follows the name.
 const (
-	faultContentType = "must be in the header Content-Type"
-	faultBody        = "must be in the body"
+	msgContentType = "must be in the header Content-Type"
+	msgBody        = "must be in the body"
 )
 
-// IsBinary reports whether an HTTP message with these headers carries an event
-// in binary form: it has a header of an attribute that every event must have,
-// and its Content-Type is none of CloudEvents' own
-// (http-protocol-binding.md, section 3).
+// IsBinary reports whether an HTTP message with these headers is an event in
+// binary form: it has the header of a required attribute, and its Content-Type is
+// not one of CloudEvents (http-protocol-binding.md, section 3).
 //
-// One such header is enough. An event that lacks the others is refused for that
-// rather than read as something else.
+// One such header is sufficient. If the others are missing, the event is invalid
+// and is not read as something else.
 func IsBinary(header http.Header) bool {
 	contentType := header.Get(headerContentType)
 	if len(contentType) >= len(mediaTypePrefix) && strings.EqualFold(contentType[:len(mediaTypePrefix)], mediaTypePrefix) {
 		return false
 	}
-	// In the form that net/http keeps names in: every request comes through here.
+	// Canonical names avoid work, because every request comes through here.
 	return len(header["Ce-Specversion"]) > 0 || len(header["Ce-Type"]) > 0 || len(header["Ce-Source"]) > 0 || len(header["Ce-Id"]) > 0
 }
 
-// headers notes the attributes that are in headers.
+// headers keeps the attributes that are in headers.
 func (d *Decoder) headers(header http.Header) {
 	for key, values := range header {
 		name, ok := d.attributeName(key)
@@ -43,18 +43,18 @@ func (d *Decoder) headers(header http.Header) {
 			continue
 		}
 		for _, text := range values {
-			d.note(name, d.headerValue(name, text))
+			d.setValue(name, d.headerValue(name, text))
 		}
 	}
 	for _, text := range header.Values(headerContentType) {
 		if text = strings.TrimSpace(text); text != "" {
-			d.note([]byte(placeContentType.name()), value{there: true, text: []byte(text)})
+			d.setValue([]byte(attrContentType.name()), value{present: true, text: []byte(text)})
 		}
 	}
 }
 
-// attributeName returns the name of the attribute that a header carries. Names
-// of headers may be written in capitals, names of attributes may not.
+// attributeName returns the name of the attribute that a header contains. Header
+// names may have capital letters, attribute names may not.
 func (d *Decoder) attributeName(key string) (name []byte, ok bool) {
 	if len(key) < len(headerPrefix) || !strings.EqualFold(key[:len(headerPrefix)], headerPrefix) {
 		return nil, false
@@ -62,15 +62,15 @@ func (d *Decoder) attributeName(key string) (name []byte, ok bool) {
 	return bytes.ToLower([]byte(key[len(headerPrefix):])), true
 }
 
-// headerValue returns the value of a header's attribute.
+// headerValue returns the value of an attribute in a header.
 func (d *Decoder) headerValue(name []byte, text string) value {
-	v := value{there: true}
-	switch placeOf(name) {
-	case placeContentType: // section 3.1.1
-		v.fault = faultContentType
-	case placeData, placeBase64:
-		v.fault = faultBody
-	default: // all others have a header of their own
+	v := value{present: true}
+	switch attributeOf(name) {
+	case attrContentType: // section 3.1.1
+		v.message = msgContentType
+	case attrData, attrBase64:
+		v.message = msgBody
+	default: // all others have their own header
 	}
 	from := len(d.text)
 	d.text = appendDecoded(d.text, unquoteHeader(text))
@@ -78,8 +78,9 @@ func (d *Decoder) headerValue(name []byte, text string) value {
 	return v
 }
 
-// unquoteHeader returns the text of a double-quoted value, as earlier versions of
-// the specification had them, and any other value as it is (section 3.1.3.2).
+// unquoteHeader returns the text of a double-quoted value, which earlier versions
+// of the specification used. It returns any other value unchanged (section
+// 3.1.3.2).
 func unquoteHeader(value string) string {
 	if len(value) < 2 || value[0] != '"' {
 		return value
@@ -91,7 +92,7 @@ func unquoteHeader(value string) string {
 			if i == len(value)-1 {
 				return text.String()
 			}
-			return value // a text that begins with a quoted word
+			return value // a text that starts with a quoted word
 		case c == '\\' && i+1 < len(value):
 			i++
 		}
@@ -100,10 +101,9 @@ func unquoteHeader(value string) string {
 	return value
 }
 
-// appendDecoded undoes percent-encoding, once (section 3.1.3.2). A percent sign
-// that is followed by something else stands for itself: nobody who encodes
-// writes one, and there are senders who don't encode (the Go SDK). Whether the
-// text is UTF-8 then is for its check to say.
+// appendDecoded decodes percent-encoding, once (section 3.1.3.2). A percent sign
+// before anything else stands for itself: encoders never write one, and some
+// senders don't encode (the Go SDK). Invalid UTF-8 is found later.
 func appendDecoded(dst []byte, text string) []byte {
 	for i := 0; i < len(text); i++ {
 		if text[i] == '%' && i+2 < len(text) {
@@ -119,7 +119,7 @@ func appendDecoded(dst []byte, text string) []byte {
 	return dst
 }
 
-// digit is the value of a hexadecimal digit, or -1.
+// digit returns the value of a hexadecimal digit, or -1.
 func digit(c byte) int {
 	switch {
 	case '0' <= c && c <= '9':

@@ -27,15 +27,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
-// rejoined is the CloudEvent of a row in structured form, as package doc says it
-// can be had: the four members put before those of the payload.
+// rejoined returns the CloudEvent of a row in structured form, as the package
+// comment describes: the four members before those of the payload.
 func rejoined(e event.Event) []byte {
 	source, id, _ := strings.Cut(e.ID, " ")
 	head := fmt.Sprintf(`{"type":%s,"source":%s,"id":%s,"time":%q,`, quoted(e.Topic), quoted(source), quoted(id), codec.FormatTime(e.Timestamp))
 	return []byte(head + e.Payload[1:])
 }
 
-// quoted is a JSON string.
+// quoted returns a JSON string.
 func quoted(text string) string {
 	literal, err := json.Marshal(text)
 	if err != nil {
@@ -44,8 +44,8 @@ func quoted(text string) string {
 	return string(literal)
 }
 
-// facts are all that an event of the SDK says. Values of extensions are texts,
-// as not every form carries their types.
+// facts are all data of an event of the SDK. Values of extensions are texts
+// because not every form has their types.
 type facts struct {
 	Type, Source, ID, Time, ContentType, Schema, Subject, Data string
 	Extensions                                                 map[string]string
@@ -54,7 +54,7 @@ type facts struct {
 func factsOf(t *testing.T, e sdk.Event) facts {
 	t.Helper()
 	if err := e.Validate(); err != nil {
-		t.Fatalf("the SDK takes the event for invalid: %v", err)
+		t.Fatalf("the event is invalid for the SDK: %v", err)
 	}
 	f := facts{
 		Type: e.Type(), Source: e.Source(), ID: e.ID(), Time: e.Time().UTC().String(), ContentType: e.DataContentType(), Schema: e.DataSchema(),
@@ -70,10 +70,10 @@ func factsOf(t *testing.T, e sdk.Event) facts {
 	return f
 }
 
-// sdkEvents are events as users of the SDK make them, without what it does
-// otherwise than the specification says (v2.16.2): it does not encode headers,
-// so that the %20 of a source is a space after decoding, and it takes no +json
-// for JSON.
+// sdkEvents returns events as users of the SDK build them. They avoid two
+// deviations of the SDK from the specification (v2.16.2): it does not encode
+// headers, so the %20 of a source becomes a space, and it does not treat +json as
+// JSON.
 func sdkEvents(t *testing.T) map[string]sdk.Event {
 	t.Helper()
 	set := func(change func(e *sdk.Event) error) sdk.Event {
@@ -88,7 +88,7 @@ func sdkEvents(t *testing.T) map[string]sdk.Event {
 		return e
 	}
 	return map[string]sdk.Event{
-		"the least": set(func(*sdk.Event) error { return nil }),
+		"the minimum": set(func(*sdk.Event) error { return nil }),
 		"JSON": set(func(e *sdk.Event) error {
 			return e.SetData(sdk.ApplicationJSON, map[string]any{"a": []any{1, 2.5, "é <&>\n"}, "b": nil})
 		}),
@@ -118,9 +118,9 @@ func sdkEvents(t *testing.T) map[string]sdk.Event {
 	}
 }
 
-// TestEventsOfTheSDK sends events of the official SDK in both modes and makes
-// events of it again out of the rows.
-func TestEventsOfTheSDK(t *testing.T) {
+// TestDecoder_ReadsEventsOfTheSDK sends events of the official SDK in both modes
+// and builds events of the SDK from the rows again.
+func TestDecoder_ReadsEventsOfTheSDK(t *testing.T) {
 	t.Parallel()
 	for name, e := range sdkEvents(t) {
 		for mode, force := range map[string]func(context.Context) context.Context{
@@ -141,7 +141,7 @@ func TestEventsOfTheSDK(t *testing.T) {
 					t.Fatalf("the SDK does not read %s: %v", rejoined(row), err)
 				}
 				if diff := cmp.Diff(factsOf(t, e), factsOf(t, again)); diff != "" {
-					t.Errorf("sent (-) and made of the row (+):\n%s", diff)
+					t.Errorf("sent (-) and built from the row (+):\n%s", diff)
 				}
 			})
 		}
@@ -167,7 +167,7 @@ func decodeRequest(t *testing.T, request *http.Request) event.Event {
 	return row
 }
 
-// message is a CloudEvent before it has a form.
+// message is a CloudEvent in neither form.
 type message struct {
 	attributes  map[string]string
 	contentType string
@@ -175,8 +175,8 @@ type message struct {
 	text, json  bool
 }
 
-// messages draws events that both forms can carry: extensions are strings, and
-// data has a type.
+// messages generates events that both forms can represent: extensions are
+// strings, and data has a type.
 func messages() *rapid.Generator[message] {
 	return rapid.Custom(func(t *rapid.T) message {
 		m := message{attributes: map[string]string{
@@ -210,15 +210,15 @@ func messages() *rapid.Generator[message] {
 	})
 }
 
-// texts draws texts of attributes.
+// texts generates texts of attributes.
 func texts() *rapid.Generator[string] {
 	return rapid.Map(eventtest.Text(255), func(text string) string {
 		return strings.NewReplacer("\uffff", "x", "\U0010ffff", "x").Replace(text)
 	})
 }
 
-// structured writes the event as JSON, with texts escaped as little or as much
-// as can be, members in any order and space between the tokens.
+// structured writes the event as JSON, with minimal or maximal escapes, members in
+// random order and white space between the tokens.
 func (m message) structured(t *rapid.T) []byte {
 	quote := func(text string) string {
 		if rapid.Bool().Draw(t, "escape") {
@@ -230,7 +230,7 @@ func (m message) structured(t *rapid.T) []byte {
 	for name, text := range m.attributes {
 		members = append(members, quote(name)+": "+quote(text))
 	}
-	slices.Sort(members) // so that the same draws give the same event
+	slices.Sort(members) // so that the same random values give the same event
 	if m.contentType != "" {
 		members = append(members, `"datacontenttype" :`+quote(m.contentType))
 	}
@@ -245,7 +245,7 @@ func (m message) structured(t *rapid.T) []byte {
 	return []byte("{ " + strings.Join(rapid.Permutation(members).Draw(t, "order"), " ,\n") + "}")
 }
 
-// escaped is a JSON string in which every character is written by number.
+// escaped returns a JSON string in which every character is an escape.
 func escaped(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -259,7 +259,7 @@ func escaped(text string) string {
 	return `"` + b.String() + `"`
 }
 
-// binary writes the event as headers and body, with what has to be encoded.
+// binary writes the event as headers and body, percent-encoded as required.
 func (m message) binary() (http.Header, []byte) {
 	header := http.Header{}
 	for name, text := range m.attributes {
@@ -279,7 +279,7 @@ func (m message) binary() (http.Header, []byte) {
 	return header, m.data
 }
 
-func TestBothFormsGiveTheSameRow(t *testing.T) {
+func TestDecoder_BothFormsGiveTheSameRow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		m := messages().Draw(t, "event")
@@ -288,9 +288,9 @@ func TestBothFormsGiveTheSameRow(t *testing.T) {
 		want, errStructured := d.Structured(text, arrival())
 		header, body := m.binary()
 		got, errBinary := d.Binary(header, body, arrival())
-		// What is too long or too deep is that in either form.
-		if diff := cmp.Diff(faults(errStructured), faults(errBinary)); diff != "" {
-			t.Fatalf("faults of %s (-) and of %v %q (+):\n%s", text, header, body, diff)
+		// The limits are the same in both forms.
+		if diff := cmp.Diff(fieldErrors(errStructured), fieldErrors(errBinary)); diff != "" {
+			t.Fatalf("errors of %s (-) and of %v %q (+):\n%s", text, header, body, diff)
 		}
 		if got != want {
 			t.Fatalf("%s\nbecomes %+v,\n%v %q\nbecomes %+v", text, want, header, body, got)
@@ -305,8 +305,8 @@ func TestBothFormsGiveTheSameRow(t *testing.T) {
 	})
 }
 
-// checkRow checks what holds for every row: it is valid, and the event that can
-// be made of it gives the same row.
+// checkRow checks that a row is valid, and that the CloudEvent built from it gives
+// the same row.
 func checkRow(t interface {
 	Fatalf(format string, args ...any)
 }, row event.Event) {
