@@ -24,7 +24,8 @@ func TestServe_SurvivesBrokenLogPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	for lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C") {
+	for ready := false; !ready && lines.Scan(); { // the last line of the start message
+		ready = strings.Contains(lines.Text(), "Ctrl-C")
 	}
 	if err := stderr.Close(); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,8 @@ type publishOptions struct {
 	wait        bool
 	waitTimeout time.Duration
 	verify      bool
-	failIf      failIfFlags
+	failIf      []string
+	checks      []loadgen.Check // from failIf
 }
 
 func (o *publishOptions) configure(c config.Config) { o.url = c.Client.URL }
@@ -108,36 +109,20 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "maximum time of --wait")
 	flags.BoolVar(&o.verify, "verify", false, "prove all responses at the end; exit 3 if one is wrong, or if there is none")
-	flags.Var(&o.failIf, "fail-if", "exit 3 if this condition is true, such as 'p99>50ms'; can be repeated")
+	flags.StringArrayVar(&o.failIf, "fail-if", nil, "exit 3 if this `condition` is true, such as 'p99>50ms'; can be repeated")
 }
-
-// failIfFlags are the values of --fail-if: conditions, and what is wrong with them.
-type failIfFlags struct {
-	checks   []loadgen.Check
-	problems []error
-}
-
-// String returns the default, which is empty.
-func (f *failIfFlags) String() string { return "" }
-
-// Set takes one more condition. Problems are reported together with those of other
-// flags.
-func (f *failIfFlags) Set(text string) error {
-	check, err := loadgen.ParseCheck(text)
-	if err != nil {
-		f.problems = append(f.problems, fmt.Errorf("--fail-if %w", err))
-	} else {
-		f.checks = append(f.checks, check)
-	}
-	return nil
-}
-
-// Type is the placeholder in help texts.
-func (f *failIfFlags) Type() string { return "condition" }
 
 func (o *publishOptions) complete(cmd *cobra.Command, _ []string) error {
 	flags := cmd.Flags()
-	problems := append(o.problems(flags), o.failIf.problems...)
+	problems := o.problems(flags)
+	for _, text := range o.failIf {
+		check, err := loadgen.ParseCheck(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--fail-if %w", err))
+			continue
+		}
+		o.checks = append(o.checks, check)
+	}
 	o.seeded = flags.Changed("seed")
 	switch {
 	case o.file != "":

@@ -56,7 +56,7 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	if opts.verify && runErr == nil {
 		verifyErr = a.prove(ctx, &report, source, target, opts, newest)
 	}
-	for _, check := range opts.failIf.checks {
+	for _, check := range opts.checks {
 		report.Checks = append(report.Checks, check.Eval(report))
 	}
 	if err := writeReport(a.out, report, opts.format); err != nil {

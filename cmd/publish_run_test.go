@@ -169,7 +169,7 @@ func TestPublish_DetectsWrongResponses(t *testing.T) {
 		return 0, nil
 	}
 	opts := thousandEvents()
-	opts.failIf.checks = []loadgen.Check{{Metric: "sent", Operator: "<", Bound: 5000}}
+	opts.checks = []loadgen.Check{{Metric: "sent", Operator: "<", Bound: 5000}}
 	err := a.publish(t.Context(), target, opts)
 	var check *checkError
 	if !errors.As(err, &check) || !strings.Contains(err.Error(), "wrong responses") || !strings.Contains(err.Error(), "sent is 1,000") {

@@ -74,7 +74,8 @@ func TestPublish_ParsesArguments(t *testing.T) {
 			[]string{"--file=x", "--dup-rate=0.2", "--fail-if", "p99>50ms", "--fail-if", "failed>0"},
 			func(o *publishOptions) {
 				o.file, o.generate.DupRate = "x", 0.2
-				o.failIf.checks = []loadgen.Check{
+				o.failIf = []string{"p99>50ms", "failed>0"}
+				o.checks = []loadgen.Check{
 					{Metric: "p99", Operator: ">", Bound: float64(50 * time.Millisecond)}, {Metric: "failed", Operator: ">"},
 				}
 			},

@@ -29,14 +29,13 @@ func publishLine(now loadgen.Progress) string {
 	}
 	rate := float64(done) / max(now.Elapsed.Seconds(), 1e-9)
 	line += fmt.Sprintf(" events, %s, %s success, %s ignored", Rate(rate), Count(now.Stored), Count(now.Duplicate))
-	for _, part := range []struct {
-		events int64
-		name   string
-	}{{now.Queued, "queued"}, {now.Retried, "retried"}, {now.Failed, "failed"}} {
-		if part.events > 0 {
-			line += fmt.Sprintf(", %s %s", Count(part.events), part.name)
+	some := func(events int64, name string) string {
+		if events == 0 {
+			return ""
 		}
+		return ", " + Count(events) + " " + name
 	}
+	line += some(now.Queued, "queued") + some(now.Retried, "retried") + some(now.Failed, "failed")
 	if left := now.Total - done; now.Total > 0 && rate > 0 {
 		line += fmt.Sprintf(", %s left", loadgen.FormatDuration(time.Duration(float64(left)/rate*float64(time.Second))))
 	}
