@@ -13,33 +13,33 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestHealth(t *testing.T) {
+func TestReadyz_States(t *testing.T) {
 	t.Parallel()
 	ready := func(change func(*Server, *memory)) string {
 		m := &memory{}
 		s := serverWith(m, func(o *Options) { o.Version = "1.2.3" })
 		change(s, m)
-		alive := ask(s, "GET", "/healthz", "")
+		alive := send(s, "GET", "/healthz", "")
 		if alive.Code != 200 || alive.Body.String() != `{"status":"ok","version":"1.2.3"}`+"\n" {
 			t.Errorf("healthz: %d %s", alive.Code, alive.Body)
 		}
-		answer, same := ask(s, "GET", "/readyz", ""), ask(s, "GET", "/health", "")
-		if answer.Code != same.Code || answer.Body.String() != same.Body.String() {
-			t.Errorf("readyz and health differ: %s, %s", answer.Body, same.Body)
+		response, same := send(s, "GET", "/readyz", ""), send(s, "GET", "/health", "")
+		if response.Code != same.Code || response.Body.String() != same.Body.String() {
+			t.Errorf("readyz and health differ: %s, %s", response.Body, same.Body)
 		}
-		if (answer.Code == 503) != (answer.Header().Get("Retry-After") == "1") {
-			t.Errorf("%d with Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+		if (response.Code == 503) != (response.Header().Get("Retry-After") == "1") {
+			t.Errorf("%d with Retry-After %q", response.Code, response.Header().Get("Retry-After"))
 		}
-		return fmt.Sprint(answer.Code, " ", strings.TrimSpace(answer.Body.String()))
+		return fmt.Sprint(response.Code, " ", strings.TrimSpace(response.Body.String()))
 	}
 	for name, row := range map[string]struct {
 		change func(*Server, *memory)
 		want   string
 	}{
-		"a new server is ready":            {func(*Server, *memory) {}, `200 {"status":"ok","checks":{"server":"ok","store":"ok"}}`},
-		"one that drains is not":           {func(s *Server, _ *memory) { s.Drain() }, `503 {"status":"unavailable","checks":{"server":"draining","store":"ok"}}`},
-		"one without a store is not":       {func(_ *Server, m *memory) { m.fail = store.ErrUnavailable }, `503 {"status":"unavailable","checks":{"server":"ok","store":"unavailable"}}`},
-		"both are named when both are bad": {func(s *Server, m *memory) { s.Drain(); m.fail = errors.New("SELECT 1") }, `503 {"status":"unavailable","checks":{"server":"draining","store":"unavailable"}}`},
+		"a new server is ready":           {func(*Server, *memory) {}, `200 {"status":"ok","checks":{"server":"ok","store":"ok"}}`},
+		"a draining server is not":        {func(s *Server, _ *memory) { s.Drain() }, `503 {"status":"unavailable","checks":{"server":"draining","store":"ok"}}`},
+		"a server without a store is not": {func(_ *Server, m *memory) { m.fail = store.ErrUnavailable }, `503 {"status":"unavailable","checks":{"server":"ok","store":"unavailable"}}`},
+		"both problems are named":         {func(s *Server, m *memory) { s.Drain(); m.fail = errors.New("SELECT 1") }, `503 {"status":"unavailable","checks":{"server":"draining","store":"unavailable"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-func TestProbesShareOnePing(t *testing.T) {
+func TestProbe_ConcurrentCallersShareOnePing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pings := 0
@@ -69,11 +69,11 @@ func TestProbesShareOnePing(t *testing.T) {
 		}
 		all.Wait()
 		if pings != 1 {
-			t.Errorf("%d pings for 50 probes at once", pings)
+			t.Errorf("%d pings for 50 concurrent probes", pings)
 		}
 		_ = p.check(t.Context())
 		if pings != 1 {
-			t.Error("asked again within a second")
+			t.Error("pinged again within a second")
 		}
 		time.Sleep(probeAge) //nolint:forbidigo // the bubble's clock
 		_ = p.check(t.Context())
@@ -83,7 +83,7 @@ func TestProbesShareOnePing(t *testing.T) {
 	})
 }
 
-func TestProbeDoesNotWaitForAStoreThatHangs(t *testing.T) {
+func TestProbe_DoesNotWaitForHangingStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -95,12 +95,12 @@ func TestProbeDoesNotWaitForAStoreThatHangs(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		if err := p.check(t.Context()); err != nil {
-			t.Errorf("after it came back: %v", err)
+			t.Errorf("after the store recovered: %v", err)
 		}
 	})
 }
 
-func TestProbeOfAClientThatLeavesAsksForTheOthers(t *testing.T) {
+func TestProbe_PingOutlivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := probe{now: time.Now, ping: func(ctx context.Context) error { return ctx.Err() }}
@@ -109,7 +109,7 @@ func TestProbeOfAClientThatLeavesAsksForTheOthers(t *testing.T) {
 		_ = p.check(gone)
 		synctest.Wait()
 		if err := p.check(t.Context()); err != nil {
-			t.Errorf("remembered the error of another's context: %v", err)
+			t.Errorf("kept the error of a cancelled caller: %v", err)
 		}
 	})
 }

@@ -23,10 +23,10 @@ func TestSeries_TakesAPointPerRequestWithoutRun(t *testing.T) {
 			t.Parallel()
 			m := (&memory{}).fill(5)
 			m.fail = row.fail
-			answer := ask(serverWith(m), http.MethodGet, "/stats/series", "")
+			response := send(serverWith(m), http.MethodGet, "/stats/series", "")
 			var got api.Series
-			if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || answer.Code != http.StatusOK || got.Points == nil || len(got.Points) != row.want {
-				t.Fatalf("got %d %s, %v", answer.Code, answer.Body, err)
+			if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil || response.Code != http.StatusOK || got.Points == nil || len(got.Points) != row.want {
+				t.Fatalf("got %d %s, %v", response.Code, response.Body, err)
 			}
 			if row.want > 0 && (got.Points[0].Stored != 5 || got.IntervalSeconds != 1 || !got.Points[0].Time.Equal(noon())) {
 				t.Errorf("got %+v", got)

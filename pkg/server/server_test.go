@@ -13,7 +13,7 @@ import (
 
 func errDeadline() error { return context.DeadlineExceeded }
 
-func TestMethods(t *testing.T) {
+func TestRoutes_Methods(t *testing.T) {
 	t.Parallel()
 	s := serverWith(new(memory).fill(1))
 	for request, want := range map[string]struct {
@@ -36,23 +36,23 @@ func TestMethods(t *testing.T) {
 		t.Run(request, func(t *testing.T) {
 			t.Parallel()
 			method, path, _ := strings.Cut(request, " ")
-			answer := ask(s, method, path, "")
-			if answer.Code != want.status || answer.Header().Get("Allow") != want.allow {
-				t.Errorf("got %d, Allow %q", answer.Code, answer.Header().Get("Allow"))
+			response := send(s, method, path, "")
+			if response.Code != want.status || response.Header().Get("Allow") != want.allow {
+				t.Errorf("got %d, Allow %q", response.Code, response.Header().Get("Allow"))
 			}
-			if method == "HEAD" && (answer.Body.Len() > 0 || answer.Header().Get("Content-Length") == "") {
-				t.Errorf("HEAD has %d bytes, headers %v", answer.Body.Len(), answer.Header())
+			if method == "HEAD" && (response.Body.Len() > 0 || response.Header().Get("Content-Length") == "") {
+				t.Errorf("HEAD has %d bytes, headers %v", response.Body.Len(), response.Header())
 			}
-			if answer.Code == 405 {
-				checkProblem(t, answer.Code, answer.Header(), answer.Body.Bytes())
+			if response.Code == 405 {
+				checkProblem(t, response.Code, response.Header(), response.Body.Bytes())
 			}
 		})
 	}
 }
 
-// TestPublisherThatClosesItsHalfIsAnswered has a client that closes its side of
-// the connection after the request, which ends the request's context.
-func TestPublisherThatClosesItsHalfIsAnswered(t *testing.T) {
+// TestPublish_HalfClosedConnectionGetsResponse closes the client's half of the
+// connection after the request. This ends the context of the request.
+func TestPublish_HalfClosedConnectionGetsResponse(t *testing.T) {
 	t.Parallel()
 	address := listen(t, serverWith(&memory{}))
 	conn, err := net.Dial("tcp", address)
@@ -62,15 +62,15 @@ func TestPublisherThatClosesItsHalfIsAnswered(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	_, err = fmt.Fprintf(conn, "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(goodEvent), goodEvent)
 	if half, ok := conn.(*net.TCPConn); !ok || errors.Join(err, half.CloseWrite()) != nil {
-		t.Fatal("the request could not be sent")
+		t.Fatal("could not send the request")
 	}
-	answer, err := io.ReadAll(conn)
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
-		t.Errorf("answered %q, %v", answer, err)
+	response, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 200 ") {
+		t.Errorf("got %q, %v", response, err)
 	}
 }
 
-func TestSlowLorisIsCutOff(t *testing.T) {
+func TestServer_ClosesSlowConnections(t *testing.T) {
 	t.Parallel()
 	s := serverWith(&memory{}, func(o *Options) { o.ReadHeaderTimeout = 200 * time.Millisecond; o.IdleTimeout = 200 * time.Millisecond })
 	address := listen(t, s)
@@ -98,4 +98,4 @@ func TestSlowLorisIsCutOff(t *testing.T) {
 	}
 }
 
-func errTimeout() error { return context.DeadlineExceeded } // net's own time-out error is this one too
+func errTimeout() error { return context.DeadlineExceeded } // the timeout errors of net match it, too

@@ -13,11 +13,11 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-func TestShutdownAnswersWhatWasAccepted(t *testing.T) {
+func TestShutdown_FinishesAcceptedRequests(t *testing.T) {
 	t.Parallel()
 	m := &memory{hold: make(chan struct{})}
 	entered := make(chan struct{})
-	s := serverWith(m, func(o *Options) { o.Appender = notify{m, entered} })
+	s := serverWith(m, func(o *Options) { o.Appender = signalingStore{m, entered} })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -28,51 +28,51 @@ func TestShutdownAnswersWhatWasAccepted(t *testing.T) {
 	address := "http://" + listener.Addr().String()
 	client := newHTTP(t)
 
-	answered := make(chan string, 1)
+	responses := make(chan string, 1)
 	go func() {
 		response, err := client.Post(address+"/publish", "", strings.NewReader(goodEvent))
 		if err != nil {
-			answered <- err.Error()
+			responses <- err.Error()
 			return
 		}
 		defer func() { _ = response.Body.Close() }()
 		body, _ := io.ReadAll(response.Body)
-		answered <- fmt.Sprint(response.StatusCode, " ", response.Close, " ", string(body))
+		responses <- fmt.Sprint(response.StatusCode, " ", response.Close, " ", string(body))
 	}()
 	<-entered
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Shutdown(context.WithoutCancel(t.Context())) }()
-	if err := <-served; err != nil { // returns as soon as nothing more is accepted
+	if err := <-served; err != nil { // returns as soon as the listener is closed
 		t.Errorf("serve: %v", err)
 	}
 	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil {
-		t.Error("still accepts connections")
+		t.Error("the server still accepts connections")
 	}
 	close(m.hold)
-	if got := <-answered; !strings.HasPrefix(got, `200 true {"status":"success"`) {
-		t.Errorf("the request under way got %s", got)
+	if got := <-responses; !strings.HasPrefix(got, `200 true {"status":"success"`) {
+		t.Errorf("the running request got %s", got)
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
 }
 
-// notify tells when an append begins.
-type notify struct {
+// signalingStore closes entered when an append begins.
+type signalingStore struct {
 	*memory
 	entered chan struct{}
 }
 
-func (n notify) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+func (n signalingStore) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	close(n.entered)
 	return n.memory.Append(ctx, events)
 }
 
-func TestShutdownGivesUpWithItsContext(t *testing.T) {
+func TestShutdown_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	m := &memory{hold: make(chan struct{})}
 	entered := make(chan struct{})
-	s := serverWith(m, func(o *Options) { o.Appender = notify{m, entered} })
+	s := serverWith(m, func(o *Options) { o.Appender = signalingStore{m, entered} })
 	address := listen(t, s)
 	lost := make(chan error, 1)
 	client := newHTTP(t)
@@ -90,12 +90,12 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("shutdown: %v", err)
 	}
 	if err := <-lost; err == nil {
-		t.Error("the request was answered")
+		t.Error("the request got a response")
 	}
-	close(m.hold) // what waits for the appender is the appender's to end
+	close(m.hold) // ends the append, which Shutdown did not wait for
 }
 
-func TestDrainAsksClientsToReconnect(t *testing.T) {
+func TestDrain_SendsConnectionClose(t *testing.T) {
 	t.Parallel()
 	s := serverWith(&memory{})
 	address := listen(t, s)
@@ -115,7 +115,7 @@ func TestDrainAsksClientsToReconnect(t *testing.T) {
 	}
 }
 
-func TestServeReportsABrokenListener(t *testing.T) {
+func TestServe_ReturnsListenerError(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

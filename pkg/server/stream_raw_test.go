@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-func TestStreamDoesNotWaitForABody(t *testing.T) {
+func TestStream_DoesNotWaitForRequestBody(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, header string }{
 		{"of a known length", "Content-Length: 10"},
 		{"in chunks", "Transfer-Encoding: chunked"},
-		{"that the client wants to be asked for", "Content-Length: 10\r\nExpect: 100-continue"},
+		{"after 100 Continue", "Content-Length: 10\r\nExpect: 100-continue"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

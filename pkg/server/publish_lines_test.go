@@ -19,9 +19,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-func TestPublishLines(t *testing.T) {
+func TestPublishLines_Responses(t *testing.T) {
 	t.Parallel()
-	const fault = `"status":"invalid","errors":[{"field":"timestamp","message":"is required"}]}`
+	const isRequired = `"status":"invalid","errors":[{"field":"timestamp","message":"is required"}]}`
 	for name, row := range map[string]struct {
 		body   string
 		status int
@@ -31,40 +31,40 @@ func TestPublishLines(t *testing.T) {
 			eventWith("a") + "\n" + eventWith("b") + "\n" + eventWith("a"), 200,
 			`{"received":3,"success":2,"ignored":1,"invalid":0,"results":[]}`,
 		},
-		"blank ones are skipped and counted": {
+		"blank lines are skipped and counted": {
 			"\n" + eventWith("a") + "\n \n" + badEvent + "\n\n", 207,
-			`{"received":1,"success":1,"ignored":0,"invalid":1,"results":[{"line":4,` + fault + `]}`,
+			`{"received":1,"success":1,"ignored":0,"invalid":1,"results":[{"line":4,` + isRequired + `]}`,
 		},
-		"none is valid": {badEvent, 422, `{"received":0,"success":0,"ignored":0,"invalid":1,"results":[{"line":1,` + fault + `]}`},
+		"no valid line": {badEvent, 422, `{"received":0,"success":0,"ignored":0,"invalid":1,"results":[{"line":1,` + isRequired + `]}`},
 		"nothing":       {"", 200, `{"received":0,"success":0,"ignored":0,"invalid":0,"results":[]}`},
-		"broken JSON is that line's fault": {
+		"invalid JSON affects one line": {
 			eventWith("a") + "\n{\"topic\n" + eventWith("b"), 207,
 			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"line":2,"status":"invalid","errors":[{"field":"body","message":"is not valid JSON: it ends too early"}]}]}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := ask(serverWith(&memory{}), "POST", "/publish", row.body, "Content-Type", api.TypeLines)
-			if answer.Code != row.status || answer.Body.String() != row.want+"\n" {
-				t.Errorf("got %d %s\nwant %d %s", answer.Code, answer.Body, row.status, row.want)
+			response := send(serverWith(&memory{}), "POST", "/publish", row.body, "Content-Type", api.TypeLines)
+			if response.Code != row.status || response.Body.String() != row.want+"\n" {
+				t.Errorf("got %d %s\nwant %d %s", response.Code, response.Body, row.status, row.want)
 			}
 		})
 	}
 }
 
-func TestPublishLinesNamesAHundredFaults(t *testing.T) {
+func TestPublishLines_ListsFirstHundredErrors(t *testing.T) {
 	t.Parallel()
-	answer := ask(serverWith(&memory{}), "POST", "/publish", eventWith("a")+"\n"+strings.Repeat(badEvent+"\n", 150), "Content-Type", api.TypeLines)
+	response := send(serverWith(&memory{}), "POST", "/publish", eventWith("a")+"\n"+strings.Repeat(badEvent+"\n", 150), "Content-Type", api.TypeLines)
 	var got api.Batch
-	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+	if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Invalid != 150 || len(got.Results) != 100 || !got.ErrorsTruncated || *got.Results[99].Line != 101 || got.Results[99].Status != "invalid" {
-		t.Errorf("%d invalid, %d named, truncated %t", got.Invalid, len(got.Results), got.ErrorsTruncated)
+		t.Errorf("%d invalid, %d listed, truncated %t", got.Invalid, len(got.Results), got.ErrorsTruncated)
 	}
 }
 
-// many is n lines with as many events.
+// many returns n lines with an event each.
 func many(n int) string {
 	var text strings.Builder
 	for i := range n {
@@ -73,23 +73,23 @@ func many(n int) string {
 	return text.String()
 }
 
-func TestPublishLinesOfAnyNumber(t *testing.T) {
+func TestPublishLines_NumberIsUnlimited(t *testing.T) {
 	t.Parallel()
 	const n = 25_000
-	m := &counter{}
+	m := &countingAppender{}
 	s := New(Options{Appender: m, Store: &memory{}, MaxBatchEvents: 10, MaxBodyBytes: 100_000})
-	answer := ask(s, "POST", "/publish", many(n), "Content-Type", api.TypeLines)
-	if answer.Code != 200 || !strings.HasPrefix(answer.Body.String(), fmt.Sprintf(`{"received":%d,`, n)) {
-		t.Fatalf("got %d %s", answer.Code, answer.Body)
+	response := send(s, "POST", "/publish", many(n), "Content-Type", api.TypeLines)
+	if response.Code != 200 || !strings.HasPrefix(response.Body.String(), fmt.Sprintf(`{"received":%d,`, n)) {
+		t.Fatalf("got %d %s", response.Code, response.Body)
 	}
 	if m.largest.Load() > 5000 || m.events.Load() != n || s.publish.BufferedBytes() != 0 {
 		t.Errorf("%d events in appends of up to %d; %d bytes stay on the budget", m.events.Load(), m.largest.Load(), s.publish.BufferedBytes())
 	}
 }
 
-// counter is an appender that stores nothing. From the event failAt on it
-// fails.
-type counter struct {
+// countingAppender counts events and stores nothing. It fails after failAt events
+// if failAt is not 0.
+type countingAppender struct {
 	failAt  int64
 	events  atomic.Int64
 	largest atomic.Int64
@@ -97,14 +97,14 @@ type counter struct {
 	stored  atomic.Int64
 }
 
-func (c *counter) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
+func (c *countingAppender) Append(_ context.Context, events []event.Event) ([]event.Outcome, error) {
 	if n := c.atOnce.Add(1); n > 2 {
 		return nil, fmt.Errorf("%d appends at once", n)
 	}
 	defer c.atOnce.Add(-1)
 	c.largest.Store(max(c.largest.Load(), int64(len(events))))
 	if c.failAt > 0 && c.events.Add(int64(len(events))) > c.failAt {
-		return nil, fmt.Errorf("the store went away: %w", store.ErrUnavailable)
+		return nil, fmt.Errorf("append: %w", store.ErrUnavailable)
 	} else if c.failAt == 0 {
 		c.events.Add(int64(len(events)))
 	}
@@ -116,51 +116,51 @@ func (c *counter) Append(_ context.Context, events []event.Event) ([]event.Outco
 	return outcomes, nil
 }
 
-func TestPublishLinesThatFailMidwaySayWhatIsCommitted(t *testing.T) {
+func TestPublishLines_FailureReportsCommittedLines(t *testing.T) {
 	t.Parallel()
-	c := &counter{failAt: 5000}
+	c := &countingAppender{failAt: 5000}
 	s := New(Options{Appender: c, Store: &memory{}})
-	answer := ask(s, "POST", "/publish", badEvent+"\n"+many(30_000), "Content-Type", api.TypeLines)
+	response := send(s, "POST", "/publish", badEvent+"\n"+many(30_000), "Content-Type", api.TypeLines)
 	var problem api.Problem
-	if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
+	if err := json.Unmarshal(response.Body.Bytes(), &problem); err != nil {
 		t.Fatal(err)
 	}
-	if answer.Code != 503 || answer.Header().Get("Retry-After") == "" || problem.CommittedLines == nil {
-		t.Fatalf("got %d %s", answer.Code, answer.Body)
+	if response.Code != 503 || response.Header().Get("Retry-After") == "" || problem.CommittedLines == nil {
+		t.Fatalf("got %d %s", response.Code, response.Body)
 	}
-	// The other lane of the chunk that failed may have been stored.
+	// The other lane of the failed chunk may be stored.
 	if n := *problem.CommittedLines; n > c.stored.Load()+1 || n < c.stored.Load()-5000 || n < 2 || s.publish.BufferedBytes() != 0 {
-		t.Errorf("%d lines are said to be done, %d events are stored; %d bytes stay on the budget", n, c.stored.Load(), s.publish.BufferedBytes())
+		t.Errorf("%d lines are reported as committed, %d events are stored; %d bytes stay on the budget", n, c.stored.Load(), s.publish.BufferedBytes())
 	}
 	if !strings.HasPrefix(problem.Detail, "Store unavailable. The lines up to") {
 		t.Errorf("the detail is %q", problem.Detail)
 	}
 }
 
-func TestPublishLinesWithoutEventsEndAtTheLimit(t *testing.T) {
+func TestPublishLines_IdleBytesAreLimited(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]io.Reader{
-		"blank lines":             zeros(1 << 30),
-		"a line without end":      io.MultiReader(strings.NewReader(eventWith("a")+"\n{"), repeat('x')),
-		"lines that are no event": repeat('\n'),
+		"blank lines":         spaces(1 << 30),
+		"an endless line":     io.MultiReader(strings.NewReader(eventWith("a")+"\n{"), repeat('x')),
+		"endless line breaks": repeat('\n'),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serverWith(&memory{}, func(o *Options) { o.MaxBodyBytes = 1 << 20 })
 			request := httptest.NewRequest(http.MethodPost, "/publish", body)
 			request.Header.Set("Content-Type", api.TypeLines)
-			answer := httptest.NewRecorder()
-			contract.Handler(s.Handler()).ServeHTTP(answer, request)
-			if answer.Code != http.StatusRequestEntityTooLarge {
-				t.Errorf("got %d %s", answer.Code, answer.Body)
+			response := httptest.NewRecorder()
+			contract.Handler(s.Handler()).ServeHTTP(response, request)
+			if response.Code != http.StatusRequestEntityTooLarge {
+				t.Errorf("got %d %s", response.Code, response.Body)
 			}
 		})
 	}
 }
 
-// TestPublishLinesAsTheyCome: a stream may last longer than the server's
-// time-outs as long as lines come, and what has come is stored meanwhile.
-func TestPublishLinesAsTheyCome(t *testing.T) {
+// TestPublishLines_StreamOutlivesTimeouts sends lines for longer than the timeouts of
+// the server. Lines are stored while the stream goes on.
+func TestPublishLines_StreamOutlivesTimeouts(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	s := serverWith(m, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 400*time.Millisecond, 400*time.Millisecond })
@@ -195,7 +195,7 @@ func TestPublishLinesAsTheyCome(t *testing.T) {
 	}
 }
 
-// chunked writes each part as a chunk of a request's body.
+// chunked writes each part as a chunk of a request body.
 type chunked struct{ io.Writer }
 
 func (c chunked) Write(p []byte) (int, error) {
@@ -205,8 +205,8 @@ func (c chunked) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// stream posts lines to s while write writes them, and returns the answer.
-func stream(t *testing.T, s *Server, write func(io.Writer)) (int, string) {
+// postStream sends the lines that write writes to s, and returns the response.
+func postStream(t *testing.T, s *Server, write func(io.Writer)) (int, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", listen(t, s))
 	if err != nil {
@@ -232,13 +232,13 @@ func stream(t *testing.T, s *Server, write func(io.Writer)) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent: the second line comes
-// during the first one's COMMIT, and then nothing more.
-func TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent(t *testing.T) {
+// TestPublishLines_StoresLinesBeforeReadTimeout sends the second line during the
+// COMMIT of the first, and then nothing more.
+func TestPublishLines_StoresLinesBeforeReadTimeout(t *testing.T) {
 	t.Parallel()
 	m := &memory{hold: make(chan struct{})}
 	s := serverWith(m, func(o *Options) { o.ReadTimeout = 300 * time.Millisecond })
-	status, body := stream(t, s, func(w io.Writer) {
+	status, body := postStream(t, s, func(w io.Writer) {
 		_, _ = io.WriteString(w, eventWith("a")+"\n")
 		_, _ = io.WriteString(w, eventWith("b")+"\n")
 		close(m.hold)
@@ -248,18 +248,18 @@ func TestPublishLinesStoresWhatCameBeforeTheSenderFellSilent(t *testing.T) {
 	}
 }
 
-// TestShutdownEndsAStreamWithoutEnd: half of the time is for streams that end by
-// themselves; the others are told how far they came.
-func TestShutdownEndsAStreamWithoutEnd(t *testing.T) {
+// TestPublishLines_ShutdownEndsEndlessStream checks that a stream which does not end
+// by itself gets the number of its committed lines.
+func TestPublishLines_ShutdownEndsEndlessStream(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	s := serverWith(m)
 	ended := make(chan error, 1)
-	status, body := stream(t, s, func(w io.Writer) {
+	status, body := postStream(t, s, func(w io.Writer) {
 		_, _ = io.WriteString(w, eventWith("a")+"\n")
 		pace := time.NewTicker(20 * time.Millisecond)
 		defer pace.Stop()
-		for stored := int64(0); stored == 0; { // the request has come
+		for stored := int64(0); stored == 0; { // until the request has arrived
 			<-pace.C
 			stats, _ := m.Stats(context.Background())
 			stored = stats.Stored
@@ -284,59 +284,59 @@ func TestShutdownEndsAStreamWithoutEnd(t *testing.T) {
 	}
 }
 
-// full is overloaded for a while.
-type full struct {
+// overloadedStore is overloaded for the first calls.
+type overloadedStore struct {
 	memory
 
-	refusals atomic.Int64
+	overloads atomic.Int64
 }
 
-func (f *full) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	if f.refusals.Add(-1) >= 0 {
+func (f *overloadedStore) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
+	if f.overloads.Add(-1) >= 0 {
 		return nil, store.ErrOverloaded
 	}
 	return f.memory.Append(ctx, events)
 }
 
-func TestPublishLinesWaitsForRoom(t *testing.T) {
+func TestPublishLines_RetriesWhileOverloaded(t *testing.T) {
 	t.Parallel()
-	f := &full{}
-	f.refusals.Store(3)
+	f := &overloadedStore{}
+	f.overloads.Store(3)
 	s := New(Options{Appender: f, Store: f, Now: noon, MaxBufferedBytes: 100}) // less than a stream takes
-	answer := ask(s, "POST", "/publish", many(100), "Content-Type", api.TypeLines)
-	if answer.Code != 200 || !strings.HasPrefix(answer.Body.String(), `{"received":100,"success":100,`) {
-		t.Errorf("got %d %s", answer.Code, answer.Body)
+	response := send(s, "POST", "/publish", many(100), "Content-Type", api.TypeLines)
+	if response.Code != 200 || !strings.HasPrefix(response.Body.String(), `{"received":100,"success":100,`) {
+		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }
 
-// TestPublishLinesOfOneKey: the first line of a key wins, however many follow.
-func TestPublishLinesOfOneKey(t *testing.T) {
+// TestPublishLines_FirstLineOfAKeyWins sends many lines of one key.
+func TestPublishLines_FirstLineOfAKeyWins(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	text := goodEvent + "\n" + strings.Repeat(strings.Replace(goodEvent, "1.50", "2", 1)+"\n", 20_000)
-	answer := ask(serverWith(m), "POST", "/publish", text, "Content-Type", api.TypeLines)
-	if answer.Code != 200 || len(m.records) != 1 || m.records[0].Payload != `{"k":1.50}` {
-		t.Errorf("got %d %s, stored %+v", answer.Code, answer.Body, m.records)
+	response := send(serverWith(m), "POST", "/publish", text, "Content-Type", api.TypeLines)
+	if response.Code != 200 || len(m.records) != 1 || m.records[0].Payload != `{"k":1.50}` {
+		t.Errorf("got %d %s, stored %+v", response.Code, response.Body, m.records)
 	}
 }
 
-// TestInvalidLinesCostLittle: a sender can't make an answer, or the memory for
-// it, many times as long as what it sends.
-func TestInvalidLinesCostLittle(t *testing.T) {
+// TestPublishLines_ErrorsOfInvalidLinesAreBounded checks that the response is not
+// many times longer than the request.
+func TestPublishLines_ErrorsOfInvalidLinesAreBounded(t *testing.T) {
 	t.Parallel()
 	line := "{" + strings.TrimSuffix(strings.Repeat(`"topic":1,`, 50_000), ",") + "}\n"
-	answer := ask(serverWith(&memory{}), "POST", "/publish", strings.Repeat(line+eventWith("a")+"\n", 20), "Content-Type", api.TypeLines)
-	if answer.Code != 207 || answer.Body.Len() > 20*1000 {
-		t.Errorf("got %d and %d bytes", answer.Code, answer.Body.Len())
+	response := send(serverWith(&memory{}), "POST", "/publish", strings.Repeat(line+eventWith("a")+"\n", 20), "Content-Type", api.TypeLines)
+	if response.Code != 207 || response.Body.Len() > 20*1000 {
+		t.Errorf("got %d and %d bytes", response.Code, response.Body.Len())
 	}
 }
 
-func TestManyInvalidLinesAreNoReasonToEnd(t *testing.T) {
+func TestPublishLines_InvalidLinesDoNotEndTheStream(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	s := serverWith(m, func(o *Options) { o.MaxBodyBytes = 100_000 })
-	answer := ask(s, "POST", "/publish", strings.Repeat(badEvent+"\n", 5000)+goodEvent, "Content-Type", api.TypeLines)
-	if answer.Code != 207 || m.counts.Stored != 1 {
-		t.Errorf("got %d %s", answer.Code, answer.Body)
+	response := send(s, "POST", "/publish", strings.Repeat(badEvent+"\n", 5000)+goodEvent, "Content-Type", api.TypeLines)
+	if response.Code != 207 || m.counts.Stored != 1 {
+		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// contract is the OpenAPI document that every answer of these tests is held to.
+// contract checks every response of these tests against the OpenAPI document.
 var contract = mustContract()
 
 func mustContract() *openapitest.Contract {
@@ -35,11 +35,11 @@ func mustContract() *openapitest.Contract {
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(contract.Around(m)) }
 
-// noon is what the clock of these tests starts at.
+// noon is the start of the clock of these tests.
 func noon() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }
 
-// memory is a store in memory. It is as strict as a real one about what the
-// server must not pass on: a text that no event can have is an error.
+// memory is a store in memory. Like a real store it returns an error for texts that
+// no event can have, because the server must not pass them on.
 type memory struct {
 	mu      sync.Mutex
 	records []store.Record
@@ -47,17 +47,17 @@ type memory struct {
 	topics  map[string]*store.TopicStats
 	pings   int
 
-	// short is how many events an answer has at most, whatever the limit, where
-	// not 0: as if all were large.
-	short int
-	// fail is the error of every call, where not nil.
+	// maxRows, if not 0, is the maximum size of a page, whatever the limit: as if all
+	// events were large.
+	maxRows int
+	// fail, if not nil, is the error of every call.
 	fail error
-	// outcome is what Append answers instead of doing anything, where not 0.
+	// outcome, if not 0, is the result of Append, which then stores nothing.
 	outcome event.Outcome
 	// hold blocks Append until it is closed or the context ends.
 	hold chan struct{}
-	// explode is what Append panics with.
-	explode any
+	// panicWith, if not nil, is the value that Append panics with.
+	panicWith any
 }
 
 func (m *memory) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
@@ -70,8 +70,8 @@ func (m *memory) Append(ctx context.Context, events []event.Event) ([]event.Outc
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.explode != nil {
-		panic(m.explode)
+	if m.panicWith != nil {
+		panic(m.panicWith)
 	}
 	if m.fail != nil {
 		return nil, m.fail
@@ -94,10 +94,10 @@ func (m *memory) add(e event.Event) event.Outcome {
 		m.topics[e.Topic].Duplicates++
 		return event.Duplicate
 	}
-	place := uint64(len(m.records) + 1)
-	at := noon().Add(time.Duration(place) * time.Second)
+	number := uint64(len(m.records) + 1)
+	at := noon().Add(time.Duration(number) * time.Second)
 	m.records = append(m.records, store.Record{
-		Event: e, CreatedAt: at, Position: store.Position{Commit: place, Seq: 1},
+		Event: e, CreatedAt: at, Position: store.Position{Commit: number, Seq: 1},
 	})
 	if m.topics == nil {
 		m.topics = map[string]*store.TopicStats{}
@@ -135,7 +135,7 @@ func (m *memory) Event(_ context.Context, key event.Key) (store.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if strings.ContainsRune(key.Topic+key.ID, 0) {
-		return store.Record{}, fmt.Errorf("a database refuses %q", key)
+		return store.Record{}, fmt.Errorf("a database rejects %q", key)
 	}
 	for _, r := range m.records {
 		if r.Key() == key {
@@ -158,7 +158,7 @@ func (m *memory) Older(_ context.Context, f store.Filter, before store.Position,
 		if !matches(r, f) || !before.IsZero() && r.Position.Compare(before) >= 0 {
 			continue
 		}
-		if len(found) == m.atMost(limit) {
+		if len(found) == m.pageSize(limit) {
 			return found, true, m.fail
 		}
 		found = append(found, r)
@@ -166,8 +166,8 @@ func (m *memory) Older(_ context.Context, f store.Filter, before store.Position,
 	return found, false, m.fail
 }
 
-// atMost is how many events an answer has at most.
-func (m *memory) atMost(limit int) int { return min(limit, cmp.Or(m.short, limit)) }
+// pageSize returns the maximum size of a page.
+func (m *memory) pageSize(limit int) int { return min(limit, cmp.Or(m.maxRows, limit)) }
 
 func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	m.mu.Lock()
@@ -177,7 +177,7 @@ func (m *memory) Newer(_ context.Context, f store.Filter, after store.Position, 
 	}
 	var found []store.Record
 	for _, r := range m.records {
-		if len(found) < m.atMost(limit) && matches(r, f) && r.Position.Compare(after) > 0 {
+		if len(found) < m.pageSize(limit) && matches(r, f) && r.Position.Compare(after) > 0 {
 			found = append(found, r)
 			after = r.Position
 		}
@@ -223,19 +223,18 @@ func serverWith(m *memory, change ...func(*Options)) *Server {
 	return New(options)
 }
 
-// ask sends one request straight to the handler.
-func ask(s *Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+// send sends one request directly to the handler.
+func send(s *Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, target, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	answer := httptest.NewRecorder()
-	contract.Handler(s.Handler()).ServeHTTP(answer, request)
-	return answer
+	response := httptest.NewRecorder()
+	contract.Handler(s.Handler()).ServeHTTP(response, request)
+	return response
 }
 
-// listen serves on a port of this machine until the test ends, and returns the
-// address.
+// listen serves on a loopback port until the test ends, and returns the address.
 func listen(t *testing.T, s *Server) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -256,14 +255,14 @@ func listen(t *testing.T, s *Server) string {
 	return listener.Addr().String()
 }
 
-// logTo is an option that writes the log, with all levels, to w.
+// logTo is an option that writes the log of all levels to w.
 func logTo(w io.Writer) func(*Options) {
 	return func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 }
 
-// newHTTP is an HTTP client of the test's own.
+// newHTTP returns an HTTP client that the test does not share.
 func newHTTP(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}

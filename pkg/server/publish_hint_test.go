@@ -36,7 +36,7 @@ func zstandard(t *testing.T, text string) string {
 
 const someCloudEvent = `{"specversion":"1.0","id":"1","type":"t","source":"/s","data":{}}`
 
-func TestARefusalHintsAtWhatWasMeant(t *testing.T) {
+func TestPublish_HintsAtLikelyMistake(t *testing.T) {
 	t.Parallel()
 	two := eventWith("a") + "\n" + eventWith("b") + "\n"
 	long := strings.Replace(two, `"k":1.50`, `"k":"`+strings.Repeat("x", 800)+`"`, 2)
@@ -44,7 +44,7 @@ func TestARefusalHintsAtWhatWasMeant(t *testing.T) {
 		body    string
 		headers []string
 		status  int
-		want    string // "" is no hint
+		want    string // "" for no hint
 	}{
 		"lines as JSON":                           {two, nil, 422, "one a line with Content-Type: application/x-ndjson"},
 		"lines as JSON, longer than an event":     {long, nil, 413, "one a line with Content-Type: application/x-ndjson"},
@@ -58,9 +58,9 @@ func TestARefusalHintsAtWhatWasMeant(t *testing.T) {
 		"a CloudEvent as JSON":                    {someCloudEvent, nil, 422, "looks like a CloudEvent: send it with Content-Type: application/cloudevents+json"},
 		"a CloudEvent with an escape in a name":   {strings.Replace(someCloudEvent, `"id"`, `"\u0069d"`, 1), nil, 422, "looks like a CloudEvent: send it with Content-Type: application/cloudevents+json"},
 		"a CloudEvent without its specversion":    {strings.Replace(someCloudEvent, "specversion", "version", 1), nil, 422, ""},
-		"a CloudEvent that is no JSON":            {someCloudEvent + "x", nil, 422, ""},
+		"a CloudEvent in invalid JSON":            {someCloudEvent + "x", nil, 422, ""},
 		"a batch that is cut off":                 {"[" + eventWith("a"), nil, 422, ""},
-		"an event with a fault":                   {badEvent, nil, 422, ""},
+		"an invalid event":                        {badEvent, nil, 422, ""},
 		"an event that is too long":               {strings.Replace(goodEvent, `"k":1.50`, `"k":"`+strings.Repeat("x", 2000)+`"`, 1), nil, 413, ""},
 		"nothing":                                 {"", nil, 422, ""},
 		"an array as lines":                       {"[" + eventWith("a") + "]", []string{"Content-Type", api.TypeLines}, 422, "looks like an array: send it with Content-Type: application/json"},
@@ -76,41 +76,42 @@ func TestARefusalHintsAtWhatWasMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serverWith(&memory{}, func(o *Options) { o.MaxEventBytes = 1000 })
-			answer := ask(s, "POST", "/publish", row.body, row.headers...)
-			if answer.Code != row.status || strings.Count(answer.Body.String(), "looks like") > 1 {
-				t.Errorf("got %d %s", answer.Code, answer.Body)
+			response := send(s, "POST", "/publish", row.body, row.headers...)
+			if response.Code != row.status || strings.Count(response.Body.String(), "looks like") > 1 {
+				t.Errorf("got %d %s", response.Code, response.Body)
 			}
-			if row.want == "" && strings.Contains(answer.Body.String(), "looks like") || !strings.Contains(answer.Body.String(), row.want) {
-				t.Errorf("expected the hint %q in %s", row.want, answer.Body)
+			if row.want == "" && strings.Contains(response.Body.String(), "looks like") || !strings.Contains(response.Body.String(), row.want) {
+				t.Errorf("want the hint %q in %s", row.want, response.Body)
 			}
 		})
 	}
 }
 
-// TestAHintIsOnlyWords holds the answers to what the decoder says by itself.
-func TestAHintIsOnlyWords(t *testing.T) {
+// TestPublish_HintChangesOnlyTheText compares the responses with the errors of the
+// decoder.
+func TestPublish_HintChangesOnlyTheText(t *testing.T) {
 	t.Parallel()
 	pieces := []string{goodEvent, badEvent, someCloudEvent, "\n", " ", "[", "]", "{}", "{", ",", "7", "\x1f\x8b\x08\x00", "\x28\xb5\x2f\xfd"}
 	s := serverWith(&memory{})
 	rapid.Check(t, func(t *rapid.T) {
 		body := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 5).Draw(t, "pieces"), "")
 		e, err := codec.Decode([]byte(body))
-		answer := ask(s, "POST", "/publish", body)
+		response := send(s, "POST", "/publish", body)
 		if err == nil {
-			if answer.Code != 200 {
-				t.Errorf("event %v is answered %d %s", e, answer.Code, answer.Body)
+			if response.Code != 200 {
+				t.Errorf("event %v got %d %s", e, response.Code, response.Body)
 			}
 			return
 		}
 		if strings.HasPrefix(strings.TrimSpace(body), "[") {
-			return // a batch, whose answer is another
+			return // a batch has another form of response
 		}
 		var problem api.Problem
-		if err := json.Unmarshal(answer.Body.Bytes(), &problem); err != nil {
-			t.Fatalf("%s: %v", answer.Body, err)
+		if err := json.Unmarshal(response.Body.Bytes(), &problem); err != nil {
+			t.Fatalf("%s: %v", response.Body, err)
 		}
-		if diff := cmp.Diff(fieldErrors(err), problem.Errors); diff != "" || answer.Code != 422 || !strings.HasPrefix(problem.Detail, "The event is invalid; see errors.") {
-			t.Errorf("%q is answered %d %s, faults (-want +got):\n%s", body, answer.Code, answer.Body, diff)
+		if diff := cmp.Diff(fieldErrors(err), problem.Errors); diff != "" || response.Code != 422 || !strings.HasPrefix(problem.Detail, "The event is invalid; see errors.") {
+			t.Errorf("%q got %d %s, errors (-want +got):\n%s", body, response.Code, response.Body, diff)
 		}
 	})
 }

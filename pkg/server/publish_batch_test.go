@@ -14,15 +14,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/codec"
 )
 
-// eventWith is goodEvent under another ID.
+// eventWith returns goodEvent with another ID.
 func eventWith(id string) string { return strings.Replace(goodEvent, `"e"`, `"`+id+`"`, 1) }
 
 const badEvent = `{"topic":"t","event_id":"bad","source":"s","payload":{}}`
 
-func TestPublishBatch(t *testing.T) {
+func TestPublish_Batch(t *testing.T) {
 	t.Parallel()
 	a, b := eventWith("a"), eventWith("b")
-	const fault = `"status":"invalid","errors":[{"field":"timestamp","message":"is required"}]}`
+	const isRequired = `"status":"invalid","errors":[{"field":"timestamp","message":"is required"}]}`
 	for name, row := range map[string]struct {
 		body   string
 		prefer string
@@ -37,44 +37,44 @@ func TestPublishBatch(t *testing.T) {
 			`{"events":[` + a + "]}", "", 200,
 			`{"received":1,"success":1,"ignored":0,"invalid":0,"results":[{"status":"success"}]}`,
 		},
-		"none at all": {"[]", "", 200, `{"received":0,"success":0,"ignored":0,"invalid":0,"results":[]}`},
+		"an empty batch": {"[]", "", 200, `{"received":0,"success":0,"ignored":0,"invalid":0,"results":[]}`},
 		"the same key twice, the first wins": {
 			"[" + a + "," + b + "," + a + "]", "", 200,
 			`{"received":3,"success":2,"ignored":1,"invalid":0,"results":[{"status":"success"},{"status":"success"},{"status":"ignored"}]}`,
 		},
-		"an invalid one between valid ones": {
+		"an invalid event between valid ones": {
 			"[" + a + "," + badEvent + "," + b + "]", "", 207,
-			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"status":"success"},{` + fault + `,{"status":"success"}]}`,
+			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"status":"success"},{` + isRequired + `,{"status":"success"}]}`,
 		},
 		"none valid": {
 			"[" + badEvent + "," + badEvent + "]", "", 422,
-			`{"received":0,"success":0,"ignored":0,"invalid":2,"results":[{` + fault + `,{` + fault + `]}`,
+			`{"received":0,"success":0,"ignored":0,"invalid":2,"results":[{` + isRequired + `,{` + isRequired + `]}`,
 		},
 		"minimal, all valid": {"[" + a + "]", "return=minimal", 200, `{"received":1,"success":1,"ignored":0,"invalid":0,"results":[]}`},
-		"minimal, with an invalid": {
+		"minimal, with an invalid event": {
 			"[" + a + "," + badEvent + "," + b + "]", `respond-async, Return="minimal"; x=1`, 207,
-			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"index":1,` + fault + `]}`,
+			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"index":1,` + isRequired + `]}`,
 		},
 		"another preference": {"[" + a + "]", "return=representation", 200, `{"received":1,"success":1,"ignored":0,"invalid":0,"results":[{"status":"success"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := ask(serverWith(&memory{}), "POST", "/publish", row.body, "Prefer", row.prefer)
-			if answer.Code != row.status || answer.Body.String() != row.want+"\n" {
-				t.Errorf("got %d %s\nwant %d %s", answer.Code, answer.Body, row.status, row.want)
+			response := send(serverWith(&memory{}), "POST", "/publish", row.body, "Prefer", row.prefer)
+			if response.Code != row.status || response.Body.String() != row.want+"\n" {
+				t.Errorf("got %d %s\nwant %d %s", response.Code, response.Body, row.status, row.want)
 			}
-			if minimal := answer.Header().Get("Preference-Applied") != ""; minimal != strings.Contains(row.prefer, "minimal") {
+			if minimal := response.Header().Get("Preference-Applied") != ""; minimal != strings.Contains(row.prefer, "minimal") {
 				t.Errorf("Preference-Applied is %t", minimal)
 			}
 			var decoded api.Batch
-			if err := json.Unmarshal(answer.Body.Bytes(), &decoded); err != nil || decoded.Results == nil {
-				t.Errorf("%s is no answer to a batch: %v", answer.Body, err)
+			if err := json.Unmarshal(response.Body.Bytes(), &decoded); err != nil || decoded.Results == nil {
+				t.Errorf("%s is not a batch response: %v", response.Body, err)
 			}
 		})
 	}
 }
 
-func TestPublishBatchRefuses(t *testing.T) {
+func TestPublish_InvalidBatch(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		body   string
@@ -82,34 +82,35 @@ func TestPublishBatchRefuses(t *testing.T) {
 		want   string
 	}{
 		"too many events":          {"[" + strings.Repeat(eventWith("a")+",", 5) + eventWith("b") + "]", 413, "more than 5 events"},
-		"a body beyond the limit":  {"[" + strings.Repeat(" ", 5000) + "]", 413, "5000 bytes"},
+		"a body above the limit":   {"[" + strings.Repeat(" ", 5000) + "]", 413, "5000 bytes"},
 		"an array that is cut off": {"[" + eventWith("a"), 422, "ends too early"},
 		"two arrays":               {"[][]", 422, "must end after the batch"},
-		"no events in an object":   {`{"events":7}`, 422, `"field":"topic"`},
+		"events is not an array":   {`{"events":7}`, 422, `"field":"topic"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &memory{}
-			answer := ask(serverWith(m, func(o *Options) { o.MaxBatchEvents, o.MaxBodyBytes = 5, 5000 }), "POST", "/publish", row.body)
-			if answer.Code != row.status || !strings.Contains(answer.Body.String(), row.want) || m.counts.Received != 0 {
-				t.Errorf("got %d %s, %d received", answer.Code, answer.Body, m.counts.Received)
+			response := send(serverWith(m, func(o *Options) { o.MaxBatchEvents, o.MaxBodyBytes = 5, 5000 }), "POST", "/publish", row.body)
+			if response.Code != row.status || !strings.Contains(response.Body.String(), row.want) || m.counts.Received != 0 {
+				t.Errorf("got %d %s, %d received", response.Code, response.Body, m.counts.Received)
 			}
-			checkProblem(t, answer.Code, answer.Header(), answer.Body.Bytes())
+			checkProblem(t, response.Code, response.Header(), response.Body.Bytes())
 		})
 	}
 }
 
-func TestPublishBatchWithAnEventTheStoreRefuses(t *testing.T) {
+func TestPublish_BatchWithRejectedEvent(t *testing.T) {
 	t.Parallel()
-	answer := ask(serverWith(&memory{outcome: event.Rejected}), "POST", "/publish", "["+goodEvent+"]")
+	response := send(serverWith(&memory{outcome: event.Rejected}), "POST", "/publish", "["+goodEvent+"]")
 	want := `{"received":0,"success":0,"ignored":0,"invalid":1,"results":[{"status":"invalid","errors":[{"field":"body","message":"is refused by the database"}]}]}` + "\n"
-	if answer.Code != 422 || answer.Body.String() != want {
-		t.Errorf("got %d %s", answer.Code, answer.Body)
+	if response.Code != 422 || response.Body.String() != want {
+		t.Errorf("got %d %s", response.Code, response.Body)
 	}
 }
 
-// poison is what must not pass in any form, and the field that is at fault.
-func poison() map[string][2]string {
+// invalidTexts returns texts that are invalid in every form, each with its invalid
+// field.
+func invalidTexts() map[string][2]string {
 	deep := strings.Repeat(`{"a":`, 64) + "{}" + strings.Repeat("}", 64)
 	long := strings.Repeat("x", 256)
 	return map[string][2]string{
@@ -121,7 +122,7 @@ func poison() map[string][2]string {
 		"an ID that is a number":           {strings.Replace(goodEvent, `"e"`, `7`, 1), "event_id"},
 		"a source that is null":            {strings.Replace(goodEvent, `"s"`, `null`, 1), "source"},
 		"no timestamp":                     {badEvent, "timestamp"},
-		"a day that is none":               {strings.Replace(goodEvent, "2025-12-19", "2025-02-30", 1), "timestamp"},
+		"an invalid date":                  {strings.Replace(goodEvent, "2025-12-19", "2025-02-30", 1), "timestamp"},
 		"a payload that is an array":       {strings.Replace(goodEvent, `{"k":1.50}`, `[]`, 1), "payload"},
 		"U+0000 in the payload":            {strings.Replace(goodEvent, `1.50`, `"\u0000"`, 1), "payload"},
 		"U+0000 in a name of the payload":  {strings.Replace(goodEvent, `"k"`, `"\u0000"`, 1), "payload"},
@@ -129,17 +130,17 @@ func poison() map[string][2]string {
 		"broken UTF-8 in the payload":      {strings.Replace(goodEvent, `1.50`, "\"\xff\"", 1), "payload"},
 		"a name twice in the payload":      {strings.Replace(goodEvent, `1.50`, `1,"k":2`, 1), "payload"},
 		"too many levels":                  {strings.Replace(goodEvent, `1.50`, deep, 1), "payload"},
-		"a number that swells":             {strings.Replace(goodEvent, `1.50`, `1e131071`, 1), "payload"},
-		"what is no object":                {`"event"`, "body"},
+		"a number too long":                {strings.Replace(goodEvent, `1.50`, `1e131071`, 1), "payload"},
+		"text, not an object":              {`"event"`, "body"},
 		"an event that is too long":        {strings.Replace(goodEvent, `1.50`, `"`+strings.Repeat("x", 3000)+`"`, 1), "body"},
 	}
 }
 
-// TestPoisonInEveryForm: a form must not open a hole that another has closed,
-// and an invalid event never takes its neighbours with it.
-func TestPoisonInEveryForm(t *testing.T) {
+// TestPublish_InvalidEventInEveryForm checks that every form rejects the same
+// texts, and that an invalid event does not affect the others of its batch.
+func TestPublish_InvalidEventInEveryForm(t *testing.T) {
 	t.Parallel()
-	for name, row := range poison() {
+	for name, row := range invalidTexts() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text, field := row[0], row[1]
@@ -151,22 +152,22 @@ func TestPoisonInEveryForm(t *testing.T) {
 				"lines":  {eventWith("a") + "\n" + text + "\r\n\n" + eventWith("b"), api.TypeLines},
 			} {
 				m := &memory{}
-				answer := ask(serverWith(m, limit), "POST", "/publish", request[0], "Content-Type", request[1])
-				if answer.Code != 207 || !strings.Contains(answer.Body.String(), want) || m.counts.Stored != 2 {
-					t.Errorf("%s: got %d %s, %d stored", form, answer.Code, answer.Body, m.counts.Stored)
+				response := send(serverWith(m, limit), "POST", "/publish", request[0], "Content-Type", request[1])
+				if response.Code != 207 || !strings.Contains(response.Body.String(), want) || m.counts.Stored != 2 {
+					t.Errorf("%s: got %d %s, %d stored", form, response.Code, response.Body, m.counts.Stored)
 				}
 			}
 			m := &memory{}
-			answer := ask(serverWith(m, limit), "POST", "/publish", text)
-			if answer.Code != 422 && answer.Code != 413 || m.counts.Stored != 0 {
-				t.Errorf("alone: got %d %s", answer.Code, answer.Body)
+			response := send(serverWith(m, limit), "POST", "/publish", text)
+			if response.Code != 422 && response.Code != 413 || m.counts.Stored != 0 {
+				t.Errorf("alone: got %d %s", response.Code, response.Body)
 			}
 		})
 	}
 }
 
-// TestEveryFormGivesTheSameRow: an event means the same however it comes.
-func TestEveryFormGivesTheSameRow(t *testing.T) {
+// TestPublish_EveryFormStoresTheSameEvent sends one event in every form.
+func TestPublish_EveryFormStoresTheSameEvent(t *testing.T) {
 	t.Parallel()
 	text := ` {"source":"s", "payload": {"é": [1.50, "\u00fc\n", {"a" : null}]}, "x":1, "timestamp":"2025-12-19 12:00:00,5+07:00","event_id":"é","topic":"t"}`
 	want, err := codec.Decode([]byte(text))
@@ -186,17 +187,17 @@ func TestEveryFormGivesTheSameRow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &memory{}
-			body := pack(t, strings.TrimPrefix(request[2], "x-"), request[0])
-			answer := ask(serverWith(m), "POST", "/publish", body, "Content-Type", request[1], "Content-Encoding", request[2])
-			if answer.Code != 200 || len(m.records) != 1 || !cmp.Equal(m.records[0].Event, want) {
-				t.Errorf("got %d %s, stored %+v", answer.Code, answer.Body, m.records)
+			body := compress(t, strings.TrimPrefix(request[2], "x-"), request[0])
+			response := send(serverWith(m), "POST", "/publish", body, "Content-Type", request[1], "Content-Encoding", request[2])
+			if response.Code != 200 || len(m.records) != 1 || !cmp.Equal(m.records[0].Event, want) {
+				t.Errorf("got %d %s, stored %+v", response.Code, response.Body, m.records)
 			}
 		})
 	}
 }
 
-// TestCloudEventsInEveryMode: one CloudEvent is one row, whatever the mode.
-func TestCloudEventsInEveryMode(t *testing.T) {
+// TestPublish_CloudEventsInEveryMode sends one CloudEvent in every mode.
+func TestPublish_CloudEventsInEveryMode(t *testing.T) {
 	t.Parallel()
 	const structured = `{"specversion":"1.0","type":"com.example.paid","source":"/shop/7","id":"A 1","time":"2025-12-19T12:00:00Z",` +
 		`"datacontenttype":"application/json","subject":"é","tenant":"x","data":{"k": 1.50}}`
@@ -212,27 +213,27 @@ func TestCloudEventsInEveryMode(t *testing.T) {
 		body    string
 		headers []string
 	}{
-		"structured":            {structured, []string{"Content-Type", "application/cloudevents+json; charset=utf-8"}},
-		"structured and packed": {pack(t, "gzip", structured), []string{"Content-Type", "application/cloudevents+json", "Content-Encoding", "gzip"}},
-		"batched":               {"[" + structured + "]", []string{"Content-Type", "application/cloudevents-batch+json"}},
-		"binary":                {`{"k":1.50}`, binary},
+		"structured":                {structured, []string{"Content-Type", "application/cloudevents+json; charset=utf-8"}},
+		"structured and compressed": {compress(t, "gzip", structured), []string{"Content-Type", "application/cloudevents+json", "Content-Encoding", "gzip"}},
+		"batched":                   {"[" + structured + "]", []string{"Content-Type", "application/cloudevents-batch+json"}},
+		"binary":                    {`{"k":1.50}`, binary},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &memory{}
 			s := serverWith(m)
-			answer := ask(s, "POST", "/publish", request.body, request.headers...)
-			if answer.Code != 200 || len(m.records) != 1 || !cmp.Equal(m.records[0].Event, want) {
-				t.Errorf("got %d %s, stored %+v", answer.Code, answer.Body, m.records)
+			response := send(s, "POST", "/publish", request.body, request.headers...)
+			if response.Code != 200 || len(m.records) != 1 || !cmp.Equal(m.records[0].Event, want) {
+				t.Errorf("got %d %s, stored %+v", response.Code, response.Body, m.records)
 			}
-			if again := ask(s, "POST", "/publish", request.body, request.headers...); !strings.Contains(again.Body.String(), "ignored") {
+			if again := send(s, "POST", "/publish", request.body, request.headers...); !strings.Contains(again.Body.String(), "ignored") {
 				t.Errorf("again: %d %s", again.Code, again.Body)
 			}
 		})
 	}
 }
 
-func TestCloudEventsThatAreInvalid(t *testing.T) {
+func TestPublish_InvalidCloudEvents(t *testing.T) {
 	t.Parallel()
 	const good = `{"specversion":"1.0","type":"t","source":"s","id":"1"}`
 	for name, row := range map[string]struct {
@@ -241,27 +242,28 @@ func TestCloudEventsThatAreInvalid(t *testing.T) {
 		status  int
 		want    string
 	}{
-		"structured, every fault":     {`{"specversion":"2.0","type":""}`, []string{"Content-Type", "application/cloudevents+json"}, 422, `"field":"source"`},
-		"a batch where one is":        {"[" + good + `,{"specversion":"1.0"}]`, []string{"Content-Type", "application/cloudevents-batch+json"}, 207, `{"status":"success"},{"status":"invalid","errors":[{"field":"`},
-		"a batch that is an object":   {good, []string{"Content-Type", "application/cloudevents-batch+json"}, 422, "must be a JSON array"},
-		"binary without an ID":        {`{}`, []string{"ce-specversion", "1.0", "ce-type", "t", "ce-source", "s"}, 422, `"field":"id"`},
-		"a format that nobody knows":  {good, []string{"Content-Type", "application/cloudevents+avro"}, 415, "application/cloudevents-batch+json"},
-		"an event beyond the limit":   {strings.Repeat(" ", 3000) + good, []string{"Content-Type", "application/cloudevents+json"}, 413, "2000 bytes"},
-		"a batch in an object around": {`{"events":[` + good + `]}`, []string{"Content-Type", "application/cloudevents-batch+json"}, 422, "must be a JSON array"},
+		"structured, two errors":     {`{"specversion":"2.0","type":""}`, []string{"Content-Type", "application/cloudevents+json"}, 422, `"field":"source"`},
+		"one invalid in a batch":     {"[" + good + `,{"specversion":"1.0"}]`, []string{"Content-Type", "application/cloudevents-batch+json"}, 207, `{"status":"success"},{"status":"invalid","errors":[{"field":"`},
+		"a batch that is an object":  {good, []string{"Content-Type", "application/cloudevents-batch+json"}, 422, "must be a JSON array"},
+		"binary without an ID":       {`{}`, []string{"ce-specversion", "1.0", "ce-type", "t", "ce-source", "s"}, 422, `"field":"id"`},
+		"an unknown format":          {good, []string{"Content-Type", "application/cloudevents+avro"}, 415, "application/cloudevents-batch+json"},
+		"an event above the limit":   {strings.Repeat(" ", 3000) + good, []string{"Content-Type", "application/cloudevents+json"}, 413, "2000 bytes"},
+		"an object around the batch": {`{"events":[` + good + `]}`, []string{"Content-Type", "application/cloudevents-batch+json"}, 422, "must be a JSON array"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := ask(serverWith(&memory{}, func(o *Options) { o.MaxEventBytes = 2000 }), "POST", "/publish", row.body, row.headers...)
-			if answer.Code != row.status || !strings.Contains(answer.Body.String(), row.want) {
-				t.Errorf("got %d %s", answer.Code, answer.Body)
+			response := send(serverWith(&memory{}, func(o *Options) { o.MaxEventBytes = 2000 }), "POST", "/publish", row.body, row.headers...)
+			if response.Code != row.status || !strings.Contains(response.Body.String(), row.want) {
+				t.Errorf("got %d %s", response.Code, response.Body)
 			}
 		})
 	}
 }
 
-// FuzzForms: a text is the same event in every form, or in none.
-func FuzzForms(f *testing.F) {
-	for _, row := range poison() {
+// FuzzPublish_EveryForm checks that a text is the same event in every form, or
+// invalid in every form.
+func FuzzPublish_EveryForm(f *testing.F) {
+	for _, row := range invalidTexts() {
 		f.Add(row[0])
 	}
 	f.Add(goodEvent)
@@ -280,12 +282,12 @@ func FuzzForms(f *testing.F) {
 			"line":   {text, api.TypeLines},
 		} {
 			m := &memory{}
-			ask(serverWith(m), "POST", "/publish", request[0], "Content-Type", request[1])
+			send(serverWith(m), "POST", "/publish", request[0], "Content-Type", request[1])
 			switch {
 			case err != nil && len(m.records) > 0:
-				t.Errorf("%s: %q is stored as %+v, but no event alone: %v", form, text, m.records, err)
+				t.Errorf("%s: %q is stored as %+v, and is invalid as a single event: %v", form, text, m.records, err)
 			case err == nil && (len(m.records) != 1 || m.records[0].Event != want):
-				t.Errorf("%s: %q is stored as %+v, and alone it is %+v", form, text, m.records, want)
+				t.Errorf("%s: %q is stored as %+v, and as a single event it is %+v", form, text, m.records, want)
 			}
 		}
 	})

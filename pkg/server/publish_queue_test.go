@@ -14,7 +14,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// fakeQueue is a queue as the server tells of it.
+// fakeQueue is a queue with a fixed size and health.
 type fakeQueue struct {
 	size queue.Size
 	err  error
@@ -23,7 +23,8 @@ type fakeQueue struct {
 func (q fakeQueue) Ping(context.Context) error               { return q.err }
 func (q fakeQueue) Size(context.Context) (queue.Size, error) { return q.size, q.err }
 
-// withQueue is an option: events that may wait are queued.
+// withQueue is an option that adds a queue. If durable is false, the server queues
+// events unless the client waits for the store.
 func withQueue(q fakeQueue, durable bool) func(*Options) {
 	return func(o *Options) {
 		o.Queue, o.Direct = q, o.Appender
@@ -41,7 +42,7 @@ func oneEvent(id string) string {
 	return `{"topic":"t","event_id":"` + id + `","timestamp":"2025-12-19","source":"s","payload":{}}`
 }
 
-func TestQueuedEventsAreAnswered202(t *testing.T) {
+func TestPublish_QueuedEvents(t *testing.T) {
 	t.Parallel()
 	queuedOne := `{"status":"queued","message":"event is queued durably; it will be stored, or counted as a duplicate","topic":"t","event_id":"1"}`
 	lines := oneEvent("1") + "\n" + oneEvent("2") + "\n"
@@ -53,24 +54,24 @@ func TestQueuedEventsAreAnswered202(t *testing.T) {
 		want    string
 		applied string
 	}{
-		"an event where answers mean queued": {false, oneEvent("1"), nil, 202, queuedOne, ""},
-		"an event of a client that is content with that": {
+		"the server queues": {false, oneEvent("1"), nil, 202, queuedOne, ""},
+		"the client prefers respond-async": {
 			true, oneEvent("1"), []string{"Prefer", "respond-async"}, 202, queuedOne, "respond-async",
 		},
-		"an event where answers mean stored": {
+		"the server waits for the store": {
 			true, oneEvent("1"), nil, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
 		},
-		"an event of a client that waits for the store": {
+		"the client prefers wait": {
 			false, oneEvent("1"), []string{"Prefer", "wait=5"}, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
 		},
-		"waiting beats being content": {
+		"wait overrides respond-async": {
 			false, oneEvent("1"), []string{"Prefer", "respond-async, wait=5"}, 200, `{"status":"success","message":"event stored","topic":"t","event_id":"1"}`, "",
 		},
 		"an array": {
 			false, twoEvents, nil, 202,
 			`{"received":2,"success":0,"ignored":0,"queued":2,"invalid":0,"results":[{"status":"queued"},{"status":"queued"}]}`, "",
 		},
-		"an array with a minimal answer": {
+		"an array with a minimal response": {
 			false, twoEvents, []string{"Prefer", "return=minimal, respond-async"}, 202,
 			`{"received":2,"success":0,"ignored":0,"queued":2,"invalid":0,"results":[]}`, "return=minimal,respond-async",
 		},
@@ -87,44 +88,44 @@ func TestQueuedEventsAreAnswered202(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serverWith(&memory{}, withQueue(fakeQueue{}, row.durable))
-			answer := ask(s, "POST", "/publish", row.body, row.headers...)
-			if answer.Code != row.status || strings.TrimSpace(answer.Body.String()) != row.want {
-				t.Errorf("got %d %s", answer.Code, answer.Body)
+			response := send(s, "POST", "/publish", row.body, row.headers...)
+			if response.Code != row.status || strings.TrimSpace(response.Body.String()) != row.want {
+				t.Errorf("got %d %s", response.Code, response.Body)
 			}
-			if got := strings.Join(answer.Header().Values("Preference-Applied"), ","); got != row.applied {
+			if got := strings.Join(response.Header().Values("Preference-Applied"), ","); got != row.applied {
 				t.Errorf("preferences applied: %q", got)
 			}
 		})
 	}
 }
 
-func TestWaitingForTheStoreEndsIn503(t *testing.T) {
+func TestPublish_PreferWaitEndsWith503(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{hold: make(chan struct{})}
 		s := serverWith(m, withQueue(fakeQueue{}, false))
 		begin := time.Now()
-		answer := ask(s, "POST", "/publish", oneEvent("1"), "Prefer", "wait=3")
-		if took := time.Since(begin); answer.Code != 503 || took != 3*time.Second || answer.Header().Get("Retry-After") == "" {
-			t.Errorf("after %v: %d %s", took, answer.Code, answer.Body)
+		response := send(s, "POST", "/publish", oneEvent("1"), "Prefer", "wait=3")
+		if took := time.Since(begin); response.Code != 503 || took != 3*time.Second || response.Header().Get("Retry-After") == "" {
+			t.Errorf("after %v: %d %s", took, response.Code, response.Body)
 		}
 	})
 }
 
-func TestReadinessWithAQueue(t *testing.T) {
+func TestReadyz_WithQueue(t *testing.T) {
 	t.Parallel()
-	away := fmt.Errorf("ping: %w", store.ErrUnavailable)
+	unavailable := fmt.Errorf("ping: %w", store.ErrUnavailable)
 	for name, row := range map[string]struct {
 		store, queue error
 		draining     bool
 		want         string
 	}{
-		"all is well":                      {nil, nil, false, `200 {"status":"ok","checks":{"broker":"ok","server":"ok","store":"ok"}}`},
-		"without its store it takes more":  {away, nil, false, `200 {"status":"degraded","checks":{"broker":"ok","server":"ok","store":"unavailable"}}`},
-		"without its queue it takes more":  {nil, away, false, `200 {"status":"degraded","checks":{"broker":"unavailable","server":"ok","store":"ok"}}`},
-		"without both it takes nothing":    {away, away, false, `503 {"status":"unavailable","checks":{"broker":"unavailable","server":"ok","store":"unavailable"}}`},
-		"a queue that could lose is named": {nil, fmt.Errorf("%w: x", store.ErrNotDurable), false, `200 {"status":"degraded","checks":{"broker":"not durable; see the log","server":"ok","store":"ok"}}`},
-		"one that drains is not ready":     {nil, nil, true, `503 {"status":"unavailable","checks":{"broker":"ok","server":"draining","store":"ok"}}`},
+		"store and queue are available": {nil, nil, false, `200 {"status":"ok","checks":{"broker":"ok","server":"ok","store":"ok"}}`},
+		"only the store is unavailable": {unavailable, nil, false, `200 {"status":"degraded","checks":{"broker":"ok","server":"ok","store":"unavailable"}}`},
+		"only the queue is unavailable": {nil, unavailable, false, `200 {"status":"degraded","checks":{"broker":"unavailable","server":"ok","store":"ok"}}`},
+		"both are unavailable":          {unavailable, unavailable, false, `503 {"status":"unavailable","checks":{"broker":"unavailable","server":"ok","store":"unavailable"}}`},
+		"the queue is not durable":      {nil, fmt.Errorf("%w: x", store.ErrNotDurable), false, `200 {"status":"degraded","checks":{"broker":"not durable; see the log","server":"ok","store":"ok"}}`},
+		"the server drains":             {nil, nil, true, `503 {"status":"unavailable","checks":{"broker":"ok","server":"draining","store":"ok"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,33 +133,33 @@ func TestReadinessWithAQueue(t *testing.T) {
 			if row.draining {
 				s.Drain()
 			}
-			answer := ask(s, "GET", "/readyz", "")
-			if got := fmt.Sprint(answer.Code, " ", strings.TrimSpace(answer.Body.String())); got != row.want {
+			response := send(s, "GET", "/readyz", "")
+			if got := fmt.Sprint(response.Code, " ", strings.TrimSpace(response.Body.String())); got != row.want {
 				t.Errorf("got %s\nwant %s", got, row.want)
 			}
 		})
 	}
 }
 
-func TestStatsTellWhatIsQueued(t *testing.T) {
+func TestStats_HaveQueueSize(t *testing.T) {
 	t.Parallel()
 	s := serverWith(&memory{}, withQueue(fakeQueue{size: queue.Size{Events: 12, DeadLetters: 3}}, true))
-	if got := ask(s, "GET", "/stats", "").Body.String(); !strings.HasSuffix(got, `,"queued":12,"dead_letters":3}`+"\n") {
+	if got := send(s, "GET", "/stats", "").Body.String(); !strings.HasSuffix(got, `,"queued":12,"dead_letters":3}`+"\n") {
 		t.Errorf("got %s", got)
 	}
-	s = serverWith(&memory{}, withQueue(fakeQueue{err: errors.New("away")}, true))
-	if answer := ask(s, "GET", "/stats", ""); answer.Code != 200 || strings.Contains(answer.Body.String(), "queued") {
-		t.Errorf("without the queue: %d %s", answer.Code, answer.Body)
+	s = serverWith(&memory{}, withQueue(fakeQueue{err: errors.New("unavailable")}, true))
+	if response := send(s, "GET", "/stats", ""); response.Code != 200 || strings.Contains(response.Body.String(), "queued") {
+		t.Errorf("without the queue: %d %s", response.Code, response.Body)
 	}
 }
 
-func TestAServerWithoutAnAppenderTakesNoEvents(t *testing.T) {
+func TestPublish_WithoutAppenderIs404(t *testing.T) {
 	t.Parallel()
 	s := serverWith(&memory{}, func(o *Options) { o.Appender = nil })
-	if answer := ask(s, "POST", "/publish", oneEvent("1")); answer.Code != 404 {
-		t.Errorf("publish: %d %s", answer.Code, answer.Body)
+	if response := send(s, "POST", "/publish", oneEvent("1")); response.Code != 404 {
+		t.Errorf("publish: %d %s", response.Code, response.Body)
 	}
-	if answer := ask(s, "GET", "/stats", ""); answer.Code != 200 {
-		t.Errorf("stats: %d %s", answer.Code, answer.Body)
+	if response := send(s, "GET", "/stats", ""); response.Code != 200 {
+		t.Errorf("stats: %d %s", response.Code, response.Body)
 	}
 }
