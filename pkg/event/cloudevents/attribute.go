@@ -29,12 +29,12 @@ const (
 const attrExtension attribute = -1
 
 // name returns the member's name in JSON.
-func (p attribute) name() string { return names()[p] }
+func (a attribute) name() string { return names()[a] }
 
 func attributeOf(name []byte) attribute {
-	for p, known := range names() {
+	for a, known := range names() {
 		if string(name) == known {
-			return attribute(p)
+			return attribute(a)
 		}
 	}
 	return attrExtension
@@ -91,33 +91,33 @@ func (v value) absent() bool { return !v.present || v.kind() == jsontext.KindNul
 
 // string returns the text of an attribute if it is valid. If the attribute has
 // another value, it adds an error.
-func (d *Decoder) string(p attribute) (text string, ok bool) {
-	v := d.known[p]
+func (d *Decoder) string(a attribute) (text string, ok bool) {
+	v := d.known[a]
 	if v.message != "" {
-		d.addError(p.name(), v.message)
+		d.addError(a.name(), v.message)
 	}
 	switch {
 	case v.absent():
 		return "", false
 	case v.kind() != jsontext.KindString:
-		d.addError(p.name(), msgString)
+		d.addError(a.name(), msgString)
 		return "", false
 	}
 	unquoted, err := d.textOf(v)
 	if err != nil {
-		d.addError(p.name(), msgSurrogate)
+		d.addError(a.name(), msgSurrogate)
 		return "", false
 	}
 	return string(unquoted), true
 }
 
 // required is string for a required attribute.
-func (d *Decoder) required(p attribute) (text string, ok bool) {
-	if v := d.known[p]; v.absent() && v.message == "" {
-		d.addError(p.name(), msgRequired)
+func (d *Decoder) required(a attribute) (text string, ok bool) {
+	if v := d.known[a]; v.absent() && v.message == "" {
+		d.addError(a.name(), msgRequired)
 		return "", false
 	}
-	return d.string(p)
+	return d.string(a)
 }
 
 // textOf returns the text of a string.

@@ -30,11 +30,11 @@ const (
 
 // identifying returns a required attribute that follows the rules of an event's
 // texts.
-func (d *Decoder) identifying(p attribute, maxBytes int) string {
-	text, ok := d.required(p)
+func (d *Decoder) identifying(a attribute, maxBytes int) string {
+	text, ok := d.required(a)
 	if ok {
-		d.found.CheckText(p.name(), text, maxBytes)
-		d.checkNonCharacters(p.name(), text)
+		d.found.CheckText(a.name(), text, maxBytes)
+		d.checkNonCharacters(a.name(), text)
 	}
 	return text
 }

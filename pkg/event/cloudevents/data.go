@@ -109,9 +109,9 @@ func (d *Decoder) bodyData(kind content, body []byte) {
 }
 
 // misplaced adds the error of data that is in the wrong place.
-func (d *Decoder) misplaced(p attribute) {
-	if message := d.known[p].message; message != "" {
-		d.addError(p.name(), message)
+func (d *Decoder) misplaced(a attribute) {
+	if message := d.known[a].message; message != "" {
+		d.addError(a.name(), message)
 	}
 }
 

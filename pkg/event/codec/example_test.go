@@ -20,8 +20,7 @@ func ExampleDecode() {
 // An invalid event is returned with every field error at once.
 func ExampleDecode_invalid() {
 	_, err := codec.Decode([]byte(`{"topic": "", "timestamp": "yesterday", "source": "web-1", "payload": {}}`))
-	var invalid *event.InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*event.InvalidError](err); ok {
 		for _, field := range invalid.Fields {
 			fmt.Println(field.Field, field.Message)
 		}

@@ -22,7 +22,7 @@ func Payloads() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.Just("{}"), objects(0), objects(0), objects(3), deep, long)
 }
 
-// objects generates objects with at maximum levels levels inside.
+// objects generates objects that contain at most this many further levels.
 func objects(levels int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		members := rapid.SliceOfN(values(levels), 0, 4).Draw(t, "members")

@@ -25,14 +25,17 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
 		Open: func(*testing.T) store.Store { return &memory{data: newDatabase()} },
-		Reopen: func(_ *testing.T, s store.Store) store.Store {
-			return &memory{data: s.(*memory).data}
+		Reopen: func(t *testing.T, s store.Store) store.Store {
+			t.Helper()
+			return &memory{data: dataOf(t, s)}
 		},
-		Copy: func(_ *testing.T, s store.Store) store.Store {
-			return &memory{data: s.(*memory).data.clone()}
+		Copy: func(t *testing.T, s store.Store) store.Store {
+			t.Helper()
+			return &memory{data: dataOf(t, s).clone()}
 		},
-		Outage: func(_ *testing.T, s store.Store) (down, up func()) {
-			d := s.(*memory).data
+		Outage: func(t *testing.T, s store.Store) (down, up func()) {
+			t.Helper()
+			d := dataOf(t, s)
 			return func() { d.setDown(true) }, func() { d.setDown(false) }
 		},
 		Rejected: func(*testing.T, store.Store) event.Event {
@@ -41,18 +44,27 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func dataOf(t *testing.T, s store.Store) *database {
+	t.Helper()
+	m, ok := s.(*memory)
+	if !ok {
+		t.Fatalf("%T is not a memory store", s)
+	}
+	return m.data
+}
+
 // The memory store below passes the suite of package storetest; see
 // TestConformance in this file.
 func Example() {
 	s := &memory{data: newDatabase()}
 	e := event.Event{Topic: "login", ID: "1", Timestamp: time.Unix(0, 0).UTC(), Source: "web-1", Payload: "{}"}
 	outcomes, err := s.Append(context.Background(), []event.Event{e, e})
-	fmt.Println(outcomes, err)
+	fmt.Println(outcomes[0], outcomes[1], err)
 	stats, err := s.Stats(context.Background())
-	fmt.Printf("%+v %v\n", stats, err)
+	fmt.Println(stats.Received, stats.Stored, stats.Duplicates, err)
 	// Output:
-	// [stored duplicate] <nil>
-	// {Received:2 Stored:1 Duplicates:1 Topics:1} <nil>
+	// stored duplicate <nil>
+	// 2 1 1 <nil>
 }
 
 // database is the data of a memory store. It outlives the store, as a file does.
