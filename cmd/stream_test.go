@@ -26,7 +26,7 @@ import (
 // The events of TestFollowersSeeEveryEventOnceInOneOrder; the variable gives
 // another number than the one that keeps the suite short.
 const (
-	streamEvents   = 20_000
+	streamEvents   = 8_000
 	streamVariable = "EVENTAGG_TEST_STREAM_EVENTS"
 )
 
