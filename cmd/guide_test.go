@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -68,16 +69,51 @@ func TestGuides_ListEveryCommand(t *testing.T) {
 
 func TestGuides_ListEverySetting(t *testing.T) {
 	t.Parallel()
+	ranges := settingRanges(t)
 	var table strings.Builder
-	table.WriteString("| key | default | meaning |\n|---|---|---|\n")
+	table.WriteString("| key | default | range | meaning |\n|---|---|---|---|\n")
 	for _, s := range config.Settings() {
 		value := ""
 		if s.Default != "" {
 			value = "`" + s.Default + "`"
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", s.Key, value, cell(s.Help))
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.Key, value, ranges[s.Key], cell(s.Help))
 	}
 	generated(t, "configuration", "settings", table.String())
+}
+
+// settingRanges sets every number and duration to a negative value and reads the
+// allowed range from the error.
+func settingRanges(t *testing.T) map[string]string {
+	t.Helper()
+	var file strings.Builder
+	for _, s := range config.Settings() {
+		section, name, _ := strings.Cut(s.Key, ".")
+		if !strings.Contains(file.String(), section+":\n") {
+			fmt.Fprintf(&file, "%s:\n", section)
+		}
+		if _, err := strconv.Atoi(s.Default); err == nil {
+			fmt.Fprintf(&file, "  %s: -1\n", name)
+		} else if _, err := time.ParseDuration(s.Default); err == nil {
+			fmt.Fprintf(&file, "  %s: -1s\n", name)
+		} else {
+			fmt.Fprintf(&file, "  # %s has no range\n", name)
+		}
+	}
+	path := t.TempDir() + "/eventagg.yaml"
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := config.Load(config.Source{File: path})
+	if err == nil {
+		t.Fatal("negative numbers are accepted")
+	}
+	ranges := map[string]string{}
+	for _, match := range regexp.MustCompile(`([a-z_.]+): must be between (\S+) and (\S+),`).FindAllStringSubmatch(err.Error(), -1) {
+		zeros := regexp.MustCompile(`(h)0m0s$|(m)0s$`)
+		ranges[match[1]] = match[2] + " to " + zeros.ReplaceAllString(match[3], "$1$2")
+	}
+	return ranges
 }
 
 // alert is a rule of config/alerts.yaml.
