@@ -33,7 +33,9 @@ func mustContract() *openapitest.Contract {
 	return c
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(contract.Around(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(contract.Around(m), goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // noon is the start of the clock of these tests.
 func noon() time.Time { return time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC) }

@@ -45,6 +45,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.logRequest(c, id, begin, err)
 		s.reportRequest(c, begin)
+		respond.Drain(c)
 		if broken {
 			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection; it is not logged
 		}

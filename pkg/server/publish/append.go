@@ -36,21 +36,22 @@ func (h *Handler) append(r *http.Request, events []event.Event) ([]event.Outcome
 	return outcomes, err
 }
 
-// How long a stream retries while the server is overloaded, and its backoff.
+// How long a stream of lines retries while the server is overloaded, and its
+// backoff.
 const (
-	maxOverload = 10 * time.Second
+	maxLineWait = 10 * time.Second
 	minBackoff  = 5 * time.Millisecond
 	maxBackoff  = 200 * time.Millisecond
 )
 
-// retryWhileOverloaded calls try until it is not overloaded, the client is gone,
-// or maxOverload has passed. Other errors end it at once.
-func retryWhileOverloaded(r *http.Request, try func() error) error {
+// retryWhileOverloaded calls try until it is not overloaded, ctx ends because the
+// client is gone, or maxWait has passed. Other errors end it at once.
+func retryWhileOverloaded(ctx context.Context, maxWait time.Duration, try func() error) error {
 	err := try()
 	if !errors.Is(err, store.ErrOverloaded) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), maxOverload)
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	backoff := retry.Backoff{Min: minBackoff, Max: maxBackoff}
 	for {

@@ -1,11 +1,15 @@
 package publish
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/retry"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -13,9 +17,10 @@ import (
 // single events are that small, and a connection needs as much anyway.
 const freeBytes = 4 << 10
 
-// maxUnreservedBody is the declared length up to which a body may use all of the
-// budget; see [budget.reserveDeclared].
-const maxUnreservedBody = 256 << 10
+// smallShare is how much a request may have of the budget's last quarter. Requests
+// that need more can't take that quarter, so a few large uploads never block the
+// many small requests.
+const smallShare = 512 << 10
 
 // budget bounds the memory that the bodies of all requests take together, from
 // reading until the response. When many clients send much at once, some get 503
@@ -39,30 +44,41 @@ func newBudget(limit int64, now func() time.Time) *budget {
 // error says how long the bytes in use need to drain. A request that is alone may
 // have as much as it needs.
 func (b *budget) reserve(n, own int64) error {
-	return b.take(n, own, b.limit)
-}
-
-// reserveDeclared takes n bytes that have not arrived yet. A quarter of the
-// budget is not available for them: otherwise a few clients that declare much and
-// send nothing would block all others.
-func (b *budget) reserveDeclared(n int64) error {
-	return b.take(n, 0, b.limit-b.limit/4)
-}
-
-func (b *budget) take(n, own, limit int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.used > own && b.used+n > limit {
-		return &store.RetryError{
-			Err:   fmt.Errorf("buffer a body: %d bytes are in use: %w", b.used, store.ErrOverloaded),
-			After: b.drain.Wait(b.used),
-		}
+	if err := b.check(n, own); err != nil {
+		return err
 	}
 	if b.used == 0 {
 		b.drain.Resume(b.now()) // idle time is no slow drain
 	}
 	b.used += n
 	return nil
+}
+
+// admit returns the error of reserve for a body of n bytes that is only declared so
+// far. It takes nothing: declared bytes cost no memory before they arrive.
+func (b *budget) admit(n int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.check(n, 0)
+}
+
+// check is reserve without taking the bytes. The caller holds mu.
+func (b *budget) check(n, own int64) error {
+	limit := b.limit
+	if own+n > smallShare {
+		limit -= b.limit / 4
+	}
+	if b.used <= own || b.used+n <= limit {
+		return nil
+	}
+	// Clients that were refused together must not return together.
+	wait := b.drain.Wait(b.used)
+	return &store.RetryError{
+		Err:   fmt.Errorf("%w: %d bytes are in use", respond.ErrBodyMemory, b.used),
+		After: wait + time.Duration(rand.Float64()*float64(wait)),
+	}
 }
 
 // release gives n bytes back.
@@ -93,27 +109,23 @@ func (p *request) charge(n int64) error {
 	return nil
 }
 
-// chargeBody charges for a body of size bytes, without what is charged already.
-func (p *request) chargeBody(size int64) error {
+// maxBodyWait is how long a body that has arrived in part waits for memory.
+const maxBodyWait = 2 * time.Second
+
+// chargeBody charges for a body of size bytes, without what is charged already. If
+// a part of the body is here, it waits for other requests to finish.
+func (p *request) chargeBody(ctx context.Context, size int64) error {
 	if size <= max(p.room, freeBytes) {
 		return nil
 	}
-	if err := p.charge(size - p.room); err != nil {
+	charge := func() error { return p.charge(size - p.room) }
+	err := charge()
+	if p.room > 0 && errors.Is(err, store.ErrOverloaded) {
+		err = retryWhileOverloaded(ctx, maxBodyWait, charge)
+	}
+	if err != nil {
 		return err
 	}
-	p.room = size
-	return nil
-}
-
-// chargeDeclared charges for a body that is only declared so far.
-func (p *request) chargeDeclared(size int64) error {
-	if size <= maxUnreservedBody {
-		return p.chargeBody(size)
-	}
-	if err := p.handler.budget.reserveDeclared(size); err != nil {
-		return err
-	}
-	p.charged += size
 	p.room = size
 	return nil
 }

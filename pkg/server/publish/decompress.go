@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -18,18 +17,14 @@ import (
 // gzipBytes is about the memory that a gzip reader needs.
 const gzipBytes = 48 << 10
 
-// maxWindow is how far back a zstd stream may refer. All levels of zstd stay
+// zstdBytes is about the memory that a zstd reader needs before it has
+// decompressed anything. After that it needs what it has decompressed, up to its
+// window: a frame may declare a large window and then have little content.
+const zstdBytes = 64 << 10
+
+// maxWindow is how far back a zstd frame may refer. All levels of zstd stay
 // within, unless --long or --ultra is used.
 const maxWindow = 8 << 20
-
-// A body of up to maxSingleFrame bytes is assumed to be one frame. It is charged
-// for the window that its header declares, at least minWindow. Most compressed
-// bodies are that short. All others are charged for the largest window that their
-// frames may use.
-const (
-	maxSingleFrame = 64 << 10
-	minWindow      = 256 << 10
-)
 
 // contentCoding returns the single coding of a body, "" for none.
 func contentCoding(header http.Header) (string, error) {
@@ -55,19 +50,19 @@ func contentCoding(header http.Header) (string, error) {
 }
 
 // decompress returns a reader of the decompressed body. Its memory is charged
-// to p.
-func (p *request) decompress(r *http.Request) (io.Reader, error) {
-	if len(r.Header["Content-Encoding"]) == 0 {
+// to p as it is used.
+func (p *request) decompress(header http.Header) (io.Reader, error) {
+	if len(header["Content-Encoding"]) == 0 {
 		return p.raw, nil
 	}
-	coding, err := contentCoding(r.Header)
+	coding, err := contentCoding(header)
 	switch {
 	case err != nil:
 		return nil, err
 	case coding == "gzip":
 		return p.openGzip()
 	case coding == "zstd":
-		return p.openZstd(r.ContentLength)
+		return p.openZstd()
 	default:
 		return p.raw, nil
 	}
@@ -77,72 +72,103 @@ func (p *request) openGzip() (io.Reader, error) {
 	if err := p.charge(gzipBytes); err != nil {
 		return nil, err
 	}
-	reader, err := gzip.NewReader(p.raw)
+	compressed := bufio.NewReader(p.raw)
+	first, err := gzip.NewReader(compressed)
 	if err != nil {
-		return nil, codingError(err)
+		return nil, p.raw.codingError(err)
 	}
-	return decompressed{reader}, nil
+	members := &gzipMembers{compressed: compressed, member: first}
+	return &decompressed{in: members, raw: p.raw}, nil
 }
 
-func (p *request) openZstd(contentLength int64) (io.Reader, error) {
-	compressed := bufio.NewReader(p.raw)
-	head, err := compressed.Peek(zstd.HeaderMaxSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, readError(err)
-	}
-	var first zstd.Header
-	if err := first.Decode(head); err != nil {
-		return nil, codingError(err)
-	}
-	window := max(first.WindowSize, minWindow)
-	switch {
-	case first.Skippable || contentLength < 0 || contentLength > maxSingleFrame:
-		window = max(window, maxWindow) // other frames may follow
-	case first.SingleSegment: // such a frame may refer to all of its content
-		window = max(window, first.FrameContentSize)
-	}
-	if window > maxWindow {
-		return nil, &respond.Error{
-			Status: http.StatusRequestEntityTooLarge,
-			Detail: "The zstd stream needs a window of more than " + strconv.Itoa(maxWindow) + " bytes; compress without --long.",
-		}
-	}
-	if err := p.charge(int64(window)); err != nil {
+func (p *request) openZstd() (io.Reader, error) {
+	if err := p.charge(zstdBytes); err != nil {
 		return nil, err
 	}
-	reader, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
+	reader, err := zstd.NewReader(p.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
-		return nil, codingError(err)
+		return nil, p.raw.codingError(err)
 	}
 	p.closeCodec = reader.Close
-	return decompressed{reader}, nil
+	return &decompressed{in: reader, raw: p.raw, window: maxWindow, charge: p.charge}, nil
 }
 
-// decompressed distinguishes errors of the compression from those of the
-// connection.
-type decompressed struct{ io.Reader }
-
-// Read reads, and words errors of the compression for the sender.
-func (d decompressed) Read(p []byte) (int, error) {
-	n, err := d.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = codingError(err)
-	}
-	return n, err
+// gzipMembers reads the members of a gzip stream (RFC 1952, section 2.2). Unlike
+// the reader of the library it returns the end of a member before it waits for
+// the next: on a live stream, that member has the latest line.
+type gzipMembers struct {
+	compressed *bufio.Reader
+	member     *gzip.Reader
+	ended      bool // the member; perhaps another one follows
 }
 
-// codingError is the response to a compressed body that can't be decompressed.
-func codingError(err error) error {
-	if refused, ok := errors.AsType[*respond.Error](err); ok {
-		return refused
+// Read implements [io.Reader].
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		if g.ended {
+			if err := g.member.Reset(g.compressed); err != nil {
+				return 0, err // io.EOF if no member follows
+			}
+			g.ended = false
+		}
+		g.member.Multistream(false)
+		n, err := g.member.Read(p)
+		g.ended = errors.Is(err, io.EOF)
+		if g.ended {
+			err = nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
+}
+
+// decompressed is a body without its coding. It distinguishes errors of the
+// compression from those of the connection, and charges the memory of the window
+// as that fills.
+type decompressed struct {
+	in  io.Reader
+	raw *rawBody
+	// window is the most that the codec may hold of what it has decompressed.
+	window int64
+	charge func(bytes int64) error
+
+	produced, charged int64
+}
+
+// chargeStep is how much is charged at once.
+const chargeStep = 64 << 10
+
+// Read implements [io.Reader].
+func (d *decompressed) Read(p []byte) (int, error) {
+	n, err := d.in.Read(p)
+	d.produced += int64(n)
+	for used := min(d.produced, d.window); used > d.charged; d.charged += chargeStep {
+		if errCharge := d.charge(chargeStep); errCharge != nil {
+			return n, errCharge
+		}
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF):
+		return n, d.raw.end()
+	default:
+		return n, d.raw.codingError(err)
+	}
+}
+
+// codingError is the response to a compressed body that can't be decompressed. If
+// the body itself could not be read, that is the cause.
+func (r *rawBody) codingError(err error) error {
+	if r.err != nil && !errors.Is(r.err, io.EOF) {
+		return readError(r.err)
 	}
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
 		return &respond.Error{
 			Status: http.StatusRequestEntityTooLarge, Header: respond.HeaderConnection, Value: "close",
-			Detail: "A later zstd frame needs a larger window than the first; compress the body as one frame.",
+			Detail: "The zstd stream needs a window of more than " + strconv.Itoa(maxWindow) +
+				" bytes; compress with level 19 or lower, and without --long or --ultra.",
 		}
 	}
 	return &respond.Error{

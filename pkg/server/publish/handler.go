@@ -28,8 +28,8 @@ type Options struct {
 	MaxBatchEvents int
 	// MaxBufferedBytes is the maximum memory for the bodies of all requests.
 	MaxBufferedBytes int64
-	// ReadTimeout limits the wait for the next line of a stream, WriteTimeout the
-	// time for its response.
+	// ReadTimeout limits the wait for the next bytes of a body or the next line of a
+	// stream, WriteTimeout the time for the response after a long upload.
 	ReadTimeout, WriteTimeout time.Duration
 	// Shutdown ends when streams of lines must stop.
 	Shutdown context.Context
@@ -66,20 +66,23 @@ func (h *Handler) Publish(c echo.Context) error {
 	p := h.pool.Get().(*request)
 	defer p.recycle()
 	p.raw.reset(r.Body)
-	body, err := p.decompress(r)
+	body, err := p.decompress(r.Header)
 	if err != nil {
 		return err
 	}
 	if form == formLines {
 		return h.publishLines(c, p, body)
 	}
+	now := time.Now()
+	p.raw.progress = progressDeadline{writer: c.Response(), timeout: h.options.ReadTimeout, begin: now, extended: now}
 	length := r.ContentLength
 	if body != io.Reader(p.raw) {
 		length = -1 // it counts compressed bytes
 	}
-	if err := p.readBody(body, length, h.options.MaxBodyBytes); err != nil {
+	if err := p.readBody(r.Context(), body, length, h.options.MaxBodyBytes); err != nil {
 		return err
 	}
+	p.raw.progress.extendWrite(h.options.WriteTimeout)
 	if err := h.publishWhole(c, p, form); err != nil {
 		return withHint(err, form, r.Header, p.body)
 	}
@@ -115,8 +118,8 @@ func (h *Handler) report(t event.Tally) {
 type request struct {
 	handler *Handler
 
-	raw        *idleByteLimit // the body as it arrives
-	closeCodec func()         // frees the decompressor; nil for none
+	raw        *rawBody // the body as it arrives
+	closeCodec func()   // frees the decompressor; nil for none
 	body       []byte
 	decoders   decoders
 	events     []event.Event
@@ -131,7 +134,7 @@ func newRequest(h *Handler) *request {
 	const incompressible = 64 << 10 // compression makes some bodies a little larger
 	return &request{
 		handler: h, decoders: newDecoders(),
-		raw: &idleByteLimit{limit: h.options.MaxBodyBytes + incompressible},
+		raw: &rawBody{idleByteLimit: idleByteLimit{limit: h.options.MaxBodyBytes + incompressible}},
 	}
 }
 

@@ -39,10 +39,13 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	deadline := &readDeadline{control: control, timeout: h.options.ReadTimeout}
 	reader := lineReader{
 		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
-		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, p.raw}, shutdown: h.options.Shutdown,
+		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
 		deadline: deadline, budget: budget, queue: queue, result: result,
 	}
 	reader.lines.SetMemoryHook(budget.hold)
+	if coded, ok := body.(*decompressed); ok {
+		coded.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
+	}
 	appender := lineAppender{
 		handler: h, request: r, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
 	}
@@ -116,7 +119,7 @@ func (b *lineBudget) hold(n int) error {
 	budget := b.work.handler.budget
 	if n < 0 {
 		budget.release(int64(-n))
-	} else if err := retryWhileOverloaded(b.request, func() error { return budget.reserve(int64(n), b.own()) }); err != nil {
+	} else if err := retryWhileOverloaded(b.request.Context(), maxLineWait, func() error { return budget.reserve(int64(n), b.own()) }); err != nil {
 		return err
 	}
 	b.mu.Lock()

@@ -85,7 +85,7 @@ func (l *lane) add(index int, e event.Event) {
 func (a *lineAppender) appendLane(events []event.Event) (outcomes []event.Outcome, err error) {
 	// This is not the goroutine of the handler, which would recover from a panic.
 	err = respond.Guard(func() error {
-		return retryWhileOverloaded(a.request, func() error {
+		return retryWhileOverloaded(a.request.Context(), maxLineWait, func() error {
 			outcomes, err = a.handler.append(a.request, events)
 			return err
 		})

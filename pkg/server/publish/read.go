@@ -1,36 +1,36 @@
 package publish
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// readBody reads all of body into p.body, at most one byte beyond limit. A
-// declared length is charged before anything is read: if each body was charged
-// as it arrives, many large ones could all get halfway and none to its end. The
-// buffer itself grows with what has arrived, so a declared mebibyte costs no
-// memory before it comes.
-func (p *request) readBody(body io.Reader, length, limit int64) error {
+// readBody reads all of body into p.body, at most one byte beyond limit. A declared
+// length is refused at once if there is no memory for it. It is charged as it
+// arrives: a client that declares much and sends nothing must not block others.
+func (p *request) readBody(ctx context.Context, body io.Reader, length, limit int64) error {
 	if length > limit {
 		return bodyTooLarge(limit)
 	}
 	maxSize := limit + 1
 	if length >= 0 {
 		maxSize = length + 1
-		if err := p.chargeDeclared(maxSize); err != nil {
+		if err := p.handler.budget.admit(maxSize); err != nil {
 			return err
 		}
 	}
 	p.body = p.body[:0]
 	for {
 		if len(p.body) == cap(p.body) {
-			if err := p.growBody(maxSize); err != nil {
+			if err := p.growBody(ctx, maxSize); err != nil {
 				return err
 			}
 		}
@@ -49,10 +49,10 @@ func (p *request) readBody(body io.Reader, length, limit int64) error {
 }
 
 // growBody makes room in the body, for at most limit bytes.
-func (p *request) growBody(limit int64) error {
+func (p *request) growBody(ctx context.Context, limit int64) error {
 	const minSize = 1 << 10
 	size := min(max(minSize, 2*int64(cap(p.body))), max(limit, minSize))
-	if err := p.chargeBody(size); err != nil {
+	if err := p.chargeBody(ctx, size); err != nil {
 		return err
 	}
 	grown := make([]byte, len(p.body), size)
@@ -91,6 +91,94 @@ func readError(err error) error {
 	}
 }
 
+// rawBody is a body as it arrives from the connection. It remembers how it ended,
+// which a decompressor may hide: for a zstd reader, a connection that breaks
+// between two frames looks like the end.
+type rawBody struct {
+	idleByteLimit
+
+	progress progressDeadline
+	err      error
+}
+
+// Read implements [io.Reader].
+func (r *rawBody) Read(p []byte) (int, error) {
+	n, err := r.idleByteLimit.Read(p)
+	if err != nil {
+		r.err = err
+	} else {
+		r.progress.advance(int64(n))
+	}
+	return n, err
+}
+
+// end returns io.EOF if the body is complete, and otherwise what is wrong. It is
+// called when a decompressor has reached its end.
+func (r *rawBody) end() error {
+	var rest [1]byte
+	for r.err == nil {
+		if n, err := r.Read(rest[:]); n > 0 && err == nil {
+			return r.codingError(errAfterEnd)
+		}
+	}
+	if errors.Is(r.err, io.EOF) {
+		return io.EOF
+	}
+	return readError(r.err)
+}
+
+// errAfterEnd reports bytes after the end of a compressed body.
+var errAfterEnd = errors.New("bytes after the end")
+
+// reset starts with another body.
+func (r *rawBody) reset(in io.Reader) {
+	r.idleByteLimit.in, r.idle = in, 0
+	r.progress, r.err = progressDeadline{}, nil
+}
+
+// minUploadRate is the rate in bytes per second that an upload must keep in the
+// long run. A body of 16 MiB may take 34 minutes.
+const minUploadRate = 8 << 10
+
+// progressDeadline extends the read deadline of an upload while bytes arrive. A
+// fixed deadline for the whole body would refuse every large body on a slow link,
+// however often it is sent. The zero value does nothing: a stream of lines has a
+// deadline per line.
+type progressDeadline struct {
+	writer   http.ResponseWriter // whose connection has the deadline
+	timeout  time.Duration       // without any byte
+	begin    time.Time
+	received int64
+	extended time.Time
+}
+
+// advance records that n more bytes arrived. It sets the deadline at most once a
+// second.
+func (d *progressDeadline) advance(n int64) {
+	if d.writer == nil {
+		return
+	}
+	d.received += n
+	now := time.Now() // the system's clock, also in tests
+	if now.Sub(d.extended) < time.Second {
+		return
+	}
+	d.extended = now
+	earned := time.Duration(float64(d.received) / minUploadRate * float64(time.Second))
+	deadline := now.Add(d.timeout)
+	if slowest := d.begin.Add(d.timeout + earned); slowest.Before(deadline) {
+		deadline = slowest
+	}
+	_ = http.NewResponseController(d.writer).SetReadDeadline(deadline)
+}
+
+// extendWrite gives the response of a long upload its full time.
+func (d *progressDeadline) extendWrite(timeout time.Duration) {
+	if now := time.Now(); now.Sub(d.begin) > time.Second {
+		_ = http.NewResponseController(d.writer).SetWriteDeadline(now.Add(timeout))
+	}
+}
+
 // idleByteLimit ends a body that goes on without an event: blank lines, an
 // endless line, compressed zeros. It bounds a stream that may otherwise have any
 // length.
@@ -115,6 +203,3 @@ func (l *idleByteLimit) Read(p []byte) (int, error) {
 
 // resetIdle records that an event arrived.
 func (l *idleByteLimit) resetIdle() { l.idle = 0 }
-
-// reset starts with another body.
-func (l *idleByteLimit) reset(in io.Reader) { l.in, l.idle = in, 0 }

@@ -50,7 +50,7 @@ func TestReadBody_StopsOneByteBeyondTheLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Int64Range(0, 100_000).Draw(t, "limit")
 		body := &endless{}
-		if err := newRequest(h).readBody(body, -1, limit); err == nil || body.taken > limit+1 {
+		if err := newRequest(h).readBody(t.Context(), body, -1, limit); err == nil || body.taken > limit+1 {
 			t.Errorf("took %d bytes with the limit %d: %v", body.taken, limit, err)
 		}
 	})
@@ -65,7 +65,7 @@ func TestReadBody_ReadsEverythingUpToTheLimit(t *testing.T) {
 		p.body = make([]byte, 0, rapid.IntRange(0, 10_000).Draw(t, "buffer"))
 		before := cap(p.body)
 		length := rapid.SampledFrom([]int64{-1, int64(len(body))}).Draw(t, "length")
-		if err := p.readBody(strings.NewReader(body), length, int64(len(body))); err != nil || string(p.body) != body {
+		if err := p.readBody(t.Context(), strings.NewReader(body), length, int64(len(body))); err != nil || string(p.body) != body {
 			t.Errorf("got %d of %d bytes: %v", len(p.body), len(body), err)
 		}
 		if grown := cap(p.body) > before; grown && cap(p.body) > freeBytes && p.charged < int64(cap(p.body)) {
@@ -77,7 +77,7 @@ func TestReadBody_ReadsEverythingUpToTheLimit(t *testing.T) {
 func TestReadBody_RefusesADeclaredLengthBeyondTheLimitUnread(t *testing.T) {
 	t.Parallel()
 	body := &endless{}
-	if err := newRequest(newHandler()).readBody(body, 11, 10); err == nil || body.taken != 0 {
+	if err := newRequest(newHandler()).readBody(t.Context(), body, 11, 10); err == nil || body.taken != 0 {
 		t.Errorf("took %d bytes: %v", body.taken, err)
 	}
 }
@@ -86,7 +86,7 @@ func TestRequest_KeepsNoLargeBuffer(t *testing.T) {
 	t.Parallel()
 	h := newHandler()
 	p := newRequest(h)
-	if err := p.readBody(strings.NewReader(strings.Repeat("x", 500_000)), -1, 1<<20); err != nil {
+	if err := p.readBody(t.Context(), strings.NewReader(strings.Repeat("x", 500_000)), -1, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	p.recycle()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // Error is a request that a handler refuses, with its response.
@@ -35,6 +36,9 @@ func (e *HintedError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the reason.
 func (e *HintedError) Unwrap() error { return e.Err }
+
+// ErrBodyMemory is [store.ErrOverloaded] for the memory of request bodies.
+var ErrBodyMemory = fmt.Errorf("memory for request bodies: %w", store.ErrOverloaded)
 
 // PartialError is what ended a stream of lines after some were committed.
 type PartialError struct {

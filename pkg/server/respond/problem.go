@@ -51,6 +51,12 @@ func rules() []rule {
 			fields: []event.FieldError{{Field: "cursor", Message: "belongs to other data"}},
 		},
 		{
+			target: ErrBodyMemory, status: http.StatusServiceUnavailable,
+			kind: api.ProblemOverloaded, title: "Overloaded",
+			detail: "The bodies of other requests use all the memory for bodies (http.max_buffered_bytes). " +
+				"Nothing was stored; send it again later, or in smaller parts.",
+		},
+		{
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
 			detail: "More events are waiting than the limits allow. Nothing was stored; send it again later.",
@@ -85,7 +91,7 @@ func rules() []rule {
 }
 
 // SendError sends an error as problem+json, unless a part of another response was
-// sent before.
+// sent before. Call [Drain] when all else is done.
 func SendError(c echo.Context, err error) {
 	if c.Response().Committed {
 		return
@@ -112,7 +118,18 @@ func SendError(c echo.Context, err error) {
 	if err != nil { // a Problem always encodes; if not, the status says the most important part
 		body = nil
 	}
-	_ = Bytes(c, problem.Status, []string{api.TypeProblem}, append(body, '\n')) // if it can't be written, there is no reader
+	body = append(body, '\n')
+	early := refusedEarly(c, err)
+	if early {
+		header.Set("Content-Length", strconv.Itoa(len(body))) // or the flush below would make it chunked
+	}
+	if Bytes(c, problem.Status, []string{api.TypeProblem}, body) != nil {
+		return // the client is gone
+	}
+	if early {
+		_ = http.NewResponseController(c.Response()).Flush()
+		c.Set(keyDrain, true)
+	}
 }
 
 // Problem returns the response to an error of this request.

@@ -1,0 +1,48 @@
+package respond
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/event"
+)
+
+// How much of a refused body is read and dropped, and for how long.
+const (
+	maxDrainBytes = 64 << 20
+	maxDrainTime  = 5 * time.Second
+)
+
+// refusedEarly prepares the response to a request whose body may not have been
+// read. Without it net/http reads up to 256 KiB of the body before it sends the
+// response, and then resets the connection. Many clients that are still sending
+// report the reset and never see the response, so they send the body again for ever.
+//
+// It reports whether the caller should call [Drain] after the response.
+func refusedEarly(c echo.Context, err error) bool {
+	r := c.Request()
+	if _, read := errors.AsType[*event.InvalidError](err); read || r.ContentLength == 0 || r.ProtoMajor != 1 {
+		return false
+	}
+	if r.Header.Get("Expect") != "" { // the client waits for the response before it sends the body
+		return false
+	}
+	return http.NewResponseController(c.Response()).EnableFullDuplex() == nil
+}
+
+// Drain reads and drops the rest of the body of a request that [SendError] refused,
+// within bounds, so that its sender gets the response.
+func Drain(c echo.Context) {
+	if c.Get(keyDrain) == nil {
+		return
+	}
+	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(maxDrainTime))
+	_, _ = io.CopyN(io.Discard, c.Request().Body, maxDrainBytes)
+}
+
+// keyDrain marks the context of a request for Drain.
+const keyDrain = "drain"
