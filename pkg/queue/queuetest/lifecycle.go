@@ -11,67 +11,43 @@ import (
 	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
+// target is what a call uses.
+type target struct {
+	queue    queue.Queue
+	consumer queue.Consumer
+	message  queue.Message
+}
+
 // call is one method of a queue or its consumer.
 type call struct {
 	name string
-	do   func(ctx context.Context, q queue.Queue, c queue.Consumer, m queue.Message) error
+	do   func(ctx context.Context, t target) error
 }
+
+// only drops a result that the test does not need.
+func only[T any](_ T, err error) error { return err }
 
 func calls() []call {
 	return []call{
-		{"append", func(ctx context.Context, q queue.Queue, _ queue.Consumer, m queue.Message) error {
-			_, err := q.Append(ctx, m.Events)
-			return err
+		{"append", func(ctx context.Context, t target) error { return only(t.queue.Append(ctx, t.message.Events)) }},
+		{"ping", func(ctx context.Context, t target) error { return t.queue.Ping(ctx) }},
+		{"size", func(ctx context.Context, t target) error { return only(t.queue.Size(ctx)) }},
+		{"low watermark", func(ctx context.Context, t target) error { return only(t.queue.LowWatermark(ctx)) }},
+		{"dead letters", func(ctx context.Context, t target) error { return only(t.queue.DeadLetters(ctx, "", 10)) }},
+		{"retry", func(ctx context.Context, t target) error { return only(t.queue.Retry(ctx, nil)) }},
+		{"drop", func(ctx context.Context, t target) error { return only(t.queue.Drop(ctx, nil)) }},
+		{"receive", func(ctx context.Context, t target) error { return only(t.consumer.Receive(ctx, atOnce)) }},
+		{"renew", func(ctx context.Context, t target) error { return t.consumer.Renew(ctx) }},
+		{"claim", func(ctx context.Context, t target) error { return only(t.consumer.Claim(ctx, hour)) }},
+		{"acknowledge", func(ctx context.Context, t target) error {
+			return t.consumer.Acknowledge(ctx, []queue.Message{t.message})
 		}},
-		{"ping", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			return q.Ping(ctx)
+		{"split", func(ctx context.Context, t target) error { return t.consumer.Split(ctx, t.message) }},
+		{"move to the dead letters", func(ctx context.Context, t target) error {
+			return t.consumer.MoveToDeadLetters(ctx, t.message, "reason")
 		}},
-		{"size", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.Size(ctx)
-			return err
-		}},
-		{"low watermark", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.LowWatermark(ctx)
-			return err
-		}},
-		{"dead letters", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.DeadLetters(ctx, "", 10)
-			return err
-		}},
-		{"retry", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.Retry(ctx, nil)
-			return err
-		}},
-		{"drop", func(ctx context.Context, q queue.Queue, _ queue.Consumer, _ queue.Message) error {
-			_, err := q.Drop(ctx, nil)
-			return err
-		}},
-		{"receive", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
-			_, err := c.Receive(ctx, atOnce)
-			return err
-		}},
-		{"renew", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
-			return c.Renew(ctx)
-		}},
-		{"claim", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
-			_, err := c.Claim(ctx, hour)
-			return err
-		}},
-		{"acknowledge", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
-			return c.Acknowledge(ctx, []queue.Message{m})
-		}},
-		{"split", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
-			return c.Split(ctx, m)
-		}},
-		{"move to the dead letters", func(ctx context.Context, _ queue.Queue, c queue.Consumer, m queue.Message) error {
-			return c.MoveToDeadLetters(ctx, m, "reason")
-		}},
-		{"leave", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
-			return c.Leave(ctx)
-		}},
-		{"prune", func(ctx context.Context, _ queue.Queue, c queue.Consumer, _ queue.Message) error {
-			return c.Prune(ctx, hour)
-		}},
+		{"leave", func(ctx context.Context, t target) error { return t.consumer.Leave(ctx) }},
+		{"prune", func(ctx context.Context, t target) error { return t.consumer.Prune(ctx, hour) }},
 	}
 }
 
@@ -82,7 +58,7 @@ func cancelledCalls(t *testing.T, open Open) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, call := range calls() {
-		if err := call.do(cancelled, q, c, m); !errors.Is(err, context.Canceled) {
+		if err := call.do(cancelled, target{q, c, m}); !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled %s returns %v, want context.Canceled", call.name, err)
 		}
 	}
@@ -119,7 +95,7 @@ func useAfterClose(t *testing.T, open Open) {
 		}
 	}
 	for _, call := range calls() {
-		if err := call.do(t.Context(), q, c, m); !errors.Is(err, store.ErrClosed) {
+		if err := call.do(t.Context(), target{q, c, m}); !errors.Is(err, store.ErrClosed) {
 			t.Errorf("%s after close: %v, want ErrClosed", call.name, err)
 		}
 	}

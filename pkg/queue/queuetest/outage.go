@@ -30,7 +30,7 @@ func outage(t *testing.T, open Open) {
 			if call.name == "retry" || call.name == "drop" {
 				continue // they do nothing without IDs
 			}
-			if err := call.do(t.Context(), q, c, m); !errors.Is(err, store.ErrUnavailable) {
+			if err := call.do(t.Context(), target{q, c, m}); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("%s without a server: %v, want ErrUnavailable", call.name, err)
 			}
 		}
