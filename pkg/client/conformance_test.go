@@ -381,7 +381,7 @@ func TestClient_SpecialCharactersInKeys(t *testing.T) {
 			continue
 		}
 		if got, err := r.Event(t.Context(), want.Key()); err != nil || got.Event != want {
-			t.Errorf("%q comes back as %+v, %v", text, got, err)
+			t.Errorf("%q was read as %+v, %v", text, got, err)
 		}
 		if page, err := r.Events(t.Context(), client.EventsQuery{Filter: store.Filter{Topic: text}}); err != nil || len(page.Records) != 1 {
 			t.Errorf("%q filters %d events, %v", text, len(page.Records), err)

@@ -9,7 +9,7 @@ import (
 )
 
 // maxBufferBytes limits the events that Last keeps in memory. The server returns
-// the newest events first, but Last returns the oldest first. So events beyond
+// the newest events first, but Last returns the oldest first. So events over
 // the limit are read twice: once to find the first one, once to return them.
 const maxBufferBytes = 16 << 20
 

@@ -46,7 +46,7 @@ type messageReader struct {
 	kind       string
 	id         string
 	named      bool // the current message has an id
-	begun      bool // the first line was read
+	started    bool // the first line was read
 	afterCR    bool // a line feed now belongs to the previous line
 }
 
@@ -131,8 +131,8 @@ func (r *messageReader) readLine() ([]byte, error) {
 		r.line = append(r.line, chunk[:end]...)
 		r.afterCR = chunk[end] == '\r'
 		_, _ = r.source.Discard(end + 1)
-		if !r.begun {
-			r.begun = true
+		if !r.started {
+			r.started = true
 			return bytes.TrimPrefix(r.line, []byte("\xef\xbb\xbf")), nil
 		}
 		return r.line, nil

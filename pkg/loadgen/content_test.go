@@ -22,7 +22,7 @@ func TestSameContent_ComparesJSONValues(t *testing.T) {
 		"a small number":                    {`{"a":25E-4}`, `{"a":0.0025}`, true},
 		"zero in all its forms":             {`{"a":-0.0}`, `{"a":0e7}`, true},
 		"a sign":                            {`{"a":-1}`, `{"a":1}`, false},
-		"digits beyond a float":             {`{"a":9007199254740993}`, `{"a":9007199254740992}`, false},
+		"more digits than a float":          {`{"a":9007199254740993}`, `{"a":9007199254740992}`, false},
 		"a lost digit":                      {`{"a":0.12345678901234567891}`, `{"a":0.1234567890123456789}`, false},
 		"a power of ten":                    {`{"a":10}`, `{"a":1}`, false},
 		"an escaped text":                   {`{"\u0061":"\u00e9\/"}`, `{"a":"é/"}`, true},
@@ -31,7 +31,7 @@ func TestSameContent_ComparesJSONValues(t *testing.T) {
 		"true and false":                    {`{"a":true}`, `{"a":false}`, false},
 		"a member more":                     {`{"a":1}`, `{"a":1,"b":1}`, false},
 		"text that closes a text":           {`{"a":"b\",\"c"}`, `{"a":"b","c":""}`, false},
-		"broken text is only itself":        {`{"a":`, `{"a":1}`, false},
+		"invalid JSON equals only itself":   {`{"a":`, `{"a":1}`, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestSameContent_ComparesAllMembers(t *testing.T) {
 		changed := base
 		edit(&changed)
 		if sameContent(base, changed) {
-			t.Errorf("a changed %s goes unnoticed", name)
+			t.Errorf("a changed %s is not noticed", name)
 		}
 	}
 	if !sameContent(base, base) {

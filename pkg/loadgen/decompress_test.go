@@ -12,18 +12,18 @@ import (
 )
 
 // packs are the ways in which a file may be compressed.
-func packs() map[string]func(io.Writer) (io.WriteCloser, error) {
+func compressors() map[string]func(io.Writer) (io.WriteCloser, error) {
 	return map[string]func(io.Writer) (io.WriteCloser, error){
 		"gzip": func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil },
 		"zstd": func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) },
 	}
 }
 
-// packed is the text, compressed as one member.
-func packed(t *testing.T, pack func(io.Writer) (io.WriteCloser, error), text string) []byte {
+// compressed returns the text as one compressed member.
+func compressed(t *testing.T, newWriter func(io.Writer) (io.WriteCloser, error), text string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := pack(&out)
+	w, err := newWriter(&out)
 	if err == nil {
 		_, err = io.WriteString(w, text)
 		err = errors.Join(err, w.Close())
@@ -37,8 +37,8 @@ func packed(t *testing.T, pack func(io.Writer) (io.WriteCloser, error), text str
 func TestFile_ReadsCompressedInput(t *testing.T) {
 	t.Parallel()
 	lines := eventLine("a", "{}") + "\n" + eventLine("b", "{}") + "\n"
-	for name, pack := range packs() {
-		whole := packed(t, pack, lines)
+	for name, newWriter := range compressors() {
+		whole := compressed(t, newWriter, lines)
 		for _, test := range []struct {
 			name   string
 			data   []byte
@@ -46,9 +46,9 @@ func TestFile_ReadsCompressedInput(t *testing.T) {
 			broken bool
 		}{
 			{"a whole file", whole, 2, false},
-			{"two files in one, as cat puts them", append(bytes.Clone(whole), packed(t, pack, eventLine("c", "{}"))...), 3, false},
-			{"a file that is cut off", packed(t, pack, strings.Repeat(lines, 10_000))[:100], 0, true},
-			{"a head with nothing behind it", whole[:4], 0, true},
+			{"two concatenated files", append(bytes.Clone(whole), compressed(t, newWriter, eventLine("c", "{}"))...), 3, false},
+			{"an incomplete file", compressed(t, newWriter, strings.Repeat(lines, 10_000))[:100], 0, true},
+			{"only a header", whole[:4], 0, true},
 		} {
 			t.Run(name+", "+test.name, func(t *testing.T) {
 				t.Parallel()

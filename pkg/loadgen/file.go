@@ -98,10 +98,10 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	return f, nil
 }
 
-// Close stops reading. The lines that were read ahead may still be handed out.
+// Close stops reading. Next may still return lines that were read ahead.
 func (f *File) Close() { f.close.Do(func() { close(f.closed) }) }
 
-// Bounds of what is handed over at once.
+// Limits of a chunk of lines.
 const (
 	chunkLines = 64
 	chunkBytes = 256 << 10

@@ -51,9 +51,9 @@ func TestFile_SendsValidLinesAndReportsOthers(t *testing.T) {
 		"a byte order mark":                {"\ufeff" + eventLine("a", "{}"), "a", ""},
 		"blank lines count":                {"\n\nx\n" + eventLine("a", "{}"), "a", "3"},
 		"broken lines don't stop the rest": {"{}\n" + eventLine("a", "{}") + "\nnull\n" + eventLine("b", "[]") + "\n" + eventLine("c", "{}"), "a c", "1 3 4"},
-		"a line beyond the buffer":         {long + "\n" + eventLine("a", "{}"), "long a", ""},
-		"a line beyond the limit":          {eventLine("a", "{}") + "\n" + strings.Repeat("x", 200<<10) + "\n" + eventLine("b", "{}"), "a b", "2"},
-		"a last line beyond the limit":     {eventLine("a", "{}") + "\n" + strings.Repeat("x", 200<<10), "a", "2"},
+		"a line longer than the buffer":    {long + "\n" + eventLine("a", "{}"), "long a", ""},
+		"a line over the limit":            {eventLine("a", "{}") + "\n" + strings.Repeat("x", 200<<10) + "\n" + eventLine("b", "{}"), "a b", "2"},
+		"a last line over the limit":       {eventLine("a", "{}") + "\n" + strings.Repeat("x", 200<<10), "a", "2"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestFile_SendsValidLinesAndReportsOthers(t *testing.T) {
 				MaxLineBytes: 100 << 10,
 				OnInvalid: func(line int64, err error) {
 					if err == nil || err.Error() == "" {
-						t.Errorf("line %d has no fault", line)
+						t.Errorf("line %d has no error", line)
 					}
 					bad = append(bad, fmt.Sprint(line))
 				},
@@ -84,7 +84,7 @@ func TestFile_SendsValidLinesAndReportsOthers(t *testing.T) {
 				t.Errorf("sent %q, want %q", got, test.ids)
 			}
 			if got := strings.Join(bad, " "); got != test.bad || f.Bad() != int64(len(bad)) {
-				t.Errorf("named lines %q (%d), want %q", got, f.Bad(), test.bad)
+				t.Errorf("reported lines %q (%d), want %q", got, f.Bad(), test.bad)
 			}
 		})
 	}
@@ -242,7 +242,7 @@ func TestNewFile_RefusesInvalidDupRate(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []float64{1, -0.1, math.NaN()} {
 		if _, err := NewFile(strings.NewReader(""), FileOptions{DupRate: rate}); err == nil {
-			t.Errorf("dup-rate %v is taken", rate)
+			t.Errorf("dup-rate %v is accepted", rate)
 		}
 	}
 }
@@ -251,11 +251,11 @@ func TestFile_ReportsArray(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		text string
-		want map[int64]error // what the bad lines show beside their faults
+		want map[int64]error // additional error of the invalid lines
 	}{
 		"an array on one line":        {"[" + eventLine("a", "{}") + "]", map[int64]error{1: ErrArray}},
 		"an array over several lines": {"\n[\n" + eventLine("a", "{}") + ",\n]", map[int64]error{2: ErrArray, 3: nil, 4: nil}},
-		"an array beyond the limit":   {"[" + strings.Repeat("x", 2000) + "]", map[int64]error{1: ErrArray}},
+		"an array over the limit":     {"[" + strings.Repeat("x", 2000) + "]", map[int64]error{1: ErrArray}},
 		"an array later on":           {eventLine("a", "{}") + "\n[]", map[int64]error{2: nil}},
 		"lines, the first broken":     {"{}\n[]", map[int64]error{1: nil, 2: nil}},
 	} {
@@ -268,7 +268,7 @@ func TestFile_ReportsArray(t *testing.T) {
 			}
 			defer f.Close()
 			if _, _, err := readAll(t, f, 3); err != nil || len(got) != len(test.want) {
-				t.Errorf("error %v, bad lines %v", err, got)
+				t.Errorf("error %v, invalid lines %v", err, got)
 			}
 			for line, want := range test.want {
 				if other := errors.Is(got[line], ErrArray); other != (want != nil) || want != nil && !errors.Is(got[line], want) {

@@ -66,7 +66,7 @@ func TestGenerator_SameOptionsSameRun(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := drawGenerator(t)
-		again := mustAgain(t, g.options)
+		again := newGenerator(t, g.options)
 		for range 20 {
 			i := rapid.Int64Range(0, g.options.Count-1).Draw(t, "slot")
 			k, repeat := g.Slot(i)
@@ -77,13 +77,13 @@ func TestGenerator_SameOptionsSameRun(t *testing.T) {
 		}
 		other := g.options
 		other.Seed++
-		if mustAgain(t, other).Event(0).ID == g.Event(0).ID {
-			t.Fatal("another seed made the same id")
+		if newGenerator(t, other).Event(0).ID == g.Event(0).ID {
+			t.Fatal("another seed has the same id")
 		}
 	})
 }
 
-func mustAgain(t *rapid.T, o GeneratorOptions) *Generator {
+func newGenerator(t *rapid.T, o GeneratorOptions) *Generator {
 	g, err := NewGenerator(o)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestGenerator_EventsHaveAscendingUUIDs(t *testing.T) {
 			}
 			id, err := uuid.Parse(e.ID)
 			if err != nil || id.Version() != 7 || id.Variant() != uuid.RFC4122 {
-				t.Fatalf("event %d: id %q is no UUID version 7: %v", k, e.ID, err)
+				t.Fatalf("event %d: id %q is not a UUID version 7: %v", k, e.ID, err)
 			}
 			if e.ID <= last {
 				t.Fatalf("event %d: id %q does not ascend from %q", k, e.ID, last)
@@ -114,7 +114,7 @@ func TestGenerator_EventsHaveAscendingUUIDs(t *testing.T) {
 				t.Fatalf("event %d: timestamp %v, id's time %v", k, e.Timestamp, time.Unix(seconds, nanos).UTC())
 			}
 			if decoded, err := codec.Decode(codec.Append(nil, e)); err != nil || decoded != e {
-				t.Fatalf("event %d does not come back: %v", k, err)
+				t.Fatalf("event %d changes when encoded and decoded: %v", k, err)
 			}
 		}
 	})
@@ -148,7 +148,7 @@ func TestGenerator_RepeatsWithoutEnd(t *testing.T) {
 				t.Fatalf("rate %v: %d repeats in %d slots", rate, repeats, i+1)
 			}
 		}
-		// Far slots neither overflow nor repeat what is yet to come.
+		// Distant slots neither overflow nor repeat later events.
 		if k, _ := g.Slot(1 << 55); k < 0 || k >= 1<<55 && rate > 0 {
 			t.Errorf("rate %v: slot 2^55 is event %d", rate, k)
 		}
@@ -203,8 +203,8 @@ func TestNewGenerator_ReportsInvalidOptions(t *testing.T) {
 		"all events would be repeats":          {GeneratorOptions{Count: 10, DupRate: 0.96}, []string{"all 10 events"}},
 		"a single event can't be half repeats": {GeneratorOptions{Count: 1, DupRate: 0.5}, []string{"all 1 events"}},
 		"no end and nothing new":               {GeneratorOptions{DupRate: 1}, []string{"invalid dup-rate 1"}},
-		"a share above one":                    {GeneratorOptions{Count: 10, DupRate: 1.1}, []string{"invalid dup-rate"}},
-		"a share that is no number":            {GeneratorOptions{Count: 10, DupRate: math.NaN()}, []string{"invalid dup-rate"}},
+		"a rate above one":                     {GeneratorOptions{Count: 10, DupRate: 1.1}, []string{"invalid dup-rate"}},
+		"a rate that is not a number":          {GeneratorOptions{Count: 10, DupRate: math.NaN()}, []string{"invalid dup-rate"}},
 		"a source of control characters":       {GeneratorOptions{Source: "a\x00"}, []string{"source"}},
 		"a start before the epoch":             {GeneratorOptions{Start: time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC)}, []string{"start"}},
 		"everything at once": {

@@ -11,11 +11,11 @@ func TestLatencies_Summary(t *testing.T) {
 		took []time.Duration
 		want Latency
 	}{
-		"of nothing is zero":                     {nil, Latency{}},
-		"below a microsecond counts as one":      {[]time.Duration{0}, same(time.Microsecond)},
-		"a clock that goes back does no harm":    {[]time.Duration{-time.Second}, same(time.Microsecond)},
-		"beyond an hour counts as about an hour": {[]time.Duration{48 * time.Hour}, same(time.Hour)},
-		"is exact to three digits":               {[]time.Duration{1_234_567 * time.Microsecond}, same(1_234_567 * time.Microsecond)},
+		"no latency is zero":                  {nil, Latency{}},
+		"below a microsecond counts as one":   {[]time.Duration{0}, same(time.Microsecond)},
+		"a clock that goes back does no harm": {[]time.Duration{-time.Second}, same(time.Microsecond)},
+		"more than an hour counts as an hour": {[]time.Duration{48 * time.Hour}, same(time.Hour)},
+		"is exact to three digits":            {[]time.Duration{1_234_567 * time.Microsecond}, same(1_234_567 * time.Microsecond)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,13 +32,13 @@ func TestLatencies_Summary(t *testing.T) {
 				}
 			}
 			if got.P50 > got.Max {
-				t.Errorf("the median %v lies above the largest %v", got.P50, got.Max)
+				t.Errorf("the median %v is above the maximum %v", got.P50, got.Max)
 			}
 		})
 	}
 }
 
-// same is the latency of runs in which all took as long.
+// same returns the latency of a run with equal times.
 func same(took time.Duration) Latency {
 	return Latency{P50: took, P90: took, P99: took, P999: took, Max: took}
 }

@@ -20,9 +20,9 @@ func TestPacer(t *testing.T) {
 		"a slot is due at its number by the rate": {100, 50, 0, 500 * time.Millisecond, 500 * time.Millisecond},
 		"a worker waits for what is left":         {100, 50, 300 * time.Millisecond, 500 * time.Millisecond, 200 * time.Millisecond},
 		"a late worker doesn't wait":              {100, 50, 700 * time.Millisecond, 500 * time.Millisecond, 0},
-		"being late doesn't move the plan":        {100, 51, 700 * time.Millisecond, 510 * time.Millisecond, 0},
+		"a late worker doesn't move the schedule": {100, 51, 700 * time.Millisecond, 510 * time.Millisecond, 0},
 		"a rate below one":                        {0.5, 3, 0, 6 * time.Second, 6 * time.Second},
-		"a time beyond all runs is cut":           {1e-9, math.MaxInt64, 0, math.MaxInt64, math.MaxInt64},
+		"the maximum is 292 years":                {1e-9, math.MaxInt64, 0, math.MaxInt64, math.MaxInt64},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

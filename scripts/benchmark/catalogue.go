@@ -21,14 +21,14 @@ func catalogue(o options) []benchCase {
 	all = append(all, arrays()...)
 	all = append(all, bulks()...)
 	for _, c := range others() {
-		all = beside(all, c)
+		all = insertAfterReference(all, c)
 	}
 	if o.rows == 0 {
 		return all
 	}
 	for _, c := range filledStores() {
 		c.filled = true
-		all = beside(all, c)
+		all = insertAfterReference(all, c)
 	}
 	for _, c := range filledReads() {
 		c.filled = true
@@ -37,8 +37,8 @@ func catalogue(o options) []benchCase {
 	return all
 }
 
-// beside inserts a case after its first reference.
-func beside(all []benchCase, c benchCase) []benchCase {
+// insertAfterReference inserts a case after its first reference.
+func insertAfterReference(all []benchCase, c benchCase) []benchCase {
 	at := slices.IndexFunc(all, func(other benchCase) bool { return c.references[0].names(other.name) })
 	return slices.Insert(all, at+1, c)
 }

@@ -103,15 +103,15 @@ func (f figure) text(value float64) string {
 // differences returns the settings that differ between two runs.
 func differences(before, after *results) []string {
 	var all []string
-	note := func(what string, was, is any) {
+	compare := func(what string, was, is any) {
 		if was != is {
 			all = append(all, fmt.Sprintf("%s was %v, is %v", what, was, is))
 		}
 	}
-	note("the machine", before.Machine, after.Machine)
-	note("-settings", before.Settings, after.Settings)
-	note("-ids", before.IDs, after.IDs)
-	note("-rows", before.Rows, after.Rows)
-	note("-duration", before.Duration, after.Duration)
+	compare("the machine", before.Machine, after.Machine)
+	compare("-settings", before.Settings, after.Settings)
+	compare("-ids", before.IDs, after.IDs)
+	compare("-rows", before.Rows, after.Rows)
+	compare("-duration", before.Duration, after.Duration)
 	return all
 }

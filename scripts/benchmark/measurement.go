@@ -87,13 +87,13 @@ func peakMemory(servers []*process) (int64, error) {
 	return peak, nil
 }
 
-// percentile sorts the times and returns the smallest that this share of them does
+// percentile sorts the times and returns the smallest that this fraction of them does
 // not exceed.
-func percentile(times []time.Duration, share float64) time.Duration {
+func percentile(times []time.Duration, fraction float64) time.Duration {
 	if len(times) == 0 {
 		return 0
 	}
 	slices.Sort(times)
-	at := int(share*float64(len(times))+0.999999) - 1
+	at := int(fraction*float64(len(times))+0.999999) - 1
 	return times[min(max(at, 0), len(times)-1)]
 }

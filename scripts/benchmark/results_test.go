@@ -103,8 +103,7 @@ func TestChanges_DistinguishNoise(t *testing.T) {
 	}
 }
 
-// TestSelectCases_IncludesReferences also holds the list itself to account: a
-// reference to a case that there is not would be left out in silence.
+// The test also checks the catalogue, because an unknown reference would be ignored.
 func TestSelectCases_IncludesReferences(t *testing.T) {
 	t.Parallel()
 	all := catalogue(options{rows: 1})
@@ -113,13 +112,13 @@ func TestSelectCases_IncludesReferences(t *testing.T) {
 		names[i] = c.name
 		for _, r := range c.references {
 			if !slices.ContainsFunc(all, func(other benchCase) bool { return r.names(other.name) }) {
-				t.Errorf("%s refers to %s, which there is not", c.name, r.Case)
+				t.Errorf("%s refers to the unknown case %s", c.name, r.Case)
 			}
 		}
 	}
 	slices.Sort(names)
 	if compact := slices.Compact(slices.Clone(names)); len(compact) != len(names) {
-		t.Errorf("two cases have one name: %v", names)
+		t.Errorf("two cases have the same name: %v", names)
 	}
 	selected, err := selectCases(all, regexp.MustCompile("open-loop"))
 	if err != nil {
@@ -134,7 +133,7 @@ func TestSelectCases_IncludesReferences(t *testing.T) {
 		t.Errorf("selected %v, want %v", got, want)
 	}
 	if _, err := selectCases(all, regexp.MustCompile("nonsense")); err == nil {
-		t.Error("a pattern that matches nothing is no error")
+		t.Error("a pattern without a match is not an error")
 	}
 }
 
@@ -181,7 +180,7 @@ func TestRandomID(t *testing.T) {
 	t.Parallel()
 	id, err := uuid.Parse(randomID("a"))
 	if err != nil || id.Version() != 4 || id.Variant() != uuid.RFC4122 {
-		t.Errorf("%v is no UUID of version 4: %v", id, err)
+		t.Errorf("%v is not a UUID of version 4: %v", id, err)
 	}
 	if randomID("a") != id.String() || randomID("b") == id.String() {
 		t.Error("an id must depend on the event's id, and on nothing else")

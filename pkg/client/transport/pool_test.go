@@ -49,7 +49,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// send posts a body and checks that it comes back.
+// send posts a body and checks that the response has it.
 func send(t *testing.T, p *Pool, body []byte) error {
 	t.Helper()
 	write := func(dst []byte) []byte { return append(dst, body...) }
