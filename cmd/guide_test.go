@@ -286,7 +286,13 @@ var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 func TestDocuments_LinksResolve(t *testing.T) {
 	t.Parallel()
 	all := documents(t)
-	all["../.github/CONTRIBUTING.md"] = readFile(t, "../.github/CONTRIBUTING.md")
+	others, err := filepath.Glob("../.github/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range others {
+		all[path] = readFile(t, path)
+	}
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	links := 0
 	for path, text := range all {
