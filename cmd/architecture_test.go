@@ -69,7 +69,7 @@ const testPackages = "pkg/suitetest pkg/testdb pkg/event/eventtest pkg/store/sto
 const contracts = "pkg/event pkg/event/... pkg/store pkg/queue pkg/server/openapi sql"
 
 // technologies are modules with the packages that may import them in production
-// code. Nobody else depends on the technology.
+// code. No other package depends on the technology.
 func technologies() map[string]string {
 	return map[string]string{
 		"github.com/jackc/pgx":               "pkg/store/postgres scripts/...",

@@ -20,19 +20,18 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// The tests here run the program as its users do, a server and a publisher in
-// processes of their own, and break something in the middle. What they hold it
-// to is always the same: the publisher ends by itself with exit code 0 and a
-// proof, and the server has counted exactly.
+// These tests run a server and a publisher as separate processes and break something
+// while they work. They always check the same: the publisher ends with exit code 0 and
+// a proof, and the counters of the server are exact.
 
 // The events of a faulty run.
 const (
 	faultCount   = 20_000
-	faultUnique  = 14_000 // 30 % of them are repeats
+	faultUnique  = 14_000 // 30 % of the events are duplicates
 	faultTimeout = 2 * time.Minute
 )
 
-// stage is a server's address, and whatever runs against it.
+// stage is the address of a server that runs as a process of its own.
 type stage struct {
 	t        *testing.T
 	addr     string
@@ -89,8 +88,8 @@ func (s *stage) serve(args ...string) {
 	}(s.log, s.drained)
 }
 
-// end signals the server, waits for its end and returns the exit code, or -1
-// when a signal ended it.
+// end signals the server, waits for its end and returns the exit code, or -1 if the
+// signal ended the process.
 func (s *stage) end(signal syscall.Signal) int {
 	s.t.Helper()
 	server := s.server
@@ -103,15 +102,15 @@ func (s *stage) end(signal syscall.Signal) int {
 	return server.ProcessState.ExitCode()
 }
 
-// publishing is a publisher under way.
+// publishing is a running publisher.
 type publishing struct {
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
 	ended          chan struct{}
-	lost           int64 // keys stored by requests whose answer did not arrive
+	lost           int64 // keys stored by requests whose response was lost
 }
 
-// publish starts a publisher that verifies.
+// publish starts a publisher with --verify.
 func (s *stage) publish(args ...string) *publishing {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), faultTimeout)
@@ -136,7 +135,7 @@ func (s *stage) publish(args ...string) *publishing {
 	return p
 }
 
-// verified waits for the publisher's end and holds it to its proof.
+// verified waits for the end of the publisher and checks its proof.
 func (p *publishing) verified(t *testing.T) (retried int64) {
 	t.Helper()
 	<-p.ended
@@ -162,7 +161,7 @@ func (p *publishing) verified(t *testing.T) (retried int64) {
 	return report.Retried
 }
 
-// stats asks the server; ok is false while it doesn't answer.
+// stats requests the counters; ok is false if the server is unavailable.
 func (s *stage) stats() (stats api.Stats, ok bool) {
 	response, err := http.Get("http://" + s.addr + api.PathStats)
 	if err != nil {
@@ -172,7 +171,7 @@ func (s *stage) stats() (stats api.Stats, ok bool) {
 	return stats, json.NewDecoder(response.Body).Decode(&stats) == nil && response.StatusCode == http.StatusOK
 }
 
-// until waits until a condition holds.
+// until waits until a condition is true.
 func (s *stage) until(what string, condition func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), faultTimeout)
@@ -183,12 +182,12 @@ func (s *stage) until(what string, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.t.Fatalf("waited in vain until %s", what)
+			s.t.Fatalf("timed out before %s", what)
 		}
 	}
 }
 
-// received waits until the server has counted that many events.
+// received waits until the server has counted n events.
 func (s *stage) received(n int64) {
 	s.t.Helper()
 	s.until(fmt.Sprintf("%d events are received", n), func() bool {
@@ -197,19 +196,19 @@ func (s *stage) received(n int64) {
 	})
 }
 
-// exact holds the server's counters to what was sent: every event once, every
-// repeat a duplicate, and beyond those only what was sent again.
+// exact compares the counters of the server with what was sent: each event stored
+// once, each repeat a duplicate, and more duplicates only by retries.
 func (s *stage) exact(retried int64) {
 	s.t.Helper()
 	stats, ok := s.stats()
 	if !ok {
-		s.t.Fatal("the server does not answer")
+		s.t.Fatal("the server is unavailable")
 	}
 	if stats.Stored != faultUnique || stats.Received != stats.Stored+stats.Duplicates {
 		s.t.Errorf("the server counts %+v", stats)
 	}
 	if again := stats.Received - faultCount; again < 0 || again > retried {
-		s.t.Errorf("%d events are received of %d sent and %d sent again", stats.Received, faultCount, retried)
+		s.t.Errorf("%d events are received of %d sent and %d retried", stats.Received, faultCount, retried)
 	}
 	client := http.Client{Timeout: time.Minute}
 	rows := 0
@@ -233,7 +232,7 @@ func (s *stage) exact(retried int64) {
 	}
 }
 
-func TestKilledServerLosesNothing(t *testing.T) {
+func TestServe_LosesNothingIfKilled(t *testing.T) {
 	t.Parallel()
 	databases := map[string]func(t *testing.T) string{
 		"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "events.db") },
@@ -252,14 +251,14 @@ func TestKilledServerLosesNothing(t *testing.T) {
 			}
 			retried := publisher.verified(t)
 			if retried == 0 {
-				t.Error("nothing was sent again: the server was not killed in the middle")
+				t.Error("no retries: the server was not killed in the middle")
 			}
 			s.exact(retried)
 		})
 	}
 }
 
-func TestTerminatedServerFinishesItsRequests(t *testing.T) {
+func TestServe_FinishesRequestsAfterSIGTERM(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
 	s.serve()
@@ -271,11 +270,11 @@ func TestTerminatedServerFinishesItsRequests(t *testing.T) {
 	s.serve()
 	s.exact(publisher.verified(t))
 	if publisher.lost > 0 {
-		t.Errorf("%d events were accepted before SIGTERM and their senders never told", publisher.lost)
+		t.Errorf("%d accepted events got no response", publisher.lost)
 	}
 }
 
-func TestStoppedPostgresLosesNothing(t *testing.T) {
+func TestServe_LosesNothingIfPostgresStops(t *testing.T) {
 	t.Parallel()
 	postgres := testdb.StartPostgres(t, testdb.PostgresOptions{})
 	s := newStage(t, postgres.URL())
@@ -285,23 +284,23 @@ func TestStoppedPostgresLosesNothing(t *testing.T) {
 	postgres.Stop(testdb.Immediate)
 
 	var header http.Header
-	s.until("the server says that its database is away", func() bool {
-		answer, err := http.Post("http://"+s.addr+api.PathPublish, api.TypeJSON, strings.NewReader(
+	s.until("the server responds with 503", func() bool {
+		response, err := http.Post("http://"+s.addr+api.PathPublish, api.TypeJSON, strings.NewReader(
 			`{"topic":"t","event_id":"x","timestamp":"2025-12-19","source":"s","payload":{}}`))
 		if err != nil {
 			return false
 		}
-		_ = answer.Body.Close()
-		header = answer.Header
-		return answer.StatusCode == http.StatusServiceUnavailable
+		_ = response.Body.Close()
+		header = response.Header
+		return response.StatusCode == http.StatusServiceUnavailable
 	})
 	if header.Get("Retry-After") == "" || header.Get("Content-Type") != api.TypeProblem {
-		t.Errorf("503 comes with the headers %v", header)
+		t.Errorf("503 has the headers %v", header)
 	}
 	postgres.Start()
 	retried := publisher.verified(t)
 	if retried == 0 {
-		t.Error("nothing was sent again: PostgreSQL was not stopped in the middle")
+		t.Error("no retries: PostgreSQL was not stopped in the middle")
 	}
 	s.exact(retried)
 	if code := s.end(syscall.SIGTERM); code != 0 {

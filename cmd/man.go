@@ -18,8 +18,8 @@ func (a *app) newManCmd() *cobra.Command {
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()
-			root.DisableAutoGenTag = true                       // which is a date: the same commit must give the same pages
-			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
+			root.DisableAutoGenTag = true                       // a date; the same commit must give the same pages
+			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are public
 				return fmt.Errorf("create the folder: %w", err)
 			}
 			header := &doc.GenManHeader{Section: "1", Source: "eventagg " + a.version, Manual: "eventagg manual"}

@@ -20,26 +20,25 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// The flood of TestFloodOfLargeBodiesStaysWithinItsBounds.
+// The flood of TestServe_LimitsMemoryForLargeBodies.
 const (
-	// floodConnections is how many send at once. The aim is 2,000; these are
-	// enough to bring ten times of what the server may hold, and take a second
-	// or two on a small machine.
+	// floodConnections is the number of concurrent senders. They send ten times the
+	// memory that the server may use, which takes a second or two on a small machine.
 	floodConnections = 400
-	// floodBody is what each of them announces, and floodPart what it sends of
-	// that. floodPart does not fit into the kernel's buffers, whose size on this
-	// side is floodBuffer: once it is sent, the server has read of it.
+	// floodBody is the declared length of each body, and floodPart the part that is
+	// sent. floodPart does not fit into the kernel's buffers, whose size on this side
+	// is floodBuffer: when it is sent, the server has read some of it.
 	floodBody   = 15 << 20
 	floodPart   = 4 << 20
 	floodBuffer = 128 << 10
-	// floodBase is what the program takes by itself, under the race detector
-	// as well, and floodConnection what a connection may cost.
+	// floodBase is the memory of the program itself, also with the race detector, and
+	// floodConnection the maximum memory of a connection.
 	floodBase       = 64 << 20
 	floodConnection = 64 << 10
 )
 
-// flooded is what became of one connection. Without an answer or an error the
-// server has taken what was sent and waits for the rest.
+// flooded is the result of one connection. Without a status and an error, the server
+// has read what was sent and waits for the rest.
 type flooded struct {
 	conn       net.Conn
 	status     int
@@ -47,44 +46,44 @@ type flooded struct {
 	err        error
 }
 
-// TestFloodOfLargeBodiesStaysWithinItsBounds sends more than the server may hold
-// and looks at what its process took at most, which Linux tells in /proc.
-func TestFloodOfLargeBodiesStaysWithinItsBounds(t *testing.T) {
+// The test sends more than the server may buffer and reads the peak memory of its
+// process from /proc.
+func TestServe_LimitsMemoryForLargeBodies(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
-	bound := c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes) + floodBase + floodConnections*floodConnection
+	limit := c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes) + floodBase + floodConnections*floodConnection
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
-	s.serve("--http-read-timeout", faultTimeout.String()) // nobody is cut off before all have begun
+	s.serve("--http-read-timeout", faultTimeout.String()) // no sender is cut off before all have started
 	before := s.peak()
-	held, refused := 0, 0
-	for _, f := range s.flood(bound) {
+	held, rejected := 0, 0
+	for _, f := range s.flood(limit) {
 		switch {
 		case f.err != nil:
-			t.Fatalf("a connection broke off without an answer: %v", f.err)
+			t.Fatalf("a connection broke without a response: %v", f.err)
 		case f.status == 0:
 			held++
 		case f.status != http.StatusServiceUnavailable || f.retryAfter == "":
-			t.Fatalf("a connection was answered %d, Retry-After: %q", f.status, f.retryAfter)
+			t.Fatalf("a connection got %d, Retry-After: %q", f.status, f.retryAfter)
 		default:
-			refused++
+			rejected++
 		}
 	}
-	if held == 0 || refused == 0 {
-		t.Errorf("%d connections are held and %d were refused, want some of both", held, refused)
+	if held == 0 || rejected == 0 {
+		t.Errorf("%d connections are held and %d rejected, want some of both", held, rejected)
 	}
-	answer, err := http.Post("http://"+s.addr+api.PathPublish, api.TypeJSON, strings.NewReader(
+	response, err := http.Post("http://"+s.addr+api.PathPublish, api.TypeJSON, strings.NewReader(
 		`{"topic":"t","event_id":"small","timestamp":"2025-12-19","source":"s","payload":{}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("a small event is answered %s meanwhile", answer.Status)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("a small event got %s meanwhile", response.Status)
 	}
-	t.Logf("%d connections held, %d refused; %d MiB at most, %d before, bound %d", held, refused, s.peak()>>20, before>>20, bound>>20)
+	t.Logf("%d connections held, %d rejected; peak %d MiB, %d before, limit %d", held, rejected, s.peak()>>20, before>>20, limit>>20)
 }
 
-// peak is how many bytes of memory the server's process took at most so far.
+// peak returns the peak memory of the server so far, in bytes.
 func (s *stage) peak() int64 {
 	s.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.server.Process.Pid))
@@ -99,25 +98,25 @@ func (s *stage) peak() int64 {
 	return kib << 10
 }
 
-// flood opens the connections and returns when the server has refused or taken
-// what each of them sends. A server that takes more than the bound is ended
-// before it takes all of the machine.
-func (s *stage) flood(bound int64) []flooded {
+// flood opens the connections and returns when the server has rejected or read each of
+// them. It kills a server that uses more than the limit, before the machine runs out of
+// memory.
+func (s *stage) flood(limit int64) []flooded {
 	s.t.Helper()
 	start := `[{"topic":"t","event_id":"large","timestamp":"2025-12-19","source":"s","payload":{"x":"`
 	part := append([]byte(start), bytes.Repeat([]byte("x"), floodPart-len(start))...)
 	connections := make([]flooded, floodConnections)
-	settled := make(chan struct{})
+	finished := make(chan struct{})
 	var senders, readers sync.WaitGroup
 	for i := range connections {
 		senders.Go(func() { connections[i] = s.send(part, &readers) })
 	}
 	go func() {
-		defer close(settled)
+		defer close(finished)
 		senders.Wait()
 	}()
 	s.t.Cleanup(func() {
-		<-settled
+		<-finished
 		for _, f := range connections {
 			if f.conn != nil {
 				_ = f.conn.Close()
@@ -126,25 +125,24 @@ func (s *stage) flood(bound int64) []flooded {
 		readers.Wait()
 	})
 	s.until("all have sent", func() bool {
-		if peak := s.peak(); peak > bound {
+		if peak := s.peak(); peak > limit {
 			s.end(syscall.SIGKILL)
-			s.t.Fatalf("the server took %d MiB, its bounds come to %d", peak>>20, bound>>20)
+			s.t.Fatalf("the server used %d MiB, its limit is %d", peak>>20, limit>>20)
 		}
 		select {
-		case <-settled:
+		case <-finished:
 			return true
 		default:
 			return false
 		}
 	})
-	if peak := s.peak(); peak > bound {
-		s.t.Errorf("the server took %d MiB, its bounds come to %d", peak>>20, bound>>20)
+	if peak := s.peak(); peak > limit {
+		s.t.Errorf("the server used %d MiB, its limit is %d", peak>>20, limit>>20)
 	}
 	return connections
 }
 
-// send announces a body and sends the part of it, or less when it is answered
-// before that.
+// send declares a body and sends a part of it, or less if the response comes before.
 func (s *stage) send(part []byte, readers *sync.WaitGroup) flooded {
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
@@ -155,22 +153,22 @@ func (s *stage) send(part []byte, readers *sync.WaitGroup) flooded {
 			return flooded{conn: conn, err: err}
 		}
 	}
-	answered := make(chan flooded, 1)
+	responded := make(chan flooded, 1)
 	readers.Go(func() {
 		f := flooded{conn: conn}
-		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err == nil {
-			f.status, f.retryAfter = answer.StatusCode, answer.Header.Get("Retry-After")
-			_ = answer.Body.Close()
+			f.status, f.retryAfter = response.StatusCode, response.Header.Get("Retry-After")
+			_ = response.Body.Close()
 		}
 		f.err = err
-		_ = conn.SetWriteDeadline(time.Now()) // nobody reads the rest
-		answered <- f
+		_ = conn.SetWriteDeadline(time.Now()) // the server doesn't read the rest
+		responded <- f
 	})
 	_, errHead := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: eventagg\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", api.PathPublish, api.TypeJSON, floodBody)
 	_, errPart := conn.Write(part)
 	if errHead != nil || errPart != nil {
-		return <-answered
+		return <-responded
 	}
 	return flooded{conn: conn}
 }

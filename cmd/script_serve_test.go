@@ -19,7 +19,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// started is the eventagg that runs beside a script.
+// started is an eventagg process of a script.
 type started struct {
 	process *exec.Cmd
 	stderr  *bufio.Reader
@@ -78,7 +78,7 @@ func (s *started) waitFor(ts *testscript.TestScript, text string) string {
 	}
 }
 
-// findIn looks for a program as exec.LookPath does, in a PATH of the script's.
+// findIn finds a program like exec.LookPath, in the PATH of the script.
 func findIn(path, program string) (string, error) {
 	for dir := range strings.SplitSeq(path, string(os.PathListSeparator)) {
 		if found, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
@@ -88,7 +88,7 @@ func findIn(path, program string) (string, error) {
 	return "", &exec.Error{Name: program, Err: exec.ErrNotFound}
 }
 
-// end reads what is left of the output and returns the exit code.
+// end reads the rest of the output and returns the exit code.
 func (s *started) end() (int, error) {
 	_, errRead := io.Copy(&s.log, s.stderr)
 	err := s.process.Wait()
@@ -98,7 +98,7 @@ func (s *started) end() (int, error) {
 	return 0, errors.Join(err, errRead)
 }
 
-// kill ends a program that the script has left running.
+// kill ends a program that still runs after the script.
 func (s *started) kill() {
 	if s.process.ProcessState == nil {
 		_ = s.process.Process.Kill()
@@ -106,7 +106,7 @@ func (s *started) kill() {
 	}
 }
 
-// hang begins to publish an event and waits until the server reads its body.
+// hang starts to publish an event and waits until the server reads its body.
 func hang(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: hang")
@@ -117,16 +117,16 @@ func hang(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = io.WriteString(conn, "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
 		"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
 	ts.Check(err)
-	answer, err := bufio.NewReader(conn).ReadString('\n')
+	response, err := bufio.NewReader(conn).ReadString('\n')
 	ts.Check(err)
-	if !strings.HasPrefix(answer, "HTTP/1.1 100 ") {
-		ts.Fatalf("the server answered %q", answer)
+	if !strings.HasPrefix(response, "HTTP/1.1 100 ") {
+		ts.Fatalf("the server responded %q", response)
 	}
 }
 
-func ask(ts *testscript.TestScript, neg bool, args []string) {
+func sendsignal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: ask NAME TEXT (after start)")
+		ts.Fatalf("usage: sendsignal NAME TEXT (after start)")
 	}
 	send(ts, args[0]).waitFor(ts, args[1])
 }
@@ -145,12 +145,12 @@ func signal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send signals what the script has started.
+// send sends a signal to the started program.
 func send(ts *testscript.TestScript, name string) *started {
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 	s := stateOf(ts).started
 	if s == nil || signals[name] == 0 {
-		ts.Fatalf("nothing was started, or %s is no signal", name)
+		ts.Fatalf("nothing was started, or invalid signal %s", name)
 	}
 	ts.Check(s.process.Process.Signal(signals[name]))
 	return s

@@ -19,28 +19,27 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// binary runs the tests with the database servers they ask for, and looks for
-// goroutines that are left.
+// binary runs the tests with their database servers, and looks for leaked goroutines.
 type binary struct{ *testing.M }
 
 // Run runs the tests.
 func (b binary) Run() int { return testdb.Main(b.M) }
 
-// TestScripts runs every script in testdata/script. Beside testscript's own
-// commands they have these:
+// TestScripts runs every script in testdata/script. In addition to the commands of
+// testscript they have these:
 //
-//	exits CODE PROGRAM ARGS…  runs a program that must end with that exit code
+//	exits CODE PROGRAM ARGS…  runs a program, which must end with the exit code
 //	start TEXT ARGS…          starts eventagg ARGS, waits for a line on standard
 //	                          error with the text, and sets $URL and $ADDR to
 //	                          the address in it
-//	serve ARGS…               is start for eventagg serve on a free port
-//	hang                      begins a request to $ADDR that never ends
-//	ask NAME TEXT             signals what was started and waits for a line
-//	signal NAME CODE          signals it (INT, TERM, KILL); it must end with that
-//	                          exit code. serve.log has what it wrote
-//	postgres                  makes an empty database; sets $POSTGRES to its URL
-//	redis [weak]              starts a Redis, which keeps all or may lose some;
-//	                          sets $REDIS to its URL
+//	serve ARGS…               starts eventagg serve on a free port
+//	hang                      starts a request to $ADDR that never ends
+//	sendsignal NAME TEXT      sends a signal to the program and waits for a line
+//	                          with the text
+//	signal NAME CODE          sends a signal (INT, TERM, KILL) to the program, which
+//	                          must end with the exit code; serve.log has its output
+//	postgres                  creates an empty database; sets $POSTGRES to its URL
+//	redis [weak]              starts a durable (or weak) Redis; sets $REDIS to its URL
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -48,7 +47,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "ask": ask, "signal": signal, "postgres": postgres, "redis": redis,
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "redis": redis,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)
@@ -61,10 +60,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// key finds the state of a script.
+// key is the key of a script's state.
 type key struct{}
 
-// state is what a script keeps between its commands.
+// state is the state of a script between its commands.
 type state struct {
 	test    testing.TB
 	started *started

@@ -23,8 +23,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
-// The events of TestFollowersSeeEveryEventOnceInOneOrder; the variable gives
-// another number than the one that keeps the suite short.
+// The number of events of TestStream_ShowsEveryEventOnceInOneOrder. The variable
+// overrides it for a long run.
 const (
 	streamEvents   = 8_000
 	streamVariable = "EVENTAGG_TEST_STREAM_EVENTS"
@@ -43,10 +43,9 @@ func streamCount(t *testing.T) int {
 	return count
 }
 
-// TestFollowersSeeEveryEventOnceInOneOrder stores through two instances at once
-// and follows both, one follower hopping from one to the other five times a
-// second.
-func TestFollowersSeeEveryEventOnceInOneOrder(t *testing.T) {
+// Two instances store events at the same time, and followers read from both. One
+// follower changes the instance five times a second.
+func TestStream_ShowsEveryEventOnceInOneOrder(t *testing.T) {
 	t.Parallel()
 	count := streamCount(t)
 	database := testdb.Postgres(t)
@@ -75,7 +74,7 @@ func TestFollowersSeeEveryEventOnceInOneOrder(t *testing.T) {
 	}
 	var publishing errgroup.Group
 	for i, s := range stages {
-		half := strconv.Itoa(count / len(stages) * 10 / 7) // of which seven tenths are distinct
+		half := strconv.Itoa(count / len(stages) * 10 / 7) // seven tenths of them are distinct
 		publishing.Go(func() error {
 			return publishQuietly(ctx, s, "--count", half, "--batch-size", []string{"1", "20"}[i], "--dup-rate", "0.3")
 		})
@@ -96,7 +95,7 @@ func TestFollowersSeeEveryEventOnceInOneOrder(t *testing.T) {
 	for i, f := range followers {
 		once := slices.Compact(slices.Sorted(slices.Values(f.seen)))
 		if len(once) != int(stats.Stored) || len(f.seen) != len(once) || !slices.Equal(f.seen, followers[0].seen) {
-			t.Errorf("follower %d saw %d events, %d different ones, of %d, in the order of the first: %t",
+			t.Errorf("follower %d read %d events, %d different ones, of %d, in the order of the first: %t",
 				i, len(f.seen), len(once), stats.Stored, slices.Equal(f.seen, followers[0].seen))
 		}
 	}
@@ -104,39 +103,39 @@ func TestFollowersSeeEveryEventOnceInOneOrder(t *testing.T) {
 }
 
 func publishQuietly(ctx context.Context, s *stage, args ...string) error {
-	said, err := exec.CommandContext(ctx, "eventagg", append([]string{"publish", "--url", "http://" + s.addr}, args...)...).CombinedOutput()
+	output, err := exec.CommandContext(ctx, "eventagg", append([]string{"publish", "--url", "http://" + s.addr}, args...)...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("publish: %w: %s", err, said)
+		return fmt.Errorf("publish: %w: %s", err, output)
 	}
 	return nil
 }
 
-// follower reads event streams and notes the keys.
+// follower reads event streams and records the keys.
 type follower struct {
 	at    []*stage // to follow in turn
 	hop   time.Duration
 	query string
 
-	want        chan int // has a value when all are stored
+	want        chan int // has a value once all are stored
 	seen        []string
 	last        string
 	connections int
 }
 
-// enough says how many events there are.
+// enough sets the number of events to read.
 func (f *follower) enough(n int) { f.want <- n }
 
-// run follows until it has as many events as enough says; it tells on ready when
-// it first follows.
+// run follows until it has read the number of events that enough sets. It sends on
+// ready when it is connected the first time.
 func (f *follower) run(ctx context.Context, count int, ready chan<- struct{}) error {
 	f.seen = make([]string, 0, count)
-	told := func() {
+	connected := func() {
 		if f.connections == 1 {
 			ready <- struct{}{}
 		}
 	}
 	for want := -1; want < 0 || len(f.seen) < want; {
-		if err := f.follow(ctx, want, told); err != nil {
+		if err := f.follow(ctx, want, connected); err != nil {
 			return err
 		}
 		if want < 0 {
@@ -149,7 +148,7 @@ func (f *follower) run(ctx context.Context, count int, ready chan<- struct{}) er
 	return nil
 }
 
-// follow reads one connection for as long as it hops, or a moment.
+// follow reads one connection for the time of a hop, or 5 seconds.
 func (f *follower) follow(ctx context.Context, want int, connected func()) error {
 	stay := f.hop
 	if stay == 0 {
@@ -204,7 +203,7 @@ func (f *follower) follow(ctx context.Context, want int, connected func()) error
 	return nil
 }
 
-// orHop is err, unless it is time to leave.
+// orHop returns err, unless the time of the hop is over.
 func orHop(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil
@@ -212,7 +211,7 @@ func orHop(ctx context.Context, err error) error {
 	return err
 }
 
-func TestTerminatedServerEndsItsStreams(t *testing.T) {
+func TestStream_EndsCleanlyAfterSIGTERM(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
 	s.serve()
@@ -224,6 +223,6 @@ func TestTerminatedServerEndsItsStreams(t *testing.T) {
 		t.Errorf("exited with %d after %v", code, time.Since(begin))
 	}
 	if err := <-ended; !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("the stream ended with %v, not as a whole answer", err)
+		t.Errorf("the stream ended with %v, not as a complete response", err)
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// manifests are the files of config/kubernetes, read with Kubernetes' own types:
-// a member that it doesn't know, or of another type, fails the test.
+// manifests are the files of config/kubernetes, decoded into the types of Kubernetes.
+// An unknown member, or one with a wrong type, fails the test.
 type manifests struct {
 	deployment appsv1.Deployment
 	service    corev1.Service
@@ -69,8 +69,8 @@ func TestManifests_HaveTheirKinds(t *testing.T) {
 	}
 }
 
-// What the manifests set is loaded as serve would load it: every variable is
-// one of a setting, and has a value that it takes.
+// The variables of the manifests are loaded like those of serve: each belongs to a
+// setting and has a valid value.
 func TestManifests_SetKnownVariables(t *testing.T) {
 	clearEnv(t)
 	m := readManifests(t)
@@ -81,25 +81,25 @@ func TestManifests_SetKnownVariables(t *testing.T) {
 	for _, data := range []map[string]string{m.configMap.Data, m.secret.StringData} {
 		for name, value := range data {
 			if !known[name] {
-				t.Errorf("%s is no setting's variable", name)
+				t.Errorf("%s is not the variable of a setting", name)
 			}
 			t.Setenv(name, value)
 		}
 	}
 	c, err := config.Load(config.Source{})
 	if err != nil {
-		t.Fatalf("serve would refuse: %v", err)
+		t.Fatalf("serve would fail: %v", err)
 	}
 	pod := m.deployment.Spec.Template.Spec
-	needed := c.HTTP.DrainDelay + c.HTTP.ShutdownTimeout + 4*c.Ingest.FlushTimeout // with a broker, and where everything hangs
+	needed := c.HTTP.DrainDelay + c.HTTP.ShutdownTimeout + 4*c.Ingest.FlushTimeout // with a queue, if everything hangs
 	if grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; grace <= needed {
-		t.Errorf("a pod is killed after %v, and may need %v to end in good order", grace, needed)
+		t.Errorf("a pod is killed after %v, and may need %v to stop cleanly", grace, needed)
 	}
 	container := pod.Containers[0]
-	// An instance is left alone when two probes have failed, and what is on its
-	// way then must still find the port open.
+	// An instance gets no more requests when two probes have failed. Requests sent
+	// before must still find the port open.
 	if seen := time.Duration(2*container.ReadinessProbe.PeriodSeconds) * time.Second; c.HTTP.DrainDelay <= seen {
-		t.Errorf("the port closes after %v, when probes may not have seen it for %v", c.HTTP.DrainDelay, seen)
+		t.Errorf("the port closes after %v, but probes notice only after %v", c.HTTP.DrainDelay, seen)
 	}
 	if !strings.HasSuffix(c.HTTP.Addr, ":8000") || container.Ports[0].ContainerPort != 8000 {
 		t.Errorf("serve listens on %s, and the pod's port is %d", c.HTTP.Addr, container.Ports[0].ContainerPort)
@@ -128,21 +128,21 @@ func TestManifests_FitTogether(t *testing.T) {
 		container.StartupProbe: "/healthz", container.LivenessProbe: "/healthz", container.ReadinessProbe: "/readyz",
 	} {
 		if probe.HTTPGet.Path != path || probe.HTTPGet.Port.String() != container.Ports[0].Name {
-			t.Errorf("a probe asks %v, want %s", probe.HTTPGet, path)
+			t.Errorf("a probe requests %v, want %s", probe.HTTPGet, path)
 		}
 	}
 	if port := m.service.Spec.Ports[0].TargetPort.String(); port != container.Ports[0].Name {
-		t.Errorf("the service leads to the port %s, want %s", port, container.Ports[0].Name)
+		t.Errorf("the service has the target port %s, want %s", port, container.Ports[0].Name)
 	}
-	// A Service called eventagg would set EVENTAGG_… in pods that have the links.
+	// A Service named eventagg would set EVENTAGG_… in pods with service links.
 	if strings.HasPrefix(m.service.Name, "eventagg") || *pod.Spec.EnableServiceLinks {
 		t.Errorf("the service %s sets variables of ours, with links %t", m.service.Name, *pod.Spec.EnableServiceLinks)
 	}
 	secured := container.SecurityContext
 	if !*pod.Spec.SecurityContext.RunAsNonRoot || !*secured.ReadOnlyRootFilesystem || *secured.AllowPrivilegeEscalation {
-		t.Errorf("the pod is less confined than it can be: %v, %v", pod.Spec.SecurityContext, secured)
+		t.Errorf("the pod has too many privileges: %v, %v", pod.Spec.SecurityContext, secured)
 	}
 	if m.budget.Spec.MaxUnavailable.IntValue() >= int(*m.deployment.Spec.Replicas) {
-		t.Errorf("%v of %d instances may be away at once", m.budget.Spec.MaxUnavailable, *m.deployment.Spec.Replicas)
+		t.Errorf("%v of %d instances may be unavailable at once", m.budget.Spec.MaxUnavailable, *m.deployment.Spec.Replicas)
 	}
 }
