@@ -7,12 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/server/respond"
-	"github.com/eventagg/eventagg/pkg/store"
-
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // healthz reports that the process is alive. It checks nothing else.
@@ -62,6 +61,18 @@ func (s *Server) readyz(c echo.Context) error {
 		c.Response().Header().Set("Retry-After", "1")
 	}
 	return respond.JSON(c, status, health)
+}
+
+// CheckStore returns what GET /readyz reports of the store: nil if it is healthy.
+// Concurrent callers share one check, and its result is reused for a second.
+func (s *Server) CheckStore(ctx context.Context) error { return s.store.check(ctx) }
+
+// CheckQueue is CheckStore for the queue. Without one it returns nil.
+func (s *Server) CheckQueue(ctx context.Context) error {
+	if s.queue == nil {
+		return nil
+	}
+	return s.queue.check(ctx)
 }
 
 // A health check takes at most probeTimeout. Its result is reused for probeAge.

@@ -18,9 +18,9 @@ var errOutcomes = errors.New("append: the number of outcomes is not the number o
 // The context of a request ends when the client closes its half of the
 // connection, but a client may do so and still wait for the response. So the
 // append ignores that context; the appender limits its time.
-func (h *Handler) append(r *http.Request, events []event.Event) ([]event.Outcome, error) {
+func (h *Handler) append(r *http.Request, prefer preferences, events []event.Event) ([]event.Outcome, error) {
 	ctx, appender := context.WithoutCancel(r.Context()), h.options.Appender
-	switch prefer := parsePreferences(r.Header); {
+	switch {
 	case prefer.wait > 0:
 		appender = h.options.Direct
 		var cancel context.CancelFunc

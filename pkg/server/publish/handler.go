@@ -65,6 +65,7 @@ func (h *Handler) Publish(c echo.Context) error {
 	}
 	p := h.pool.Get().(*request)
 	defer p.recycle()
+	p.prefer = parsePreferences(r.Header)
 	p.raw.reset(r.Body)
 	body, err := p.decompress(r.Header)
 	if err != nil {
@@ -97,7 +98,7 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 		return err
 	}
 	p.dropBody()
-	outcomes, err := h.append(c.Request(), p.events)
+	outcomes, err := h.append(c.Request(), p.prefer, p.events)
 	if err != nil {
 		return err
 	}
@@ -118,6 +119,7 @@ func (h *Handler) report(t event.Tally) {
 type request struct {
 	handler *Handler
 
+	prefer     preferences
 	raw        *rawBody // the body as it arrives
 	closeCodec func()   // frees the decompressor; nil for none
 	body       []byte

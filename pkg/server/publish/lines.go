@@ -47,7 +47,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		coded.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
 	}
 	appender := lineAppender{
-		handler: h, request: r, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
+		handler: h, request: r, prefer: p.prefer, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
 	}
 	err := h.runLines(&reader, &appender)
 	_ = control.SetWriteDeadline(time.Now().Add(h.options.WriteTimeout)) // reading may have taken long
@@ -55,7 +55,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		c.Response().Header()[respond.HeaderConnection] = h.headers.Close // otherwise net/http waits for the rest of the body
 		return &respond.PartialError{Err: err, Committed: result.committed}
 	}
-	parsePreferences(r.Header).setApplied(c.Response().Header(), result.tally.Queued > 0) // it is minimal in any case
+	p.prefer.setApplied(c.Response().Header(), result.tally.Queued > 0) // it is minimal in any case
 	p.response = result.appendResponse(p.response[:0])
 	return respond.Bytes(c, batchStatus(result.tally), h.headers.JSON, p.response)
 }

@@ -13,6 +13,7 @@ import (
 type lineAppender struct {
 	handler  *Handler
 	request  *http.Request
+	prefer   preferences
 	seed     maphash.Seed
 	deadline *readDeadline
 	budget   *lineBudget
@@ -86,7 +87,7 @@ func (a *lineAppender) appendLane(events []event.Event) (outcomes []event.Outcom
 	// This is not the goroutine of the handler, which would recover from a panic.
 	err = respond.Guard(func() error {
 		return retryWhileOverloaded(a.request.Context(), maxLineWait, func() error {
-			outcomes, err = a.handler.append(a.request, events)
+			outcomes, err = a.handler.append(a.request, a.prefer, events)
 			return err
 		})
 	})

@@ -32,7 +32,7 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 		p.response = appendPublished(p.response[:0], api.StatusIgnored, "duplicate: the event was stored before; this repeat is counted and dropped", e)
 	case event.Queued:
 		p.response = appendPublished(p.response[:0], api.StatusQueued, "event is queued durably; it will be stored, or counted as a duplicate", e)
-		parsePreferences(c.Request().Header).setApplied(c.Response().Header(), true)
+		p.prefer.setApplied(c.Response().Header(), true)
 		status = http.StatusAccepted
 	default:
 		return &respond.Error{Status: http.StatusUnprocessableEntity, Detail: "The database refuses this event."}
@@ -42,14 +42,13 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 
 // respondBatch sends the outcomes of several events.
 func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outcome) error {
-	prefer := parsePreferences(c.Request().Header)
 	t := event.Tally{Invalid: int64(len(p.invalid))}
 	for _, outcome := range outcomes {
 		t.Count(outcome)
 	}
 	p.response = append(appendTally(p.response[:0], t), `,"results":[`...)
-	p.response = append(appendResults(p.response, outcomes, p.invalid, prefer.minimal), "]}\n"...)
-	prefer.setApplied(c.Response().Header(), t.Queued > 0)
+	p.response = append(appendResults(p.response, outcomes, p.invalid, p.prefer.minimal), "]}\n"...)
+	p.prefer.setApplied(c.Response().Header(), t.Queued > 0)
 	h.report(t)
 	return respond.Bytes(c, batchStatus(t), h.headers.JSON, p.response)
 }

@@ -19,12 +19,12 @@ const (
 // Headers are values of header fields that many responses share, so that a busy
 // handler does not allocate them for each. They must not be changed.
 type Headers struct {
-	JSON, Problem, Close []string
+	JSON, Close []string
 }
 
 // NewHeaders returns the values.
 func NewHeaders() Headers {
-	return Headers{JSON: []string{api.TypeJSON}, Problem: []string{api.TypeProblem}, Close: []string{"close"}}
+	return Headers{JSON: []string{api.TypeJSON}, Close: []string{"close"}}
 }
 
 // Bytes sends a whole response. It sets Content-Length if net/http would not

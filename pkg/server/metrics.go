@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -62,15 +61,3 @@ func (s *Server) metrics(c echo.Context) error {
 
 // Followers returns the number of open event streams.
 func (s *Server) Followers() int { return s.query.Followers() }
-
-// CheckStore returns what GET /readyz reports of the store: nil if it is healthy.
-// Concurrent callers share one check, and its result is reused for a second.
-func (s *Server) CheckStore(ctx context.Context) error { return s.store.check(ctx) }
-
-// CheckQueue is CheckStore for the queue. Without one it returns nil.
-func (s *Server) CheckQueue(ctx context.Context) error {
-	if s.queue == nil {
-		return nil
-	}
-	return s.queue.check(ctx)
-}
