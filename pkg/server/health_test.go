@@ -56,7 +56,7 @@ func TestProbe_ConcurrentCallersShareOnePing(t *testing.T) {
 		pings := 0
 		p := probe{now: time.Now, ping: func(ctx context.Context) error {
 			pings++
-			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock, not the wall's
+			time.Sleep(100 * time.Millisecond)
 			return ctx.Err()
 		}}
 		var all sync.WaitGroup
@@ -75,7 +75,7 @@ func TestProbe_ConcurrentCallersShareOnePing(t *testing.T) {
 		if pings != 1 {
 			t.Error("pinged again within a second")
 		}
-		time.Sleep(probeAge) //nolint:forbidigo // the bubble's clock
+		time.Sleep(probeAge)
 		_ = p.check(t.Context())
 		if pings != 2 {
 			t.Errorf("%d pings after a second", pings)

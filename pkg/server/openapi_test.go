@@ -156,7 +156,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 	t.Parallel()
 	const one = `{"topic":"user_login","event_id":"5f1c","timestamp":"2025-12-19T12:00:00Z","source":"web-1","payload":{"user":"u-1042","n":1}}`
 	lines := []string{"Content-Type", api.TypeLines}
-	unavailable, queue := &memory{fail: store.ErrUnavailable}, fakeQueue{size: queue.Size{Events: 12, DeadLetters: 3}}
+	unavailable, waiting := &memory{fail: store.ErrUnavailable}, fakeQueue{size: queue.Size{Events: 12, DeadLetters: 3}}
 	full := &memory{fail: store.ErrOverloaded}
 	for _, row := range []struct {
 		example, request, path string
@@ -166,7 +166,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 		headers                []string
 	}{
 		{example: "duplicate", request: "POST /publish", body: one},
-		{example: "queued", request: "POST /publish", store: &memory{}, change: withQueue(queue, false), body: one},
+		{example: "queued", request: "POST /publish", store: &memory{}, change: withQueue(waiting, false), body: one},
 		{example: "long", request: "POST /publish", store: &memory{}, body: `{"payload":"` + strings.Repeat("x", 1<<20) + `"}`},
 		{example: "invalid", request: "POST /publish", store: &memory{}, body: `{"topic":"t","event_id":7,"timestamp":"2025-12-19","payload":{}}`},
 		{example: "none", request: "POST /publish", store: &memory{}, body: `[7]`},
@@ -174,7 +174,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 		{example: "unavailable", request: "POST /publish", store: unavailable, body: one},
 		{example: "partial", request: "POST /publish", store: unavailable, body: one, headers: lines},
 		{example: "plain", request: "GET /stats"},
-		{example: "queue", request: "GET /stats", store: &memory{}, change: withQueue(queue, true)},
+		{example: "queue", request: "GET /stats", store: &memory{}, change: withQueue(waiting, true)},
 		{example: "plain", request: "GET /stats/topics"},
 		{example: "plain", request: "GET /stats/series"},
 		{example: "plain", request: "GET /events"},
@@ -188,7 +188,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 		{example: "absent", request: "GET /events/user_login/6", path: "/events/{topic}/{event_id}"},
 		{example: "alive", request: "GET /healthz", store: &memory{}, change: func(o *Options) { o.Version = "1.2.3" }},
 		{example: "ready", request: "GET /readyz", store: &memory{}},
-		{example: "degraded", request: "GET /readyz", store: unavailable, change: withQueue(queue, true)},
+		{example: "degraded", request: "GET /readyz", store: unavailable, change: withQueue(waiting, true)},
 	} {
 		t.Run(row.example+" "+row.request, func(t *testing.T) {
 			t.Parallel()

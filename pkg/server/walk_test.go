@@ -62,7 +62,7 @@ func readWalk(t *testing.T) []step {
 		t.Fatal(`the guide has no section "The walk of one publish"`)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
-	line := regexp.MustCompile("(?m)^([0-9]+)\\. `([^`]+)`(?: `([^`]+)`)?: .+")
+	line := regexp.MustCompile("(?m)^(\\d+)\\. `([^`]+)`(?: `([^`]+)`)?: .+")
 	var steps []step
 	for i, match := range line.FindAllStringSubmatch(section, -1) {
 		if match[1] != strconv.Itoa(i+1) {
