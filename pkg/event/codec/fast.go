@@ -49,8 +49,10 @@ const (
 func (f *fastDecoder) event(data []byte) (e event.Event, end int, ok bool) {
 	f.cursor = cursor{data: data}
 	f.text, f.names, f.fields = f.text[:0], f.names[:0], [fastFields]span{}
-	defer func() { f.data = nil }()
-	if !f.members() {
+	ok = f.members()
+	end = f.at
+	f.data = nil // do not keep the caller's buffer
+	if !ok {
 		return event.Event{}, 0, false
 	}
 	texts := string(f.text) // one allocation for the whole event
@@ -63,7 +65,7 @@ func (f *fastDecoder) event(data []byte) (e event.Event, end int, ok bool) {
 	timestamp := f.fields[fastTimestamp]
 	var err error
 	e.Timestamp, err = parseTime(f.text[timestamp.from:timestamp.to])
-	return e, f.at, err == nil
+	return e, end, err == nil
 }
 
 // members reads the object that is an event.
