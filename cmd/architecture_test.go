@@ -87,6 +87,7 @@ func technologies() map[string]string {
 		"github.com/spf13/cobra":             "cmd",
 		"github.com/schollz/progressbar":     "pkg/terminal",
 		"golang.org/x/term":                  "pkg/terminal",
+		"github.com/yuin/goldmark":           "pkg/guide",
 
 		// For tests only.
 		"testing": "", "pgregory.net/rapid": "", "go.uber.org/goleak": "", "github.com/google/go-cmp": "", "github.com/cloudevents": "",
