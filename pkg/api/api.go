@@ -10,19 +10,23 @@ import (
 
 // Paths of the HTTP interface.
 const (
-	PathDashboard  = "/"
-	PathPublish    = "/publish"
-	PathStats      = "/stats"
-	PathTopicStats = "/stats/topics"
-	PathSeries     = "/stats/series"
-	PathStream     = "/events/stream"
-	PathEvents     = "/events" // and /events/{topic}/{event_id}, both escaped
-	PathHealthz    = "/healthz"
-	PathReadyz     = "/readyz"
-	PathHealth     = "/health"
-	PathMetrics    = "/metrics"
-	PathOpenAPI    = "/openapi.json"
-	PathDocs       = "/docs"
+	PathDashboard   = "/"
+	PathPublish     = "/publish"
+	PathStats       = "/stats"
+	PathTopicStats  = "/stats/topics"
+	PathSeries      = "/stats/series"
+	PathStream      = "/events/stream"
+	PathEvents      = "/events" // and /events/{topic}/{event_id}, both escaped
+	PathHealthz     = "/healthz"
+	PathReadyz      = "/readyz"
+	PathHealth      = "/health"
+	PathLivez       = "/livez"        // the same as /healthz
+	PathHealthLive  = "/health/live"  // the same as /healthz
+	PathReady       = "/ready"        // the same as /readyz
+	PathHealthReady = "/health/ready" // the same as /readyz
+	PathMetrics     = "/metrics"
+	PathOpenAPI     = "/openapi.json"
+	PathDocs        = "/docs"
 )
 
 // Media types.
@@ -55,6 +59,9 @@ const (
 	StatusIgnored = "ignored"
 	StatusQueued  = "queued"
 	StatusInvalid = "invalid" // within a batch
+	// StatusSkipped is a valid event of a batch that was not stored, because another
+	// one is invalid and the client prefers handling=strict.
+	StatusSkipped = "skipped"
 )
 
 // Published is the response to POST /publish with one event.
@@ -97,7 +104,7 @@ type Result struct {
 	// from 1. They are set if Results has invalid events only.
 	Index *int64 `json:"index,omitempty"`
 	Line  *int64 `json:"line,omitempty"`
-	// Status is "success", "ignored", "queued" or "invalid".
+	// Status is "success", "ignored", "queued", "invalid" or "skipped".
 	Status string `json:"status"`
 	// Errors has every field error of an invalid event.
 	Errors []event.FieldError `json:"errors,omitempty"`

@@ -19,13 +19,17 @@ func TestReadyz_States(t *testing.T) {
 		m := &memory{}
 		s := serverWith(m, func(o *Options) { o.Version = "1.2.3" })
 		change(s, m)
-		alive := send(s, "GET", "/healthz", "")
-		if alive.Code != 200 || alive.Body.String() != `{"status":"ok","version":"1.2.3"}`+"\n" {
-			t.Errorf("healthz: %d %s", alive.Code, alive.Body)
+		for _, path := range []string{"/healthz", "/livez", "/health/live"} {
+			alive := send(s, "GET", path, "")
+			if alive.Code != 200 || alive.Body.String() != `{"status":"ok","version":"1.2.3"}`+"\n" {
+				t.Errorf("%s: %d %s", path, alive.Code, alive.Body)
+			}
 		}
-		response, same := send(s, "GET", "/readyz", ""), send(s, "GET", "/health", "")
-		if response.Code != same.Code || response.Body.String() != same.Body.String() {
-			t.Errorf("readyz and health differ: %s, %s", response.Body, same.Body)
+		response := send(s, "GET", "/readyz", "")
+		for _, path := range []string{"/health", "/ready", "/health/ready"} {
+			if same := send(s, "GET", path, ""); response.Code != same.Code || response.Body.String() != same.Body.String() {
+				t.Errorf("readyz and %s differ: %s, %s", path, response.Body, same.Body)
+			}
 		}
 		if (response.Code == 503) != (response.Header().Get("Retry-After") == "1") {
 			t.Errorf("%d with Retry-After %q", response.Code, response.Header().Get("Retry-After"))

@@ -85,7 +85,7 @@ func TestPublish_InvalidBatch(t *testing.T) {
 		"a body above the limit":   {"[" + strings.Repeat(" ", 5000) + "]", 413, "5000 bytes"},
 		"an array that is cut off": {"[" + eventWith("a"), 422, "ends too early"},
 		"two arrays":               {"[][]", 422, "must end after the batch"},
-		"events is not an array":   {`{"events":7}`, 422, `"field":"topic"`},
+		"events is not an array":   {`{"events":7}`, 422, `"field":"events","message":"must be an array of events"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,13 +46,24 @@ func TestPublish_HintsAtLikelyMistake(t *testing.T) {
 		status  int
 		want    string // "" for no hint
 	}{
-		"lines as JSON":                           {two, nil, 422, "one a line with Content-Type: application/x-ndjson"},
-		"lines as JSON, longer than an event":     {long, nil, 413, "one a line with Content-Type: application/x-ndjson"},
-		"lines as JSON, the first one invalid":    {"{}\n" + two, nil, 422, "one a line with Content-Type: application/x-ndjson"},
+		"lines as JSON are a batch":               {two, nil, 200, ""},
+		"lines as JSON, longer than an event":     {long, nil, 200, ""},
+		"lines as JSON, the first one invalid":    {"{}\n" + two, nil, 207, ""},
+		"two objects on a line":                   {eventWith("a") + eventWith("b"), nil, 422, "has more than one object on a line"},
+		"two objects on a line of several":        {eventWith("a") + eventWith("b") + "\n" + two, []string{"Content-Type", api.TypeLines}, 207, "has more than one object on a line"},
+		"an event over several lines, as lines":   {"{\n\"topic\":\n\"t\"\n}", []string{"Content-Type", api.TypeLines}, 422, "looks like JSON over several lines"},
+		"UTF-16 with a byte order mark":           {"\xff\xfe{\x00}\x00", nil, 422, "looks like UTF-16"},
+		"UTF-16 without one":                      {"\x00{\x00}", nil, 422, "looks like UTF-16"},
+		"UTF-16 lines":                            {"{\x00}\x00\n\x00", []string{"Content-Type", api.TypeLines}, 422, "looks like UTF-16"},
+		"an array of CloudEvents as JSON":         {"[" + someCloudEvent + "," + someCloudEvent + "]", nil, 422, "send the array with Content-Type: application/cloudevents-batch+json"},
+		"lines of CloudEvents":                    {someCloudEvent + "\n" + someCloudEvent, []string{"Content-Type", api.TypeLines}, 422, "looks like a CloudEvent: send one per request"},
+		"gzip that is zstd once more":             {zstandard(t, gzipped(goodEvent)), []string{"Content-Encoding", "zstd"}, 422, "is compressed twice"},
+		"lines that are compressed twice":         {gzipped(gzipped(two)), []string{"Content-Encoding", "gzip", "Content-Type", api.TypeLines}, 422, "is compressed twice"},
+		"a charset as the coding":                 {goodEvent, []string{"Content-Encoding", "UTF-8"}, 415, "UTF-8 is a charset"},
 		"an object and something else":            {eventWith("a") + " x", nil, 422, ""},
 		"gzip as JSON":                            {gzipped(goodEvent), nil, 422, "looks like gzip: send it with Content-Encoding: gzip"},
 		"zstd as JSON":                            {zstandard(t, goodEvent), nil, 422, "looks like zstd: send it with Content-Encoding: zstd"},
-		"gzip that is gzip once more":             {gzipped(gzipped(goodEvent)), []string{"Content-Encoding", "gzip"}, 422, ""},
+		"gzip that is gzip once more":             {gzipped(gzipped(goodEvent)), []string{"Content-Encoding", "gzip"}, 422, "is compressed twice"},
 		"gzip as a CloudEvent":                    {gzipped(goodEvent), []string{"Content-Type", api.TypeCloudEvent}, 422, "looks like gzip: send it with Content-Encoding: gzip"},
 		"gzip as data of an invalid CloudEvent":   {gzipped("{}"), []string{"Ce-Id", "1", "Ce-Specversion", "1.0", "Content-Type", api.TypeJSON}, 422, ""},
 		"a CloudEvent as JSON":                    {someCloudEvent, nil, 422, "looks like a CloudEvent: send it with Content-Type: application/cloudevents+json"},
@@ -105,6 +116,9 @@ func TestPublish_HintChangesOnlyTheText(t *testing.T) {
 		}
 		if strings.HasPrefix(strings.TrimSpace(body), "[") {
 			return // a batch has another form of response
+		}
+		if strings.Contains(response.Body.String(), `"results":`) && strings.Contains(body, "\n") {
+			return // so do several lines
 		}
 		var problem api.Problem
 		if err := json.Unmarshal(response.Body.Bytes(), &problem); err != nil {

@@ -26,9 +26,12 @@ func (s *Server) routes() {
 	s.get(api.PathEvents, s.query.Events)
 	s.get(api.PathStream, s.query.Stream)
 	s.get(api.PathEvents+"/:topic/:event_id", s.query.Event)
-	s.get(api.PathHealthz, s.healthz)
-	s.get(api.PathReadyz, s.readyz)
-	s.get(api.PathHealth, s.readyz)
+	for _, path := range []string{api.PathHealthz, api.PathLivez, api.PathHealthLive} {
+		s.get(path, s.healthz)
+	}
+	for _, path := range []string{api.PathReadyz, api.PathHealth, api.PathReady, api.PathHealthReady} {
+		s.get(path, s.readyz)
+	}
 	if s.options.Metrics != nil {
 		s.get(api.PathMetrics, s.metrics)
 	}

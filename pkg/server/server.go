@@ -178,8 +178,12 @@ func New(options Options) *Server {
 	s.query = query.New(reading)
 	s.document = sync.OnceValues(openapi.JSON)
 	s.routes()
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // for clients that know it, without an upgrade
 	s.http = &http.Server{
 		Handler:           s.echo,
+		Protocols:         &protocols,
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		ReadTimeout:       o.ReadTimeout,
 		WriteTimeout:      o.WriteTimeout,

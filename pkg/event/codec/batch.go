@@ -11,8 +11,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/event/payload"
 )
 
-// ErrNotBatch reports a text that is neither an array nor an object whose only
-// member is "events" with an array. It may be a single event.
+// ErrNotBatch reports a text that is neither an array nor an object with a member
+// "events" and none of the members of an event. It may be a single event.
 var ErrNotBatch = errors.New("is not a batch")
 
 // ErrTooManyEvents reports a batch with more events than allowed.
@@ -40,23 +40,20 @@ type BatchOptions struct {
 // [*event.InvalidError] about the body. The caller then discards what Each has
 // received.
 func (d *Decoder) DecodeBatch(data []byte, o BatchOptions) error {
-	from, wrapped, err := d.openBatch(data)
+	defer d.shrink()
+	b := batchDecoder{cursor: cursor{data: WithoutBOM(data)}, decoder: d, options: o}
+	b.skipSpace()
+	var err error
+	switch {
+	case b.take('['):
+		err = b.elements()
+	case b.take('{'):
+		err = b.wrapper()
+	default:
+		return ErrNotBatch
+	}
 	if err != nil {
 		return err
-	}
-	defer d.shrink()
-	b := batchDecoder{cursor: cursor{data: data, at: from}, decoder: d, options: o}
-	if err := b.elements(); err != nil {
-		return err
-	}
-	if wrapped {
-		b.skipSpace()
-		if b.peek() == ',' {
-			return ErrNotBatch // an event that has a member "events"
-		}
-		if !b.take('}') {
-			return b.expected("a member after the array must follow a comma")
-		}
 	}
 	b.skipSpace()
 	if !b.atEnd() {
@@ -65,38 +62,93 @@ func (d *Decoder) DecodeBatch(data []byte, o BatchOptions) error {
 	return nil
 }
 
-// openBatch finds the array of a batch and returns the offset after its opening
-// bracket, and whether an object is around it.
-func (d *Decoder) openBatch(data []byte) (from int, wrapped bool, err error) {
-	c := cursor{data: data}
-	c.skipSpace()
-	if c.take('[') {
-		return c.at, false, nil
-	}
-	if !c.take('{') {
-		return 0, false, ErrNotBatch
-	}
-	c.skipSpace()
-	d.reset(data[c.at:])
-	name, err := d.members.ReadValue()
-	if err != nil || name.Kind() != '"' {
-		return 0, false, ErrNotBatch
-	}
-	if text, err := jsontext.AppendUnquote(nil, name); err != nil || string(text) != "events" {
-		return 0, false, ErrNotBatch
-	}
-	c.at += len(name)
-	if !c.takeColon() || !c.take('[') {
-		return 0, false, ErrNotBatch
-	}
-	return c.at, true, nil
-}
-
 // batchDecoder reads the elements of a batch.
 type batchDecoder struct {
 	cursor
 	decoder *Decoder
 	options BatchOptions
+	index   int // of the element that is being read
+}
+
+// memberEvents is the member of a wrapper that has the array.
+const memberEvents = "events"
+
+// wrapper reads the rest of an object around the array. Other members are ignored,
+// unless they are those of an event: then the object is a single event that has a
+// member of that name.
+func (b *batchDecoder) wrapper() error {
+	found, array := false, false
+	for b.skipSpace(); !b.take('}'); b.skipSpace() {
+		name, err := b.memberName()
+		if err != nil {
+			return err
+		}
+		switch {
+		case name != memberEvents:
+			if err := b.skipValue(); err != nil {
+				return err
+			}
+		case found:
+			return &event.InvalidError{Fields: []event.FieldError{{Field: memberEvents, Message: "must not be there twice"}}}
+		default:
+			found = true
+			if array = b.take('['); array {
+				err = b.elements()
+			} else {
+				err = b.skipValue()
+			}
+			if err != nil {
+				return err
+			}
+		}
+		b.skipSpace()
+		if !b.take(',') && b.peek() != '}' {
+			return b.expected("a member must be followed by a comma or the end of the object")
+		}
+	}
+	switch {
+	case !found:
+		return ErrNotBatch
+	case !array:
+		return &event.InvalidError{Fields: []event.FieldError{{Field: memberEvents, Message: "must be an array of events"}}}
+	}
+	return nil
+}
+
+// memberName reads a name and its colon. It returns ErrNotBatch for the name of an
+// event's member, and for a text that is not an object.
+func (b *batchDecoder) memberName() (string, error) {
+	rest := b.data[b.at:]
+	b.decoder.reset(rest)
+	raw, err := b.decoder.members.ReadValue()
+	if err != nil || raw.Kind() != '"' {
+		return "", ErrNotBatch
+	}
+	name, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return "", ErrNotBatch
+	}
+	switch string(name) {
+	case event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload:
+		return "", ErrNotBatch
+	}
+	b.at += len(raw)
+	if !b.takeColon() {
+		return "", ErrNotBatch
+	}
+	return string(name), nil
+}
+
+// skipValue skips a value that is not needed.
+func (b *batchDecoder) skipValue() error {
+	rest := b.data[b.at:]
+	b.decoder.reset(rest)
+	raw, err := b.decoder.members.ReadValue()
+	if err != nil {
+		return b.syntaxError(err)
+	}
+	b.at += len(raw)
+	return nil
 }
 
 // elements reads up to and including the closing bracket of the array.
@@ -105,8 +157,8 @@ func (b *batchDecoder) elements() error {
 	if b.take(']') {
 		return nil
 	}
-	for count := 0; ; count++ {
-		if count == b.options.MaxEvents {
+	for b.index = 0; ; b.index++ {
+		if b.index == b.options.MaxEvents {
 			return fmt.Errorf("%w: at most %d are allowed", ErrTooManyEvents, b.options.MaxEvents)
 		}
 		b.skipSpace()
@@ -196,10 +248,28 @@ func extent(text []byte) (end, depth int) {
 // syntaxError translates an error of the parser, with the offset in the batch.
 func (b *batchDecoder) syntaxError(err error) error {
 	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) && syntax.Err != nil {
-		return bodyError("is not valid JSON: " + syntax.Err.Error() + " at byte " + strconv.Itoa(b.at+int(syntax.ByteOffset)))
+	if !errors.As(err, &syntax) || syntax.Err == nil {
+		return bodyError(payload.SyntaxError(err).Error())
 	}
-	return bodyError(payload.SyntaxError(err).Error())
+	at, reason := b.at+int(syntax.ByteOffset), syntax.Err.Error()
+	if word := wordAt(b.data, at); word != "" {
+		reason = word + " is not a JSON value"
+	}
+	return bodyError("is not valid JSON: " + reason + " in element " + strconv.Itoa(b.index) + " at byte " + strconv.Itoa(at))
+}
+
+// wordAt returns the word such as NaN, Infinity, undefined or None at an offset, ""
+// if there is none. Programs write such words for values that JSON does not have.
+func wordAt(text []byte, at int) string {
+	const maxWord = 16
+	end := at
+	for end < len(text) && end-at < maxWord && ('a' <= text[end]|0x20 && text[end]|0x20 <= 'z') {
+		end++
+	}
+	if end-at < 2 || end-at == maxWord {
+		return ""
+	}
+	return string(text[at:end])
 }
 
 // expected returns the error for a byte that breaks the rule.

@@ -62,7 +62,11 @@ func TestDecodeBatch_ReadsEvents(t *testing.T) {
 			"[" + a + "," + text("payload", `{"a":`+strings.Repeat("[", 10_001)+`"]\""`+strings.Repeat("]", 10_001)+"}") + "," + b + "]",
 			[]string{"a", "!payload", "b"},
 		},
-		"the same event twice": {"[" + a + "," + a + "]", []string{"a", "a"}},
+		"the same event twice":                    {"[" + a + "," + a + "]", []string{"a", "a"}},
+		"an object with members before the array": {`{"sent_at":"x","batch":{"n":[1]},"events":[` + a + "," + b + "]}", []string{"a", "b"}},
+		"an object with members after the array":  {`{"events":[` + a + `] , "sent_at" : 5}`, []string{"a"}},
+		"a byte order mark before an array":       {"\ufeff[" + a + "]", []string{"a"}},
+		"a byte order mark before an object":      {"\ufeff {\"events\":[" + a + "]}", []string{"a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +87,14 @@ func TestDecodeBatch_RejectsOtherTexts(t *testing.T) {
 	}{
 		"a single event":                      {a, "is not a batch"},
 		"an event that has events":            {`{"events":[` + a + `],"topic":"t"}`, "is not a batch"},
-		"events that is not an array":         {`{"events":{}}`, "is not a batch"},
+		"an event that has events first":      {`{"events":[],"payload":{}}`, "is not a batch"},
+		"an event that has other events":      {`{"events":5,"topic":"t"}`, "is not a batch"},
+		"events that is an object":            {`{"events":{}}`, "events must be an array of events"},
+		"events that is null":                 {`{"n":1,"events":null}`, "events must be an array of events"},
+		"events twice":                        {`{"events":[],"events":[]}`, "must not be there twice"},
+		"a word that JSON does not have":      {"[" + a + `,{"payload":{"x":NaN}}]`, "NaN is not a JSON value in element 1 at byte"},
+		"another such word":                   {"[undefined]", "undefined is not a JSON value in element 0 at byte 1"},
+		"a name without quotes":               {"[" + a + "," + a + ",{topic:1}]", "in element 2"},
 		"another name":                        {`{"event":[]}`, "is not a batch"},
 		"an empty object":                     {`{}`, "is not a batch"},
 		"an empty text":                       {"", "is not a batch"},
@@ -97,7 +108,7 @@ func TestDecodeBatch_RejectsOtherTexts(t *testing.T) {
 		"no comma":                            {"[" + a + " " + a + "]", fmt.Sprintf("comma or the end of the array at byte %d", len(a)+2)},
 		"text after the array":                {"[" + a + "]" + a, "must end after the batch"},
 		"text after the object":               {`{"events":[]}{}`, "must end after the batch"},
-		"another bracket at the object's end": {`{"events":[]]`, "must follow a comma at byte 12"},
+		"another bracket at the object's end": {`{"events":[]]`, "comma or the end of the object at byte 12"},
 		"invalid syntax, with its offset":     {"[" + a + ", {x}]", fmt.Sprintf("at byte %d", len(a)+4)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,8 @@ type Decoder struct {
 	payload *payload.Checker
 	fast    fastDecoder
 	text    []byte // all texts of the event, one after the other
+	// misnamed is [members].misnamed of the event that is being decoded.
+	misnamed map[string]string
 }
 
 // NewDecoder returns a Decoder without working memory.

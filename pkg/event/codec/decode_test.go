@@ -111,7 +111,12 @@ func TestDecode_ReturnsEveryFieldError(t *testing.T) {
 		{"a string", `"event"`, []string{"body must be a JSON object"}},
 		{"a number", `1`, []string{"body must be a JSON object"}},
 		{"a word", "event", []string{"body is not valid JSON: invalid character 'e' at start of value at byte 0"}},
-		{"a byte order mark", "\ufeff" + text(), []string{"body is not valid JSON: invalid character '\\ufeff' at start of value at byte 0"}},
+		{"two byte order marks", "\ufeff\ufeff" + text(), []string{"body is not valid JSON: invalid character '\\ufeff' at start of value at byte 0"}},
+		{"names in another style", `{"Topic":"t","eventId":"e","time-stamp":"2025-12-19","SOURCE":"s","Payload":{}}`, []string{
+			"topic is required; the event has Topic: did you mean topic?", "event_id is required; the event has eventId: did you mean event_id?",
+			"timestamp is required; the event has time-stamp: did you mean timestamp?", "source is required; the event has SOURCE: did you mean source?",
+			"payload is required; the event has Payload: did you mean payload?",
+		}},
 		{"a truncated text", text()[:40], []string{"body is not valid JSON: it ends too early"}},
 		{"an object without its closing brace", text()[:len(text())-1], []string{"body is not valid JSON: it ends too early"}},
 		{"a trailing comma", `{"topic":"a",}`, []string{"body is not valid JSON: invalid character ',' at start of value at byte 12"}},
@@ -126,7 +131,7 @@ func TestDecode_ReturnsEveryFieldError(t *testing.T) {
 			"topic must not be null", "event_id must not be null", "timestamp must not be null", "source must not be null", "payload must not be null",
 		}},
 		{"other types", text("topic", "1", "event_id", "{}", "timestamp", "1766145600", "source", "[]", "payload", `"{}"`), []string{
-			"topic must be a string", "event_id must be a string", "timestamp must be a string", "source must be a string", "payload must be a JSON object",
+			"topic must be a string", "event_id must be a string", "timestamp must be an ISO 8601 date and time such as 2025-12-19T12:00:00Z, not a number of seconds or milliseconds", "source must be a string", "payload must be a JSON object",
 		}},
 		{"every error at once", text("topic", `""`, "event_id", "", "timestamp", `"yesterday"`, "source", `"a\u0000"`, "payload", "[]"), []string{
 			"topic " + space, "event_id is required", "timestamp must be an ISO 8601 date and time such as 2025-12-19T12:00:00Z",
@@ -228,5 +233,16 @@ func TestInvalidError_ListsFieldErrors(t *testing.T) {
 	_, err := codec.Decode([]byte(text("topic", "", "source", "null")))
 	if want := "invalid event: topic is required; source must not be null"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestDecode_IgnoresAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	want, err := codec.Decode([]byte(text()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := codec.Decode([]byte("\ufeff" + text())); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

@@ -43,7 +43,8 @@ func (r *LineReader) Prefix() []byte { return r.prefix }
 func (r *LineReader) Number() int64 { return r.number }
 
 // Next returns the next line that is not blank, without white space around it.
-// The line is valid until the next call. A line above the limit is skipped with
+// A byte order mark at its start is dropped: files that were put together have
+// several. The line is valid until the next call. A line above the limit is skipped with
 // [ErrLineTooLong]; the caller can go on reading. At the end Next returns io.EOF.
 func (r *LineReader) Next() ([]byte, error) {
 	for {
@@ -73,7 +74,7 @@ func (r *LineReader) read() ([]byte, error) {
 		r.notePrefix(part)
 	}
 	if err == nil && len(part) <= r.limit { // the whole line, still in the buffer
-		return r.withoutBOM(part), nil
+		return WithoutBOM(part), nil
 	}
 	const end = len("\r\n") // does not count
 	long := false
@@ -93,13 +94,13 @@ func (r *LineReader) read() ([]byte, error) {
 	if long && (err == nil || errors.Is(err, io.EOF)) {
 		return nil, fmt.Errorf("%w: at most %d bytes are allowed", ErrLineTooLong, r.limit)
 	}
-	return r.withoutBOM(r.line), err
+	return WithoutBOM(r.line), err
 }
 
 // notePrefix keeps the first bytes of the text, unless the part is blank.
 func (r *LineReader) notePrefix(part []byte) {
 	const length = 4
-	if text := bytes.Trim(r.withoutBOM(part), " \t\r\n"); len(text) > 0 {
+	if text := bytes.Trim(WithoutBOM(part), " \t\r\n"); len(text) > 0 {
 		r.prefix = bytes.Clone(text[:min(len(text), length)])
 	}
 }
@@ -129,15 +130,6 @@ func (r *LineReader) shrink() {
 		_ = r.memoryHook(-cap(r.line)) // a release never fails
 	}
 	r.line = nil
-}
-
-// withoutBOM removes the byte order mark that some editors write at the start
-// of a file.
-func (r *LineReader) withoutBOM(line []byte) []byte {
-	if r.number == 1 {
-		return bytes.TrimPrefix(line, []byte("\ufeff"))
-	}
-	return line
 }
 
 // Buffered reports whether the next line was received already, so that Next

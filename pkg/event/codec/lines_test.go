@@ -44,7 +44,7 @@ func TestLineReader_ReadsLines(t *testing.T) {
 		"blank lines count":              {"\n \na\n\n", []string{"3: a"}},
 		"other white space is not blank": {"\u00a0\n\u0085\n", []string{"1: \u00a0", "2: \u0085"}},
 		"with CR LF":                     {"a\r\nb\r\n", []string{"1: a", "2: b"}},
-		"with a byte order mark":         {"\ufeffa\n\ufeffb\n", []string{"1: a", "2: \ufeffb"}},
+		"with a byte order mark":         {"\ufeffa\n\ufeffb\n", []string{"1: a", "2: b"}},
 		"as long as the limit":           {"0123456789\n0123456789\r\n0123456789", []string{"1: 0123456789", "2: 0123456789", "3: 0123456789"}},
 		"one byte above the limit":       {"0123456789x\na\n0123456789x", []string{"1: too long", "2: a", "3: too long"}},
 		"much longer than the buffer":    {strings.Repeat("x", 200_000) + "\na\n", []string{"1: too long", "2: a"}},

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -16,6 +17,10 @@ var (
 	errTrailing  = errors.New("must end after the JSON object")
 )
 
+// WithoutBOM returns a text without the UTF-8 byte order mark that some programs
+// write at its start.
+func WithoutBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
+
 // Members splits the text of one JSON object into its members. It calls member
 // with the name, which is a JSON string, and the value of each one, both as
 // they are written and as parts of data.
@@ -24,7 +29,7 @@ var (
 // that the caller can find more than one. The error is about the text as a
 // whole, and its text follows "body".
 func (d *Decoder) Members(data []byte, member func(name, value jsontext.Value)) error {
-	d.reset(data)
+	d.reset(WithoutBOM(data))
 	dec := d.members
 	switch dec.PeekKind() {
 	case '{':

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,6 +18,7 @@ func (d *Decoder) strict(data []byte) (event.Event, error) {
 		return event.Event{}, found.Err()
 	}
 	d.text = d.text[:0]
+	d.misnamed = raw.misnamed
 	topic := d.unquote(&found, event.FieldTopic, raw.topic)
 	id := d.unquote(&found, event.FieldID, raw.id)
 	timestamp := d.unquote(&found, event.FieldTimestamp, raw.timestamp)
@@ -53,7 +55,10 @@ func (s span) check(found *event.FieldErrors, field, texts string, maxBytes int)
 // unquote appends the text of a JSON string to d.text.
 func (d *Decoder) unquote(found *event.FieldErrors, field string, raw jsontext.Value) span {
 	switch {
-	case !isPresent(found, field, raw):
+	case !d.isPresent(found, field, raw):
+		return span{}
+	case raw.Kind() == '0' && field == event.FieldTimestamp:
+		found.Add(field, errTimeUnix.Error())
 		return span{}
 	case raw.Kind() != '"':
 		found.Add(field, "must be a string")
@@ -71,7 +76,7 @@ func (d *Decoder) unquote(found *event.FieldErrors, field string, raw jsontext.V
 
 // compact appends the text of a payload to d.text.
 func (d *Decoder) compact(found *event.FieldErrors, raw jsontext.Value) span {
-	if !isPresent(found, event.FieldPayload, raw) {
+	if !d.isPresent(found, event.FieldPayload, raw) {
 		return span{}
 	}
 	from := len(d.text)
@@ -86,10 +91,14 @@ func (d *Decoder) compact(found *event.FieldErrors, raw jsontext.Value) span {
 
 // isPresent reports whether a member is there and not null, and adds an error
 // if not.
-func isPresent(found *event.FieldErrors, field string, raw jsontext.Value) bool {
+func (d *Decoder) isPresent(found *event.FieldErrors, field string, raw jsontext.Value) bool {
 	switch {
 	case raw == nil:
-		found.Add(field, "is required")
+		message := "is required"
+		if name := d.misnamed[field]; name != "" {
+			message += "; the event has " + name + ": did you mean " + field + "?"
+		}
+		found.Add(field, message)
 		return false
 	case raw.Kind() == 'n':
 		found.Add(field, "must not be null")
@@ -101,6 +110,34 @@ func isPresent(found *event.FieldErrors, field string, raw jsontext.Value) bool 
 // members are the raw values of an event's five members; nil means absent.
 type members struct {
 	topic, id, timestamp, source, payload jsontext.Value
+	// misnamed has the names of unknown members that differ from a field's name
+	// only in case, hyphens and underscores, by that field's name.
+	misnamed map[string]string
+}
+
+// misspelt records an unknown member if its name looks like one of a field.
+func (m *members) misspelt(name jsontext.Value) {
+	const maxName = 64 // bytes; longer names look like none
+	if len(name) > maxName {
+		return
+	}
+	plain, err := jsontext.AppendUnquote(nil, name)
+	if err != nil {
+		return
+	}
+	for _, field := range []string{event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload} {
+		if normalized(string(plain)) == normalized(field) {
+			if m.misnamed == nil {
+				m.misnamed = map[string]string{}
+			}
+			m.misnamed[field] = string(plain)
+		}
+	}
+}
+
+// normalized returns a name in lower case, without separators.
+func normalized(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(name))
 }
 
 // slot returns the field for the member with this name, or nil if the name is
@@ -135,6 +172,7 @@ func (d *Decoder) split(found *event.FieldErrors, data []byte) (members, error) 
 		slot, field := m.slot(name)
 		switch {
 		case slot == nil:
+			m.misspelt(name)
 		case *slot != nil:
 			found.AddOnce(field, "must not be there twice")
 		default:

@@ -77,7 +77,7 @@ func (b *budget) check(n, own int64) error {
 	wait := b.drain.Wait(b.used)
 	return &store.RetryError{
 		Err:   fmt.Errorf("%w: %d bytes are in use", respond.ErrBodyMemory, b.used),
-		After: wait + time.Duration(rand.Float64()*float64(wait)),
+		After: wait + time.Duration(rand.Float64()*float64(wait)), //nolint:gosec // no secret: any spread will do
 	}
 }
 

@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -42,7 +43,7 @@ type invalidEvent struct {
 func (p *request) decode(header http.Header, form form) (content, error) {
 	switch form {
 	case formCloudEvents:
-		if !bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("[")) {
+		if !bytes.HasPrefix(bytes.TrimLeft(codec.WithoutBOM(p.body), " \t\r\n"), []byte("[")) {
 			return batch, &event.InvalidError{Fields: []event.FieldError{{Field: "body", Message: "must be a JSON array"}}}
 		}
 		return batch, p.decodeBatch(p.structured)
@@ -63,17 +64,56 @@ func (p *request) structured(text []byte) (event.Event, error) {
 	return p.decoders.cloud.Structured(text, p.handler.options.Now())
 }
 
-// decodeJSON reads one event or a batch. Nearly all bodies are one event, so that
-// is tried first.
+// decodeJSON reads one event, a batch, or several events, one a line. Nearly all
+// bodies are one event, so that is tried first.
 func (p *request) decodeJSON() (content, error) {
 	err := p.decodeOne(p.decoders.event.Decode)
 	if err == nil {
 		return single, nil
 	}
 	if errBatch := p.decodeBatch(nil); !errors.Is(errBatch, codec.ErrNotBatch) {
+		if errBatch == nil {
+			p.hintCloudEvents()
+		}
 		return batch, errBatch
 	}
+	if severalLines(p.body) {
+		return batch, p.decodeLines()
+	}
 	return single, err
+}
+
+// decodeLines reads a body that has one event a line. Its media type is that of one
+// event, so it is a batch and not a stream.
+func (p *request) decodeLines() error {
+	options := p.handler.options
+	p.events, p.invalid = p.events[:0], p.invalid[:0]
+	lines := codec.NewLineReader(bytes.NewReader(p.body), int(options.MaxEventBytes))
+	for {
+		text, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if len(p.events)+len(p.invalid) == options.MaxBatchEvents {
+			return tooManyEvents(options.MaxBatchEvents)
+		}
+		var e event.Event
+		if err == nil {
+			e, err = p.decoders.event.Decode(text)
+		} else {
+			err = codec.EventTooLong(int(options.MaxEventBytes))
+		}
+		p.add(e, err)
+	}
+}
+
+// add takes an event of a batch, or the error of an invalid one.
+func (p *request) add(e event.Event, err error) {
+	if err == nil {
+		p.events = append(p.events, e)
+		return
+	}
+	p.invalid = append(p.invalid, invalidEvent{at: int64(len(p.events) + len(p.invalid)), fields: fieldErrors(err)})
 }
 
 // decodeOne reads a body that is one event.
@@ -99,22 +139,21 @@ func (p *request) decodeBatch(decode func([]byte) (event.Event, error)) error {
 	p.events, p.invalid = p.events[:0], p.invalid[:0]
 	err := p.decoders.event.DecodeBatch(p.body, codec.BatchOptions{
 		MaxEvents: options.MaxBatchEvents, MaxEventBytes: int(options.MaxEventBytes), Decode: decode,
-		Each: func(e event.Event, err error) {
-			if err == nil {
-				p.events = append(p.events, e)
-				return
-			}
-			p.invalid = append(p.invalid, invalidEvent{at: int64(len(p.events) + len(p.invalid)), fields: fieldErrors(err)})
-		},
+		Each: p.add,
 	})
 	if errors.Is(err, codec.ErrTooManyEvents) {
-		return &respond.Error{
-			Status: http.StatusRequestEntityTooLarge,
-			Detail: "The batch has more than " + strconv.Itoa(options.MaxBatchEvents) +
-				" events; send several batches, or one event a line as application/x-ndjson.",
-		}
+		return tooManyEvents(options.MaxBatchEvents)
 	}
 	return err
+}
+
+// tooManyEvents refuses a batch of more than limit events.
+func tooManyEvents(limit int) error {
+	return &respond.Error{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: "The batch has more than " + strconv.Itoa(limit) +
+			" events; send several batches, or one event a line as application/x-ndjson.",
+	}
 }
 
 // eventTooLarge refuses a single event of more than limit bytes.

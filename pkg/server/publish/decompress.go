@@ -38,6 +38,11 @@ func contentCoding(header http.Header) (string, error) {
 				found = "gzip"
 			case (coding == "gzip" || coding == "zstd") && found == "":
 				found = coding
+			case coding == "utf-8" || coding == "utf8":
+				return "", &respond.Error{
+					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd",
+					Detail: "UTF-8 is a charset and not a content coding; leave out Content-Encoding.",
+				}
 			default:
 				return "", &respond.Error{
 					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd",

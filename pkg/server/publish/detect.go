@@ -30,10 +30,11 @@ func detectForm(header http.Header) (form, error) {
 	if !binary && (len(values) == 0 || values[0] == api.TypeJSON) {
 		return formJSON, nil
 	}
-	mediaType, params, err := mime.ParseMediaType(header.Get(respond.HeaderContentType))
+	value := oneType(values)
+	mediaType, params, err := mime.ParseMediaType(value)
 	known := map[string]form{
 		"": formJSON, api.TypeJSON: formJSON,
-		api.TypeLines: formLines, "application/jsonl": formLines,
+		api.TypeLines: formLines, "application/ndjson": formLines, "application/jsonl": formLines,
 		api.TypeCloudEvent: formCloudEvent, api.TypeCloudEvents: formCloudEvents,
 	}
 	found, ok := known[mediaType]
@@ -42,13 +43,29 @@ func detectForm(header http.Header) (form, error) {
 		return 0, unknownType("CloudEvents are accepted in their JSON formats: " + api.TypeCloudEvent + " and " + api.TypeCloudEvents + ".")
 	case binary:
 		return formBinary, nil
-	case strings.TrimSpace(header.Get(respond.HeaderContentType)) == "":
+	case strings.TrimSpace(value) == "":
 		return formJSON, nil
 	case err != nil || !ok || !isUTF8(params["charset"]):
 		return 0, unknownType("The body must be JSON in UTF-8, with the header Content-Type: application/json; or one event a line, with application/x-ndjson; or CloudEvents.")
 	default:
 		return found, nil
 	}
+}
+
+// oneType returns the media type of a header that has it several times, as some
+// proxies and clients write it. Different types are returned as they are, which is
+// not a media type.
+func oneType(values []string) string {
+	all := strings.Join(values, ",")
+	first, rest, several := strings.Cut(all, ",")
+	for several {
+		var other string
+		other, rest, several = strings.Cut(rest, ",")
+		if !strings.EqualFold(strings.TrimSpace(other), strings.TrimSpace(first)) {
+			return all
+		}
+	}
+	return first
 }
 
 func unknownType(detail string) error {
@@ -59,6 +76,7 @@ func unknownType(detail string) error {
 }
 
 func isUTF8(charset string) bool {
+	charset = strings.Trim(charset, "'")
 	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") ||
 		strings.EqualFold(charset, "us-ascii")
 }

@@ -98,6 +98,9 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 		return err
 	}
 	p.dropBody()
+	if decoded == batch && len(p.invalid) > 0 && p.prefer.strict {
+		return h.respondSkipped(c, p)
+	}
 	outcomes, err := h.append(c.Request(), p.prefer, p.events)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
@@ -27,6 +28,12 @@ import (
 // two chunks, however long the stream is.
 func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error {
 	respond.MarkStream(c)
+	if p.prefer.strict {
+		return &respond.Error{
+			Status: http.StatusUnprocessableEntity, Detail: "A stream of lines is stored as it arrives, so it can't be all or nothing; send an array.",
+			Fields: []event.FieldError{{Field: "handling", Message: "strict is not supported for NDJSON"}},
+		}
+	}
 	if err := p.charge(lineBuffer); err != nil {
 		return err
 	}
@@ -57,7 +64,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	}
 	p.prefer.setApplied(c.Response().Header(), result.tally.Queued > 0) // it is minimal in any case
 	p.response = result.appendResponse(p.response[:0])
-	return respond.Bytes(c, batchStatus(result.tally), h.headers.JSON, p.response)
+	return h.send(c, p.prefer, batchStatus(result.tally, p.prefer.lenient), p.response)
 }
 
 // lineBuffer is the memory of a line reader before any long line.

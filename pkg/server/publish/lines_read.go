@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -37,16 +38,22 @@ func (l *lineReader) run() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, codec.ErrLineTooLong):
-			l.refuse(codec.EventTooLong(l.maxEventBytes), first)
+			l.refuse(codec.EventTooLong(l.maxEventBytes), nil, first)
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.shutdown.Err() != nil:
 			return fmt.Errorf("read lines: %w", store.ErrClosed)
 		case err != nil:
 			return readError(err)
 		}
+		if first && string(text) == "{" {
+			return &respond.Error{
+				Status: http.StatusUnprocessableEntity,
+				Detail: "The body looks like JSON over several lines. Write each event on one line, or send one event with Content-Type: application/json.",
+			}
+		}
 		e, err := l.decoder.Decode(text)
 		if err != nil {
-			l.refuse(err, first)
+			l.refuse(err, text, first)
 			continue
 		}
 		l.resetIdle()
@@ -61,10 +68,10 @@ func (l *lineReader) run() error {
 
 // refuse records an invalid line. The first line may show that the body is not
 // NDJSON at all.
-func (l *lineReader) refuse(err error, first bool) {
+func (l *lineReader) refuse(err error, text []byte, first bool) {
 	l.resetIdle()
 	if first {
-		err = withLineHint(err, l.header, l.lines.Prefix())
+		err = withLineHint(err, l.header, l.lines.Prefix(), text)
 	}
 	number := l.lines.Number()
 	l.queue.skip(number)

@@ -12,6 +12,14 @@ import (
 type preferences struct {
 	// minimal is return=minimal: a response without what the client knows already.
 	minimal bool
+	// strict is handling=strict: all events of a batch are stored, or none is.
+	strict bool
+	// lenient is handling=lenient: a batch with invalid events is a 200, for
+	// clients that send everything again after any other status.
+	lenient bool
+	// reply asks for a 2xx without a body. Knative takes any body that is not a
+	// CloudEvent for a failure.
+	reply bool
 	// async is respond-async: it is enough if the event is queued durably.
 	async bool
 	// wait is wait=SECONDS: the store's own result within that time, or none. It
@@ -23,6 +31,8 @@ type preferences struct {
 // the appender are shorter.
 const maxPreferredWait = time.Hour
 
+// parsePreferences reads the header. If it asks for both kinds of handling, strict
+// counts: it never stores what the client may not want.
 func parsePreferences(header http.Header) preferences {
 	var p preferences
 	for _, value := range header["Prefer"] {
@@ -33,6 +43,11 @@ func parsePreferences(header http.Header) preferences {
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "return":
 				p.minimal = p.minimal || strings.EqualFold(choice, "minimal")
+			case "handling":
+				p.strict = p.strict || strings.EqualFold(choice, "strict")
+				p.lenient = p.lenient || strings.EqualFold(choice, "lenient")
+			case "reply":
+				p.reply = true
 			case "respond-async":
 				p.async = true
 			case "wait":
@@ -43,6 +58,7 @@ func parsePreferences(header http.Header) preferences {
 			}
 		}
 	}
+	p.lenient = p.lenient && !p.strict
 	return p
 }
 
@@ -50,6 +66,12 @@ func parsePreferences(header http.Header) preferences {
 func (p preferences) setApplied(header http.Header, queued bool) {
 	if p.minimal {
 		header.Add("Preference-Applied", "return=minimal")
+	}
+	if p.strict {
+		header.Add("Preference-Applied", "handling=strict")
+	}
+	if p.lenient {
+		header.Add("Preference-Applied", "handling=lenient")
 	}
 	if p.async && queued {
 		header.Add("Preference-Applied", "respond-async")

@@ -132,7 +132,7 @@ var errAfterEnd = errors.New("bytes after the end")
 
 // reset starts with another body.
 func (r *rawBody) reset(in io.Reader) {
-	r.idleByteLimit.in, r.idle = in, 0
+	r.in, r.idle = in, 0
 	r.progress, r.err = progressDeadline{}, nil
 }
 

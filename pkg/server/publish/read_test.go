@@ -112,7 +112,11 @@ func TestParsePreferences(t *testing.T) {
 		"wait=1.5":                              {},
 		"wait=99999999999999999999":             {},
 		"wait=4000000000":                       {wait: maxPreferredWait},
-		"handling=lenient,,;, return=minimal ,": {minimal: true},
+		"handling=lenient,,;, return=minimal ,": {minimal: true, lenient: true},
+		"handling=strict":                       {strict: true},
+		"handling=lenient, handling=strict":     {strict: true},
+		"handling=other":                        {},
+		"reply":                                 {reply: true},
 	} {
 		if got := parsePreferences(http.Header{"Prefer": {value}}); got != want {
 			t.Errorf("%q: %+v, want %+v", value, got, want)

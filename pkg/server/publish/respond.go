@@ -37,7 +37,27 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 	default:
 		return &respond.Error{Status: http.StatusUnprocessableEntity, Detail: "The database refuses this event."}
 	}
-	return respond.Bytes(c, status, h.headers.JSON, p.response)
+	return h.send(c, p.prefer, status, p.response)
+}
+
+// send sends a response. If the client prefers no body, success is a 204.
+func (h *Handler) send(c echo.Context, prefer preferences, status int, body []byte) error {
+	if (status == http.StatusOK || status == http.StatusAccepted) && prefer.reply {
+		return c.NoContent(http.StatusNoContent)
+	}
+	return respond.Bytes(c, status, h.headers.JSON, body)
+}
+
+// respondSkipped sends the result of a batch that is not stored, because the client
+// prefers strict handling and some of its events are invalid.
+func (h *Handler) respondSkipped(c echo.Context, p *request) error {
+	t := event.Tally{Invalid: int64(len(p.invalid))}
+	skipped := make([]event.Outcome, len(p.events)) // no outcome
+	p.prefer.setApplied(c.Response().Header(), false)
+	h.report(t)
+	p.response = append(appendTally(p.response[:0], t), `,"results":[`...)
+	p.response = append(appendResults(p.response, skipped, p.invalid, p.prefer.minimal), "]}\n"...)
+	return respond.Bytes(c, http.StatusUnprocessableEntity, h.headers.JSON, p.response)
 }
 
 // respondBatch sends the outcomes of several events.
@@ -50,16 +70,18 @@ func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outc
 	p.response = append(appendResults(p.response, outcomes, p.invalid, p.prefer.minimal), "]}\n"...)
 	p.prefer.setApplied(c.Response().Header(), t.Queued > 0)
 	h.report(t)
-	return respond.Bytes(c, batchStatus(t), h.headers.JSON, p.response)
+	return h.send(c, p.prefer, batchStatus(t, p.prefer.lenient), p.response)
 }
 
 // batchStatus is 200 if all events are valid (or there are none), or 202 if some
-// of them are only queued; 422 if none is valid, and 207 otherwise.
-func batchStatus(t event.Tally) int {
+// of them are only queued; 422 if none is valid, and 207 otherwise. For a client that
+// prefers lenient handling, invalid events do not count.
+func batchStatus(t event.Tally, lenient bool) int {
+	valid := t.Refused() == 0 || lenient
 	switch {
-	case t.Refused() == 0 && t.Queued > 0:
+	case valid && t.Queued > 0:
 		return http.StatusAccepted
-	case t.Refused() == 0:
+	case valid:
 		return http.StatusOK
 	case t.Accepted() == 0:
 		return http.StatusUnprocessableEntity
@@ -93,6 +115,9 @@ func appendTally(dst []byte, t event.Tally) []byte {
 	return strconv.AppendInt(append(dst, `,"invalid":`...), t.Refused(), 10)
 }
 
+// notAppended is the outcome of an event that was not given to the appender.
+const notAppended event.Outcome = 0
+
 // appendResults appends the elements of results: one per event in the order of
 // the request. That is the order of outcomes, with the invalid events inserted at
 // their indexes.
@@ -120,6 +145,8 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 			dst = append(dst, `{"status":"ignored"}`...)
 		case event.Queued:
 			dst = append(dst, `{"status":"queued"}`...)
+		case notAppended:
+			dst = append(dst, `{"status":"skipped"}`...)
 		default:
 			position := ""
 			if minimal {
