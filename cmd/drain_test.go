@@ -12,10 +12,10 @@ import (
 // After SIGTERM the test sends requests on new connections, as a load balancer does
 // until its next health check.
 func TestServe_AcceptsRequestsDuringDrainDelay(t *testing.T) {
+	t.Parallel()
 	const delay = 2 * time.Second
-	t.Setenv("EVENTAGG_HTTP_DRAIN_DELAY", delay.String())
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "e.db"))
-	s.serve()
+	s.serve("--http-drain-delay", delay.String())
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	status := func(method, path, body string) int {
 		t.Helper()

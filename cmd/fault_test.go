@@ -26,8 +26,8 @@ import (
 
 // The events of a faulty run.
 const (
-	faultCount   = 20_000
-	faultUnique  = 14_000 // 30 % of the events are duplicates
+	faultCount   = 12_000
+	faultUnique  = 8_400 // 30 % of the events are duplicates
 	faultTimeout = 2 * time.Minute
 )
 

@@ -31,8 +31,8 @@ const (
 	floodBody   = 15 << 20
 	floodPart   = 4 << 20
 	floodBuffer = 128 << 10
-	// floodBase is the memory of the program itself, also with the race detector, and
-	// floodConnection the maximum memory of a connection.
+	// floodBase is the memory of the program itself, and floodConnection the maximum
+	// memory of a connection.
 	floodBase       = 64 << 20
 	floodConnection = 64 << 10
 )
@@ -52,6 +52,7 @@ func TestServe_LimitsMemoryForLargeBodies(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
 	limit := c.HTTP.MaxBufferedBytes + int64(c.Ingest.MaxPendingBytes) + floodBase + floodConnections*floodConnection
+	limit *= raceFactor
 	s := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
 	s.serve("--http-read-timeout", faultTimeout.String()) // no sender is cut off before all have started
 	before := s.peak()
