@@ -75,7 +75,8 @@ func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 func formError(text []byte) error {
 	s := timeScanner{cursor: cursor{data: text}}
 	s.take('-')
-	if s.takeDigits(); s.take('.') {
+	s.takeDigits()
+	if s.take('.') {
 		s.takeDigits()
 	}
 	if len(text) > 4 && s.atEnd() {
