@@ -3,15 +3,50 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/queue/queuetest"
 )
+
+func TestDeadletter_ParsesArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, row := range map[string]struct {
+		args []string
+		want deadletterOptions
+		err  string
+	}{
+		"list":             {[]string{"list", "-n", "5", "-o", "json"}, deadletterOptions{action: "list", limit: 5, format: "json", ids: []string{}}, ""},
+		"retry by ID":      {[]string{"retry", "1-1-0"}, deadletterOptions{action: "retry", format: "table", ids: []string{"1-1-0"}}, ""},
+		"drop all":         {[]string{"drop", "--all"}, deadletterOptions{action: "drop", format: "table", ids: []string{}, all: true}, ""},
+		"no limit":         {[]string{"list", "-n", "0"}, deadletterOptions{}, "invalid --limit 0"},
+		"no ID":            {[]string{"drop"}, deadletterOptions{}, "expected the IDs of dead letters, or --all"},
+		"both":             {[]string{"drop", "--all", "1-1-0"}, deadletterOptions{}, "expected the IDs"},
+		"another command":  {[]string{"lst"}, deadletterOptions{}, "unknown command"},
+		"an argument, too": {[]string{"list", "1-1-0"}, deadletterOptions{}, "unexpected argument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := parse(t, (*app).newDeadletterCmd, row.args...)
+			if row.err == "" {
+				row.want.broker = config.Default().Broker
+				if err != nil || !reflect.DeepEqual(got, row.want) {
+					t.Errorf("error %v, options\n%+v, want\n%+v", err, got, row.want)
+				}
+				return
+			}
+			if _, usage := errors.AsType[*usageError](err); !usage || !strings.Contains(err.Error(), row.err) {
+				t.Errorf("error %v, want %q", err, row.err)
+			}
+		})
+	}
+}
 
 // The report goes to standard error, because standard output may be a pipe.
 func TestDeadletterList_ReportsWhatItLeavesOut(t *testing.T) {

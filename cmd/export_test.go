@@ -42,11 +42,7 @@ func TestExport_ParsesArguments(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _, _ := testApp()
-			var got exportOptions
-			cmd := a.newExportCmd(func(_ context.Context, opts exportOptions) error { got = opts; return nil })
-			cmd.SetArgs(row.args)
-			if err := cmd.ExecuteContext(t.Context()); err != nil || got != row.want {
+			if got, err := parse(t, (*app).newExportCmd, row.args...); err != nil || got != row.want {
 				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, row.want)
 			}
 		})

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
@@ -16,6 +18,21 @@ import (
 func testApp() (a *app, out, errOut *bytes.Buffer) {
 	out, errOut = new(bytes.Buffer), new(bytes.Buffer)
 	return &app{in: bytes.NewReader(nil), out: out, errOut: errOut, version: "1.2.3"}, out, errOut
+}
+
+// parse returns the options that a command gets from arguments.
+func parse[O any](t *testing.T, newCmd func(*app, func(context.Context, O) error) *cobra.Command, args ...string) (got O, err error) {
+	t.Helper()
+	a, _, _ := testApp()
+	cmd := newCmd(a, func(_ context.Context, opts O) error {
+		got = opts
+		return nil
+	})
+	cmd.SetArgs(args)
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	err = cmd.ExecuteContext(t.Context())
+	return got, err
 }
 
 func TestFinish_ReturnsExitCodeAndWritesMessage(t *testing.T) {
@@ -79,14 +96,7 @@ func TestServe_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			a, _, _ := testApp()
-			var got serveOptions
-			cmd := a.newServeCmd(func(_ context.Context, opts serveOptions) error {
-				got = opts
-				return nil
-			})
-			cmd.SetArgs(test.args)
-			if err := cmd.ExecuteContext(t.Context()); err != nil || got != test.want {
+			if got, err := parse(t, (*app).newServeCmd, test.args...); err != nil || got != test.want {
 				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
 			}
 		})
@@ -95,18 +105,17 @@ func TestServe_ParsesArguments(t *testing.T) {
 
 func TestMigrate_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
-	a, _, _ := testApp()
-	var got migrateOptions
-	cmd := a.newMigrateCmd(func(_ context.Context, opts migrateOptions) error {
-		got = opts
-		return nil
-	})
-	cmd.SetArgs([]string{"--database-url=sqlite:x.db", "-o", "json"})
-	if err := cmd.ExecuteContext(t.Context()); err != nil {
-		t.Fatal(err)
+	got, err := parse(t, (*app).newMigrateCmd, "--database-url=sqlite:x.db", "-o", "json")
+	if err != nil || got.config.Database.URL != "sqlite:x.db" || !got.format.json() {
+		t.Errorf("error %v, options %+v", err, got)
 	}
-	if got.config.Database.URL != "sqlite:x.db" || !got.format.json() {
-		t.Errorf("options %+v", got)
+}
+
+func TestDemo_ParsesArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	got, err := parse(t, (*app).newDemoCmd, "--count=7", "--keep", "-o", "json")
+	if err != nil || got.count != 7 || !got.keep || !got.format.json() || got.config != config.Default() {
+		t.Errorf("error %v, options %+v", err, got)
 	}
 }
 

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -10,21 +9,6 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
-
-// parsed returns the options for arguments.
-func parsed(t *testing.T, args ...string) (publishOptions, error) {
-	t.Helper()
-	a, _, _ := testApp()
-	var got publishOptions
-	cmd := a.newPublishCmd(func(_ context.Context, opts publishOptions) error {
-		got = opts
-		return nil
-	})
-	cmd.SetArgs(args)
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	err := cmd.ExecuteContext(t.Context())
-	return got, err
-}
 
 func defaultPublish() publishOptions {
 	return publishOptions{
@@ -86,7 +70,7 @@ func TestPublish_ParsesArguments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := defaultPublish()
 			test.change(&want)
-			if got, err := parsed(t, test.args...); err != nil || !reflect.DeepEqual(got, want) {
+			if got, err := parse(t, (*app).newPublishCmd, test.args...); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, want)
 			}
 		})
@@ -117,7 +101,7 @@ func TestPublish_NamesEveryInvalidArgument(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := parsed(t, test.args...)
+			_, err := parse(t, (*app).newPublishCmd, test.args...)
 			if _, ok := errors.AsType[*usageError](err); !ok {
 				t.Fatalf("error %v is not about usage", err)
 			}

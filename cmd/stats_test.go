@@ -34,13 +34,7 @@ func TestStats_ParsesArguments(t *testing.T) {
 		"a format that is not ours": {[]string{"-o", "xml"}, statsOptions{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _, _ := testApp()
-			var got statsOptions
-			cmd := a.newStatsCmd(func(_ context.Context, opts statsOptions) error { got = opts; return nil })
-			cmd.SetArgs(test.args)
-			cmd.SetFlagErrorFunc(flagError)
-			cmd.SilenceUsage, cmd.SilenceErrors = true, true
-			err := cmd.ExecuteContext(t.Context())
+			got, err := parse(t, (*app).newStatsCmd, test.args...)
 			if _, usage := errors.AsType[*usageError](err); usage != test.usage || (err != nil) != test.usage || got != test.want {
 				t.Errorf("error %v, options %+v", err, got)
 			}

@@ -46,12 +46,7 @@ func TestTail_ParsesArguments(t *testing.T) {
 		"all problems are named": {[]string{"-n=-1", "--since=x", "--until=y"}, tailOptions{}, `invalid --until "y"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _, _ := testApp()
-			var got tailOptions
-			cmd := a.newTailCmd(func(_ context.Context, opts tailOptions) error { got = opts; return nil })
-			cmd.SetArgs(test.args)
-			cmd.SilenceUsage, cmd.SilenceErrors = true, true
-			err := cmd.ExecuteContext(t.Context())
+			got, err := parse(t, (*app).newTailCmd, test.args...)
 			if test.problem == "" {
 				if err != nil || got != test.want {
 					t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
