@@ -25,7 +25,7 @@ type setting struct {
 func (c *Config) settings() []setting {
 	return []setting{
 		{key: "http.addr", help: "address to listen on, as host:port; port 0 means any free port", target: &c.HTTP.Addr, rule: hostPort},
-		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression, in bytes; larger ones get 413", target: &c.HTTP.MaxBodyBytes, rule: upTo(1 << 30)},
+		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression, in bytes; larger ones get 413 (NDJSON has no limit)", target: &c.HTTP.MaxBodyBytes, rule: upTo(1 << 30)},
 		{key: "http.max_event_bytes", help: "maximum size of an event, in bytes; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: upTo(64 << 20)},
 		{key: "http.max_batch_events", help: "maximum number of events in an array; longer ones get 413", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
 		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests, in bytes; when full, requests get 503", target: &c.HTTP.MaxBufferedBytes, rule: upTo(1 << 36)},
