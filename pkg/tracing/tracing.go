@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -42,6 +43,9 @@ func (o Options) WithDefaults() Options {
 // Tracing makes tracers. A nil Tracing makes none.
 type Tracing struct {
 	provider *sdktrace.TracerProvider
+	log      *slog.Logger
+	// endExports ends the exports in progress.
+	endExports context.CancelFunc
 }
 
 // Open starts tracing if the variables ask for it, and returns nil otherwise.
@@ -72,11 +76,12 @@ func Open(ctx context.Context, options Options) (*Tracing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe service for traces: %w", err)
 	}
+	exports, endExports := context.WithCancel(context.WithoutCancel(ctx))
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(&loggingExporter{SpanExporter: exporter, log: options.Logger}),
+		sdktrace.WithBatcher(&loggingExporter{SpanExporter: exporter, log: options.Logger, exports: exports}),
 		sdktrace.WithResource(service),
 	)
-	return &Tracing{provider: provider}, nil
+	return &Tracing{provider: provider, log: options.Logger, endExports: endExports}, nil
 }
 
 // enabled reports whether the variables ask for traces.
@@ -122,14 +127,24 @@ func (t *Tracing) Tracer() trace.Tracer {
 	return t.provider.Tracer("github.com/eventagg/eventagg")
 }
 
-// Close sends the remaining spans. It stops when ctx ends.
+// lastSpansTimeout is the maximum time to send the last spans.
+const lastSpansTimeout = 2 * time.Second
+
+// Close sends the remaining spans, for at most 2 seconds. Spans are not worth a
+// longer or a failed shutdown, so Close logs a warning if it can't send them, and
+// returns nil. It also takes the time if ctx has ended.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpansTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, t.endExports)()
 	if err := t.provider.Shutdown(ctx); err != nil {
-		return fmt.Errorf("send last traces: %w", err)
+		t.log.WarnContext(ctx, "last traces not sent", slog.String("consequence", "their spans are lost, events are not affected"),
+			slog.String("timeout", lastSpansTimeout.String()), slog.String("error", err.Error()))
 	}
+	t.endExports()
 	return nil
 }
 
@@ -138,12 +153,16 @@ func (t *Tracing) Close(ctx context.Context) error {
 type loggingExporter struct {
 	sdktrace.SpanExporter
 
-	log *slog.Logger
+	log     *slog.Logger
+	exports context.Context // ends the exports in progress when it ends
 }
 
 // ExportSpans implements [sdktrace.SpanExporter].
 func (e *loggingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.exports, cancel)()
+	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil && e.exports.Err() == nil {
 		e.log.WarnContext(ctx, "traces not sent", slog.String("consequence", "their spans are lost, events are not affected"), slog.String("error", err.Error()))
 	}
 	return nil
