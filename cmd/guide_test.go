@@ -92,7 +92,7 @@ func settingRanges(t *testing.T) map[string]string {
 		if !strings.Contains(file.String(), section+":\n") {
 			fmt.Fprintf(&file, "%s:\n", section)
 		}
-		if _, err := strconv.Atoi(s.Default); err == nil {
+		if _, isNumber := config.ParseSize(s.Default); isNumber {
 			fmt.Fprintf(&file, "  %s: -1\n", name)
 		} else if _, err := time.ParseDuration(s.Default); err == nil {
 			fmt.Fprintf(&file, "  %s: -1s\n", name)

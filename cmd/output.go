@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
@@ -51,3 +53,22 @@ func writeJSON(w io.Writer, v any) error {
 
 // interactive reports whether standard error may show colours and a progress bar.
 func (a *app) interactive() bool { return terminal.HasColour(a.errOut) }
+
+// sizeValue is the value of a flag with a number of bytes, such as 512, 4KiB or 1MB.
+type sizeValue int
+
+// String returns the size as the user may write it.
+func (v *sizeValue) String() string { return config.FormatSize(int64(*v)) }
+
+// Set parses a size.
+func (v *sizeValue) Set(text string) error {
+	bytes, ok := config.ParseSize(text)
+	if !ok || bytes > math.MaxInt32 {
+		return errors.New("must be a size such as 512, 4KiB or 1MB")
+	}
+	*v = sizeValue(bytes)
+	return nil
+}
+
+// Type is the placeholder in help texts.
+func (v *sizeValue) Type() string { return "size" }

@@ -103,7 +103,8 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "maximum time to retry a request (0: never retry)")
 	flags.IntVar(&o.generate.Topics, "topics", loadgen.DefaultTopics, "number of topics of generated events")
 	flags.StringVar(&o.generate.Source, "source", loadgen.DefaultSource, "source of generated events")
-	flags.IntVar(&o.generate.PayloadBytes, "payload-bytes", loadgen.DefaultPayloadBytes, "approximate payload size of generated events, in bytes")
+	o.generate.PayloadBytes = loadgen.DefaultPayloadBytes
+	flags.Var((*sizeValue)(&o.generate.PayloadBytes), "payload-bytes", "approximate payload size of generated events")
 	flags.Uint64Var(&o.generate.Seed, "seed", 0, "generate the same events in every run with this seed (default: new events each run)")
 	flags.StringVar(&o.file, "file", "", "send the events in a `path` (NDJSON, also gzip or zstd) instead of generated ones; - is standard input")
 	flags.BoolVar(&o.wait, "wait", false, "wait until the server is ready")

@@ -29,7 +29,9 @@ On SIGTERM or Ctrl-C it fails its readiness check, finishes every accepted reque
 exits with 0. Behind a load balancer set --http-drain-delay 3s: in this time it still
 accepts requests. The same signal again within a second is the same request. A later
 signal ends the process at once, with 143 or 130; events with the response success are
-stored even then.`
+stored even then.
+
+Sizes are bytes, or have a unit: 16MiB, 16MB, 1.5GiB.`
 
 const serveExample = `  eventagg serve
   eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db

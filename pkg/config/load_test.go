@@ -119,7 +119,7 @@ databse:
 	want := map[string]string{
 		"log.level":           `must be debug, info, warn or error, not "loud"`,
 		"ingest.max_batch":    `must be a whole number, not "many"`,
-		"http.max_body_bytes": `must be a whole number, not "big"`,
+		"http.max_body_bytes": `must be a size such as 16MiB, 16MB or 16777216 (bytes), not "big"`,
 		"http.idle_timeout":   "must be a duration with a unit such as 500ms, 30s or 2m, not 30",
 		"http.prot":           "unknown",
 		"ingest.writers":      "must be between 1 and 64, not 0",

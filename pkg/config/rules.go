@@ -13,11 +13,21 @@ import (
 // A rule returns what is wrong with a value, or nothing. The text follows the key
 // and a colon.
 
-// upTo is the rule of counts and sizes from 1 to high.
+// upTo is the rule of counts from 1 to high.
 func upTo(high int64) func(any) string {
 	return func(value any) string {
 		if number, _ := value.(int64); number < 1 || number > high {
 			return fmt.Sprintf("must be between 1 and %d, not %d", high, number)
+		}
+		return ""
+	}
+}
+
+// sizeUpTo is the rule of sizes in bytes from 1 to high.
+func sizeUpTo(high int64) func(any) string {
+	return func(value any) string {
+		if bytes, _ := value.(int64); bytes < 1 || bytes > high {
+			return fmt.Sprintf("must be between 1 and %s, not %s", FormatSize(high), FormatSize(bytes))
 		}
 		return ""
 	}

@@ -25,10 +25,10 @@ type setting struct {
 func (c *Config) settings() []setting {
 	return []setting{
 		{key: "http.addr", help: "address to listen on, as host:port; port 0 means any free port", target: &c.HTTP.Addr, rule: hostPort},
-		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression, in bytes; larger ones get 413 (NDJSON has no limit)", target: &c.HTTP.MaxBodyBytes, rule: upTo(1 << 30)},
-		{key: "http.max_event_bytes", help: "maximum size of an event, in bytes; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: upTo(64 << 20)},
+		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression; larger ones get 413 (NDJSON has no limit)", target: &c.HTTP.MaxBodyBytes, rule: sizeUpTo(1 << 30)},
+		{key: "http.max_event_bytes", help: "maximum size of an event; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: sizeUpTo(64 << 20)},
 		{key: "http.max_batch_events", help: "maximum number of events in an array; longer ones get 413", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
-		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests, in bytes; when full, requests get 503", target: &c.HTTP.MaxBufferedBytes, rule: upTo(1 << 36)},
+		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests; when full, requests get 503", target: &c.HTTP.MaxBufferedBytes, rule: sizeUpTo(1 << 36)},
 		{key: "http.max_followers", help: "maximum number of open event streams; further ones get 503", target: &c.HTTP.MaxFollowers, rule: upTo(100_000)},
 		{key: "http.read_header_timeout", help: "maximum time to receive the header of a request", target: &c.HTTP.ReadHeaderTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.read_timeout", help: "maximum time to receive a whole request, or the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},
@@ -41,14 +41,14 @@ func (c *Config) settings() []setting {
 		{key: "ingest.writers", help: "number of concurrent transactions (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},
 		{key: "ingest.max_batch", help: "maximum number of events in a transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
 		{key: "ingest.max_pending", help: "maximum number of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},
-		{key: "ingest.max_pending_bytes", help: "maximum size of events buffered in memory, in bytes; when full, requests get 503", target: &c.Ingest.MaxPendingBytes, rule: upTo(1 << 36)},
+		{key: "ingest.max_pending_bytes", help: "maximum size of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPendingBytes, rule: sizeUpTo(1 << 36)},
 		{key: "ingest.flush_timeout", help: "timeout of a transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
 		{key: "broker.url", help: "Redis for the optional queue: redis://…, rediss://… or unix://… (empty: no queue)", target: &c.Broker.URL, rule: brokerURL, secret: true},
 		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
 		{key: "broker.role", help: "work of this instance with a queue: all, api (accepts events) or worker (stores queued events)", target: &c.Broker.Role, rule: oneOf("all", "api", "worker")},
 		{key: "broker.workers", help: "number of workers, each of which stores queued events in its own transaction (0: none)", target: &c.Broker.Workers, rule: between(0, 64)},
 		{key: "broker.max_events", help: "maximum number of queued events, for all instances; when full, requests get 503", target: &c.Broker.MaxEvents, rule: upTo(1 << 40)},
-		{key: "broker.max_bytes", help: "maximum size of the queue, for all instances, in bytes; when full, requests get 503", target: &c.Broker.MaxBytes, rule: upTo(1 << 40)},
+		{key: "broker.max_bytes", help: "maximum size of the queue, for all instances; when full, requests get 503", target: &c.Broker.MaxBytes, rule: sizeUpTo(1 << 40)},
 		{key: "broker.prefix", help: "prefix of all Redis keys", target: &c.Broker.Prefix, rule: keyPrefix},
 		{key: "broker.streams", help: "number of Redis streams to shard the queue over; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
 		{key: "broker.allow_weak_durability", help: "allow a Redis that may lose acknowledged events (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
@@ -74,8 +74,14 @@ func (s setting) variable() string {
 	return "EVENTAGG_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
 }
 
+// isSize reports whether the setting is a number of bytes, which may have a unit.
+func (s setting) isSize() bool { return strings.HasSuffix(s.key, "_bytes") }
+
 // kind returns the placeholder of the value in help texts.
 func (s setting) kind() string {
+	if s.isSize() {
+		return "size"
+	}
 	switch s.target.(type) {
 	case *time.Duration:
 		return "duration"
@@ -108,6 +114,9 @@ func (s setting) value() any {
 
 // text returns the value as it is written in flags, variables and the file.
 func (s setting) text() string {
+	if bytes, ok := s.value().(int64); ok && s.isSize() {
+		return FormatSize(bytes)
+	}
 	duration, ok := s.value().(time.Duration)
 	if !ok {
 		return fmt.Sprint(s.value())
@@ -148,15 +157,15 @@ func (s setting) set(raw any) string {
 		}
 		*target = choice
 	case *int:
-		number, ok := parseInt(raw)
+		number, ok := s.parseNumber(raw)
 		if !ok || number < math.MinInt || number > math.MaxInt {
-			return "must be a whole number" + s.notClause(raw)
+			return s.expectedNumber() + s.notClause(raw)
 		}
 		*target = int(number)
 	case *int64:
-		number, ok := parseInt(raw)
+		number, ok := s.parseNumber(raw)
 		if !ok {
-			return "must be a whole number" + s.notClause(raw)
+			return s.expectedNumber() + s.notClause(raw)
 		}
 		*target = number
 	case *time.Duration:
@@ -186,6 +195,21 @@ func (s setting) notClause(raw any) string {
 	default:
 		return fmt.Sprintf(", not %v", raw)
 	}
+}
+
+// parseNumber parses a whole number, which may have a unit if it is a size.
+func (s setting) parseNumber(raw any) (int64, bool) {
+	if text, ok := raw.(string); ok && s.isSize() {
+		return ParseSize(text)
+	}
+	return parseInt(raw)
+}
+
+func (s setting) expectedNumber() string {
+	if s.isSize() {
+		return "must be a size such as 16MiB, 16MB or 16777216 (bytes)"
+	}
+	return "must be a whole number"
 }
 
 func parseInt(raw any) (int64, bool) {

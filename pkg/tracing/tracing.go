@@ -161,7 +161,7 @@ type loggingExporter struct {
 func (e *loggingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.exports, cancel)()
+	defer context.AfterFunc(e.exports, cancel)() //nolint:contextcheck // it watches a second context
 	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil && e.exports.Err() == nil {
 		e.log.WarnContext(ctx, "traces not sent", slog.String("consequence", "their spans are lost, events are not affected"), slog.String("error", err.Error()))
 	}
