@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -31,13 +32,20 @@ func (s *service) watch(events store.Store, routes routes) {
 		s.metrics.WatchQueue(s.server.CheckQueue, routes.queue.Size)
 		s.metrics.WatchCircuits(routes.circuits)
 	}
-	if opened, ok := events.(*postgres.Store); ok {
-		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(opened) })
+	if s.database.path == "" {
+		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(events) })
 	}
 }
 
-// poolsOf returns the use of a store's connections.
-func poolsOf(opened *postgres.Store) []metrics.Pool {
+// poolsOf returns the use of a store's connections, if it is open.
+func poolsOf(events store.Store) []metrics.Pool {
+	if late, ok := events.(*failover.LateStore); ok {
+		events = late.Opened()
+	}
+	opened, ok := events.(*postgres.Store)
+	if !ok {
+		return nil
+	}
 	stats := opened.Pools()
 	pools := make([]metrics.Pool, len(stats))
 	for i, stat := range stats {

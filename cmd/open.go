@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
@@ -102,6 +104,30 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return nil, d.explain(err)
 	}
 	return opened, nil
+}
+
+// openDatabase migrates and opens the database. With a queue it succeeds while the
+// database is unavailable: the store that it returns becomes available later, and
+// events go to the queue until then.
+func (s *service) openDatabase(ctx context.Context, opts serveOptions, log *slog.Logger) (store.Store, error) {
+	open := func(ctx context.Context) (store.Store, error) {
+		defer s.database.logIfSlow(log)()
+		if opts.migrate {
+			if _, err := s.database.migrate(ctx); err != nil {
+				return nil, fmt.Errorf("migrate the database: %w", err)
+			}
+		}
+		opened, err := s.database.open(ctx, opts.config, log)
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+		return opened, nil
+	}
+	if opts.config.Broker.URL == "" {
+		return open(ctx)
+	}
+	log = log.With(slog.String("database", s.database.String()))
+	return failover.NewLateStore(ctx, open, failover.LateStoreOptions{Logger: log}), nil
 }
 
 // slowOpening is the time after which opening the database is logged as slow.

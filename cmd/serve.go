@@ -118,18 +118,10 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	}
 	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
 	summarize := s.openSummary(ctx, log)
-	ready := s.database.logIfSlow(log)
-	defer ready()
-	if opts.migrate {
-		if _, err = s.database.migrate(ctx); err != nil {
-			return nil, fmt.Errorf("migrate the database: %w", err)
-		}
-	}
-	opened, err := s.database.open(ctx, c, log)
+	opened, err := s.openDatabase(ctx, opts, log)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, err
 	}
-	ready()
 	s.open.push("database", func(context.Context) error { return opened.Close() })
 	traces, err := s.openTracing(ctx, a.version, log)
 	if err != nil {

@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// sizeUnits are the units of sizes, the largest first. Units with an i are powers of
-// 1024, the others powers of 1000.
-var sizeUnits = []struct {
+// sizeUnit is a unit of sizes.
+type sizeUnit struct {
 	name  string
 	bytes int64
-}{
-	{"TiB", 1 << 40},
-	{"GiB", 1 << 30},
-	{"MiB", 1 << 20},
-	{"KiB", 1 << 10},
-	{"TB", 1e12},
-	{"GB", 1e9},
-	{"MB", 1e6},
-	{"KB", 1e3},
-	{"B", 1},
+}
+
+// binaryUnits are the powers of 1024, the largest first.
+func binaryUnits() []sizeUnit {
+	return []sizeUnit{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+}
+
+// sizeUnits are all units. B is the last, because all end with it.
+func sizeUnits() []sizeUnit {
+	return append(binaryUnits(), sizeUnit{"TB", 1e12}, sizeUnit{"GB", 1e9}, sizeUnit{"MB", 1e6}, sizeUnit{"KB", 1e3}, sizeUnit{"B", 1})
 }
 
 // ParseSize parses a number of bytes, as in 16777216, 16MiB, 16 MB and 1.5GiB. It
@@ -30,7 +29,7 @@ func ParseSize(text string) (bytes int64, ok bool) {
 	const maxDigits = 30
 	text = strings.TrimSpace(text)
 	number, unit := text, int64(1)
-	for _, u := range sizeUnits {
+	for _, u := range sizeUnits() {
 		if at := len(text) - len(u.name); at > 0 && strings.EqualFold(text[at:], u.name) {
 			number, unit = strings.TrimRight(text[:at], " "), u.bytes
 			break
@@ -57,7 +56,7 @@ func ParseSize(text string) (bytes int64, ok bool) {
 // FormatSize returns a number of bytes with the largest unit of 1024 that keeps it a
 // whole number.
 func FormatSize(bytes int64) string {
-	for _, u := range sizeUnits[:4] {
+	for _, u := range binaryUnits() {
 		if bytes != 0 && bytes%u.bytes == 0 {
 			return strconv.FormatInt(bytes/u.bytes, 10) + u.name
 		}
