@@ -2,6 +2,9 @@ package server
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/zlib"
 	"fmt"
 	"io"
 	"net"
@@ -119,5 +122,39 @@ func TestCompressed_EverySequenceOfFrames(t *testing.T) {
 				t.Errorf("got %d %s", response.StatusCode, text)
 			}
 		})
+	}
+}
+
+// TestCompressed_Deflate: senders disagree whether deflate has the header of zlib.
+func TestCompressed_Deflate(t *testing.T) {
+	t.Parallel()
+	var withHeader, bare bytes.Buffer
+	zlibWriter := zlib.NewWriter(&withHeader)
+	flateWriter, err := flate.NewWriter(&bare, flate.DefaultCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, writer := range []io.WriteCloser{zlibWriter, flateWriter} {
+		if _, err := io.WriteString(writer, goodEvent); err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, row := range map[string]struct {
+		body   string
+		status int
+	}{
+		"with the header of zlib": {withHeader.String(), 200},
+		"without it":              {bare.String(), 200},
+		"cut off":                 {withHeader.String()[:withHeader.Len()-3], 422},
+		"cut off, without it":     {bare.String()[:bare.Len()-3], 422},
+		"empty":                   {"", 422},
+		"plain text":              {goodEvent, 422},
+	} {
+		if response := send(serverWith(&memory{}), "POST", "/publish", row.body, "Content-Encoding", "deflate"); response.Code != row.status {
+			t.Errorf("%s: got %d %s, want %d", name, response.Code, response.Body, row.status)
+		}
 	}
 }

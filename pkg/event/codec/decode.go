@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,31 @@ type Decoder struct {
 	text    []byte // all texts of the event, one after the other
 	// misnamed is [members].misnamed of the event that is being decoded.
 	misnamed map[string]string
+	defaults Defaults
+}
+
+// Defaults are values for members that an event does not have. An empty value is no
+// default. A member that is null is invalid all the same.
+type Defaults struct {
+	Topic, ID, Source string
+	Timestamp         time.Time
+}
+
+// SetDefaults sets the values for members that the following events do not have.
+func (d *Decoder) SetDefaults(defaults Defaults) { d.defaults = defaults }
+
+// of returns the default of a member that is a text.
+func (d Defaults) of(field string) string {
+	switch field {
+	case event.FieldTopic:
+		return d.Topic
+	case event.FieldID:
+		return d.ID
+	case event.FieldSource:
+		return d.Source
+	default:
+		return ""
+	}
 }
 
 // NewDecoder returns a Decoder without working memory.

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -21,13 +22,16 @@ func (d *Decoder) strict(data []byte) (event.Event, error) {
 	d.misnamed = raw.misnamed
 	topic := d.unquote(&found, event.FieldTopic, raw.topic)
 	id := d.unquote(&found, event.FieldID, raw.id)
-	timestamp := d.unquote(&found, event.FieldTimestamp, raw.timestamp)
+	var timestamp span
+	if raw.timestamp != nil || d.defaults.Timestamp.IsZero() {
+		timestamp = d.unquote(&found, event.FieldTimestamp, raw.timestamp)
+	}
 	source := d.unquote(&found, event.FieldSource, raw.source)
 	payload := d.compact(&found, raw.payload)
 
 	// One string holds all texts of the event: one allocation instead of four.
 	texts := string(d.text)
-	var e event.Event
+	e := event.Event{Timestamp: d.defaults.Timestamp.UTC().Truncate(time.Microsecond)}
 	e.Topic = topic.check(&found, event.FieldTopic, texts, event.MaxTopicBytes)
 	e.ID = id.check(&found, event.FieldID, texts, event.MaxIDBytes)
 	if timestamp.present {
@@ -54,6 +58,11 @@ func (s span) check(found *event.FieldErrors, field, texts string, maxBytes int)
 
 // unquote appends the text of a JSON string to d.text.
 func (d *Decoder) unquote(found *event.FieldErrors, field string, raw jsontext.Value) span {
+	if text := d.defaults.of(field); raw == nil && text != "" {
+		from := len(d.text)
+		d.text = append(d.text, text...)
+		return span{from: from, to: len(d.text), present: true}
+	}
 	switch {
 	case !d.isPresent(found, field, raw):
 		return span{}

@@ -67,10 +67,12 @@ func (p *request) structured(text []byte) (event.Event, error) {
 // decodeJSON reads one event, a batch, or several events, one a line. Nearly all
 // bodies are one event, so that is tried first.
 func (p *request) decodeJSON() (content, error) {
+	p.decoders.event.SetDefaults(p.defaults)
 	err := p.decodeOne(p.decoders.event.Decode)
 	if err == nil {
 		return single, nil
 	}
+	p.setBatchDefaults()
 	if errBatch := p.decodeBatch(nil); !errors.Is(errBatch, codec.ErrNotBatch) {
 		if errBatch == nil {
 			p.hintCloudEvents()
@@ -81,6 +83,13 @@ func (p *request) decodeJSON() (content, error) {
 		return batch, p.decodeLines()
 	}
 	return single, err
+}
+
+// setBatchDefaults sets the defaults of several events, which can't share an event_id.
+func (p *request) setBatchDefaults() {
+	several := p.defaults
+	several.ID = ""
+	p.decoders.event.SetDefaults(several)
 }
 
 // decodeLines reads a body that has one event a line. Its media type is that of one

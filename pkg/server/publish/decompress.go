@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/eventagg/eventagg/pkg/server/respond"
@@ -36,17 +38,17 @@ func contentCoding(header http.Header) (string, error) {
 			case coding == "" || coding == "identity":
 			case coding == "x-gzip" && found == "":
 				found = "gzip"
-			case (coding == "gzip" || coding == "zstd") && found == "":
+			case (coding == "gzip" || coding == "zstd" || coding == "deflate") && found == "":
 				found = coding
 			case coding == "utf-8" || coding == "utf8":
 				return "", &respond.Error{
-					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd",
+					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd, deflate",
 					Detail: "UTF-8 is a charset and not a content coding; leave out Content-Encoding.",
 				}
 			default:
 				return "", &respond.Error{
-					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd",
-					Detail: "The body must be plain, or have one Content-Encoding: gzip or zstd.",
+					Status: http.StatusUnsupportedMediaType, Header: "Accept-Encoding", Value: "gzip, zstd, deflate",
+					Detail: "The body must be plain, or have one Content-Encoding: gzip, zstd or deflate.",
 				}
 			}
 		}
@@ -68,6 +70,8 @@ func (p *request) decompress(header http.Header) (io.Reader, error) {
 		return p.openGzip()
 	case coding == "zstd":
 		return p.openZstd()
+	case coding == "deflate":
+		return p.openDeflate()
 	default:
 		return p.raw, nil
 	}
@@ -84,6 +88,28 @@ func (p *request) openGzip() (io.Reader, error) {
 	}
 	members := &gzipMembers{compressed: compressed, member: first}
 	return &decompressed{in: members, raw: p.raw}, nil
+}
+
+// openDeflate reads deflate in both of its readings: with the header of zlib, as the
+// standard says (RFC 9110, section 8.4.1.2), and without, as some programs send it.
+func (p *request) openDeflate() (io.Reader, error) {
+	if err := p.charge(gzipBytes); err != nil {
+		return nil, err
+	}
+	compressed := bufio.NewReader(p.raw)
+	head, err := compressed.Peek(2)
+	if err != nil {
+		return nil, p.raw.codingError(err)
+	}
+	const method, checksum = 8, 31 // of zlib's header (RFC 1950, section 2.2)
+	if head[0]&0x0f != method || (int(head[0])<<8|int(head[1]))%checksum != 0 {
+		return &decompressed{in: flate.NewReader(compressed), raw: p.raw}, nil
+	}
+	reader, err := zlib.NewReader(compressed)
+	if err != nil {
+		return nil, p.raw.codingError(err)
+	}
+	return &decompressed{in: reader, raw: p.raw}, nil
 }
 
 func (p *request) openZstd() (io.Reader, error) {

@@ -7,7 +7,7 @@
 //
 //	  - detect.go: the form of the events, by the header;
 //	  - prefer.go: what the client prefers (RFC 7240);
-//	  - decompress.go: gzip and zstd, within the memory budget (budget.go);
+//	  - decompress.go: gzip, zstd and deflate, within the memory budget (budget.go);
 //	  - read.go: the body, bounded in size, memory and time;
 //	  - decode.go: the events; hint.go words what the sender may have meant;
 //	  - append.go: the call that commits them;

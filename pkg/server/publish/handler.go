@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -71,6 +72,9 @@ func (h *Handler) Publish(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.defaults, err = h.parseDefaults(r); err != nil {
+		return err
+	}
 	if form == formLines {
 		return h.publishLines(c, p, body)
 	}
@@ -127,6 +131,7 @@ type request struct {
 	closeCodec func()   // frees the decompressor; nil for none
 	body       []byte
 	decoders   decoders
+	defaults   codec.Defaults // of members that events do not have
 	events     []event.Event
 	invalid    []invalidEvent
 	response   []byte

@@ -37,6 +37,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	if err := p.charge(lineBuffer); err != nil {
 		return err
 	}
+	p.setBatchDefaults()
 	r, control := c.Request(), http.NewResponseController(c.Response())
 	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
 	budget := &lineBudget{request: r, work: p}
