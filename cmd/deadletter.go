@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,6 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/queue"
-	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
@@ -77,18 +75,7 @@ func (a *app) newDeadletterCmd(runF func(context.Context, deadletterOptions) err
 }
 
 func (a *app) runDeadletter(ctx context.Context, opts deadletterOptions) error {
-	if opts.broker.URL == "" {
-		return &usageError{err: errors.New("no queue: broker.url is empty"), hint: "Set --broker-url redis://HOST:PORT, or EVENTAGG_BROKER_URL."}
-	}
-	q, err := openQueue(ctx, opts.broker, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	err = errors.Join(a.deadletter(ctx, q, opts), q.Close())
-	if errors.Is(err, store.ErrUnavailable) { // an invalid ID or a full disk has another hint
-		return withHint(err, "The queue is %s; use --broker-url for another.", config.Redact(opts.broker.URL))
-	}
-	return err
+	return withQueue(ctx, opts.broker, func(q queue.Queue) error { return a.deadletter(ctx, q, opts) })
 }
 
 func (a *app) deadletter(ctx context.Context, q queue.Queue, opts deadletterOptions) error {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,9 @@ func addHelpTopics(root *cobra.Command) {
 	for _, topic := range guide.Topics() {
 		if topic.Decision() {
 			continue // the guide "architecture" lists them
+		}
+		if slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == topic.Name }) {
+			continue // a second command of this name would hide the first one; "help NAME" shows the guide
 		}
 		cmd := &cobra.Command{Use: topic.Name, Short: topic.Summary}
 		cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = showGuide(cmd.OutOrStdout(), topic) }) // as cobra treats other help

@@ -54,6 +54,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newDemoCmd(nil),
 		a.newMigrateCmd(nil),
 		a.newDeadletterCmd(nil),
+		a.newQueueCmd(nil),
 		a.newVersionCmd(),
 		a.newManCmd(),
 	)

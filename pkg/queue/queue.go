@@ -20,6 +20,9 @@ type Queue interface {
 	store.Appender
 	Observable
 	DeadLetterStore
+	// Purge deletes all queued events for ever and returns how many there were.
+	// Dead letters stay. A consumer that has messages may still store their events.
+	Purge(ctx context.Context) (int64, error)
 	// Consumer returns a new consumer. Its name must be unique.
 	Consumer(name string) Consumer
 	// Close frees all resources; queued events stay. Later calls return

@@ -65,6 +65,37 @@ func maxBytes(t *testing.T, open Open) {
 	}
 }
 
+// purged fills the queue while a consumer holds a message, and purges it.
+func purged(t *testing.T, open Open) {
+	const most = 24
+	q := open(t, Options{MaxEvents: most}).Queue
+	c := q.Consumer("one")
+	if got, err := q.Purge(t.Context()); got != 0 || err != nil {
+		t.Errorf("purging an empty queue returns %d, %v", got, err)
+	}
+	dead := receiveOne(t, q, c, newEvents("dead", 1)...)
+	if err := c.MoveToDeadLetters(t.Context(), dead, "reason"); err != nil {
+		t.Fatal(err)
+	}
+	held := receiveOne(t, q, c, newEvents("held", 2)...)
+	waiting := fill(t, q, newEvents("waiting", most))
+	if got, err := q.Purge(t.Context()); got != int64(waiting+2) || err != nil {
+		t.Errorf("purged %d events, %v, want %d", got, err, waiting+2)
+	}
+	checkSize(t, q, 0, 1)
+	if messages := mustClaim(t, q.Consumer("two"), atOnce); len(messages) != 0 {
+		t.Errorf("claimed %+v from a purged queue", messages)
+	}
+	mustAcknowledge(t, c, held)
+	checkSize(t, q, 0, 1)
+	if again := fill(t, q, newEvents("again", most)); again < waiting {
+		t.Errorf("the purged queue took %d events, before %d", again, waiting)
+	} else if got := drain(t, c); len(got) != again {
+		t.Errorf("received %d events of %d", len(got), again)
+	}
+	checkSize(t, q, 0, 1)
+}
+
 func allOrNothing(t *testing.T, open Open) {
 	const most = 1200
 	q := open(t, Options{MaxEvents: most}).Queue

@@ -192,6 +192,17 @@ func (m *Memory) Size(ctx context.Context) (queue.Size, error) {
 	return m.size, nil
 }
 
+// Purge deletes all queued events.
+func (m *Memory) Purge(ctx context.Context) (int64, error) {
+	if err := m.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	purged := m.size.Events
+	m.items, m.size.Events, m.size.Bytes = nil, 0, 0
+	return purged, nil
+}
+
 // LowWatermark is when the oldest message was queued, or now.
 func (m *Memory) LowWatermark(ctx context.Context) (time.Time, error) {
 	if err := m.begin(ctx); err != nil {

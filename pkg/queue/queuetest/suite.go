@@ -54,6 +54,7 @@ func cases() []suitetest.Case[Open] {
 		{Name: "the maximum number of bytes is kept", Run: maxBytes},
 		{Name: "dead letters count towards the maximum", Run: deadLettersCount},
 		{Name: "an append over the maximum queues nothing", Run: allOrNothing},
+		{Name: "a purged queue is empty and takes events again", Run: purged},
 		{Name: "the low watermark never passes a queued message", Run: lowWatermark},
 		{Name: "a consumer that leaves releases its messages", Run: leaving},
 		{Name: "pruning loses nothing", Run: pruning},

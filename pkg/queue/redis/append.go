@@ -77,13 +77,13 @@ func (q *Queue) appendArgs(events []event.Event) ([]any, error) {
 }
 
 func (q *Queue) appendTo(ctx context.Context, s *stream, args []any) error {
-	reply, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, args...)
+	reply, err := q.eval(ctx, q.writes, q.scripts.append, s.keys(), args...)
 	if err != nil {
 		return err
 	}
 	list, _ := reply.([]any)
 	if len(list) != 3 {
-		return fmt.Errorf("%w: unexpected reply of a script: %v", store.ErrUnavailable, reply)
+		return unexpectedReply(reply)
 	}
 	accepted, _ := list[0].(int64)
 	backlog, _ := list[1].(int64)

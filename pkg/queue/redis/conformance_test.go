@@ -52,17 +52,27 @@ func open(t testing.TB, o Options) *Queue {
 	return q
 }
 
-// doWithKeys sends one command to the server of a queue with one stream. EVENTS and
-// SIZE stand for its keys.
+// doWithKeys sends one command to the server of a queue with one stream. EVENTS, SIZE
+// and DEAD stand for its keys, FIRST for the ID of the first entry.
 func doWithKeys(t testing.TB, q *Queue, args ...string) string {
 	t.Helper()
 	args = slices.Clone(args)
 	for i, arg := range args {
-		switch arg {
+		switch s := q.streams[0]; arg {
 		case "EVENTS":
-			args[i] = q.streams[0].events
+			args[i] = s.events
+		case "EVENTS:backup":
+			args[i] = s.events + ":backup"
 		case "SIZE":
-			args[i] = q.streams[0].size
+			args[i] = s.size
+		case "DEAD":
+			args[i] = s.dead
+		case "FIRST":
+			entries, err := q.commands.XRangeN(context.Background(), s.events, "-", "+", 1).Result()
+			if err != nil || len(entries) == 0 {
+				t.Fatalf("no first entry: %v", err)
+			}
+			args[i] = entries[0].ID
 		}
 	}
 	return do(t, q.options.URL, args...)

@@ -24,7 +24,12 @@
 // is a stream of dead letters with an entry for each event: e, b and q as above, r the
 // reason, and k the number of deliveries. {eventagg:0}:size is a hash that changes in
 // the same step as the streams: events and bytes are the size of the queue, dead and
-// dead_bytes of the dead letters, and done counts all events ever finished.
+// dead_bytes of the dead letters, entries is the length of the stream, and done counts
+// all events ever finished. If entries or dead differ from the length of the streams,
+// an operator has changed them by hand (DEL, XDEL, XTRIM, RENAME, FLUSHDB), and the
+// streams are counted again. Otherwise a queue that was emptied by hand would stay full
+// for ever. An entry that was delivered and that no consumer has (XGROUP SETID,
+// DELCONSUMER or XACK by hand) is claimed.
 //
 // To look at them:
 //
@@ -33,10 +38,10 @@
 //	redis-cli XPENDING {eventagg:0}:events eventagg - + 10
 //	redis-cli XRANGE {eventagg:0}:dead - + COUNT 10
 //
-// An entry that was added by hand is delivered, and the size does not include it. An
-// unreadable entry becomes a dead letter with its text. The access list of the user
-// needs ~{eventagg:* +@connection +@stream +@scripting +hmget +hincrby +exists +time
-// +config|get +info.
+// An entry that was added by hand is delivered. An unreadable entry becomes a dead
+// letter with its text. The access list of the user
+// needs ~{eventagg:* +@connection +@stream +@scripting +hmget +hincrby +hset +type
+// +del +exists +time +config|get +info.
 //
 // # Decisions
 //

@@ -44,6 +44,9 @@ type stream struct {
 	drain retry.DrainRate
 }
 
+// keys returns the keys of most scripts.
+func (s *stream) keys() []string { return []string{s.events, s.size, s.dead} }
+
 // unknownDrain is Retry-After of a full queue whose drain rate is not known yet.
 const unknownDrain = 5 * time.Second
 
@@ -120,7 +123,7 @@ func (q *Queue) Ping(ctx context.Context) error {
 	for _, s := range q.streams {
 		go func() {
 			results <- q.try(ctx, call, s, func() error {
-				_, err := q.eval(ctx, q.writes, q.scripts.append, []string{s.events, s.size}, 0, 0, 0, 0)
+				_, err := q.eval(ctx, q.writes, q.scripts.append, s.keys(), 0, 0, 0, 0)
 				return err
 			})
 		}()
@@ -157,21 +160,40 @@ func (q *Queue) Size(ctx context.Context) (queue.Size, error) {
 }
 
 func (q *Queue) sizeOf(ctx context.Context, s *stream) (queue.Size, error) {
-	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
-	defer cancel()
-	values, err := q.commands.HMGet(ctx, s.size, "events", "bytes", "dead").Result()
+	reply, err := q.eval(ctx, q.commands, q.scripts.size, s.keys())
 	if err != nil {
 		return queue.Size{}, err
 	}
-	counts := make([]int64, len(values))
-	for i, value := range values {
-		if text, exists := value.(string); exists {
-			if counts[i], err = strconv.ParseInt(text, 10, 64); err != nil {
-				return queue.Size{}, fmt.Errorf("%w: key %s: %w", store.ErrUnavailable, s.size, err)
-			}
-		}
+	counts := [3]int64{}
+	list, _ := reply.([]any)
+	if len(list) != len(counts) {
+		return queue.Size{}, unexpectedReply(reply)
+	}
+	for i, item := range list {
+		counts[i], _ = item.(int64)
 	}
 	return queue.Size{Events: counts[0], Bytes: counts[1], DeadLetters: counts[2]}, nil
+}
+
+func unexpectedReply(reply any) error {
+	return fmt.Errorf("%w: unexpected reply of a script: %v", store.ErrUnavailable, reply)
+}
+
+// Purge deletes the queued events of all streams.
+func (q *Queue) Purge(ctx context.Context) (int64, error) {
+	var purged int64
+	for _, s := range q.streams {
+		err := q.try(ctx, "purge", s, func() error {
+			reply, err := q.eval(ctx, q.commands, q.scripts.purge, s.keys(), group)
+			events, _ := reply.(int64)
+			purged += events
+			return err
+		})
+		if err != nil {
+			return purged, err
+		}
+	}
+	return purged, nil
 }
 
 // LowWatermark returns the earliest of all streams: the time of the first entry, or

@@ -24,11 +24,13 @@ for _, part in ipairs(parts) do
 end
 redis.call('HINCRBY', KEYS[2], 'events', 0 - ARGV[4])
 redis.call('HINCRBY', KEYS[2], 'bytes', 0 - ARGV[5])
+redis.call('HINCRBY', KEYS[2], 'entries', -1)
 -- An empty stream has size zero, whatever entries made by hand say of themselves.
 if redis.call('XLEN', KEYS[1]) == 0 then
-  local left = redis.call('HMGET', KEYS[2], 'events', 'bytes')
+  local left = redis.call('HMGET', KEYS[2], 'events', 'bytes', 'entries')
   redis.call('HINCRBY', KEYS[2], 'events', 0 - (left[1] or 0))
   redis.call('HINCRBY', KEYS[2], 'bytes', 0 - (left[2] or 0))
+  redis.call('HINCRBY', KEYS[2], 'entries', 0 - (left[3] or 0))
 end
 redis.call('HINCRBY', KEYS[2], 'dead', #parts)
 redis.call('HINCRBY', KEYS[2], 'dead_bytes', bytes)

@@ -16,6 +16,7 @@ end
 if events > 0 then
   redis.call('HINCRBY', KEYS[2], 'events', events)
   redis.call('HINCRBY', KEYS[2], 'bytes', bytes)
+  redis.call('HINCRBY', KEYS[2], 'entries', events)
   redis.call('HINCRBY', KEYS[2], 'dead', 0 - events)
   redis.call('HINCRBY', KEYS[2], 'dead_bytes', 0 - bytes)
 end

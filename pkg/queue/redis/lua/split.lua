@@ -11,4 +11,5 @@ for i = 7, #ARGV, 3 do
 end
 redis.call('HINCRBY', KEYS[2], 'events', events)
 redis.call('HINCRBY', KEYS[2], 'bytes', bytes)
+redis.call('HINCRBY', KEYS[2], 'entries', (#ARGV - 6) / 3 - 1)
 return 1
