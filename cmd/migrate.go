@@ -39,7 +39,7 @@ func (a *app) newMigrateCmd(runF func(context.Context, migrateOptions) error) *c
 		Example: `  eventagg migrate
   eventagg migrate --database-url postgres://eventagg@localhost/eventagg`,
 	}
-	config.AddFlags(cmd.Flags(), "database.url", "database.pooler")
+	config.AddFlags(cmd.Flags(), "database.url", "database.schema", "database.pooler")
 	opts.format.addFlag(cmd)
 	return build(a, cmd, &opts, runF, a.runMigrate)
 }

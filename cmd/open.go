@@ -24,6 +24,8 @@ type database struct {
 	path string
 	// url is the URL of PostgreSQL as given, with its password.
 	url string
+	// schema is the schema of PostgreSQL's tables; empty for the one that has them.
+	schema string
 	// pooled is set if the URL is that of a pooler in transaction mode.
 	pooled bool
 }
@@ -42,7 +44,7 @@ func newDatabase(c config.Database) database {
 		// People often write two or three slashes, as in URLs.
 		return database{path: strings.TrimPrefix(path, "//")}
 	default:
-		return database{url: c.URL, pooled: c.Pooler == "transaction"}
+		return database{url: c.URL, schema: c.Schema, pooled: c.Pooler == "transaction"}
 	}
 }
 
@@ -84,7 +86,7 @@ func (d database) migrate(ctx context.Context) (int, error) {
 		applied, err := sqlite.Migrate(ctx, d.path)
 		return applied, d.explain(err)
 	}
-	applied, err := postgres.Migrate(ctx, postgres.Options{URL: d.connection(), Pooled: d.pooled})
+	applied, err := postgres.Migrate(ctx, postgres.Options{URL: d.connection(), Schema: d.schema, Pooled: d.pooled})
 	return applied, d.explain(err)
 }
 
@@ -98,7 +100,7 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return opened, nil
 	}
 	opened, err := postgres.Open(ctx, postgres.Options{
-		URL: d.connection(), MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c), Pooled: d.pooled,
+		URL: d.connection(), Schema: d.schema, MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c), Pooled: d.pooled,
 	})
 	if err != nil {
 		return nil, d.explain(err)

@@ -3,9 +3,18 @@
 // explained as SQL.
 package sql
 
-import "embed"
+import (
+	"embed"
+	"strings"
+)
 
 // Files has a folder for each database, with the subfolders migrations and queries.
 //
 //go:embed postgres sqlite
 var Files embed.FS
+
+// InSchema returns a statement for the tables of a schema. In the files, every table
+// has the schema :"schema", which is a variable of psql: psql -v schema=public.
+func InSchema(statement, schema string) string {
+	return strings.ReplaceAll(statement, `:"schema"`, `"`+strings.ReplaceAll(schema, `"`, `""`)+`"`)
+}

@@ -46,6 +46,9 @@ type HTTP struct {
 type Database struct {
 	// URL is postgres://… or sqlite:PATH; empty means sqlite:eventagg.db.
 	URL string
+	// Schema is PostgreSQL's schema of the tables. Empty means the one that has them,
+	// or for new tables the first of the role's search path.
+	Schema string
 	// MaxConns is the maximum number of connections to PostgreSQL for reading.
 	// Writers have connections of their own.
 	MaxConns int

@@ -65,6 +65,18 @@ func delayUpTo(high time.Duration) func(any) string {
 	}
 }
 
+// schemaName accepts names that SQL needs no quotes for.
+func schemaName(value any) string {
+	text, _ := value.(string)
+	for i, r := range text {
+		letter := r == '_' || 'a' <= r && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') || len(text) > 63 {
+			return fmt.Sprintf("must be a name of lower-case letters, digits and underscores, not %q", text)
+		}
+	}
+	return ""
+}
+
 func oneOf(allowed ...string) func(any) string {
 	return func(value any) string {
 		if text, _ := value.(string); !slices.Contains(allowed, text) {

@@ -36,6 +36,7 @@ func (c *Config) settings() []setting {
 		{key: "http.shutdown_timeout", help: "maximum time to finish accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.drain_delay", help: "time after SIGTERM in which requests are still accepted while /readyz returns 503, so that load balancers notice", target: &c.HTTP.DrainDelay, rule: delayUpTo(time.Hour)},
 		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
+		{key: "database.schema", help: "PostgreSQL schema of the tables (empty: the one that has them)", target: &c.Database.Schema, rule: schemaName},
 		{key: "database.max_conns", help: "maximum number of PostgreSQL connections for reading; writers have connections of their own", target: &c.Database.MaxConns, rule: upTo(1000)},
 		{key: "database.pooler", help: "connection pooler behind database.url: none, or transaction (PgBouncer with pool_mode=transaction)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
 		{key: "ingest.writers", help: "number of concurrent transactions (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},

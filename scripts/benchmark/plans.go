@@ -79,7 +79,7 @@ func explain(ctx context.Context, conn *pgx.Conn, q statement) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	rows, err := conn.Query(ctx, "EXPLAIN (COSTS off) "+string(text), q.args...)
+	rows, err := conn.Query(ctx, "EXPLAIN (COSTS off) "+sql.InSchema(string(text), "public"), q.args...)
 	if err != nil {
 		return plan{}, err
 	}

@@ -1,4 +1,4 @@
-// Package postgres stores events in PostgreSQL 14 or newer. It is internal: other
+// Package postgres stores events in PostgreSQL 15 to 18. It is internal: other
 // programs use package store's interfaces. It is the last stage of an append, and
 // the only package that imports pgx.
 //

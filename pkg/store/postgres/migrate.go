@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -20,14 +20,15 @@ import (
 // Migrate upgrades the tables of a database to this version and returns how many
 // steps it applied. Any number of instances may call it at once: one works under
 // an advisory lock, the others wait for it and then find nothing to do. It uses
-// only the options URL and Pooled. A pooler needs two connections for it, because
+// only the options URL, Schema and Pooled. A pooler needs two connections for it, because
 // one holds the lock.
 func Migrate(ctx context.Context, options Options) (applied int, err error) {
-	config, err := pgx.ParseConfig(options.URL)
+	pool, err := pgxpool.ParseConfig(options.URL) // which knows the parameters pool_…, too
 	if err != nil {
 		return 0, invalidURL(options.URL, err)
 	}
-	queries, err := loadQueries()
+	config := pool.ConnConfig
+	queries, err := loadQueries("")
 	if err != nil {
 		return 0, err
 	}
@@ -46,6 +47,10 @@ func Migrate(ctx context.Context, options Options) (applied int, err error) {
 	if err := found.usable(); err != nil { // before tables are created in the wrong place
 		return 0, err
 	}
+	schema, err := schemaForMigration(ctx, db, options.Schema)
+	if err != nil {
+		return 0, err
+	}
 	migrations, err := fs.Sub(sql.Files, "postgres/migrations")
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
@@ -54,27 +59,31 @@ func Migrate(ctx context.Context, options Options) (applied int, err error) {
 	if options.Pooled {
 		up = migrateUpPooled
 	}
-	if applied, err = up(ctx, db, migrations); err != nil {
+	if applied, err = up(ctx, db, migrations, schema); err != nil {
 		return applied, err
 	}
-	return applied, renumber(ctx, db)
+	return applied, renumber(ctx, db, schema)
 }
 
 // migrateUp applies the missing steps, each in its own transaction, and returns
 // how many it applied, also if one fails.
-func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error) {
+func migrateUp(ctx context.Context, db *stdsql.DB, migrations fs.FS, schema string) (int, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // try each second for five minutes
 	if err != nil {
 		return 0, fmt.Errorf("create the migration lock: %w", err)
 	}
-	return applySteps(ctx, db, migrations, goose.WithSessionLocker(locker))
+	return applySteps(ctx, db, migrations, schema, goose.WithSessionLocker(locker))
 }
 
 // applySteps is migrateUp without a lock, unless an option adds one.
-func applySteps(ctx context.Context, db *stdsql.DB, migrations fs.FS, options ...goose.ProviderOption) (int, error) {
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, options...)
+func applySteps(ctx context.Context, db *stdsql.DB, migrations fs.FS, schema string, options ...goose.ProviderOption) (int, error) {
+	options = append(options, goose.WithTableName(schema+"."+versionTable))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, inSchema{FS: migrations, schema: schema}, options...)
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
+	}
+	if err := checkLayout(ctx, db, schema, newestVersion(provider)); err != nil {
+		return 0, err
 	}
 	const attempted = "apply the migrations"
 	done, err := provider.Up(ctx)
@@ -101,7 +110,7 @@ func translateStep(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: the role may not create tables; GRANT it CREATE on the schema, or name the owner in database.url: %w: %w",
 			attempted, store.ErrUnavailable, err)
 	default:
-		return fmt.Errorf("%s: existing tables or types have the same names; use a separate database for eventagg: %w: %w",
+		return fmt.Errorf("%s: existing tables or types have the same names; use a separate database for eventagg, or name another schema in database.schema: %w: %w",
 			attempted, store.ErrUnavailable, err)
 	}
 }
@@ -111,7 +120,7 @@ const insufficientPrivilege = "42501"
 
 // renumber repairs the order of a database that was restored from a dump; see
 // renumber.sql. A lock lets one instance at a time do it.
-func renumber(ctx context.Context, db *stdsql.DB) (err error) {
+func renumber(ctx context.Context, db *stdsql.DB, schema string) (err error) {
 	const attempted = "repair the order of a restored database"
 	statement, err := sql.Files.ReadFile("postgres/queries/renumber.sql")
 	if err != nil {
@@ -122,10 +131,15 @@ func renumber(ctx context.Context, db *stdsql.DB) (err error) {
 		return translate(ctx, err, attempted)
 	}
 	defer func() { _ = tx.Rollback() }()
+	const noTimeouts = `SELECT set_config(name, '0', true) FROM pg_settings
+		WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
+	if _, err := tx.ExecContext(ctx, noTimeouts); err != nil {
+		return translate(ctx, err, attempted)
+	}
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(1163219783, -1)"); err != nil {
 		return translate(ctx, err, attempted)
 	}
-	if _, err := tx.ExecContext(ctx, string(statement)); err != nil {
+	if _, err := tx.ExecContext(ctx, sql.InSchema(string(statement), schema)); err != nil {
 		return translate(ctx, err, attempted)
 	}
 	if err := tx.Commit(); err != nil {

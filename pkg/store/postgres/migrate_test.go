@@ -28,11 +28,11 @@ func TestMigrateUp_NamesFailedStep(t *testing.T) {
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }()
 	steps := fstest.MapFS{
-		"00001_good.sql": {Data: []byte("-- +goose Up\nCREATE TABLE a (id integer);\n")},
-		"00002_bad.sql":  {Data: []byte("-- +goose Up\nCREATE TABLE a (id integer);\n")},
+		"00001_good.sql": {Data: []byte("-- +goose Up\nCREATE TABLE events (id integer);\nCREATE TABLE topic_stats ();\nCREATE TABLE audit_stats ();\n")},
+		"00002_bad.sql":  {Data: []byte("-- +goose Up\nCREATE TABLE events (id integer);\n")},
 	}
 	for _, want := range []int{1, 0} {
-		applied, err := migrateUp(t.Context(), db, steps)
+		applied, err := migrateUp(t.Context(), db, steps, "public")
 		message := fmt.Sprintf("step 2 failed after %d new steps", want)
 		if applied != want || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), message) {
 			t.Errorf("applied %d steps, %v; want %d and %q", applied, err, want, message)
@@ -74,7 +74,7 @@ func TestRenumber_KeepsSeqWithinInteger(t *testing.T) {
 		t.Fatal(err)
 	}
 	const perID = "1000000000"
-	statement := string(text)
+	statement := sql.InSchema(string(text), "public")
 	if strings.Count(statement, perID) != 3 {
 		t.Fatalf("the statement contains the number of events per ID %d times, want 3", strings.Count(statement, perID))
 	}

@@ -100,7 +100,7 @@ const (
 // pooler's connections, and the working instance would get none.
 //
 // Instances without a pooler use the same lock, so they exclude each other.
-func migrateUpPooled(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int, error) {
+func migrateUpPooled(ctx context.Context, db *stdsql.DB, migrations fs.FS, schema string) (int, error) {
 	const attempted = "lock the migrations"
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func migrateUpPooled(ctx context.Context, db *stdsql.DB, migrations fs.FS) (int,
 		var locked bool
 		err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1::bigint)", lock.DefaultLockID).Scan(&locked)
 		if err == nil && locked {
-			applied, err := applySteps(ctx, db, migrations)
+			applied, err := applySteps(ctx, db, migrations, schema)
 			_ = tx.Rollback() // releases the lock; the steps are committed even if this fails
 			return applied, err
 		}

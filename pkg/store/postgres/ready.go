@@ -13,17 +13,23 @@ import (
 type readiness struct {
 	standby, readOnly bool
 	encoding          string
+	server            int // version, such as 170004 for 17.4
 	migrated          bool
 }
 
 // columns are the destinations for the columns of ready.sql.
 func (r *readiness) columns() []any {
-	return []any{&r.standby, &r.readOnly, &r.encoding, &r.migrated}
+	return []any{&r.standby, &r.readOnly, &r.encoding, &r.server, &r.migrated}
 }
+
+// The versions of PostgreSQL that are supported and tested.
+const minServer, maxServer = 15, 18
 
 // usable returns why the database can't be used, with or without tables.
 func (r *readiness) usable() error {
 	switch {
+	case r.server/10_000 < minServer || r.server/10_000 > maxServer:
+		return fmt.Errorf("the server is PostgreSQL %d; supported are %d to %d: %w", r.server/10_000, minServer, maxServer, store.ErrUnavailable)
 	case r.encoding != "UTF8" && r.encoding != "SQL_ASCII":
 		// With another encoding the server refuses or converts characters.
 		// SQL_ASCII, which initdb chooses if LANG is not set, stores every byte

@@ -27,13 +27,15 @@ func TestReadiness(t *testing.T) {
 		found readiness
 		want  string // "" if it is ready
 	}{
-		{"all there and writable", readiness{encoding: "UTF8", migrated: true}, ""},
-		{"no tables yet", readiness{encoding: "UTF8"}, "run `eventagg migrate`"},
-		{"a standby accepts no writes", readiness{encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
-		{"a read-only session", readiness{encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
-		{"an encoding that lacks characters", readiness{encoding: "LATIN1", migrated: true}, "has the encoding LATIN1"},
-		{"the wrong encoding is reported before missing tables", readiness{encoding: "LATIN1"}, "ENCODING 'UTF8'"},
-		{"an encoding that stores every byte", readiness{encoding: "SQL_ASCII", migrated: true}, ""},
+		{"all there and writable", readiness{server: 170004, encoding: "UTF8", migrated: true}, ""},
+		{"no tables yet", readiness{server: 170004, encoding: "UTF8"}, "run `eventagg migrate`"},
+		{"a standby accepts no writes", readiness{server: 170004, encoding: "UTF8", standby: true, readOnly: true, migrated: true}, "name the primary"},
+		{"a read-only session", readiness{server: 170004, encoding: "UTF8", readOnly: true, migrated: true}, "check default_transaction_read_only"},
+		{"an encoding that lacks characters", readiness{server: 170004, encoding: "LATIN1", migrated: true}, "has the encoding LATIN1"},
+		{"the wrong encoding is reported before missing tables", readiness{server: 170004, encoding: "LATIN1"}, "ENCODING 'UTF8'"},
+		{"a version that is too old", readiness{server: 140019, encoding: "UTF8", migrated: true}, "the server is PostgreSQL 14; supported are 15 to 18"},
+		{"a version that is not tested yet", readiness{server: 190001, encoding: "UTF8", migrated: true}, "the server is PostgreSQL 19"},
+		{"an encoding that stores every byte", readiness{server: 170004, encoding: "SQL_ASCII", migrated: true}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

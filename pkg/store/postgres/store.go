@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/sql"
@@ -17,6 +19,10 @@ type Options struct {
 	// URL is a postgres:// connection string. It may have every parameter of
 	// libpq and pgxpool.
 	URL string
+	// Schema is the schema of the tables. If it is empty, the store uses the schema
+	// that has them, and [Migrate] creates them in the first schema of the role's
+	// search path. It must be set if several schemas have tables of eventagg.
+	Schema string
 	// Writers is the number of connections that append, default 2. Further
 	// appends wait for one of them.
 	Writers int
@@ -59,7 +65,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	options = options.WithDefaults()
 	s := &Store{pooled: options.Pooled}
 	var err error
-	if s.queries, err = loadQueries(); err != nil {
+	if s.queries, err = loadQueries(""); err != nil {
 		return nil, err
 	}
 	if s.writers, err = openPool(ctx, options, options.Writers, s.queries.writerSession); err != nil {
@@ -69,12 +75,48 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		s.writers.Close()
 		return nil, err
 	}
+	if err := s.useSchema(ctx, options.Schema); err != nil {
+		s.readers.Close()
+		s.writers.Close()
+		return nil, err
+	}
 	if err := s.Ping(ctx); err != nil {
 		s.readers.Close()
 		s.writers.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// useSchema makes the statements name the schema of the tables. Before there are
+// tables any schema will do: Ping reports that they are missing.
+func (s *Store) useSchema(ctx context.Context, configured string) error {
+	db := stdlib.OpenDBFromPool(s.readers)
+	defer func() { _ = db.Close() }()
+	found, err := schemasOf(ctx, db)
+	if err != nil {
+		return translate(ctx, err, "find the schema")
+	}
+	schema, err := oneSchema(configured, found)
+	if err != nil {
+		return err
+	}
+	schema = cmp.Or(schema, "public")
+	if slices.Contains(found, schema) {
+		version, err := versionOf(ctx, db, schema)
+		if err != nil {
+			return translate(ctx, err, "read the version of the tables")
+		}
+		newest, err := newestMigration()
+		if err != nil {
+			return err
+		}
+		if err := (layout{versions: true, tables: true}).check(schema, version, newest); err != nil {
+			return err
+		}
+	}
+	s.queries, err = loadQueries(schema)
+	return err
 }
 
 // Close implements [store.Store].
@@ -124,7 +166,8 @@ type queries struct {
 	remember, known, forget                                             string
 }
 
-func loadQueries() (queries, error) {
+// loadQueries reads the statements for the tables of a schema.
+func loadQueries(schema string) (queries, error) {
 	var q queries
 	for name, text := range map[string]*string{
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
@@ -138,7 +181,7 @@ func loadQueries() (queries, error) {
 		if err != nil {
 			return queries{}, fmt.Errorf("read the statement %s: %w", name, err)
 		}
-		*text = string(data)
+		*text = sql.InSchema(string(data), schema)
 	}
 	return q, nil
 }

@@ -13,7 +13,7 @@
 --
 -- It returns the index (seq) of each stored event.
 WITH stored AS (
-    INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
+    INSERT INTO :"schema".events (seq, topic, event_id, occurred_at, source, payload)
     SELECT b.seq, b.topic, b.event_id, b.occurred_at, b.source, b.payload::json
     FROM unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
         AS b (seq, topic, event_id, occurred_at, source, payload)
@@ -32,7 +32,7 @@ WITH stored AS (
         LIMIT 1
     ), 0)::smallint AS id
 ), counted AS (
-    INSERT INTO topic_stats AS t (topic, shard, received, duplicates, first_seen, last_seen)
+    INSERT INTO :"schema".topic_stats AS t (topic, shard, received, duplicates, first_seen, last_seen)
     SELECT b.topic, shard.id, b.received, b.received - coalesce(s.events, 0), now(), now()
     FROM unnest($7::text[], $8::bigint[]) AS b (topic, received)
     CROSS JOIN shard
@@ -44,7 +44,7 @@ WITH stored AS (
         last_seen  = greatest(t.last_seen, excluded.last_seen)
     RETURNING t.topic
 ), audited AS (
-    INSERT INTO audit_stats AS a (shard, received, duplicates)
+    INSERT INTO :"schema".audit_stats AS a (shard, received, duplicates)
     SELECT shard.id, total.received, total.received - (SELECT count(*) FROM stored)
     FROM shard,
          (SELECT sum(received)::bigint AS received FROM unnest($8::bigint[]) AS received) AS total,

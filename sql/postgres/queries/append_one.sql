@@ -3,7 +3,7 @@
 -- (232 µs instead of 288; the INSERT alone needs 156).
 -- $1…$5 are the event. It returns whether the event was stored.
 WITH stored AS (
-    INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
+    INSERT INTO :"schema".events (seq, topic, event_id, occurred_at, source, payload)
     VALUES (1, $1, $2, $3, $4, $5::text::json)
     ON CONFLICT (topic, event_id) DO NOTHING
     RETURNING 1
@@ -16,7 +16,7 @@ WITH stored AS (
             LIMIT 1
         ), 0)::smallint AS shard
 ), counted AS (
-    INSERT INTO topic_stats AS t (topic, shard, received, duplicates, first_seen, last_seen)
+    INSERT INTO :"schema".topic_stats AS t (topic, shard, received, duplicates, first_seen, last_seen)
     SELECT $1, shard, 1, duplicates, now(), now() FROM outcome
     ON CONFLICT (topic, shard) DO UPDATE SET
         received   = t.received + 1,
@@ -24,7 +24,7 @@ WITH stored AS (
         last_seen  = greatest(t.last_seen, excluded.last_seen)
     RETURNING t.shard
 ), audited AS (
-    INSERT INTO audit_stats AS a (shard, received, duplicates)
+    INSERT INTO :"schema".audit_stats AS a (shard, received, duplicates)
     SELECT counted.shard, 1, outcome.duplicates FROM counted, outcome
     ON CONFLICT (shard) DO UPDATE SET
         received   = a.received + 1,

@@ -1,2 +1,2 @@
 -- Those of the deliveries that are remembered.
-SELECT id FROM deliveries WHERE id = ANY ($1::uuid[])
+SELECT id FROM :"schema".deliveries WHERE id = ANY ($1::uuid[])

@@ -2,7 +2,7 @@
 -- after the stable head (stable_head.sql): the order of the events below it can't
 -- change any more. The filters are those of older.sql.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
-FROM events
+FROM :"schema".events
 WHERE (xid, seq) > ($1::xid8, $2::integer)
   AND xid < $7::xid8
   AND ($4::text IS NULL OR source = $4)

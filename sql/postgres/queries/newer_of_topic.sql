@@ -1,7 +1,7 @@
 -- newer.sql for the events of the topic $8. The condition on the topic is that of
 -- older_of_topic.sql.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
-FROM events
+FROM :"schema".events
 WHERE (topic, xid, seq) > ($8::text COLLATE "C", $1::xid8, $2::integer)
   AND topic <= $8
   AND xid < $7::xid8

@@ -2,7 +2,7 @@
 -- excludes nothing. Readers plan each call for its own values (plan_cache_mode), so
 -- a null filter disappears from the plan and another one gets its index.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
-FROM events
+FROM :"schema".events
 WHERE (xid, seq) < ($1::xid8, $2::integer)
   AND ($4::text IS NULL OR source = $4)
   AND ($5::timestamptz IS NULL OR created_at >= $5)

@@ -5,7 +5,7 @@
 -- topics backwards in the hope of finding this one soon. That scan took more than a
 -- second for a topic without any of the last ten million events.
 SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
-FROM events
+FROM :"schema".events
 WHERE (topic, xid, seq) < ($7::text COLLATE "C", $1::xid8, $2::integer)
   AND topic >= $7
   AND ($4::text IS NULL OR source = $4)

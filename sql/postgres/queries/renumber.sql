@@ -8,13 +8,13 @@
 -- own setup, and gives none of them to an event.
 --
 -- If nothing was restored it costs one index lookup.
-UPDATE events AS e
+UPDATE :"schema".events AS e
 SET xid = (1 + (numbered.number - 1) / 1000000000)::text::xid8,
     seq = (1 + (numbered.number - 1) % 1000000000)::integer
 FROM (
     SELECT topic, event_id, row_number() OVER (ORDER BY xid, seq) AS number
-    FROM events
-    WHERE (SELECT max(xid) FROM (SELECT xid FROM events ORDER BY xid DESC LIMIT 1) AS newest)
+    FROM :"schema".events
+    WHERE (SELECT max(xid) FROM (SELECT xid FROM :"schema".events ORDER BY xid DESC LIMIT 1) AS newest)
         >= pg_snapshot_xmax(pg_current_snapshot())
 ) AS numbered
 WHERE e.topic = numbered.topic AND e.event_id = numbered.event_id

@@ -15,11 +15,11 @@
 SELECT
     coalesce(stable.xid, '0'),
     stable.created_at,
-    coalesce((SELECT xid FROM events ORDER BY xid DESC LIMIT 1), '0'),
-    (SELECT created_at FROM events WHERE (xid, seq) <= ($1::xid8, $2::integer) ORDER BY xid DESC, seq DESC LIMIT 1)
+    coalesce((SELECT xid FROM :"schema".events ORDER BY xid DESC LIMIT 1), '0'),
+    (SELECT created_at FROM :"schema".events WHERE (xid, seq) <= ($1::xid8, $2::integer) ORDER BY xid DESC, seq DESC LIMIT 1)
 FROM (VALUES (1)) AS always
 LEFT JOIN (
-    SELECT xid, created_at FROM events
+    SELECT xid, created_at FROM :"schema".events
     WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY xid DESC, seq DESC LIMIT 1
 ) AS stable ON true
