@@ -212,8 +212,8 @@ func (s *stage) exact(retried int64) {
 	}
 	client := http.Client{Timeout: time.Minute}
 	rows := 0
-	for next := "/events?limit=1000"; next != ""; {
-		response, err := client.Get("http://" + s.addr + next)
+	for next := "?limit=1000"; next != ""; {
+		response, err := client.Get("http://" + s.addr + "/events" + next)
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func TestClient_EventKeepsEveryDigit(t *testing.T) {
 func TestClient_Events(t *testing.T) {
 	t.Parallel()
 	c, requested := respondWith(t, 200, "["+wireEvent+"]",
-		"Link", `</events?cursor=abc&limit=1>; rel="next", </events?cursor=def>; rel="prev"`)
+		"Link", `<?cursor=abc&limit=1>; rel="next", <?cursor=def>; rel="prev"`)
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	got, err := c.Events(t.Context(), EventsQuery{
 		Filter: store.Filter{Topic: "a&b", Source: "c d", Since: noon, Until: noon.Add(time.Hour)}, Limit: 1, Cursor: "xyz", Stable: true,
@@ -171,9 +171,10 @@ func TestLinkedCursor(t *testing.T) {
 		want    string
 	}{
 		"none":                     {nil, ""},
-		"the only one":             {[]string{`</events?cursor=abc>; rel="next"`}, "abc"},
+		"relative to the request":  {[]string{`<?cursor=abc>; rel="next"`}, "abc"},
 		"the second of two":        {[]string{`</events?cursor=x>; rel="prev", </events?cursor=abc>; rel="next"`}, "abc"},
 		"in another header":        {[]string{`<x>; rel=help`, `<?cursor=abc>;rel=next`}, "abc"},
+		"of an earlier version":    {[]string{`</events?cursor=abc>; rel="next"`}, "abc"},
 		"behind a proxy":           {[]string{`<https://example.com/x/events?a=1&cursor=abc#f>; REL="Next"`}, "abc"},
 		"one of two relations":     {[]string{`<?cursor=abc>; rel="first next"`}, "abc"},
 		"a comma in a parameter":   {[]string{`<?cursor=no>; title="a, <?cursor=no>; rel=next", <?cursor=abc>; rel=next`}, "abc"},

@@ -86,12 +86,12 @@ func (f *feed) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		shown, more := f.page(from, -1, limit)
 		if more {
-			recorder.Header().Add("Link", fmt.Sprintf(`</events?cursor=older-%d>; rel="next"`, shown[len(shown)-1]))
+			recorder.Header().Add("Link", fmt.Sprintf(`<?cursor=older-%d>; rel="next"`, shown[len(shown)-1]))
 		}
 		page, last = f.events(shown), from
 	}
 	if kind == "newer" || query.Get("settled") == "true" {
-		recorder.Header().Add("Link", fmt.Sprintf(`</events?cursor=newer-%d>; rel="prev"`, last))
+		recorder.Header().Add("Link", fmt.Sprintf(`<?cursor=newer-%d>; rel="prev"`, last))
 	}
 	err := json.NewEncoder(recorder).Encode(page)
 	return recorder.Result(), err

@@ -242,7 +242,7 @@ func streamServer(t *testing.T, streams ...http.HandlerFunc) (c *Client, headers
 	headers = new([]http.Header)
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != api.PathStream {
-			w.Header().Set("Link", `</events?cursor=start>; rel="prev"`)
+			w.Header().Set("Link", `<?cursor=start>; rel="prev"`)
 			_, _ = io.WriteString(w, "[]")
 			return
 		}

@@ -15,6 +15,10 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// The server sends this page only for "/". If the URL ends with another character, a proxy added a path prefix, and
+// relative references need the slash.
+if (!location.pathname.endsWith('/')) location.replace(`${location.pathname}/${location.search}${location.hash}`);
+
 const state = {
   topic: new URLSearchParams(location.search).get('topic'), // the selected topic, null for all
   totals: null, // last response of /stats

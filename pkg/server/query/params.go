@@ -55,8 +55,8 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 }
 
 // link is one link of the Link header (RFC 8288): the same query with another
-// cursor. The reference is relative to the server, so it is valid behind any host
-// name.
+// cursor. The reference is relative to the request, so it is valid behind any host
+// name and any path prefix of a proxy.
 func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 	values := url.Values{"cursor": {cursor.String()}, "limit": {strconv.Itoa(q.limit)}}
 	for name, text := range map[string]string{"topic": q.filter.Topic, "source": q.filter.Source} {
@@ -69,7 +69,7 @@ func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 			values.Set(name, codec.FormatTime(t))
 		}
 	}
-	return "<" + api.PathEvents + "?" + values.Encode() + `>; rel="` + relation + `"`
+	return "<?" + values.Encode() + `>; rel="` + relation + `"`
 }
 
 // params reads query parameters one by one and collects all errors.

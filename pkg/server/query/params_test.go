@@ -43,7 +43,7 @@ func FuzzEventsQuery(f *testing.F) {
 			t.Errorf("limit %d", query.limit)
 		}
 		// A link must lead to the same query at another place.
-		reference := strings.TrimPrefix(strings.TrimSuffix(query.link(query.cursor, "next"), `>; rel="next"`), "</events?")
+		reference := strings.TrimPrefix(strings.TrimSuffix(query.link(query.cursor, "next"), `>; rel="next"`), "<?")
 		if strings.ContainsAny(reference, "<> \",") {
 			t.Errorf("link %q", reference)
 		}
