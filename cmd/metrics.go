@@ -11,6 +11,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
+	"github.com/eventagg/eventagg/pkg/store/sqlite"
 )
 
 // onRequest is [server.Options].OnRequest.
@@ -34,15 +35,32 @@ func (s *service) watch(events store.Store, routes routes) {
 	}
 	if s.database.path == "" {
 		s.metrics.WatchPools(func() []metrics.Pool { return poolsOf(events) })
+	} else {
+		s.metrics.WatchWAL(func() (int64, error) { return walBytes(events) })
 	}
+}
+
+// openedStore returns the store itself, also if it was opened later than the server,
+// and nil as long as it is not open.
+func openedStore(events store.Store) store.Store {
+	if late, ok := events.(*failover.LateStore); ok {
+		return late.Opened()
+	}
+	return events
+}
+
+// walBytes returns the size of SQLite's write-ahead log, 0 if the file is not open.
+func walBytes(events store.Store) (int64, error) {
+	opened, ok := openedStore(events).(*sqlite.Store)
+	if !ok {
+		return 0, nil
+	}
+	return opened.WALBytes()
 }
 
 // poolsOf returns the use of a store's connections, if it is open.
 func poolsOf(events store.Store) []metrics.Pool {
-	if late, ok := events.(*failover.LateStore); ok {
-		events = late.Opened()
-	}
-	opened, ok := events.(*postgres.Store)
+	opened, ok := openedStore(events).(*postgres.Store)
 	if !ok {
 		return nil
 	}

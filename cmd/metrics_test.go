@@ -175,14 +175,21 @@ func metricName() *regexp.Regexp {
 	return regexp.MustCompile(`\b(?:eventagg|go|process|promhttp)_[a-z0-9_]+\b`)
 }
 
-// TestGuides_ListEveryMetric scrapes a server with PostgreSQL and Redis, and
-// compares it with the guide, the alerts and the Grafana dashboard.
+// TestGuides_ListEveryMetric scrapes a server with PostgreSQL and Redis and one with
+// SQLite, and compares both with the guide, the alerts and the Grafana dashboard.
 func TestGuides_ListEveryMetric(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, testdb.Postgres(t))
 	s.serve("--broker-url", testdb.StartRedis(t, testdb.RedisOptions{Durable: true}).URL())
 	s.fill("100")
 	got := s.scrape()
+	embedded := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
+	embedded.serve()
+	both := embedded.scrape()
+	maps.Copy(both.kinds, got.kinds)
+	maps.Copy(both.labels, got.labels)
+	maps.Copy(both.help, got.help)
+	got = both
 	var table strings.Builder
 	table.WriteString("| metric | kind | labels | meaning |\n|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(got.kinds)) {

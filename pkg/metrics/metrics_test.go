@@ -44,6 +44,7 @@ func fullMetrics() *metrics.Metrics {
 	m.WatchPools(func() []metrics.Pool {
 		return []metrics.Pool{{Name: "writers", InUse: 1, Idle: 2, Max: 3, Waits: 4, Waited: 1500 * time.Millisecond}, {Name: "readers"}}
 	})
+	m.WatchWAL(func() (int64, error) { return 77, nil })
 	m.WatchFollowers(func() int { return 9 })
 	m.WatchTopics(func(context.Context) ([]store.TopicStats, error) {
 		return []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1}}, nil
@@ -85,6 +86,7 @@ func TestHandler_ReportsEverythingRecorded(t *testing.T) {
 		{3, "eventagg_postgres_connections_max", []string{"pool", "writers"}},
 		{4, "eventagg_postgres_connection_waits_total", []string{"pool", "writers"}},
 		{1.5, "eventagg_postgres_connection_wait_seconds_total", []string{"pool", "writers"}},
+		{77, "eventagg_sqlite_wal_bytes", nil},
 		{9, "eventagg_stream_followers", nil},
 		{2, "eventagg_topic_events_total", []string{"topic", "a", "outcome", "stored"}},
 		{1, "eventagg_topic_events_total", []string{"topic", "a", "outcome", "duplicate"}},

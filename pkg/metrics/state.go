@@ -80,6 +80,20 @@ func (m *Metrics) WatchPools(pools func() []Pool) {
 	}, connections, maximum, waits, waited)
 }
 
+// WatchWAL reads the size of SQLite's write-ahead log at each scrape.
+func (m *Metrics) WatchWAL(bytes func() (int64, error)) {
+	size := describe("eventagg_sqlite_wal_bytes", "Size of the write-ahead log beside the SQLite file.")
+	scrapeErrors := m.scrapeErrors.WithLabelValues("database")
+	m.collect(func(_ context.Context, out chan<- prometheus.Metric) {
+		now, err := bytes()
+		if err != nil {
+			scrapeErrors.Inc()
+			return
+		}
+		out <- gauge(size, float64(now))
+	}, size)
+}
+
 // WatchFollowers reads the number of followers at each scrape. Without this call
 // the metric is 0.
 func (m *Metrics) WatchFollowers(count func() int) { m.followers.Store(&count) }

@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // Append implements [store.Appender] with one transaction. Appends run one after
@@ -24,6 +25,20 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 
 // transact calls work in a transaction and commits it.
 func (s *Store) transact(ctx context.Context, work func(*transaction) error) error {
+	if err := s.intact(ctx); err != nil {
+		return store.NotReached(err)
+	}
+	if err := s.commit(ctx, work); err != nil {
+		s.failed.Store(true)
+		return err
+	}
+	s.failed.Store(false)
+	// A WAL that was removed meanwhile does not have the commit on the disk.
+	return s.intact(ctx)
+}
+
+// commit runs the transaction.
+func (s *Store) commit(ctx context.Context, work func(*transaction) error) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -34,9 +49,8 @@ func (s *Store) transact(ctx context.Context, work func(*transaction) error) err
 	// A context that can end costs the driver a goroutine for each statement, so
 	// the statements get one that can't. The transaction has the caller's context:
 	// when that ends it is rolled back, and the next statement fails.
-	t := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, topics: map[string]*counts{}}
-	if t.now, err = t.monotonic(s.now().UnixMicro()); err != nil {
-		return err
+	t := transaction{
+		ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, now: s.now().UnixMicro(), topics: map[string]*counts{},
 	}
 	if err := work(&t); err != nil {
 		return err
@@ -51,19 +65,30 @@ type transaction struct {
 	statements *appendStatements
 	now        int64 // microseconds since 1970
 	topics     map[string]*counts
+	first      int64 // ids of the first and the last stored event, 0 for none
+	last       int64
 }
+
+// blockBits is the number of low bits of an id that its block leaves out; see the
+// table event_times.
+const blockBits = 12
 
 // counts are the events of one topic in a batch.
 type counts struct{ unique, duplicates int64 }
 
-// monotonic returns now, or the time of the newest event if the clock was set back.
-// created_at never decreases, so that a bound on the time is a bound on the rows.
-func (t *transaction) monotonic(now int64) (int64, error) {
-	prepared := t.tx.StmtContext(t.ctx, t.statements.lastCreated)
-	defer func() { _ = prepared.Close() }()
-	var last int64
-	err := prepared.QueryRowContext(t.ctx).Scan(&last)
-	return max(now, last), err
+// addTimes adds the time of the stored events to the blocks of their ids.
+func (t *transaction) addTimes() error {
+	if t.last == 0 {
+		return nil
+	}
+	addTime := t.tx.StmtContext(t.ctx, t.statements.addTime)
+	defer func() { _ = addTime.Close() }()
+	for block := t.first >> blockBits; block <= t.last>>blockBits; block++ {
+		if _, err := run(t.ctx, addTime, block, t.now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // append stores events and counts them.
@@ -77,12 +102,19 @@ func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
 			return nil, err
 		}
 	}
+	if err := t.addTimes(); err != nil {
+		return nil, err
+	}
 	return outcomes, t.count()
 }
 
 // store stores one event, unless its key exists.
 func (t *transaction) store(insert *stdsql.Stmt, e *event.Event) (event.Outcome, error) {
-	stored, err := run(t.ctx, insert, t.now, e.Timestamp.UnixMicro(), e.Topic, e.ID, e.Source, e.Payload)
+	result, err := insert.ExecContext(t.ctx, t.now, e.Timestamp.UnixMicro(), e.Topic, e.ID, e.Source, e.Payload)
+	if err != nil {
+		return 0, err
+	}
+	stored, err := result.RowsAffected()
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +128,11 @@ func (t *transaction) store(insert *stdsql.Stmt, e *event.Event) (event.Outcome,
 		return event.Duplicate, nil
 	}
 	topic.unique++
-	return event.Stored, nil
+	t.last, err = result.LastInsertId()
+	if t.first == 0 {
+		t.first = t.last
+	}
+	return event.Stored, err
 }
 
 // count adds the batch to the counters.

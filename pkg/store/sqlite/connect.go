@@ -38,6 +38,7 @@ func openWriter(path, mode string) (*stdsql.DB, error) {
 			fmt.Sprintf("busy_timeout(%d)", busyMillis),
 			"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
 			fmt.Sprintf("cache_size(-%d)", writerCacheKiB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
+			fmt.Sprintf("journal_size_limit(%d)", walLimitBytes),
 		},
 	})
 }

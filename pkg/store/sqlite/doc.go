@@ -13,6 +13,14 @@
 // (by a unique index), and the counters. With synchronous=FULL it is on the disk
 // when Append returns.
 //
+// Some seconds after the last write, the store copies the write-ahead log (WAL) into
+// the file and empties it, so that a copy of the file alone is whole. It compares the
+// files beside the database with those that it opened before and after each commit:
+// a commit to a removed WAL would be lost at the end of the process.
+//
+// created_at is the clock's time and not in the order of rows. The table event_times
+// bounds the times of each block of rows, so that reads between two times stay fast.
+//
 // Several processes may use one file. They wait for each other and fail with
 // [store.ErrUnavailable] after a few seconds.
 package sqlite

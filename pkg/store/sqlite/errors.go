@@ -32,6 +32,8 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.Is(err, stdsql.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
+	case errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("%s: %w", attempted, err)
 	case !errors.As(err, &refused):
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)
 	}
@@ -63,9 +65,12 @@ func hints(code int) string {
 		return "the database file can't be opened; check its permissions, and that files can be created in its folder"
 	case lib.SQLITE_FULL:
 		return "the disk is full"
+	case lib.SQLITE_IOERR:
+		return "the disk has an error, or the database file or its -wal file was truncated while it was in use; " +
+			"keep a copy of the file and those beside it (-wal, -shm) before you do anything else"
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-		return "the database file is damaged or not a SQLite database; stop eventagg, copy the file and those beside it " +
-			"(-wal, -shm), and restore a backup, or recover data with `sqlite3 FILE .recover`"
+		return "the database file is damaged or not a SQLite database; stop eventagg, move the file and those beside it " +
+			"(-wal, -shm) together to another folder, and restore a backup without -wal and -shm beside it, or recover data with `sqlite3 FILE .recover`"
 	default:
 		return ""
 	}

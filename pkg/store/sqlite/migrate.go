@@ -37,6 +37,9 @@ func Migrate(ctx context.Context, path string) (applied int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := checkWAL(path); err != nil {
+		return 0, err
+	}
 	db, err := openWriter(path, "rwc")
 	if err != nil {
 		return 0, err

@@ -7,14 +7,14 @@ import (
 
 // appendStatements are the statements of the writer.
 type appendStatements struct {
-	lastCreated, event, countTopic, addTopic, countTotal *stdsql.Stmt
-	remember, forget                                     *stdsql.Stmt
+	event, addTime, countTopic, addTopic, countTotal *stdsql.Stmt
+	remember, forget                                 *stdsql.Stmt
 }
 
 func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error) {
 	var s appendStatements
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
-		"last_created": &s.lastCreated, "append_event": &s.event,
+		"append_event": &s.event, "add_time": &s.addTime,
 		"count_topic": &s.countTopic, "add_topic": &s.addTopic, "count_total": &s.countTotal,
 		"remember": &s.remember, "forget": &s.forget,
 	})
@@ -23,15 +23,23 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error)
 
 // readStatements are the statements of the readers.
 type readStatements struct {
-	stats, topicStats, event, lastID, known  *stdsql.Stmt
-	older, olderOfTopic, newer, newerOfTopic *stdsql.Stmt
+	stats, topicStats, event, lastID, known, newestTime *stdsql.Stmt
+	older, newer                                        pageStatements
 }
+
+// pageStatements read a page in one direction: of all topics or of one, without or
+// with bounds on created_at.
+type pageStatements struct{ all, topic, between, topicBetween *stdsql.Stmt }
 
 func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	var s readStatements
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID, "known": &s.known,
-		"older": &s.older, "older_of_topic": &s.olderOfTopic, "newer": &s.newer, "newer_of_topic": &s.newerOfTopic,
+		"newest_time": &s.newestTime,
+		"older":       &s.older.all, "older_of_topic": &s.older.topic,
+		"older_between": &s.older.between, "older_of_topic_between": &s.older.topicBetween,
+		"newer": &s.newer.all, "newer_of_topic": &s.newer.topic,
+		"newer_between": &s.newer.between, "newer_of_topic_between": &s.newer.topicBetween,
 	})
 	return s, err
 }

@@ -49,11 +49,7 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 				return page{}, err
 			}
 		}
-		query := s.read.older
-		if filter.Topic != "" {
-			query = s.read.olderOfTopic
-		}
-		return readPage(ctx, query, filter, 1, end, limit)
+		return readPage(ctx, s.read.older, filter, 1, end, limit)
 	})
 	return p.records, p.more, err
 }
@@ -70,11 +66,7 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		if after.Compare(behind(newest)) > 0 {
 			return page{}, fmt.Errorf("after %v: %w", after, store.ErrForeignPosition)
 		}
-		query := s.read.newer
-		if filter.Topic != "" {
-			query = s.read.newerOfTopic
-		}
-		p, err := readPage(ctx, query, filter, firstAfter(after), int64(newest.Commit)+1, limit)
+		p, err := readPage(ctx, s.read.newer, filter, firstAfter(after), int64(newest.Commit)+1, limit)
 		switch {
 		case err != nil:
 		case p.more:
@@ -117,7 +109,7 @@ type page struct {
 
 // readPage reads events with ids from first up to, not including, end. It reads up
 // to limit or [store.PageBytes] of them, and whether there are more.
-func readPage(ctx context.Context, query *stdsql.Stmt, filter store.Filter, first, end int64, limit int) (page, error) {
+func readPage(ctx context.Context, statements pageStatements, filter store.Filter, first, end int64, limit int) (page, error) {
 	since, until := int64(math.MinInt64), int64(math.MaxInt64)
 	if !filter.Since.IsZero() {
 		since = ceilMicros(filter.Since)
@@ -125,8 +117,14 @@ func readPage(ctx context.Context, query *stdsql.Stmt, filter store.Filter, firs
 	if !filter.Until.IsZero() {
 		until = ceilMicros(filter.Until)
 	}
-	arguments := []any{first, end, limit + 1, filter.Source, since, until}
+	arguments := []any{first, end, limit + 1, filter.Source}
+	query, queryOfTopic := statements.all, statements.topic
+	if !filter.Since.IsZero() || !filter.Until.IsZero() {
+		query, queryOfTopic = statements.between, statements.topicBetween
+		arguments = append(arguments, since, until)
+	}
 	if filter.Topic != "" {
+		query = queryOfTopic
 		arguments = append(arguments, filter.Topic)
 	}
 	rows, err := query.QueryContext(ctx, arguments...)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,18 +51,22 @@ func TestQueries_AllPrepare(t *testing.T) {
 func TestQueries_UseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
-	bounds := []any{1, math.MaxInt64, 10, "", math.MinInt64, math.MaxInt64}
+	page := []any{1, math.MaxInt64, 10, ""}
+	bounds := slices.Concat(page, []any{math.MinInt64, math.MaxInt64})
 	for name, test := range map[string]struct {
 		arguments []any
 		index     string
 	}{
-		"older":          {bounds, "INTEGER PRIMARY KEY"},
-		"newer":          {bounds, "INTEGER PRIMARY KEY"},
-		"older_of_topic": {append(bounds[:6:6], "t"), "events_topic"},
-		"newer_of_topic": {append(bounds[:6:6], "t"), "events_topic"},
-		"event":          {[]any{"t", "i"}, "sqlite_autoindex_events_1"},
-		"last_created":   {nil, "events_created"},
-		"last_id":        {[]any{5}, "SEARCH events"},
+		"older":                  {page, "INTEGER PRIMARY KEY"},
+		"newer":                  {page, "INTEGER PRIMARY KEY"},
+		"older_of_topic":         {append(page[:4:4], "t"), "events_topic"},
+		"newer_of_topic":         {append(page[:4:4], "t"), "events_topic"},
+		"older_between":          {bounds, "SEARCH events USING INTEGER PRIMARY KEY"},
+		"newer_between":          {bounds, "SEARCH events USING INTEGER PRIMARY KEY"},
+		"older_of_topic_between": {append(bounds[:6:6], "t"), "events_topic"},
+		"newer_of_topic_between": {append(bounds[:6:6], "t"), "events_topic"},
+		"event":                  {[]any{"t", "i"}, "sqlite_autoindex_events_1"},
+		"last_id":                {[]any{5}, "SEARCH events"},
 	} {
 		text, err := statement(name)
 		if err != nil {
@@ -87,38 +92,110 @@ func TestQueries_UseIndexes(t *testing.T) {
 	}
 }
 
-func TestAppend_CreatedAtNeverDecreases(t *testing.T) {
+// TestAppend_WrongClockChangesOnlyItsEvents sets the clock to 2099 for one event.
+// The others keep their times, and bounds on the time stay exact.
+func TestAppend_WrongClockChangesOnlyItsEvents(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	now := noon
 	s := openNew(t, Options{Now: func() time.Time { return now }})
-	for i, at := range []time.Duration{0, time.Second, -time.Hour, time.Minute} {
-		now = noon.Add(at)
-		if _, err := s.Append(t.Context(), []event.Event{newEvent(fmt.Sprint(i))}); err != nil {
+	wrong := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	times := []time.Time{noon, noon.Add(time.Second), wrong, noon.Add(-time.Hour), noon.Add(time.Minute)}
+	const size = 3000 // each event of the list is followed by others, so that there are several blocks of ids
+	for i, at := range times {
+		now = at
+		batch := make([]event.Event, size)
+		for n := range batch {
+			batch[n] = newEvent(fmt.Sprintf("%d/%d", i, n))
+			batch[n].Topic = fmt.Sprint(n % 2)
+		}
+		if _, err := s.Append(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	records, _, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 10)
-	if err != nil {
+	bounds := append(slices.Clone(times), time.Time{}, noon.Add(30*time.Second), noon.Add(-time.Minute))
+	for _, since := range bounds {
+		for _, until := range bounds {
+			for _, topic := range []string{"", "1"} {
+				filter := store.Filter{Topic: topic, Since: since, Until: until}
+				want := 0
+				for _, at := range times {
+					if (since.IsZero() || !at.Before(since)) && (until.IsZero() || at.Before(until)) {
+						want += size
+					}
+				}
+				if topic != "" {
+					want /= 2
+				}
+				checkReadBothWays(t, s, filter, want)
+			}
+		}
+	}
+}
+
+// checkReadBothWays reads all pages in both directions, and checks the number of
+// events, their order and their times.
+func checkReadBothWays(t *testing.T, s *Store, filter store.Filter, want int) {
+	t.Helper()
+	var newer, older []store.Record
+	for after := (store.Position{}); ; {
+		page, next, err := s.Newer(t.Context(), filter, after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newer = append(newer, page...)
+		if next == after {
+			break
+		}
+		after = next
+	}
+	for before, more := (store.Position{}), true; more; {
+		page, rest, err := s.Older(t.Context(), filter, before, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		older, more = append(older, page...), rest
+		if more {
+			before = page[len(page)-1].Position
+		}
+	}
+	slices.Reverse(older)
+	if len(newer) != want || !slices.Equal(newer, older) {
+		t.Fatalf("%+v: newer finds %d and older %d events, want %d and the same", filter, len(newer), len(older), want)
+	}
+	for i, record := range newer {
+		if i > 0 && record.Position.Compare(newer[i-1].Position) <= 0 {
+			t.Fatalf("%+v: position %v follows %v", filter, record.Position, newer[i-1].Position)
+		}
+		if !filter.Since.IsZero() && record.CreatedAt.Before(filter.Since) || !filter.Until.IsZero() && !record.CreatedAt.Before(filter.Until) {
+			t.Fatalf("%+v finds an event of %v", filter, record.CreatedAt)
+		}
+	}
+}
+
+func TestOlder_FindsEventWithTimeChangedByHand(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	if _, err := s.Append(t.Context(), []event.Event{newEvent("1"), newEvent("2")}); err != nil {
 		t.Fatal(err)
 	}
-	want := []time.Time{noon.Add(time.Minute), noon.Add(time.Second), noon.Add(time.Second), noon}
-	for i, record := range records {
-		if !record.CreatedAt.Equal(want[i]) {
-			t.Errorf("event %q was stored at %v, want %v", record.ID, record.CreatedAt, want[i])
-		}
+	wrong := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := s.writer.ExecContext(t.Context(), "UPDATE events SET created_at = ?1 WHERE event_id = '2'", wrong.UnixMicro()); err != nil {
+		t.Fatal(err)
+	}
+	records, _, err := s.Older(t.Context(), store.Filter{Since: wrong}, store.Position{}, 10)
+	if err != nil || len(records) != 1 {
+		t.Errorf("found %d events since 2099 (%v), want 1", len(records), err)
 	}
 }
 
 func TestOlder_BoundsBetweenMicroseconds(t *testing.T) {
 	t.Parallel()
-	noon := time.Date(1960, 1, 2, 12, 0, 0, 5000, time.UTC) // before 1970: negative numbers
-	s := openNew(t, Options{Now: func() time.Time { return noon }})
+	created := time.Date(1960, 1, 2, 12, 0, 0, 5000, time.UTC) // before 1970: negative numbers
+	s := openNew(t, Options{Now: func() time.Time { return created }})
 	if _, err := s.Append(t.Context(), []event.Event{newEvent("1")}); err != nil {
 		t.Fatal(err)
 	}
-	// An empty store has the time 0 for its newest event, so created_at is at least 1970.
-	created := time.Unix(0, 0).UTC()
 	for _, test := range []struct {
 		filter store.Filter
 		want   int

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
@@ -48,11 +49,19 @@ type Store struct {
 	readers *stdsql.DB
 	append  appendStatements
 	read    readStatements
+	wal     *wal
+	// saved is set if the events of a removed WAL are in the database file.
+	saved atomic.Bool
+	// failed is set after an append that failed, until a write succeeds.
+	failed atomic.Bool
 
 	mu     sync.Mutex // guards closed, and calls.Add against calls.Wait
 	closed bool
 	calls  sync.WaitGroup
 	done   chan struct{} // closed when Close is done
+
+	stop        chan struct{} // closed to end maintenance
+	maintaining sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)
@@ -72,10 +81,11 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database file: %w: %w", store.ErrUnavailable, err)
 	}
-	s := &Store{path: path, file: file, now: options.Now, done: make(chan struct{})}
+	s := &Store{path: path, file: file, now: options.Now, done: make(chan struct{}), stop: make(chan struct{})}
 	if err := s.connect(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.maintaining.Go(func() { s.maintain(options.Logger) }) //nolint:contextcheck // it ends with Close
 	options.Logger.DebugContext(ctx, "database file opened", slog.String("path", path), slog.Int64("bytes", file.Size()))
 	return s, nil
 }
@@ -83,7 +93,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 // connect opens the pools. The writer is first, because it creates files that the
 // readers need and may not create.
 func (s *Store) connect(ctx context.Context) error {
-	var err error
+	err := checkWAL(s.path)
+	if err != nil {
+		return err
+	}
 	if s.writer, err = openWriter(s.path, "rw"); err != nil {
 		return err
 	}
@@ -99,7 +112,10 @@ func (s *Store) connect(ctx context.Context) error {
 	if s.readers, err = openReaders(s.path); err != nil {
 		return err
 	}
-	s.read, err = prepareRead(ctx, s.readers)
+	if s.read, err = prepareRead(ctx, s.readers); err != nil {
+		return err
+	}
+	s.wal, err = openWAL(s.path)
 	return err
 }
 
@@ -196,8 +212,15 @@ func (s *Store) present() error {
 }
 
 // Ping implements [store.Store]: it begins a write transaction and rolls it back.
+// After an append that failed it commits one, because a full disk fails only there.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := call(ctx, s, "reach the database", func() (struct{}, error) {
+		if s.failed.Load() {
+			return struct{}{}, s.transact(ctx, (*transaction).count)
+		}
+		if err := s.intact(ctx); err != nil {
+			return struct{}{}, err
+		}
 		tx, err := s.writer.BeginTx(ctx, nil)
 		if err != nil {
 			return struct{}{}, err
@@ -219,6 +242,17 @@ func (s *Store) Close() error {
 	}
 	defer close(s.done)
 	s.calls.Wait()
+	close(s.stop)
+	s.maintaining.Wait()
+	if s.wal != nil {
+		conflict := errors.Is(s.wal.check(), errWALConflict)
+		if err := s.wal.file.Close(); err != nil {
+			return fmt.Errorf("close the write-ahead log: %w", err)
+		}
+		if conflict { // closing the last connection would copy pages into a file to which they do not belong
+			return fmt.Errorf("close the database: %w", errWALConflict)
+		}
+	}
 	// The writer is last: the last connection copies the log into the file.
 	var err error
 	for _, db := range []*stdsql.DB{s.readers, s.writer} {

@@ -5,7 +5,7 @@
 -- AUTOINCREMENT prevents that an id is used again.
 CREATE TABLE events (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    created_at  INTEGER NOT NULL, -- microseconds since 1970, never less than in the previous row
+    created_at  INTEGER NOT NULL, -- microseconds since 1970
     occurred_at INTEGER NOT NULL, -- microseconds since 1970
     topic       TEXT    NOT NULL,
     event_id    TEXT    NOT NULL,
