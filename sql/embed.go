@@ -14,7 +14,11 @@ import (
 var Files embed.FS
 
 // InSchema returns a statement for the tables of a schema. In the files, every table
-// has the schema :"schema", which is a variable of psql: psql -v schema=public.
+// has the schema :"schema", and :'schema' is its name as a text. Both are variables of
+// psql: psql -v schema=public.
 func InSchema(statement, schema string) string {
-	return strings.ReplaceAll(statement, `:"schema"`, `"`+strings.ReplaceAll(schema, `"`, `""`)+`"`)
+	return strings.NewReplacer(
+		`:"schema"`, `"`+strings.ReplaceAll(schema, `"`, `""`)+`"`,
+		`:'schema'`, `'`+strings.ReplaceAll(schema, `'`, `''`)+`'`,
+	).Replace(statement)
 }

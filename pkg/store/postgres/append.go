@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +23,7 @@ const maxAttempts = 4
 // would then report "duplicate" to a caller whose event was stored by the lost
 // COMMIT, and count a duplicate that was never sent. The caller gets that error.
 func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
-	return call(ctx, s, "append events", func() ([]event.Outcome, error) {
+	outcomes, err := call(ctx, s, "append events", func() ([]event.Outcome, error) {
 		if err := ctx.Err(); err != nil || len(events) == 0 {
 			return nil, err
 		}
@@ -33,6 +34,8 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 		defer s.putColumns(c)
 		return retryRolledBack(func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) })
 	})
+	s.sessions.appended(time.Now(), err)
+	return outcomes, err
 }
 
 // retryRolledBack calls a function again if its error proves that the

@@ -31,6 +31,9 @@ func openPool(ctx context.Context, options Options, size int, session string) (*
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
 	}
+	if config.ConnConfig.ValidateConnect == nil { // the URL has no target_session_attrs
+		config.ConnConfig.ValidateConnect = validatePrimary
+	}
 	// Events are UTF-8. With another client encoding the server would convert
 	// keys, and two instances with different encodings would store an event twice.
 	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
@@ -39,6 +42,19 @@ func openPool(ctx context.Context, options Options, size int, session string) (*
 		return nil, translate(ctx, err, "connect to the database")
 	}
 	return pool, nil
+}
+
+// errStandby reports that an address leads to a standby.
+var errStandby = errors.New("the server is a standby")
+
+// validatePrimary refuses a connection to a standby, so that the next address of the
+// URL is tried. A role whose transactions are read-only by default is no reason: the
+// session of a writer changes that.
+func validatePrimary(ctx context.Context, conn *pgconn.PgConn) error {
+	if err := pgconn.ValidateConnectTargetSessionAttrsPrimary(ctx, conn); err != nil {
+		return fmt.Errorf("%w: %w", errStandby, err)
+	}
+	return nil
 }
 
 // runFirst runs a statement on every new connection.
@@ -96,6 +112,8 @@ func explainConnect(config *pgconn.Config, err error) error {
 		text    string
 	)
 	switch {
+	case errors.Is(err, errStandby):
+		text = fmt.Sprintf("the server at %s is a standby and accepts no writes; name the primary in database.url", servers)
 	case errors.As(err, &refused):
 		text = explainRefusal(config, servers, refused)
 	case errors.As(err, &lookup) && lookup.IsNotFound:

@@ -19,7 +19,8 @@ import (
 //	40 rollback, 53 resources,              stored later
 //	55 object state, 57 operator,
 //	58 system
-//	42 tables or rights missing             another version's tables             ErrUnavailable, run migrate
+//	42501 insufficient privilege            rights of the role                   ErrUnavailable, GRANT them
+//	42 tables or columns missing            another version's tables             ErrUnavailable, run migrate
 //	26000, 42P05 prepared statements        a pooler in transaction mode         ErrUnavailable, set database.pooler
 //	XX internal error, 57014 time-out       perhaps only this data: a damaged    ErrUnavailable and ErrInternal
 //	                                        page, a slow statement
@@ -53,11 +54,15 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: prepared statements are lost, as behind a pooler in transaction mode; "+
 			"set database.pooler to transaction: %w: %w", attempted, store.ErrUnavailable, err)
 	}
+	if refused.Code == insufficientPrivilege {
+		return fmt.Errorf("%s: the role lacks a right (%s); GRANT it, or use the owner of the tables in database.url: %w: %w",
+			attempted, refused.Message, store.ErrUnavailable, err)
+	}
 	switch class(refused) {
 	case "22", "23", "54":
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
 	case "42":
-		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate` and check the role's rights: %w: %w",
+		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate`: %w: %w",
 			attempted, store.ErrUnavailable, err)
 	}
 	failed := fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)

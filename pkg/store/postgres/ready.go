@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,13 +14,14 @@ import (
 type readiness struct {
 	standby, readOnly bool
 	encoding          string
-	server            int // version, such as 170004 for 17.4
-	migrated          bool
+	server            int    // version, such as 170004 for 17.4
+	migrated, keyed   bool   // the tables exist, and events has its key
+	lacking           string // rights that the role does not have
 }
 
 // columns are the destinations for the columns of ready.sql.
 func (r *readiness) columns() []any {
-	return []any{&r.standby, &r.readOnly, &r.encoding, &r.server, &r.migrated}
+	return []any{&r.standby, &r.readOnly, &r.encoding, &r.server, &r.migrated, &r.keyed, &r.lacking}
 }
 
 // The versions of PostgreSQL that are supported and tested.
@@ -51,27 +53,44 @@ func (r *readiness) ready() error {
 	if err := r.usable(); err != nil {
 		return err
 	}
-	if !r.migrated {
+	switch {
+	case r.lacking != "":
+		return fmt.Errorf("the role lacks rights: %s; GRANT them, or use the owner of the tables in database.url: %w", r.lacking, store.ErrUnavailable)
+	case !r.migrated:
 		return fmt.Errorf("the database lacks the tables of this version; run `eventagg migrate`: %w", store.ErrUnavailable)
+	case !r.keyed:
+		return fmt.Errorf("the table events has no valid primary key on (topic, event_id); restore it: %w", store.ErrUnavailable)
 	}
 	return nil
 }
 
-// Ping implements [store.Store]: the database responds, has the tables, and
-// accepts writes on a writer's connection.
+// Ping implements [store.Store]: the database responds, has everything that an append
+// needs, accepts writes on a writer's connection, and recent appends have not failed
+// for a reason that this check can't see.
 func (s *Store) Ping(ctx context.Context) error {
 	const attempted = "reach the database"
 	if err := s.enter(attempted); err != nil {
 		return err
 	}
 	defer s.life.RUnlock()
+	err := s.ping(ctx, attempted)
+	if err == nil {
+		err = s.sessions.recentFailure(time.Now())
+	}
+	if wrongSession(err) {
+		s.resetSessions()
+	}
+	return err
+}
+
+func (s *Store) ping(ctx context.Context, attempted string) error {
 	var found readiness
 	if err := s.readers.QueryRow(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
 		return translate(ctx, err, attempted)
 	}
 	found.readOnly = false // readers are read-only by configuration
 	if err := found.ready(); err != nil {
-		return err
+		return wrongServer(found.standby, err)
 	}
 	return s.pingWriter(ctx)
 }
@@ -107,5 +126,5 @@ func (s *Store) pingWriter(ctx context.Context) error {
 	if err := queryRow(ctx, s.queries.ready).Scan(found.columns()...); err != nil {
 		return translate(ctx, err, attempted)
 	}
-	return found.ready()
+	return wrongServer(found.standby || found.readOnly, found.ready())
 }

@@ -100,7 +100,7 @@ func checkLayout(ctx context.Context, db *stdsql.DB, schema string, newest int64
 		return err
 	}
 	var found layout
-	if err := db.QueryRowContext(ctx, sql.InSchema(string(text), schema), schema).
+	if err := db.QueryRowContext(ctx, sql.InSchema(string(text), schema)).
 		Scan(&found.schema, &found.versions, &found.tables, &found.oldVersions); err != nil {
 		return translate(ctx, err, attempted)
 	}

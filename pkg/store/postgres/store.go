@@ -45,6 +45,8 @@ type Store struct {
 	columns sync.Pool
 	pooled  bool
 
+	sessions sessions
+
 	life   sync.RWMutex // held for reading by running calls
 	closed bool
 }
@@ -153,6 +155,9 @@ func call[T any](ctx context.Context, s *Store, attempted string, run func() (T,
 	defer s.life.RUnlock()
 	result, err := run()
 	if err != nil {
+		if wrongSession(err) {
+			s.resetSessions()
+		}
 		return none, translate(ctx, err, attempted)
 	}
 	return result, nil

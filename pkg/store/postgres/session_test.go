@@ -1,0 +1,140 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// TestSession_WrongOneIsReplaced makes a session wrong while the database is right, as
+// an address that led to a standby for a moment does. Only the first call fails.
+func TestSession_WrongOneIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range map[string]string{
+		"it is read-only":                  "SET default_transaction_read_only = on",
+		"it has a role without rights":     "SET ROLE pg_monitor",
+		"it has a session user of another": "SET SESSION AUTHORIZATION pg_monitor",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, Options{Writers: 1, MaxConns: 1})
+			if _, err := s.writers.Exec(t.Context(), wrong); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Append(t.Context(), someEvents("a", 2)); !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("the first append: %v", err)
+			}
+			if _, err := s.Append(t.Context(), someEvents("a", 2)); err != nil {
+				t.Errorf("the second append: %v", err)
+			}
+			suitetest.Eventually(t, "the store is ready", func() bool { return s.Ping(t.Context()) == nil })
+		})
+	}
+}
+
+// asRole returns the URL of a migrated database for a role that has only the rights
+// that serving needs, and the URL of its owner.
+func asRole(t *testing.T) (address, owner, role string) {
+	t.Helper()
+	owner = newDatabase(t)
+	role = fmt.Sprintf("writer_%d", time.Now().UnixNano())
+	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'",
+		"GRANT SELECT, INSERT ON events TO "+role, "GRANT SELECT, INSERT, UPDATE ON audit_stats, topic_stats TO "+role,
+		"GRANT SELECT, INSERT, DELETE ON deliveries TO "+role, "GRANT SELECT ON eventagg_migrations TO "+role)
+	return changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") }), owner, role
+}
+
+// TestPing_ReportsWhatAnAppendNeeds takes away one thing that an append needs. Neither
+// Open nor Ping may say that all is well, and the store recovers when it is back.
+func TestPing_ReportsWhatAnAppendNeeds(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ take, give, want string }{
+		"the right to insert": {"REVOKE INSERT ON events FROM %s", "GRANT INSERT ON events TO %s", "lacks rights: INSERT on events"},
+		"the right to count":  {"REVOKE UPDATE ON topic_stats FROM %s", "GRANT UPDATE ON topic_stats TO %s", "UPDATE on topic_stats"},
+		"the right to use the schema": {
+			"REVOKE USAGE ON SCHEMA public FROM PUBLIC, %s", "GRANT USAGE ON SCHEMA public TO %s", "public",
+		},
+		"a table": {"ALTER TABLE audit_stats RENAME TO other -- %s", "ALTER TABLE other RENAME TO audit_stats -- %s", "audit_stats"},
+		"the key": {"ALTER TABLE events DROP CONSTRAINT events_pkey -- %s", "ALTER TABLE events ADD PRIMARY KEY (topic, event_id) -- %s", "primary key"},
+		"the owner's rights for a trigger": {
+			"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '42501'; END $$; " +
+				"CREATE TRIGGER refuse BEFORE INSERT ON events EXECUTE FUNCTION refuse() -- %s",
+			"DROP TRIGGER refuse ON events -- %s", "refused",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, owner, role := asRole(t)
+			s := open(t, Options{URL: address})
+			execAt(t, owner, fmt.Sprintf(row.take, role))
+			if _, err := s.Append(t.Context(), someEvents("a", 1)); !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("append: %v", err)
+			}
+			if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), row.want) &&
+				!strings.Contains(err.Error(), "lacks the tables") {
+				t.Errorf("ping: %v, want %q", err, row.want)
+			}
+			if !strings.Contains(name, "trigger") { // which only an append can see
+				if other, err := Open(t.Context(), Options{URL: address}); err == nil {
+					_ = other.Close()
+					t.Error("open works")
+				}
+			}
+			execAt(t, owner, fmt.Sprintf(row.give, role))
+			suitetest.Eventually(t, "appends work again", func() bool {
+				_, err := s.Append(t.Context(), someEvents("b", 1))
+				return err == nil
+			})
+			if err := s.Ping(t.Context()); err != nil {
+				t.Errorf("ping afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// TestRead_WaitsBrieflyForALock: a reader that waits for a lock gives its connection
+// back, so that it does not keep others out.
+func TestRead_WaitsBrieflyForALock(t *testing.T) {
+	t.Parallel()
+	address := newDatabase(t)
+	s := open(t, Options{URL: address, MaxConns: 2})
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if _, _, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 1); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, err := s.Stats(t.Context()); err != nil {
+		t.Errorf("another read: %v", err)
+	}
+}
+
+// TestExplainConnect_Standby has the error of the check of a new connection.
+func TestExplainConnect_Standby(t *testing.T) {
+	t.Parallel()
+	config, err := pgx.ParseConfig(testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := explainConnect(&config.Config, fmt.Errorf("connect: %w", errStandby)); !strings.Contains(err.Error(), "is a standby and accepts no writes; name the primary") {
+		t.Errorf("got %v", err)
+	}
+}
