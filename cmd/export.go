@@ -185,13 +185,11 @@ func expected(ctx context.Context, target exportTarget, filter store.Filter) (in
 		totals, err := target.Totals(ctx)
 		return totals.Stored, err
 	case store.Filter{Topic: filter.Topic}:
-		topics, err := target.TopicStats(ctx)
-		for _, t := range topics {
-			if t.Topic == filter.Topic {
-				return t.Stored, err
-			}
+		topics, err := target.TopicStats(ctx, store.TopicQuery{Topic: filter.Topic, Limit: 1})
+		if len(topics) == 0 || topics[0].Topic != filter.Topic {
+			return 0, err
 		}
-		return 0, err
+		return topics[0].Stored, nil
 	default:
 		return 0, nil
 	}

@@ -58,7 +58,7 @@ type exporting struct {
 
 func (e exporting) Totals(context.Context) (api.Stats, error) { return api.Stats{Stored: 4}, nil }
 
-func (e exporting) TopicStats(context.Context) ([]store.TopicStats, error) {
+func (e exporting) TopicStats(context.Context, store.TopicQuery) ([]store.TopicStats, error) {
 	return []store.TopicStats{{Topic: "t", Stored: 2}}, nil
 }
 

@@ -27,7 +27,7 @@ func (s *service) onEvents(t event.Tally) {
 // watch makes the metrics read the state of what is open at each scrape.
 func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
-	s.metrics.WatchTopics(events.TopicStats)
+	s.metrics.WatchTopics(events)
 	s.metrics.WatchFollowers(s.server.Followers)
 	if routes.queue != nil {
 		s.metrics.WatchQueue(s.server.CheckQueue, routes.queue.Size)

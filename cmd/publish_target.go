@@ -58,13 +58,16 @@ func (t httpTarget) Queued(ctx context.Context) (int64, error) {
 	}
 }
 
-// Newest returns when the newest event was stored, by the store's clock.
+// Newest returns when the newest event was stored, by the store's clock. The last
+// event in the order of the store may be a little older than one before it, so it
+// looks at several.
 func (t httpTarget) Newest(ctx context.Context) (time.Time, error) {
-	topics, err := t.TopicStats(ctx)
+	const last = 1000
+	page, err := t.Events(ctx, client.EventsQuery{Limit: last})
 	var newest time.Time
-	for _, topic := range topics {
-		if topic.LastSeen.After(newest) {
-			newest = topic.LastSeen
+	for _, record := range page.Records {
+		if record.CreatedAt.After(newest) {
+			newest = record.CreatedAt
 		}
 	}
 	return newest, err

@@ -32,9 +32,14 @@ type statsOptions struct {
 	url      string
 	format   outputFormat
 	topics   bool
+	limit    int
 	watch    bool
 	interval time.Duration
 }
+
+// defaultTopics is the default of --limit. There may be hundreds of thousands of
+// topics, and reading all of them takes many requests.
+const defaultTopics = 1000
 
 // minInterval is the minimum of --interval.
 const minInterval = 10 * time.Millisecond
@@ -42,6 +47,9 @@ const minInterval = 10 * time.Millisecond
 func (o *statsOptions) complete(*cobra.Command, []string) error {
 	if o.interval < minInterval {
 		return fmt.Errorf("invalid --interval %v: must be at least %v", o.interval, minInterval)
+	}
+	if o.limit < 0 {
+		return fmt.Errorf("invalid --limit %d: must be at least 0", o.limit)
 	}
 	return nil
 }
@@ -51,7 +59,7 @@ func (o *statsOptions) configure(c config.Config) { o.url = c.Client.URL }
 // statsTarget is the part of a client that stats uses.
 type statsTarget interface {
 	Totals(ctx context.Context) (api.Stats, error)
-	TopicStats(ctx context.Context) ([]store.TopicStats, error)
+	TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error)
 }
 
 // newStatsCmd builds `eventagg stats`; see [build] for runF.
@@ -65,6 +73,7 @@ func (a *app) newStatsCmd(runF func(context.Context, statsOptions) error) *cobra
 	}
 	config.AddFlags(cmd.Flags(), "client")
 	cmd.Flags().BoolVar(&opts.topics, "topics", false, "show a row per topic, busiest first")
+	cmd.Flags().IntVar(&opts.limit, "limit", defaultTopics, "maximum number of topics of --topics, 0 for all")
 	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "show the numbers again and again, with rates, until Ctrl-C")
 	cmd.Flags().DurationVar(&opts.interval, "interval", time.Second, "time between two requests of --watch")
 	opts.format.addFlag(cmd)
@@ -128,13 +137,23 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 func (a *app) writeStats(s terminal.Sample, opts statsOptions) error {
 	switch {
 	case opts.format.json() && opts.topics:
+		a.noteCut(&s, opts)
 		return writeJSON(a.out, topicRows(s.Topics))
 	case opts.format.json():
 		return writeJSON(a.out, s.Totals)
 	case opts.topics:
+		a.noteCut(&s, opts)
 		return terminal.WriteTopics(a.out, s.Topics)
 	default:
 		return terminal.WriteTotals(a.out, s.Totals)
+	}
+}
+
+// noteCut removes the topics after --limit and reports that there are more.
+func (a *app) noteCut(s *terminal.Sample, opts statsOptions) {
+	if opts.limit > 0 && len(s.Topics) > opts.limit {
+		s.Topics = s.Topics[:opts.limit]
+		_, _ = fmt.Fprintf(a.errOut, "only the %s busiest topics are shown; use --limit for more\n", terminal.Count(int64(opts.limit)))
 	}
 }
 
@@ -154,14 +173,20 @@ type statsView struct {
 	totals, topics bool          // to request
 	json           *json.Encoder // nil for the screen
 	jsonTopics     bool
+	limit          int // of topics, 0 for all
 }
 
 func (a *app) newStatsView(opts statsOptions) *statsView {
 	view := &statsView{screen: terminal.NewScreen(a.out, opts.topics), totals: !opts.topics, topics: opts.topics, jsonTopics: opts.topics}
+	if opts.limit > 0 && !opts.watch {
+		view.limit = opts.limit + 1 // one more shows whether there are more
+	} else {
+		view.limit = opts.limit
+	}
 	if opts.format.json() {
 		view.json = json.NewEncoder(a.out)
 	} else if opts.watch && view.screen.Redraws() {
-		view.topics = true
+		view.topics, view.limit = true, terminal.MaxTopics
 	}
 	return view
 }
@@ -172,7 +197,7 @@ func (v *statsView) sample(ctx context.Context, target statsTarget) (s terminal.
 		s.Totals, err = target.Totals(ctx)
 	}
 	if v.topics && err == nil {
-		s.Topics, err = target.TopicStats(ctx)
+		s.Topics, err = target.TopicStats(ctx, store.TopicQuery{Limit: v.limit})
 	}
 	s.At = time.Now()
 	return s, err

@@ -25,9 +25,9 @@ func TestStats_ParsesArguments(t *testing.T) {
 		want  statsOptions
 		usage bool
 	}{
-		"nothing":                   {nil, statsOptions{url: url, format: "table", interval: time.Second}, false},
-		"topics as JSON":            {[]string{"--topics", "-o", "json"}, statsOptions{url: url, format: "json", topics: true, interval: time.Second}, false},
-		"watch":                     {[]string{"-w", "--interval=5s", "--url", "http://h:1"}, statsOptions{url: "http://h:1", format: "table", watch: true, interval: 5 * time.Second}, false},
+		"nothing":                   {nil, statsOptions{limit: 1000, url: url, format: "table", interval: time.Second}, false},
+		"topics as JSON":            {[]string{"--topics", "-o", "json"}, statsOptions{limit: 1000, url: url, format: "json", topics: true, interval: time.Second}, false},
+		"watch":                     {[]string{"-w", "--interval=5s", "--url", "http://h:1"}, statsOptions{limit: 1000, url: "http://h:1", format: "table", watch: true, interval: 5 * time.Second}, false},
 		"an interval of nothing":    {[]string{"--interval=0s"}, statsOptions{}, true},
 		"an interval of less":       {[]string{"--interval=-1s"}, statsOptions{}, true},
 		"an argument too many":      {[]string{"x"}, statsOptions{}, true},
@@ -78,7 +78,7 @@ func (c *counting) Totals(context.Context) (api.Stats, error) {
 	return api.Stats{Received: 10 * n, Stored: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
 }
 
-func (c *counting) TopicStats(context.Context) ([]store.TopicStats, error) {
+func (c *counting) TopicStats(context.Context, store.TopicQuery) ([]store.TopicStats, error) {
 	if err := c.next(); err != nil {
 		return nil, err
 	}
@@ -112,6 +112,9 @@ rare\u009b         1       1           0   0.0 %  2025-12-19 12:00:00.001Z
   "topics_active": 2,
   "uptime_seconds": 61.5
 }
+`},
+		"the busiest topics": {statsOptions{format: "table", topics: true, limit: 1}, `TOPIC       RECEIVED  STORED  DUPLICATES   SHARE  LAST SEEN
+user_login    10,000   7,000       3,000  30.0 %  2025-12-19 12:00:00.000Z
 `},
 	} {
 		t.Run(name, func(t *testing.T) {

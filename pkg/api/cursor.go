@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/base64"
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -36,6 +38,34 @@ func ParseCursor(text string) (Cursor, error) {
 	c := Cursor{Newer: plain[0] == 'n'}
 	if err := c.Position.UnmarshalText(plain[1:]); err != nil || c.String() != text { // base64 skips line breaks
 		return Cursor{}, errCursor
+	}
+	return c, nil
+}
+
+// TopicCursor is where a reader of GET /stats/topics continues: after the row of a
+// topic with so many received events. Its text form is opaque, too.
+type TopicCursor struct {
+	Received int64
+	Topic    string
+}
+
+// String returns the text form, safe in a URL.
+func (c TopicCursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte("t" + strconv.FormatInt(c.Received, 10) + " " + c.Topic))
+}
+
+// ParseTopicCursor reads the text form. It accepts only what [TopicCursor.String]
+// returns.
+func ParseTopicCursor(text string) (TopicCursor, error) {
+	plain, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return TopicCursor{}, errCursor
+	}
+	number, topic, _ := strings.Cut(strings.TrimPrefix(string(plain), "t"), " ")
+	received, err := strconv.ParseInt(number, 10, 64)
+	c := TopicCursor{Received: received, Topic: topic}
+	if err != nil || topic == "" || c.String() != text {
+		return TopicCursor{}, errCursor
 	}
 	return c, nil
 }

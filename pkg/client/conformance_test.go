@@ -334,7 +334,7 @@ func TestClient_CancelledAppendsKeepCountersExact(t *testing.T) {
 	}
 	r = open(t, r.path)
 	totals := checkTotals(t, r)
-	topics, err := r.TopicStats(t.Context())
+	topics, err := r.TopicStats(t.Context(), store.TopicQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}

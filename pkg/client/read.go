@@ -22,6 +22,8 @@ const (
 	// maxReadBytes limits one response. A page has little more than
 	// [store.PageBytes], unless the server accepts larger events.
 	maxReadBytes = 512 << 20
+	// topicsPage is the maximum number of topics in one response.
+	topicsPage = 1000
 	// maxProblemBytes limits an error response.
 	maxProblemBytes = 64 << 10
 )
@@ -68,20 +70,38 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Topics: got.Topics}, nil
 }
 
-// TopicStats returns one row per topic, busiest first.
-func (c *Client) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	var got []api.TopicStats
-	if _, err := c.get(ctx, api.PathTopicStats, "", nil, &got); err != nil {
-		return nil, fmt.Errorf("read topics: %w", err)
+// TopicStats returns one row per selected topic, busiest first, see
+// [store.StatsReader]. It requests as many pages as the query needs.
+func (c *Client) TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
+	values := url.Values{}
+	if query.Topic != "" {
+		values.Set("topic", query.Topic)
 	}
-	rows := make([]store.TopicStats, len(got))
-	for i, row := range got {
-		rows[i] = store.TopicStats{
-			Topic: row.Topic, Stored: row.Stored, Duplicates: row.Duplicates,
-			FirstSeen: row.FirstSeen.UTC(), LastSeen: row.LastSeen.UTC(),
+	if after := query.After; after.Topic != "" {
+		values.Set("cursor", api.TopicCursor{Received: after.Stored + after.Duplicates, Topic: after.Topic}.String())
+	}
+	rows := []store.TopicStats{}
+	for {
+		if query.Limit > 0 {
+			values.Set("limit", strconv.Itoa(min(query.Limit-len(rows), topicsPage)))
 		}
+		var got []api.TopicStats
+		header, err := c.get(ctx, api.PathTopicStats, "", values, &got)
+		if err != nil {
+			return nil, fmt.Errorf("read topics: %w", err)
+		}
+		for _, row := range got {
+			rows = append(rows, store.TopicStats{
+				Topic: row.Topic, Stored: row.Stored, Duplicates: row.Duplicates,
+				FirstSeen: row.FirstSeen.UTC(), LastSeen: row.LastSeen.UTC(),
+			})
+		}
+		next := linkedCursor(header["Link"], "next")
+		if next == "" || len(got) == 0 || query.Limit > 0 && len(rows) >= query.Limit {
+			return rows, nil
+		}
+		values.Set("cursor", next)
 	}
-	return rows, nil
 }
 
 // Event returns one event, or [store.ErrNotFound].

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestClient_TopicStats(t *testing.T) {
 	t.Parallel()
 	c, requested := respondWith(t, 200, `[{"topic":"a","unique_processed":2,"duplicate_dropped":1,
 		"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T13:00:00.5+01:00"}]`)
-	got, err := c.TopicStats(t.Context())
+	got, err := c.TopicStats(t.Context(), store.TopicQuery{})
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	want := []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(500 * time.Millisecond)}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" || *requested != "GET /stats/topics" {
@@ -207,4 +208,39 @@ func FuzzLinkedCursor(f *testing.F) {
 			t.Errorf("%q hides the next header", header)
 		}
 	})
+}
+
+// TestClient_TopicStatsFollowsLinks reads pages below a base URL with a path.
+func TestClient_TopicStatsFollowsLinks(t *testing.T) {
+	t.Parallel()
+	var requested []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requested = append(requested, r.URL.RequestURI())
+		page := len(requested)
+		if page%3 != 0 {
+			w.Header().Set("Link", fmt.Sprintf(`<?cursor=after-%d>; rel="next"`, page))
+		}
+		_, _ = fmt.Fprintf(w, `[{"topic":"%d"},{"topic":"%d b"}]`, page, page)
+	}))
+	defer server.Close()
+	c, err := New(Options{URL: server.URL + "/tools/eventagg"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	all, err := c.TopicStats(t.Context(), store.TopicQuery{})
+	if err != nil || len(all) != 6 {
+		t.Errorf("got %+v, %v, want 6 topics", all, err)
+	}
+	some, err := c.TopicStats(t.Context(), store.TopicQuery{Topic: "a b", Limit: 4})
+	if err != nil || len(some) != 4 {
+		t.Errorf("got %+v, %v, want 4 topics", some, err)
+	}
+	want := []string{
+		"/tools/eventagg/stats/topics", "/tools/eventagg/stats/topics?cursor=after-1", "/tools/eventagg/stats/topics?cursor=after-2",
+		"/tools/eventagg/stats/topics?limit=4&topic=a+b", "/tools/eventagg/stats/topics?cursor=after-4&limit=2&topic=a+b",
+	}
+	if diff := cmp.Diff(want, requested); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

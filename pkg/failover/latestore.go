@@ -159,8 +159,8 @@ func (s *LateStore) Stats(ctx context.Context) (store.Stats, error) {
 }
 
 // TopicStats implements [store.StatsReader].
-func (s *LateStore) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
-	return call(s, func(opened store.Store) ([]store.TopicStats, error) { return opened.TopicStats(ctx) })
+func (s *LateStore) TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
+	return call(s, func(opened store.Store) ([]store.TopicStats, error) { return opened.TopicStats(ctx, query) })
 }
 
 // Event implements [store.EventReader].

@@ -96,7 +96,7 @@ func checkLate(t *testing.T, s *failover.LateStore) {
 		"known":       second(s.Known(ctx, nil)),
 		"forget":      second(s.Forget(ctx, time.Time{})),
 		"stats":       second(s.Stats(ctx)),
-		"topic stats": second(s.TopicStats(ctx)),
+		"topic stats": second(s.TopicStats(ctx, store.TopicQuery{})),
 		"event":       second(s.Event(ctx, event.Key{})),
 		"stable head": second(s.StableHead(ctx)),
 		"ping":        s.Ping(ctx),

@@ -46,10 +46,19 @@ func fullMetrics() *metrics.Metrics {
 	})
 	m.WatchWAL(func() (int64, error) { return 77, nil })
 	m.WatchFollowers(func() int { return 9 })
-	m.WatchTopics(func(context.Context) ([]store.TopicStats, error) {
-		return []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1}}, nil
-	})
+	m.WatchTopics(fixedStats{})
 	return m
+}
+
+// fixedStats is a store with one topic, or with an error.
+type fixedStats struct{ err error }
+
+func (f fixedStats) Stats(context.Context) (store.Stats, error) {
+	return store.Stats{Received: 3, Stored: 2, Duplicates: 1, Topics: 1}, f.err
+}
+
+func (f fixedStats) TopicStats(context.Context, store.TopicQuery) ([]store.TopicStats, error) {
+	return []store.TopicStats{{Topic: "a", Stored: 2, Duplicates: 1}}, f.err
 }
 
 func TestHandler_ReportsEverythingRecorded(t *testing.T) {
@@ -157,7 +166,7 @@ func TestHandler_LeavesOutUnavailable(t *testing.T) {
 	m.WatchStore(func(context.Context) error { return errDown })
 	m.WatchQueue(func(context.Context) error { return errDown },
 		func(context.Context) (queue.Size, error) { return queue.Size{}, errDown })
-	m.WatchTopics(func(context.Context) ([]store.TopicStats, error) { return nil, errDown })
+	m.WatchTopics(fixedStats{errDown})
 	m.RecordEvents(event.Tally{Stored: 1})
 	scrape(t, m)
 	got := scrape(t, m)

@@ -20,6 +20,14 @@ import (
 type fakeStore struct {
 	rows  map[string]store.TopicStats
 	reads int
+	// onStats is called before the total is read, unless it is nil.
+	onStats func()
+}
+
+func (s *fakeStore) between() {
+	if s.onStats != nil {
+		s.onStats()
+	}
 }
 
 func (s *fakeStore) add(topic string, unique, duplicates int64) {
@@ -27,7 +35,7 @@ func (s *fakeStore) add(topic string, unique, duplicates int64) {
 	s.rows[topic] = store.TopicStats{Topic: topic, Stored: row.Stored + unique, Duplicates: row.Duplicates + duplicates}
 }
 
-func (s *fakeStore) TopicStats(context.Context) ([]store.TopicStats, error) {
+func (s *fakeStore) TopicStats(_ context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
 	s.reads++
 	var rows []store.TopicStats
 	for _, row := range s.rows {
@@ -36,7 +44,57 @@ func (s *fakeStore) TopicStats(context.Context) ([]store.TopicStats, error) {
 	slices.SortFunc(rows, func(a, b store.TopicStats) int {
 		return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), cmp.Compare(a.Topic, b.Topic))
 	})
-	return rows, nil
+	return rows[:min(len(rows), query.Limit)], nil
+}
+
+func (s *fakeStore) Stats(context.Context) (sum store.Stats, err error) {
+	s.between()
+	for _, row := range s.rows {
+		sum.Stored += row.Stored
+		sum.Duplicates += row.Duplicates
+	}
+	return sum, nil
+}
+
+// hangingStore is a store that does not respond.
+type hangingStore struct{}
+
+func (hangingStore) Stats(ctx context.Context) (store.Stats, error) {
+	<-ctx.Done()
+	return store.Stats{}, ctx.Err()
+}
+
+func (hangingStore) TopicStats(ctx context.Context, _ store.TopicQuery) ([]store.TopicStats, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestWatchTopics_OtherNeverDecreasesBetweenTwoReads stores events of a busy topic
+// after the topics were read and before the total is.
+func TestWatchTopics_OtherNeverDecreasesBetweenTwoReads(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	s := &fakeStore{rows: map[string]store.TopicStats{}}
+	for i := range 30 {
+		s.add(fmt.Sprintf("t%02d", i), 100+int64(i), 0)
+	}
+	m := metrics.New(metrics.Options{Now: func() time.Time { return now }})
+	m.WatchTopics(s)
+	other := func() int64 { return scrapeTopics(t, m)["other"].Stored }
+	quiet := other()
+	s.onStats = func() { s.add("t29", 50, 0) }
+	now = now.Add(time.Minute)
+	high := other()
+	s.onStats = nil
+	now = now.Add(time.Minute)
+	if got := other(); got != high || high != quiet+50 {
+		t.Errorf("other is %d after %d and %d", got, high, quiet)
+	}
+	s.add("t00", 60, 0)
+	now = now.Add(time.Minute)
+	if got := other(); got != quiet+60 {
+		t.Errorf("other is %d, want %d", got, quiet+60)
+	}
 }
 
 const topicTotal = "eventagg_topic_events_total"
@@ -62,7 +120,7 @@ func TestWatchTopics_EscapesHostileTopics(t *testing.T) {
 			s := &fakeStore{rows: map[string]store.TopicStats{}}
 			s.add(topic, 3, 2)
 			m := metrics.New(metrics.Options{})
-			m.WatchTopics(s.TopicStats)
+			m.WatchTopics(s)
 			got := scrape(t, m)
 			expect(t, got, 3, topicTotal, "topic", topic, "outcome", "stored")
 			expect(t, got, 2, topicTotal, "topic", topic, "outcome", "duplicate")
@@ -81,7 +139,7 @@ func TestWatchTopics_CountsInvalidLabelsAsOther(t *testing.T) {
 	s.add("\xff", 10, 0) // invalid UTF-8
 	s.add("ordinary", 1, 1)
 	m := metrics.New(metrics.Options{})
-	m.WatchTopics(s.TopicStats)
+	m.WatchTopics(s)
 	got := scrape(t, m)
 	expect(t, got, 13, topicTotal, "topic", "other", "outcome", "stored")
 	expect(t, got, 2, topicTotal, "topic", "other", "outcome", "duplicate")
@@ -95,7 +153,7 @@ func TestWatchTopics_LabelsBusiestTopics(t *testing.T) {
 		s.add(fmt.Sprintf("t%03d", i), int64(i), 0)
 	}
 	m := metrics.New(metrics.Options{})
-	m.WatchTopics(s.TopicStats)
+	m.WatchTopics(s)
 	got := scrape(t, m)
 	if n := len(got[topicTotal].GetMetric()); n != 2*21 {
 		t.Errorf("got %d series, want 2 for each of 20 topics and other", n)
@@ -133,7 +191,7 @@ func TestWatchTopics_OtherNeverDecreases(t *testing.T) {
 			s.add(fmt.Sprint(i), i*10, 0)
 		}
 		m := metrics.New(metrics.Options{Now: func() time.Time { return now }})
-		m.WatchTopics(s.TopicStats)
+		m.WatchTopics(s)
 		last := scrapeTopics(t, m)
 		if want := int64(10 * (0 + 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9)); last["other"].Stored != want {
 			t.Fatalf("the 10 least busy topics: got %d, want %d", last["other"].Stored, want)
@@ -169,7 +227,7 @@ func TestWatchTopics_CachesTotals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeStore{rows: map[string]store.TopicStats{}}
 		m := metrics.New(metrics.Options{})
-		m.WatchTopics(s.TopicStats)
+		m.WatchTopics(s)
 		for range 10 {
 			scrape(t, m)
 			sleep(time.Second)
@@ -186,10 +244,7 @@ func TestWatchTopics_TimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New(metrics.Options{})
-		m.WatchTopics(func(ctx context.Context) ([]store.TopicStats, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		})
+		m.WatchTopics(hangingStore{})
 		m.RecordEvents(event.Tally{Stored: 1})
 		begin := time.Now()
 		got := scrape(t, m)

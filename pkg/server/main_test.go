@@ -120,17 +120,21 @@ func (m *memory) Stats(context.Context) (store.Stats, error) {
 	return m.counts, m.fail
 }
 
-func (m *memory) TopicStats(context.Context) ([]store.TopicStats, error) {
+func (m *memory) TopicStats(_ context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var rows []store.TopicStats
 	for _, row := range m.topics {
 		rows = append(rows, *row)
 	}
-	slices.SortFunc(rows, func(a, b store.TopicStats) int {
+	order := func(a, b store.TopicStats) int {
 		return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+	}
+	slices.SortFunc(rows, order)
+	rows = slices.DeleteFunc(rows, func(row store.TopicStats) bool {
+		return query.Topic != "" && row.Topic != query.Topic || query.After.Topic != "" && order(row, query.After) <= 0
 	})
-	return rows, m.fail
+	return rows[:min(len(rows), query.Limit)], m.fail
 }
 
 func (m *memory) Event(_ context.Context, key event.Key) (store.Record, error) {

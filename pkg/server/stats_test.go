@@ -2,12 +2,17 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 func TestStats_Totals(t *testing.T) {
@@ -39,5 +44,61 @@ func TestTopicStats_Order(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTopicStats_Pages follows the links through many topics.
+func TestTopicStats_Pages(t *testing.T) {
+	t.Parallel()
+	m := &memory{topics: map[string]*store.TopicStats{}}
+	for i := range 2500 {
+		topic := fmt.Sprintf("topic %d/ü&", i)
+		m.topics[topic] = &store.TopicStats{Topic: topic, Stored: int64(i / 7), Duplicates: int64(i % 3), FirstSeen: noon(), LastSeen: noon()}
+	}
+	s := serverWith(m)
+	for start, sizes := range map[string][]int{
+		"/stats/topics": {1000, 1000, 500}, "/stats/topics?limit=1000": {1000, 1000, 500}, "/stats/topics?limit=625": {625, 625, 625, 625},
+	} {
+		var pages []int
+		seen := map[string]bool{}
+		for target := start; target != ""; {
+			response := send(s, "GET", target, "")
+			var rows []api.TopicStats
+			if err := json.Unmarshal(response.Body.Bytes(), &rows); err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, len(rows))
+			for _, row := range rows {
+				seen[row.Topic] = true
+			}
+			target = ""
+			if found := regexp.MustCompile(`^<(\?[^>]*)>; rel="next"$`).FindStringSubmatch(response.Header().Get("Link")); found != nil {
+				target = "/stats/topics" + found[1]
+			}
+		}
+		if len(seen) != 2500 || !slices.Equal(pages, sizes) {
+			t.Errorf("%s: %d topics in pages of %d, want 2500 in pages of %d", start, len(seen), pages, sizes)
+		}
+	}
+	got := send(s, "GET", "/stats/topics?topic=topic+20%2F%C3%BC%26", "").Body.String()
+	if want := `[{"topic":"topic 20/ü\u0026","unique_processed":2,"duplicate_dropped":2,`; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := send(s, "GET", "/stats/topics?topic=none", "").Body.String(); got != "[]\n" {
+		t.Errorf("an unknown topic: %s", got)
+	}
+}
+
+func TestTopicStats_RejectsInvalidParameters(t *testing.T) {
+	t.Parallel()
+	s := serverWith(&memory{})
+	for query, status := range map[string]int{
+		"limit=0": 422, "limit=1001": 422, "limit=x": 422, "limit=": 422, "limit=1&limit=2": 422, "topic=": 422, "topic=%00": 422,
+		"cursor=x": 422, "cursor=" + (api.Cursor{Newer: true}).String(): 422, "cursor=" + (api.TopicCursor{Received: 1, Topic: "\x00"}).String(): 422,
+		"offset=1": 422, "topic=%": 400,
+	} {
+		if response := send(s, "GET", "/stats/topics?"+query, ""); response.Code != status {
+			t.Errorf("%s: status %d, want %d: %s", query, response.Code, status, response.Body)
+		}
 	}
 }

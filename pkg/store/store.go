@@ -33,9 +33,10 @@ type Appender interface {
 // of events.
 type StatsReader interface {
 	Stats(ctx context.Context) (Stats, error)
-	// TopicStats returns one row per topic. The topic with the most received
-	// events comes first; topics with equal numbers are sorted by name.
-	TopicStats(ctx context.Context) ([]TopicStats, error)
+	// TopicStats returns one row per selected topic. The topic with the most
+	// received events comes first; topics with equal numbers are sorted by name.
+	// A topic that receives events between two pages may be in both or in none.
+	TopicStats(ctx context.Context, query TopicQuery) ([]TopicStats, error)
 }
 
 // PageBytes bounds the memory of one result of [EventReader], however large the
@@ -119,6 +120,18 @@ type TopicStats struct {
 	// topic arrived, including repeats, by the store's clock.
 	FirstSeen time.Time
 	LastSeen  time.Time
+}
+
+// TopicQuery selects rows of [StatsReader.TopicStats]. The zero value selects all;
+// the number of topics has no limit, so set Limit unless all are needed.
+type TopicQuery struct {
+	// Topic selects the row of this topic only, unless it is empty.
+	Topic string
+	// After continues after this row of an earlier result. Only Topic, Stored and
+	// Duplicates are used. The zero value starts with the first row.
+	After TopicStats
+	// Limit is the maximum number of rows, 0 for no limit.
+	Limit int
 }
 
 // Record is a stored event.

@@ -11,6 +11,10 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
+// MaxTopics is the number of the busiest topics that a terminal needs. It is more
+// than the lines of any terminal.
+const MaxTopics = 300
+
 // Sample is what a server returned at one time: totals, topics or both.
 type Sample struct {
 	At     time.Time
@@ -24,9 +28,13 @@ func (s Sample) ResetSince(before Sample) bool {
 	if s.Totals.Received < before.Totals.Received || s.Totals.Stored < before.Totals.Stored {
 		return true
 	}
+	if len(s.Topics) < len(before.Topics) {
+		return true
+	}
 	now := receivedByTopic(s.Topics)
 	return slices.ContainsFunc(before.Topics, func(topic store.TopicStats) bool {
-		return now[topic.Topic] < received(topic)
+		count, found := now[topic.Topic]
+		return found && count < received(topic) // others may be among the busiest now
 	})
 }
 
@@ -44,6 +52,22 @@ func receivedByTopic(topics []store.TopicStats) map[string]int64 {
 		byTopic[topic.Topic] = received(topic)
 	}
 	return byTopic
+}
+
+// receivedBefore returns the earlier numbers of topics. If a topic was not among
+// the [MaxTopics] busiest before, its number is not known. It is taken as
+// unchanged, because a rate of everything that it ever received would be wrong.
+func receivedBefore(before, now []store.TopicStats) map[string]int64 {
+	earlier := receivedByTopic(before)
+	if len(before) < MaxTopics {
+		return earlier
+	}
+	for _, topic := range now {
+		if _, found := earlier[topic.Topic]; !found {
+			earlier[topic.Topic] = received(topic)
+		}
+	}
+	return earlier
 }
 
 // WriteTotals writes the totals, one a line.
@@ -86,7 +110,7 @@ func perSecond(now, before int64, elapsed time.Duration) float64 {
 // nil it has their rates, too.
 func topicsTable(now, before []store.TopicStats, elapsed time.Duration, maxRows int) Table {
 	t := Table{Heading: []string{"TOPIC", "RECEIVED", "STORED", "DUPLICATES", "SHARE", "LAST SEEN"}, Right: []int{1, 2, 3, 4}}
-	earlier := receivedByTopic(before)
+	earlier := receivedBefore(before, now)
 	if before != nil {
 		t.Heading, t.Right = append(t.Heading, "RATE"), append(t.Right, 6)
 	}

@@ -27,7 +27,7 @@ func (t trends) add(now, before Sample) {
 		return
 	}
 	t.append(allTopics, perSecond(now.Totals.Received, before.Totals.Received, elapsed))
-	earlier := receivedByTopic(before.Topics)
+	earlier := receivedBefore(before.Topics, now.Topics)
 	for _, topic := range now.Topics {
 		t.append(topic.Topic, perSecond(received(topic), earlier[topic.Topic], elapsed))
 	}
@@ -42,7 +42,7 @@ func (t trends) append(name string, rate float64) {
 // few columns: the trends need the room.
 func ratesTable(now, before Sample, maxRows int) Table {
 	t := Table{Heading: []string{"TOPIC", "RECEIVED", "DUPLICATES", "RATE"}, Right: []int{1, 2, 3}}
-	earlier := receivedByTopic(before.Topics)
+	earlier := receivedBefore(before.Topics, now.Topics)
 	for i, topic := range now.Topics {
 		if i >= maxRows {
 			t.addMore(len(now.Topics) - i)

@@ -16,10 +16,12 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Number of events in a page of GET /events.
+// Number of events in a page of GET /events, and of rows in a page of
+// GET /stats/topics.
 const (
-	defaultLimit = 10
-	maxLimit     = 1000
+	defaultLimit  = 10
+	maxLimit      = 1000
+	defaultTopics = 1000
 )
 
 // eventsQuery is the query of GET /events.

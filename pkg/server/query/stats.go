@@ -4,13 +4,16 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/respond"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // Stats handles GET /stats.
@@ -44,13 +47,23 @@ func (h *Handler) queueSize(ctx context.Context) (queue.Size, bool) {
 	return size, err == nil
 }
 
-// TopicStats handles GET /stats/topics: a row per topic.
+// TopicStats handles GET /stats/topics: a page of rows per topic, busiest first.
 func (h *Handler) TopicStats(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
-	defer cancel()
-	topics, err := h.options.Store.TopicStats(ctx)
+	query, err := parseTopicsQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
+	defer cancel()
+	limit := query.Limit
+	query.Limit++ // one more row shows whether there is a next page
+	topics, err := h.options.Store.TopicStats(ctx, query)
+	if err != nil {
+		return err
+	}
+	if len(topics) > limit {
+		topics = topics[:limit]
+		c.Response().Header().Set("Link", topicsLink(topics[limit-1], limit))
 	}
 	rows := make([]api.TopicStats, len(topics)) // not nil: without topics the JSON is [], not null
 	for i, topic := range topics {
@@ -60,4 +73,32 @@ func (h *Handler) TopicStats(c echo.Context) error {
 		}
 	}
 	return respond.JSON(c, http.StatusOK, rows)
+}
+
+// parseTopicsQuery reads a query string as [parseEventsQuery] does.
+func parseTopicsQuery(raw string) (store.TopicQuery, error) {
+	p, err := newParams(raw)
+	if err != nil {
+		return store.TopicQuery{}, err
+	}
+	query := store.TopicQuery{Limit: defaultTopics}
+	p.checkNames("topic", "limit", "cursor")
+	p.read("topic", func(text string) error { query.Topic = text; return nil })
+	p.read("limit", func(text string) (err error) { query.Limit, err = parseLimit(text); return err })
+	p.read("cursor", func(text string) error {
+		cursor, err := api.ParseTopicCursor(text)
+		if err != nil || len(textErrors(event.Event{Topic: cursor.Topic}, "topic")) > 0 {
+			return errCursor
+		}
+		query.After = store.TopicStats{Topic: cursor.Topic, Stored: cursor.Received}
+		return nil
+	})
+	p.checkFilter(store.Filter{Topic: query.Topic})
+	return query, p.err()
+}
+
+// topicsLink is the link to the page after a row.
+func topicsLink(last store.TopicStats, limit int) string {
+	cursor := api.TopicCursor{Received: last.Stored + last.Duplicates, Topic: last.Topic}
+	return "<?cursor=" + cursor.String() + "&limit=" + strconv.Itoa(limit) + `>; rel="next"`
 }

@@ -23,9 +23,16 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 }
 
 // TopicStats implements [store.StatsReader].
-func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
+func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
 	return call(ctx, s, "read the totals of the topics", func() ([]store.TopicStats, error) {
-		rows, _ := s.readers.Query(ctx, s.queries.topicStats) // CollectRows returns the error
+		var received, limit any
+		if after := query.After; after.Topic != "" {
+			received = after.Stored + after.Duplicates
+		}
+		if query.Limit > 0 {
+			limit = query.Limit
+		}
+		rows, _ := s.readers.Query(ctx, s.queries.topicStats, orNull(query.Topic), received, query.After.Topic, limit) // CollectRows returns the error
 		return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
 			var t store.TopicStats
 			err := row.Scan(&t.Topic, &t.Stored, &t.Duplicates, &t.FirstSeen, &t.LastSeen)

@@ -23,9 +23,20 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 }
 
 // TopicStats implements [store.StatsReader].
-func (s *Store) TopicStats(ctx context.Context) ([]store.TopicStats, error) {
+func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
 	return call(ctx, s, "read the totals of the topics", func() ([]store.TopicStats, error) {
-		rows, err := s.read.topicStats.QueryContext(ctx)
+		var topic, received any
+		if query.Topic != "" {
+			topic = query.Topic
+		}
+		if after := query.After; after.Topic != "" {
+			received = after.Stored + after.Duplicates
+		}
+		limit := -1
+		if query.Limit > 0 {
+			limit = query.Limit
+		}
+		rows, err := s.read.topicStats.QueryContext(ctx, topic, received, query.After.Topic, limit)
 		return collect(rows, err, scanTopic)
 	})
 }

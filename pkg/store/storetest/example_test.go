@@ -238,7 +238,7 @@ func (m *memory) Forget(ctx context.Context, queuedBefore time.Time) (count int6
 }
 
 func (m *memory) Stats(ctx context.Context) (sum store.Stats, err error) {
-	topics, err := m.TopicStats(ctx)
+	topics, err := m.TopicStats(ctx, store.TopicQuery{})
 	for _, topic := range topics {
 		sum.Stored += topic.Stored
 		sum.Duplicates += topic.Duplicates
@@ -247,16 +247,23 @@ func (m *memory) Stats(ctx context.Context) (sum store.Stats, err error) {
 	return sum, err
 }
 
-func (m *memory) TopicStats(ctx context.Context) (rows []store.TopicStats, err error) {
+func (m *memory) TopicStats(ctx context.Context, query store.TopicQuery) (rows []store.TopicStats, err error) {
 	err = m.do(ctx, func(d *database) error {
 		for _, topic := range d.topics {
 			rows = append(rows, *topic)
 		}
 		return nil
 	})
-	slices.SortFunc(rows, func(a, b store.TopicStats) int {
+	order := func(a, b store.TopicStats) int {
 		return cmp.Or(cmp.Compare(b.Stored+b.Duplicates, a.Stored+a.Duplicates), strings.Compare(a.Topic, b.Topic))
+	}
+	slices.SortFunc(rows, order)
+	rows = slices.DeleteFunc(rows, func(row store.TopicStats) bool {
+		return query.Topic != "" && row.Topic != query.Topic || query.After.Topic != "" && order(row, query.After) <= 0
 	})
+	if query.Limit > 0 && len(rows) > query.Limit {
+		rows = rows[:query.Limit]
+	}
 	return rows, err
 }
 

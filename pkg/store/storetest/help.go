@@ -55,7 +55,7 @@ func mustStats(t rapid.TB, s store.StatsReader) store.Stats {
 
 func mustTopicStats(t rapid.TB, s store.StatsReader) []store.TopicStats {
 	t.Helper()
-	topics, err := s.TopicStats(context.Background())
+	topics, err := s.TopicStats(context.Background(), store.TopicQuery{})
 	if err != nil {
 		t.Fatalf("stats of topics: %v", err)
 	}

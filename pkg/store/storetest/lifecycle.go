@@ -42,7 +42,10 @@ func calls() []call {
 		}},
 		{"Forget", func(ctx context.Context, s store.Store) error { _, err := s.Forget(ctx, queuedAt()); return err }},
 		{"Stats", func(ctx context.Context, s store.Store) error { _, err := s.Stats(ctx); return err }},
-		{"TopicStats", func(ctx context.Context, s store.Store) error { _, err := s.TopicStats(ctx); return err }},
+		{"TopicStats", func(ctx context.Context, s store.Store) error {
+			_, err := s.TopicStats(ctx, store.TopicQuery{})
+			return err
+		}},
 		{"Event", func(ctx context.Context, s store.Store) error {
 			_, err := s.Event(ctx, event.Key{Topic: probeTopic, ID: "000000"})
 			return err

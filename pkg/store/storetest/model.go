@@ -220,6 +220,46 @@ func topicOrder(t *testing.T, h Harness) {
 	}
 }
 
+func topicPages(t *testing.T, h Harness) {
+	s := h.Open(t)
+	// Many topics have equal numbers. Names differ in case, length and alphabet.
+	for i, name := range []string{"a", "B", "b", "aa", "é", "z", "Z", "%", "_", "0", "名前", "a b"} {
+		mustAppend(t, s, newEvents(name, 1+i%3)...)
+		mustAppend(t, s, newEvents(name, i%2)...)
+	}
+	all := mustTopicStats(t, s)
+	for limit := range len(all) + 2 {
+		var rows []store.TopicStats
+		for query := (store.TopicQuery{Limit: limit}); ; query.After = rows[len(rows)-1] {
+			page, err := s.TopicStats(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, page...)
+			if limit > 0 && len(page) > limit {
+				t.Errorf("a page of %d topics has %d", limit, len(page))
+			}
+			if limit == 0 || len(page) < limit {
+				break
+			}
+		}
+		if !slices.Equal(rows, all) {
+			t.Errorf("pages of %d topics are %+v, want %+v", limit, rows, all)
+		}
+	}
+	for _, want := range all {
+		got, err := s.TopicStats(t.Context(), store.TopicQuery{Topic: want.Topic, Limit: 1})
+		if err != nil || !slices.Equal(got, []store.TopicStats{want}) {
+			t.Errorf("topic %q: %+v, %v, want %+v", want.Topic, got, err, want)
+		}
+	}
+	for _, name := range []string{"A", "aaa", " a", "none"} {
+		if got, err := s.TopicStats(t.Context(), store.TopicQuery{Topic: name}); err != nil || len(got) != 0 {
+			t.Errorf("topic %q: %+v, %v, want no row", name, got, err)
+		}
+	}
+}
+
 func emptyStore(t *testing.T, h Harness) {
 	s := h.Open(t)
 	if stats := checkExact(t, s); stats != (store.Stats{}) {

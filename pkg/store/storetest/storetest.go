@@ -42,6 +42,7 @@ func cases() []suitetest.Case[Harness] {
 		{Name: "whatever the decoder accepts comes back equal", Run: acceptedComesBack},
 		{Name: "counters follow a simple model step by step", Run: countersFollowModel},
 		{Name: "topics are listed with the busiest first", Run: topicOrder},
+		{Name: "topics are listed in pages, and one by name", Run: topicPages},
 		{Name: "an empty store has zero counters", Run: emptyStore},
 		{Name: "appends that overlap in opposite orders store each key once", Run: oppositeOrders},
 		{Name: "counters are consistent while appends run", Run: statsUnderLoad},
