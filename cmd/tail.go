@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/export"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -23,6 +24,12 @@ database, or with a backup that lacks events already shown, tail ends with an er
 
 --since and --until compare the time when an event was stored. They take a time in
 the formats of an event's timestamp, or a duration before now: 90s, 15m, 2h, 7d.
+
+With --cursor-file, tail starts after the position in the file and keeps it up to
+date, so that a restarted consumer misses nothing. Without -f it then shows every event
+after that position. --limit has an effect only if the file does not exist yet. An
+event is in the position once it is written to the output. After a crash of tail the
+events of the last 200 ms are shown again.
 
 Events of one transaction follow each other. Those of an array keep its order; those
 of concurrent requests have any order.
@@ -42,6 +49,7 @@ const tailExample = `  eventagg tail --limit 100
   eventagg tail --since 15m --source web-1 --limit 1000
   eventagg tail --limit 5000 -o json > events.ndjson
   eventagg tail -f -o json | jq --unbuffered .payload
+  eventagg tail -f -o json --cursor-file consumer.cursor | consumer
   eventagg tail -f -o 'template={{.CreatedAt}} {{.Topic}} {{.Payload.user}}'
   eventagg tail --since 15m --limit 100000 -o json | eventagg publish --file -`
 
@@ -54,6 +62,8 @@ type tailOptions struct {
 	flags    filterFlags
 	filter   store.Filter // from flags
 	interval time.Duration
+	// cursorFile is the file with the position; empty for none.
+	cursorFile string
 }
 
 func (o *tailOptions) configure(c config.Config) { o.url = c.Client.URL }
@@ -77,6 +87,7 @@ func (o *tailOptions) complete(*cobra.Command, []string) error {
 // tailTarget is the part of a client that tail uses.
 type tailTarget interface {
 	Last(ctx context.Context, filter store.Filter, last int, fn func([]store.Record) error) error
+	Resume(ctx context.Context, query client.ResumeQuery, fn func([]store.Record) error, at func(cursor string) error) error
 	Follow(ctx context.Context, filter store.Filter, last int, interval time.Duration, fn func(store.Record) error) error
 }
 
@@ -94,6 +105,7 @@ func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.C
 	flags.IntVarP(&opts.limit, "limit", "n", 10, "number of last events to show")
 	flags.BoolVarP(&opts.follow, "follow", "f", false, "continue with new events until Ctrl-C")
 	opts.flags.add(flags)
+	flags.StringVar(&opts.cursorFile, "cursor-file", "", "start after the position in this `file`, and keep it up to date")
 	flags.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "time between two requests of -f, if the server is too old for event streams")
 	opts.format.addFlag(cmd)
 	return build(a, cmd, &opts, runF, a.runTail)
@@ -111,6 +123,9 @@ func (a *app) runTail(ctx context.Context, opts tailOptions) error {
 // showTail writes the last events, and with -f those after them.
 func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions) error {
 	write := opts.format.writer(a.out)
+	if opts.cursorFile != "" {
+		return a.resumeTail(ctx, target, opts, write)
+	}
 	if opts.follow {
 		err := target.Follow(ctx, opts.filter, opts.limit, opts.interval, func(r store.Record) error { return write(r) })
 		if errors.Is(err, store.ErrForeignPosition) {
@@ -121,6 +136,25 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 		return explainUnreachable(opts.url, err)
 	}
 	err := target.Last(ctx, opts.filter, opts.limit, func(records []store.Record) error { return write(records...) })
+	return explainUnreachable(opts.url, err)
+}
+
+// resumeTail writes the events after the position in the cursor file.
+func (a *app) resumeTail(ctx context.Context, target tailTarget, opts tailOptions, write func(...store.Record) error) error {
+	file, err := openCursorFile(opts.cursorFile)
+	if err != nil {
+		return err
+	}
+	query := client.ResumeQuery{Filter: opts.filter, Cursor: file.start(), Last: opts.limit, Follow: opts.follow, Interval: opts.interval}
+	err = target.Resume(ctx, query, func(records []store.Record) error { return write(records...) }, file.set)
+	if errors.Is(err, store.ErrForeignPosition) {
+		err = withHint(fmt.Errorf("the position in %s belongs to other data: %w", opts.cursorFile, err),
+			"The server's database was replaced, emptied, or restored from a backup, so events may be missing here.\n"+
+				"Delete the file to start with the last events (--limit), or use another --cursor-file.")
+	}
+	if errClose := file.close(); err == nil || errors.Is(err, context.Canceled) && errClose != nil {
+		err = errClose
+	}
 	return explainUnreachable(opts.url, err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
@@ -93,6 +94,16 @@ func (s stored) Follow(_ context.Context, _ store.Filter, _ int, _ time.Duration
 		if err := fn(r); err != nil {
 			return err
 		}
+	}
+	return s.err
+}
+
+func (s stored) Resume(_ context.Context, _ client.ResumeQuery, fn func([]store.Record) error, at func(string) error) error {
+	if err := fn(s.records); err != nil {
+		return err
+	}
+	if err := at(api.Cursor{Newer: true}.String()); err != nil {
+		return err
 	}
 	return s.err
 }

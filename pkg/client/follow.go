@@ -35,37 +35,100 @@ func (c *Client) Follow(ctx context.Context, filter store.Filter, last int, inte
 		}
 		return nil
 	}
-	// The last events come from the list, because the stream limits their
-	// number. The cursor of the list continues with the stream.
-	cursor, err := c.lastFrom(ctx, EventsQuery{Filter: filter, Stable: true}, last, each)
-	if err != nil {
-		return err
-	}
+	return c.Resume(ctx, ResumeQuery{Filter: filter, Last: last, Follow: true, Interval: interval}, each, func(string) error { return nil })
+}
+
+// ResumeQuery is the query of Resume.
+type ResumeQuery struct {
+	// Filter selects events.
+	Filter store.Filter
+	// Cursor is the position to start after. If it is empty, Resume starts with the
+	// last events.
+	Cursor string
+	// Last is the number of last events to start with if Cursor is empty.
+	Last int
+	// Follow continues with new events until the context ends. Otherwise Resume
+	// returns after the newest event.
+	Follow bool
+	// Interval is the time between two requests of Follow to a server without the
+	// event stream.
+	Interval time.Duration
+}
+
+// Resume calls fn with events, oldest first and many at a time, and then calls at
+// with the cursor after them. A reader that saves the cursor and passes it to the
+// next call misses no event, however long it was gone. With a cursor and Follow,
+// Resume also waits for a server that is unavailable at the start. The rest is as in
+// [Client.Follow].
+func (c *Client) Resume(ctx context.Context, query ResumeQuery, fn func([]store.Record) error, at func(cursor string) error) error {
+	cursor := query.Cursor
 	if cursor == "" {
-		return errNoNewer
+		// The last events come from the list, because the stream limits their
+		// number. The cursor of the list continues with the stream.
+		var err error
+		if cursor, err = c.lastFrom(ctx, EventsQuery{Filter: query.Filter, Stable: true}, query.Last, fn); err != nil {
+			return err
+		}
+		if cursor == "" {
+			return errNoNewer
+		}
+		if err := at(cursor); err != nil || !query.Follow {
+			return err
+		}
 	}
-	f := &follower{Client: c, filter: filter, cursor: cursor, fn: fn, backoff: c.newBackoff()}
+	if !query.Follow {
+		return c.readNewer(ctx, query.Filter, cursor, fn, at)
+	}
+	one := make([]store.Record, 1)
+	each := func(record store.Record) error {
+		one[0] = record
+		return fn(one)
+	}
+	f := &follower{Client: c, filter: query.Filter, cursor: cursor, fn: each, at: at, backoff: c.newBackoff()}
 	if err := f.follow(ctx); !errors.Is(err, errNoStream) {
 		return err
 	}
-	return c.poll(ctx, filter, f.cursor, interval, each)
+	return c.poll(ctx, query, f.cursor, fn, at)
+}
+
+// readNewer reads all events after a cursor.
+func (c *Client) readNewer(ctx context.Context, filter store.Filter, cursor string, fn func([]store.Record) error, at func(string) error) error {
+	for {
+		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: followPage, Cursor: cursor})
+		if err != nil {
+			return err
+		}
+		if page.Prev == "" {
+			return errNoNewer
+		}
+		if err := reversed(page.Records, fn); err != nil {
+			return err
+		}
+		cursor = page.Prev
+		if err := at(cursor); err != nil || !full(page.Records) {
+			return err
+		}
+	}
 }
 
 // poll requests new events at each interval.
-func (c *Client) poll(ctx context.Context, filter store.Filter, cursor string, interval time.Duration, fn func([]store.Record) error) error {
+func (c *Client) poll(ctx context.Context, query ResumeQuery, cursor string, fn func([]store.Record) error, at func(string) error) error {
 	for filled := false; ; {
 		if !filled {
-			if err := retry.Sleep(ctx, interval); err != nil {
+			if err := retry.Sleep(ctx, query.Interval); err != nil {
 				return err
 			}
 		}
 		var records []store.Record
 		var err error
-		if records, cursor, err = c.newer(ctx, filter, cursor, followPage); err != nil {
+		if records, cursor, err = c.newer(ctx, query.Filter, cursor, followPage); err != nil {
 			return err
 		}
 		filled = full(records)
 		if err := fn(records); err != nil {
+			return err
+		}
+		if err := at(cursor); err != nil {
 			return err
 		}
 	}

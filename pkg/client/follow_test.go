@@ -280,3 +280,61 @@ func TestClient_FollowNeedsLinkToNewerEvents(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A reader that saves the cursor and is restarted at any moment reads each event,
+// and reads events again only if it ended before it saved their cursor.
+func TestClient_ResumeMissesNothing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := &feed{stored: rapid.IntRange(0, 150).Draw(rt, "stored before")}
+			last := rapid.IntRange(0, 200).Draw(rt, "last")
+			saved, next := "", max(1, f.stored-last+1)
+			for range rapid.IntRange(1, 6).Draw(rt, "starts") {
+				query := ResumeQuery{Cursor: saved, Last: last, Follow: rapid.Bool().Draw(rt, "follow"), Interval: time.Second}
+				crash := rapid.IntRange(1, 300).Draw(rt, "events until a crash")
+				unsaved := next
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				err := f.follower().Resume(ctx, query, func(records []store.Record) error {
+					for _, r := range records {
+						if r.ID != strconv.Itoa(unsaved) {
+							rt.Fatalf("read event %s, want %d", r.ID, unsaved)
+						}
+						unsaved++
+						if crash--; crash == 0 {
+							return errEnough
+						}
+					}
+					return nil
+				}, func(cursor string) error {
+					saved, next = cursor, unsaved
+					return nil
+				})
+				cancel()
+				if err != nil && !errors.Is(err, errEnough) && !errors.Is(err, context.DeadlineExceeded) {
+					rt.Fatal(err)
+				}
+				if err == nil && (query.Follow || next != f.stored+1) {
+					rt.Fatalf("ended before event %d of %d", next, f.stored)
+				}
+				if saved == "" {
+					next = max(1, f.stored-last+1)
+				}
+				if saved != "" {
+					f.add(rapid.IntRange(0, 250).Draw(rt, "stored meanwhile"))
+				}
+			}
+		})
+	})
+}
+
+func TestClient_ResumeEndsIfCursorIsNotSaved(t *testing.T) {
+	t.Parallel()
+	for _, query := range []ResumeQuery{{Last: 3}, {Last: 3, Follow: true}, {Cursor: "newer-2"}, {Cursor: "newer-2", Follow: true, Interval: time.Millisecond}} {
+		f := &feed{stored: 5}
+		err := f.follower().Resume(t.Context(), query, func([]store.Record) error { return nil }, func(string) error { return errEnough })
+		if !errors.Is(err, errEnough) {
+			t.Errorf("%+v: %v", query, err)
+		}
+	}
+}

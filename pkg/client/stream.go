@@ -47,6 +47,8 @@ type follower struct {
 	filter store.Filter
 	cursor string
 	fn     func(store.Record) error
+	// at is called with each new cursor.
+	at func(string) error
 
 	// backoff starts again with each message.
 	backoff retry.Backoff
@@ -54,7 +56,7 @@ type follower struct {
 	retry time.Duration
 	// lost reports that OnConnection was called with an error.
 	lost bool
-	// callbackErr is the error of fn.
+	// callbackErr is the error of fn or at.
 	callbackErr error
 }
 
@@ -154,6 +156,9 @@ func (f *follower) read(body io.Reader) error {
 			return err
 		}
 		f.cursor = m.id
+		if f.callbackErr = f.at(m.id); f.callbackErr != nil {
+			return f.callbackErr
+		}
 		f.backoff.Reset()
 	}
 }
