@@ -191,7 +191,7 @@ func (s *Store) enter(ctx context.Context) error {
 		return err
 	}
 	if err := s.present(); err != nil {
-		return err
+		return store.NotReached(err)
 	}
 	s.calls.Add(1)
 	return nil

@@ -2,5 +2,5 @@
 UPDATE topic_stats
 SET unique_events    = unique_events + ?2,
     duplicate_events = duplicate_events + ?3,
-    last_seen        = max(last_seen, ?4)
+    last_seen        = ?4
 WHERE topic = ?1
