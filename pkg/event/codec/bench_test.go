@@ -12,7 +12,10 @@ const benchEvent = `{"topic":"user_login","event_id":"019b3c5e-7f00-7abc-8def-01
 
 func BenchmarkDecode(b *testing.B) {
 	d := NewDecoder()
-	for name, text := range map[string]string{"fast": benchEvent, "strict": `{"x":1,` + benchEvent[1:]} {
+	for name, text := range map[string]string{
+		"fast": benchEvent, "strict": `{"x":1,` + benchEvent[1:],
+		"unknown members": `{"trace_id":1,"user":2,"version":3,"level":4,"host":5,` + benchEvent[1:],
+	} {
 		b.Run(name, func(b *testing.B) {
 			data := []byte(text)
 			b.ReportAllocs()

@@ -2,7 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -124,30 +123,56 @@ type members struct {
 	misnamed map[string]string
 }
 
-// misspelt records an unknown member if its name looks like one of a field.
+// misspelt records an unknown member if its name looks like one of a field. It is
+// called for every unknown member, so it allocates nothing for a name that looks like none.
 func (m *members) misspelt(name jsontext.Value) {
 	const maxName = 64 // bytes; longer names look like none
 	if len(name) > maxName {
 		return
 	}
-	plain, err := jsontext.AppendUnquote(nil, name)
-	if err != nil {
-		return
+	plain := []byte(name[1 : len(name)-1])
+	if bytes.IndexByte(plain, '\\') >= 0 {
+		var err error
+		if plain, err = jsontext.AppendUnquote(nil, name); err != nil {
+			return
+		}
 	}
-	for _, field := range []string{event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload} {
-		if normalized(string(plain)) == normalized(field) {
+	for _, field := range fields {
+		if resembles(plain, field) {
 			if m.misnamed == nil {
 				m.misnamed = map[string]string{}
 			}
-			m.misnamed[field] = string(plain)
+			m.misnamed[field] = string(bytes.ToValidUTF8(plain, []byte("\uFFFD")))
 		}
 	}
 }
 
-// normalized returns a name in lower case, without separators.
-func normalized(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(name))
+// fields are the names of the members of an event.
+var fields = [...]string{event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload}
+
+// resembles reports whether a name differs from a field's name only in case and
+// separators. Field names are in lower case, with underscores as separators.
+func resembles(name []byte, field string) bool {
+	at := 0
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if isSeparator(c) {
+			continue
+		}
+		for at < len(field) && isSeparator(field[at]) {
+			at++
+		}
+		if at == len(field) || field[at] != c {
+			return false
+		}
+		at++
+	}
+	return at == len(field)
 }
+
+func isSeparator(c byte) bool { return c == '_' || c == '-' || c == '.' || c == ' ' }
 
 // slot returns the field for the member with this name, or nil if the name is
 // unknown. The name is a JSON string, and rarely contains escapes.
