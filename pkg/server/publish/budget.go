@@ -109,8 +109,13 @@ func (p *request) charge(n int64) error {
 	return nil
 }
 
-// maxBodyWait is how long a body that has arrived in part waits for memory.
-const maxBodyWait = 2 * time.Second
+// minBodyWait and maxBodyWait are how long a body that has arrived in part waits for
+// memory. The time is random: large bodies that wait for each other must not give up
+// together, because the memory of the first to give up is what the others wait for.
+const (
+	minBodyWait = time.Second
+	maxBodyWait = 3 * time.Second
+)
 
 // chargeBody charges for a body of size bytes, without what is charged already. If
 // a part of the body is here, it waits for other requests to finish.
@@ -121,7 +126,8 @@ func (p *request) chargeBody(ctx context.Context, size int64) error {
 	charge := func() error { return p.charge(size - p.room) }
 	err := charge()
 	if p.room > 0 && errors.Is(err, store.ErrOverloaded) {
-		err = retryWhileOverloaded(ctx, maxBodyWait, charge)
+		wait := minBodyWait + rand.N(maxBodyWait-minBodyWait) //nolint:gosec // no secret: any spread will do
+		err = retryWhileOverloaded(ctx, wait, charge)
 	}
 	if err != nil {
 		return err

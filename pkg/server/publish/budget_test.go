@@ -2,6 +2,7 @@ package publish
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,23 @@ func TestBudget_DeclaredBodiesCostNothing(t *testing.T) {
 	}
 	if h.BufferedBytes() != 0 {
 		t.Errorf("%d bytes are in use", h.BufferedBytes())
+	}
+}
+
+// TestBudget_SmallBodiesNeedNoMemory: a body that is charged nothing is accepted even
+// if others hold all the memory.
+func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
+	t.Parallel()
+	h := newHandler()
+	if err := h.budget.reserve(h.options.MaxBufferedBytes, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []int64{-1, 200} {
+		if err := newRequest(h).readBody(t.Context(), strings.NewReader(strings.Repeat("x", 200)), length, 1<<20); err != nil {
+			t.Errorf("a small body of declared length %d: %v", length, err)
+		}
+	}
+	if err := newRequest(h).readBody(t.Context(), strings.NewReader(""), freeBytes, 1<<20); !errors.Is(err, respond.ErrBodyMemory) {
+		t.Errorf("a body that needs memory: %v", err)
 	}
 }

@@ -23,8 +23,10 @@ func (p *request) readBody(ctx context.Context, body io.Reader, length, limit in
 	maxSize := limit + 1
 	if length >= 0 {
 		maxSize = length + 1
-		if err := p.handler.budget.admit(maxSize); err != nil {
-			return err
+		if maxSize > freeBytes {
+			if err := p.handler.budget.admit(maxSize); err != nil {
+				return err
+			}
 		}
 	}
 	p.body = p.body[:0]
