@@ -29,7 +29,11 @@ func (h *Handler) Events(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
-	found, err := h.readPage(ctx, query)
+	var found page
+	err = h.events.read(ctx, func() (err error) {
+		found, err = h.readPage(ctx, query)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,10 @@ type Options struct {
 	// MaxFollowers is the maximum number of open event streams, 0 for the default
 	// of [follow.Options].
 	MaxFollowers int
+	// MaxSlowReads is the maximum number of concurrent reads of many events. Half of
+	// it is the maximum for topics. Fewer than the connections of the store leave
+	// some for everything else.
+	MaxSlowReads int
 	// Streaming ends when event streams must end.
 	Streaming context.Context
 	Logger    *slog.Logger
@@ -50,6 +54,8 @@ type Handler struct {
 	started time.Time
 	hub     *follow.Hub
 	series  series
+	// events and topics are separate, so that neither delays the other.
+	events, topics budget
 }
 
 // New returns a Handler. Its uptime begins now.
@@ -60,6 +66,7 @@ func New(options Options) *Handler {
 			Encode: appendMessage, Committed: options.Committed, MaxFollowers: options.MaxFollowers, Logger: options.Logger,
 		}),
 		series: series{read: options.Store.Stats, now: options.Now},
+		events: newBudget(options.MaxSlowReads), topics: newBudget(options.MaxSlowReads / 2),
 	}
 }
 

@@ -57,7 +57,11 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	defer cancel()
 	limit := query.Limit
 	query.Limit++ // one more row shows whether there is a next page
-	topics, err := h.options.Store.TopicStats(ctx, query)
+	var topics []store.TopicStats
+	err = h.topics.read(ctx, func() (err error) {
+		topics, err = h.options.Store.TopicStats(ctx, query)
+		return err
+	})
 	if err != nil {
 		return err
 	}

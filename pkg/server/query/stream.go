@@ -78,10 +78,13 @@ func (h *Handler) Stream(c echo.Context) error {
 func (h *Handler) join(ctx context.Context, query streamQuery) (*follow.Follower, store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var err error
 	start := query.cursor.Position
 	if !query.resumes {
-		if start, err = h.hub.Start(ctx, query.filter, query.limit); err != nil {
+		err := h.events.read(ctx, func() (err error) {
+			start, err = h.hub.Start(ctx, query.filter, query.limit)
+			return err
+		})
+		if err != nil {
 			return nil, store.Position{}, err
 		}
 	}
