@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	stdsql "database/sql"
+	"math"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -160,6 +161,24 @@ func (t *transaction) count() error {
 		total.duplicates += topic.duplicates
 	}
 	_, err := run(t.ctx, countTotal, total.unique, total.duplicates, added)
+	return err
+}
+
+// probeBytes is the size of a probe. With less, a probe could fit into the last free
+// space of a disk that is too full for events.
+const probeBytes = 64 << 10
+
+// probe writes to the disk and changes nothing: it inserts a row and deletes it. An
+// update with the same values would not do, because SQLite skips such a write.
+func (t *transaction) probe() error {
+	remember := t.tx.StmtContext(t.ctx, t.statements.remember)
+	defer func() { _ = remember.Close() }()
+	if _, err := run(t.ctx, remember, make([]byte, probeBytes), int64(math.MinInt64)); err != nil {
+		return err
+	}
+	forget := t.tx.StmtContext(t.ctx, t.statements.forget)
+	defer func() { _ = forget.Close() }()
+	_, err := run(t.ctx, forget, int64(math.MinInt64+1))
 	return err
 }
 

@@ -391,6 +391,42 @@ func TestAppend_FullDiskStoresNothing(t *testing.T) {
 	}
 }
 
+// TestPing_FailsWhileDiskIsFull checks that Ping does not report a store as usable
+// that has no room for events.
+func TestPing_FailsWhileDiskIsFull(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	limit := func(spare int) {
+		t.Helper()
+		var pages int
+		if err := s.writer.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.writer.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+spare)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(0)
+	large := newEvent("1")
+	large.Payload = `{"long":"` + strings.Repeat("x", 100_000) + `"}`
+	if _, err := s.Append(t.Context(), []event.Event{large}); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("append: %v, want ErrUnavailable", err)
+	}
+	for range 2 {
+		if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "disk is full") {
+			t.Errorf("ping: %v, want ErrUnavailable and the full disk", err)
+		}
+	}
+	limit(1000)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping with free space: %v", err)
+	}
+	var left int
+	if err := s.writer.QueryRowContext(t.Context(), "SELECT count(*) FROM deliveries").Scan(&left); err != nil || left != 0 {
+		t.Errorf("the probe left %d rows (%v), want none", left, err)
+	}
+}
+
 func TestAppend_RejectsRefusedEvent(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})

@@ -216,7 +216,7 @@ func (s *Store) present() error {
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := call(ctx, s, "reach the database", func() (struct{}, error) {
 		if s.failed.Load() {
-			return struct{}{}, s.transact(ctx, (*transaction).count)
+			return struct{}{}, s.transact(ctx, (*transaction).probe)
 		}
 		if err := s.intact(ctx); err != nil {
 			return struct{}{}, err
