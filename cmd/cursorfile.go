@@ -122,7 +122,8 @@ func replaceFile(path, content string) (err error) {
 		}
 	}()
 	_, err = file.WriteString(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)

@@ -301,7 +301,8 @@ func TestClient_ResumeMissesNothing(t *testing.T) {
 							rt.Fatalf("read event %s, want %d", r.ID, unsaved)
 						}
 						unsaved++
-						if crash--; crash == 0 {
+						crash--
+						if crash == 0 {
 							return errEnough
 						}
 					}

@@ -36,7 +36,7 @@ func ids(t *testing.T, response *httptest.ResponseRecorder) []string {
 // must be relative, because the server does not know the path prefix of a proxy.
 func link(response *httptest.ResponseRecorder, relation string) string {
 	found := regexp.MustCompile(`<([^>]*)>; rel="` + relation + `"`).FindStringSubmatch(response.Header().Get("Link"))
-	if found == nil || !strings.HasPrefix(found[1], "?") {
+	if len(found) != 2 || !strings.HasPrefix(found[1], "?") {
 		return ""
 	}
 	return "/events" + found[1]

@@ -137,7 +137,7 @@ func (m *members) misspelt(name jsontext.Value) {
 			return
 		}
 	}
-	for _, field := range fields {
+	for _, field := range [...]string{event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload} {
 		if resembles(plain, field) {
 			if m.misnamed == nil {
 				m.misnamed = map[string]string{}
@@ -146,9 +146,6 @@ func (m *members) misspelt(name jsontext.Value) {
 		}
 	}
 }
-
-// fields are the names of the members of an event.
-var fields = [...]string{event.FieldTopic, event.FieldID, event.FieldTimestamp, event.FieldSource, event.FieldPayload}
 
 // resembles reports whether a name differs from a field's name only in case and
 // separators. Field names are in lower case, with underscores as separators.
