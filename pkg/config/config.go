@@ -20,6 +20,10 @@ type Config struct {
 type HTTP struct {
 	// Addr is host:port; port 0 means any free port.
 	Addr string
+	// AllowedHosts are further names in the Host header of requests.
+	AllowedHosts List
+	// AllowedOrigins are the origins of other web pages that may send requests.
+	AllowedOrigins List
 	// MaxBodyBytes is the maximum size of a request body.
 	MaxBodyBytes int64
 	// MaxEventBytes is the maximum size of an event.

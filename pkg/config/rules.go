@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A rule returns what is wrong with a value, or nothing. The text follows the key
@@ -75,6 +76,40 @@ func schemaName(value any) string {
 		}
 	}
 	return ""
+}
+
+// hostNames accepts names of hosts without a port. A browser sends international
+// names in their ASCII form (xn--…).
+func hostNames(value any) string {
+	list, _ := value.(List)
+	for _, host := range list.Items() {
+		name := strings.TrimPrefix(host, "*.")
+		if name == "" || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
+			return fmt.Sprintf("must have host names without a port, such as events.example.com, not %q", host)
+		}
+	}
+	return ""
+}
+
+// origins accepts the form in which browsers send an origin. "*" is refused: it would
+// allow every page.
+func origins(value any) string {
+	list, _ := value.(List)
+	for _, origin := range list.Items() {
+		parsed, err := url.Parse(origin)
+		switch {
+		case err != nil, parsed.Scheme == "", parsed.Host == "", parsed.User != nil, strings.Contains(origin, "*"),
+			origin != parsed.Scheme+"://"+parsed.Host, !isASCII(origin), origin != strings.ToLower(origin), !portFits(parsed):
+			return fmt.Sprintf("must have origins as browsers send them, such as https://app.example.com, not %q", origin)
+		case parsed.Scheme == "https" && parsed.Port() == "443", parsed.Scheme == "http" && parsed.Port() == "80":
+			return fmt.Sprintf("must leave out the usual port, as browsers do: %q", origin)
+		}
+	}
+	return ""
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 func oneOf(allowed ...string) func(any) string {

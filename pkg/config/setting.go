@@ -12,7 +12,7 @@ import (
 type setting struct {
 	key  string
 	help string
-	// target is a *string, *bool, *int, *int64 or *time.Duration into a Config.
+	// target is a *string, *List, *bool, *int, *int64 or *time.Duration into a Config.
 	target any
 	// rule returns what is wrong with a value, or nothing.
 	rule func(value any) string
@@ -25,6 +25,8 @@ type setting struct {
 func (c *Config) settings() []setting {
 	return []setting{
 		{key: "http.addr", help: "address to listen on, as host:port; port 0 means any free port", target: &c.HTTP.Addr, rule: hostPort},
+		{key: "http.allowed_hosts", help: "further names that the Host header may have, besides IP addresses, localhost and private names; *.example.com for all below", target: &c.HTTP.AllowedHosts, rule: hostNames},
+		{key: "http.allowed_origins", help: "origins of other web pages that may send requests, such as https://app.example.com (CORS)", target: &c.HTTP.AllowedOrigins, rule: origins},
 		{key: "http.max_body_bytes", help: "maximum size of a request body after decompression; larger ones get 413 (NDJSON has no limit)", target: &c.HTTP.MaxBodyBytes, rule: sizeUpTo(1 << 30)},
 		{key: "http.max_event_bytes", help: "maximum size of an event; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: sizeUpTo(64 << 20)},
 		{key: "http.max_batch_events", help: "maximum number of events in an array; longer ones get 413", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
@@ -84,6 +86,8 @@ func (s setting) kind() string {
 		return "size"
 	}
 	switch s.target.(type) {
+	case *List:
+		return "list"
 	case *time.Duration:
 		return "duration"
 	case *int, *int64:
@@ -95,10 +99,12 @@ func (s setting) kind() string {
 	}
 }
 
-// value returns the value as string, bool, int64 or time.Duration.
+// value returns the value as string, List, bool, int64 or time.Duration.
 func (s setting) value() any {
 	switch target := s.target.(type) {
 	case *string:
+		return *target
+	case *List:
 		return *target
 	case *bool:
 		return *target
@@ -151,6 +157,12 @@ func (s setting) set(raw any) string {
 			return "must be text" + s.notClause(raw)
 		}
 		*target = text
+	case *List:
+		list, ok := parseList(raw)
+		if !ok {
+			return "must be a list of texts" + s.notClause(raw)
+		}
+		*target = list
 	case *bool:
 		choice, err := strconv.ParseBool(fmt.Sprint(raw))
 		if err != nil {

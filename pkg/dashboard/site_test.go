@@ -27,6 +27,7 @@ type site struct {
 	address string // host:port
 	path    string // of the database file
 	queue   server.Queue
+	origins []string // of other pages that may send requests
 	stop    func() // nil if it does not run
 }
 
@@ -51,7 +52,7 @@ func (s *site) start() {
 	events, committed := store.NotifyOnCommit(opened)
 	appender := ingest.New(events, ingest.Options{})
 	served := server.New(server.Options{
-		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3",
+		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3", AllowedOrigins: s.origins,
 		MaxEventBytes: 2 << 20, ReadTimeout: timeout, WriteTimeout: timeout,
 	})
 	listener, err := net.Listen("tcp", s.address)

@@ -67,10 +67,10 @@ func NewStream(to io.Writer) *File {
 }
 
 // Open creates an export to a path, compressed if it ends with .gz or .zst. An
-// existing file is an error, unless replace is set. Pipes and devices are written
+// existing file is an error, unless replace is set. Only the owner may read a new one. Pipes and devices are written
 // to as they are.
 func Open(path string, replace bool) (*File, error) {
-	f := &File{path: path, replace: replace, mode: 0o666}
+	f := &File{path: path, replace: replace, mode: 0o600}
 	if err := f.open(); err != nil {
 		return nil, f.wrap(err)
 	}

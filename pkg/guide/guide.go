@@ -36,6 +36,7 @@ func names() []string {
 		"cli",
 		"configuration",
 		"operations",
+		"security",
 		"queue",
 		"metrics",
 		"troubleshooting",

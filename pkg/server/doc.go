@@ -10,6 +10,7 @@
 //   - server.go: options, start, drain and shutdown;
 //   - routes.go: which path and method leads to which handler;
 //   - middleware.go: the ID, the panic and the log line of each request;
+//   - crossorigin.go: which web pages and host names are refused;
 //   - metrics.go, tracing.go: what is reported about each request;
 //   - health.go, docs.go: health checks, OpenAPI and guides;
 //   - publish/: POST /publish, the path that must be fast;

@@ -89,7 +89,7 @@ func (s *Server) writeCompressed(c echo.Context, contentType, name string) error
 		return err
 	}
 	header := c.Response().Header()
-	header.Set("Vary", "Accept-Encoding")
+	header.Add(headerVary, "Accept-Encoding")
 	if takesGzip(c.Request().Header) {
 		header.Set("Content-Encoding", "gzip")
 		return s.writeFile(c, contentType, body)
@@ -125,7 +125,6 @@ func (s *Server) writeFile(c echo.Context, contentType string, content []byte) e
 	header := c.Response().Header()
 	header.Set("ETag", tag)
 	header.Set("Cache-Control", "no-cache")
-	header.Set("X-Content-Type-Options", "nosniff")
 	if strings.Contains(c.Request().Header.Get("If-None-Match"), tag) {
 		header.Del("Content-Encoding")
 		c.Response().WriteHeader(http.StatusNotModified)

@@ -222,7 +222,7 @@ func (m *memory) fill(n int) *memory {
 
 // serverWith returns a server around m.
 func serverWith(m *memory, change ...func(*Options)) *Server {
-	options := Options{Appender: m, Store: m, Now: noon}
+	options := Options{Appender: m, Store: m, Now: noon, AllowedHosts: []string{"example.com"}} // httptest's host
 	for _, f := range change {
 		f(&options)
 	}

@@ -19,8 +19,8 @@ import (
 // form.
 const headerRequestID = "X-Request-Id"
 
-// observe surrounds every request: it sets an ID, turns a panic into an error and
-// an error into a response, and writes the log record. It is one function because
+// observe surrounds every request: it sets an ID, refuses foreign web pages, turns a
+// panic into an error and an error into a response, and writes the log record. It is one function because
 // each further layer costs every request an allocation.
 //
 // If a part of the response was sent already, an error can't become a response. It
@@ -35,10 +35,14 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header := c.Response().Header()
 		id := s.ids.of(c.Request())
 		header[headerRequestID] = []string{id}
+		s.headers.Secure(header)
 		if s.draining.Load() {
 			header[respond.HeaderConnection] = s.headers.Close
 		}
-		err := respond.Guard(func() error { return next(c) })
+		err := s.origins.admit(c)
+		if err == nil {
+			err = respond.Guard(func() error { return next(c) })
+		}
 		broken := err != nil && c.Response().Committed
 		if err != nil {
 			respond.SendError(c, err)

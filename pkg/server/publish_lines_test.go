@@ -77,7 +77,7 @@ func TestPublishLines_NumberIsUnlimited(t *testing.T) {
 	t.Parallel()
 	const n = 25_000
 	m := &countingAppender{}
-	s := New(Options{Appender: m, Store: &memory{}, MaxBatchEvents: 10, MaxBodyBytes: 100_000})
+	s := serverWith(&memory{}, func(o *Options) { o.Appender, o.MaxBatchEvents, o.MaxBodyBytes = m, 10, 100_000 })
 	response := send(s, "POST", "/publish", many(n), "Content-Type", api.TypeLines)
 	if response.Code != 200 || !strings.HasPrefix(response.Body.String(), fmt.Sprintf(`{"received":%d,`, n)) {
 		t.Fatalf("got %d %s", response.Code, response.Body)
@@ -119,7 +119,7 @@ func (c *countingAppender) Append(_ context.Context, events []event.Event) ([]ev
 func TestPublishLines_FailureReportsCommittedLines(t *testing.T) {
 	t.Parallel()
 	c := &countingAppender{failAt: 5000}
-	s := New(Options{Appender: c, Store: &memory{}})
+	s := serverWith(&memory{}, func(o *Options) { o.Appender = c })
 	response := send(s, "POST", "/publish", badEvent+"\n"+many(30_000), "Content-Type", api.TypeLines)
 	var problem api.Problem
 	if err := json.Unmarshal(response.Body.Bytes(), &problem); err != nil {
@@ -302,7 +302,7 @@ func TestPublishLines_RetriesWhileOverloaded(t *testing.T) {
 	t.Parallel()
 	f := &overloadedStore{}
 	f.overloads.Store(3)
-	s := New(Options{Appender: f, Store: f, Now: noon, MaxBufferedBytes: 100}) // less than a stream takes
+	s := serverWith(&f.memory, func(o *Options) { o.Appender, o.MaxBufferedBytes = f, 100 }) // less than a stream takes
 	response := send(s, "POST", "/publish", many(100), "Content-Type", api.TypeLines)
 	if response.Code != 200 || !strings.HasPrefix(response.Body.String(), `{"received":100,"success":100,`) {
 		t.Errorf("got %d %s", response.Code, response.Body)

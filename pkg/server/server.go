@@ -57,6 +57,12 @@ type Options struct {
 	Store Reader
 	// Queue is the queue beside the store. nil: there is none.
 	Queue Queue
+	// AllowedHosts are further names in Host; "*.example.com" stands for all names
+	// below. IP addresses and names that public DNS can't have are always allowed.
+	AllowedHosts []string
+	// AllowedOrigins are the origins of other web pages that may send requests, as
+	// "https://app.example.com".
+	AllowedOrigins []string
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
 	// Tracer makes a span of each request. nil: no spans.
@@ -155,6 +161,7 @@ type Server struct {
 	endRequests, endStreaming context.CancelFunc
 
 	ids      requestIDs
+	origins  crossOrigin
 	headers  respond.Headers
 	scrapes  atomic.Int64 // running
 	document func() ([]byte, error)
@@ -164,6 +171,7 @@ type Server struct {
 func New(options Options) *Server {
 	s := &Server{options: options.WithDefaults(), echo: echo.New(), ids: newRequestIDs(), headers: respond.NewHeaders()}
 	o := s.options
+	s.origins = newCrossOrigin(o.AllowedHosts, o.AllowedOrigins)
 	s.shutdown, s.endRequests = context.WithCancel(context.Background())
 	s.streaming, s.endStreaming = context.WithCancel(context.Background())
 	s.publish = publish.New(publish.Options{

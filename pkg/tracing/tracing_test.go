@@ -107,6 +107,7 @@ func TestTracing_FollowsRequestToCommit(t *testing.T) {
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	publish := func(body string) int {
 		request := httptest.NewRequest(http.MethodPost, "/publish", strings.NewReader(body))
+		request.Host = "localhost"
 		request.Header.Set("Traceparent", parent)
 		response := httptest.NewRecorder()
 		s.Handler().ServeHTTP(response, request)
@@ -150,7 +151,7 @@ func TestTracing_NamesSpansByKnownMethods(t *testing.T) {
 	}
 	s := server.New(server.Options{Appender: &failingStore{}, Store: &failingStore{}, Tracer: traced.Tracer()})
 	for _, method := range []string{http.MethodGet, "BREW"} {
-		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "/healthz", http.NoBody))
+		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "http://localhost/healthz", http.NoBody))
 	}
 	if err := traced.Close(t.Context()); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,6 @@ func (h *Handler) Stream(c echo.Context) error {
 	respond.MarkStream(c)
 	header := c.Response().Header()
 	header["Content-Type"] = []string{api.TypeStream}
-	header["Cache-Control"] = []string{"no-store"}
 	header["X-Accel-Buffering"] = []string{"no"} // otherwise nginx buffers events
 	if c.Request().Method == http.MethodHead {
 		c.Response().WriteHeader(http.StatusOK)

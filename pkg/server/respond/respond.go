@@ -20,11 +20,25 @@ const (
 // handler does not allocate them for each. They must not be changed.
 type Headers struct {
 	JSON, Close []string
+
+	noSniff, noStore, sameOrigin, noFrames []string
 }
 
 // NewHeaders returns the values.
 func NewHeaders() Headers {
-	return Headers{JSON: []string{api.TypeJSON}, Close: []string{"close"}}
+	return Headers{
+		JSON: []string{api.TypeJSON}, Close: []string{"close"},
+		noSniff: []string{"nosniff"}, noStore: []string{"no-store"}, sameOrigin: []string{"same-origin"}, noFrames: []string{"frame-ancestors 'none'"},
+	}
+}
+
+// Secure sets the headers by which a browser keeps a response from other pages. A
+// handler may replace Cache-Control and Content-Security-Policy.
+func (h Headers) Secure(header http.Header) {
+	header["X-Content-Type-Options"] = h.noSniff
+	header["Cache-Control"] = h.noStore
+	header["Cross-Origin-Resource-Policy"] = h.sameOrigin
+	header["Content-Security-Policy"] = h.noFrames
 }
 
 // Bytes sends a whole response. It sets Content-Length if net/http would not

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -29,6 +30,15 @@ const (
 	migrateInterval = 50 * time.Millisecond
 )
 
+// create creates the file if it does not exist, so that only its owner may read it.
+// SQLite gives the files beside it, such as -wal, the same mode. If this fails, SQLite
+// fails next and reports why.
+func create(path string) {
+	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = file.Close()
+	}
+}
+
 // Migrate upgrades the tables of a database file to this version and returns how
 // many steps it applied. It creates the file if it does not exist. Several
 // processes may call it at once: each step is applied by one of them.
@@ -40,6 +50,7 @@ func Migrate(ctx context.Context, path string) (applied int, err error) {
 	if err := checkWAL(path); err != nil {
 		return 0, err
 	}
+	create(path)
 	db, err := openWriter(path, "rwc")
 	if err != nil {
 		return 0, err

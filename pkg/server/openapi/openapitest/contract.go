@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -154,6 +155,7 @@ func (c *Contract) find(r response) (ref string, documented object, err error) {
 		method = "get"
 	}
 	path := c.route(r.path)
+	refusals := map[int]string{http.StatusForbidden: "ForeignPage", http.StatusMisdirectedRequest: "ForeignHost"}
 	general := func(name string, status int) (string, object, error) {
 		if r.status != status {
 			return "", nil, fmt.Errorf("should have the status %d", status)
@@ -162,6 +164,8 @@ func (c *Contract) find(r response) (ref string, documented object, err error) {
 	}
 	operation := at(c.document, "paths", path, method)
 	switch {
+	case refusals[r.status] != "":
+		return general(refusals[r.status], r.status)
 	case path == "":
 		return general("NoPath", http.StatusNotFound)
 	case r.method == http.MethodOptions:
@@ -200,7 +204,9 @@ func (c *Contract) route(path string) string {
 func (c *Contract) checkHeader(documented object, header http.Header) error {
 	transport := []string{"Content-Type", "Content-Length", "Connection", "Date"}
 	known := map[string]bool{}
-	for name, reference := range members(documented, "headers") {
+	headers := maps.Clone(at(c.document, "components", "x-every-response", "headers"))
+	maps.Copy(headers, at(documented, "headers"))
+	for name, reference := range members(headers) {
 		name = http.CanonicalHeaderKey(name)
 		known[name] = true
 		ref, field := c.resolve("", reference)

@@ -19,6 +19,10 @@ func respondWith(status int, body string, headers ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set(headerID, "r-1")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Del(headers[i])
 			if headers[i+1] != "" {
@@ -39,7 +43,7 @@ func TestHandler_FindsUndocumentedResponses(t *testing.T) {
 	typed := func(mediaType string, more ...string) []string {
 		return append([]string{"Content-Type", mediaType}, more...)
 	}
-	isProblem, isStream := typed("application/problem+json"), typed("text/event-stream", "Cache-Control", "no-store")
+	isProblem, isStream := typed("application/problem+json"), typed("text/event-stream")
 	for _, row := range []struct {
 		name, request string
 		handler       http.Handler
@@ -56,6 +60,8 @@ func TestHandler_FindsUndocumentedResponses(t *testing.T) {
 		{"invalid JSON", "GET /stats", respondWith(200, "{"), "EOF"},
 		{"an undocumented media type", "GET /stats", respondWith(200, "1", typed("text/plain")...), "undocumented media type text/plain"},
 		{"an undocumented header", "GET /stats", respondWith(200, stats, "X-More", "1"), "undocumented header X-More"},
+		{"a missing header of every response", "GET /stats", respondWith(200, stats, "X-Content-Type-Options", ""), "lacks the header X-Content-Type-Options"},
+		{"a foreign page", "GET /stats", respondWith(403, problem, isProblem...), ""},
 		{"a missing header", "GET /stats", respondWith(200, stats, "X-Request-Id", ""), "lacks the header X-Request-Id"},
 		{"a header with an invalid value", "GET /readyz", respondWith(503, `{"status":"unavailable"}`, "Retry-After", "soon"), "header Retry-After"},
 		{"an undocumented path", "GET /nothing", respondWith(200, stats), "should have the status 404"},
