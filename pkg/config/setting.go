@@ -160,7 +160,7 @@ func (s setting) set(raw any) string {
 	case *List:
 		list, ok := parseList(raw)
 		if !ok {
-			return "must be a list of texts" + s.notClause(raw)
+			return "must be a list of texts without commas"
 		}
 		*target = list
 	case *bool:

@@ -71,3 +71,19 @@ func TestAppendLine_WritesPayloadOnOneLine(t *testing.T) {
 		t.Errorf("wrote %q", line)
 	}
 }
+
+func TestFile_IsForOwnerOnly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events")
+	f, err := export.Open(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,6 +83,24 @@ func TestMigrateUp_NamesFailedStep(t *testing.T) {
 		message := fmt.Sprintf("step 2 failed after %d new steps", want)
 		if applied != want || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), message) {
 			t.Errorf("applied %d steps, %v; want %d and %q", applied, err, want, message)
+		}
+	}
+}
+
+func TestMigrate_CreatesFilesForOwnerOnly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "events.db")
+	if _, err := Migrate(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
 }
