@@ -71,7 +71,8 @@ func TestForeignPage_CanNeitherWriteNorRead(t *testing.T) {
 		p.expectErrors(1, "")
 	}
 	var stats api.Stats
-	if s.call(http.MethodGet, "stats", nil, &stats); stats.Received != 1 {
+	s.call(http.MethodGet, "stats", nil, &stats)
+	if stats.Received != 1 {
 		t.Errorf("received %d events, want 1", stats.Received)
 	}
 }

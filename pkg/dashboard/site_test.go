@@ -28,7 +28,7 @@ type site struct {
 	path    string // of the database file
 	queue   server.Queue
 	origins []string // of other pages that may send requests
-	stop    func() // nil if it does not run
+	stop    func()   // nil if it does not run
 }
 
 func startSite(t *testing.T) *site {

@@ -24,7 +24,7 @@ func TestCrossOrigin_KnowsHosts(t *testing.T) {
 		"local.attacker.example:8000": false, "notlocal.example": false, "2130706433": false, "0x7f000001": false, "127.1": false,
 		"example.org": false, "x.events.example.com": false, "badexample.org": false, "[attacker.example]:80": false,
 	} {
-		request := httptest.NewRequest(http.MethodGet, "/stats", nil)
+		request := httptest.NewRequest(http.MethodGet, "/stats", http.NoBody)
 		request.Host = host
 		response := httptest.NewRecorder()
 		contract.Handler(s.Handler()).ServeHTTP(response, request)
