@@ -41,6 +41,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		err := s.origins.admit(c)
 		if err == nil {
+			err = s.checkScarce(c)
+		}
+		if err == nil {
 			err = respond.Guard(func() error { return next(c) })
 		}
 		broken := err != nil && c.Response().Committed

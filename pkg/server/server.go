@@ -202,6 +202,7 @@ func New(options Options) *Server {
 		WriteTimeout:      o.WriteTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       markScarce,
 		// Nearly all errors of net/http are about clients that disconnect.
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
@@ -218,6 +219,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
 	go s.query.Run(ctx)
+	listener = &descriptorListener{Listener: listener, limit: descriptorLimit(), log: s.options.Logger}
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
