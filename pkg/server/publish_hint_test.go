@@ -57,6 +57,7 @@ func TestPublish_HintsAtLikelyMistake(t *testing.T) {
 		"UTF-16 lines":                            {"{\x00}\x00\n\x00", []string{"Content-Type", api.TypeLines}, 422, "looks like UTF-16"},
 		"an array of CloudEvents as JSON":         {"[" + someCloudEvent + "," + someCloudEvent + "]", nil, 422, "send the array with Content-Type: application/cloudevents-batch+json"},
 		"lines of CloudEvents":                    {someCloudEvent + "\n" + someCloudEvent, []string{"Content-Type", api.TypeLines}, 422, "looks like a CloudEvent: send one per request"},
+		"gzip that is declared as plain":          {gzipped(goodEvent), []string{"Content-Encoding", "identity"}, 422, "looks like gzip: send it with Content-Encoding: gzip"},
 		"gzip that is zstd once more":             {zstandard(t, gzipped(goodEvent)), []string{"Content-Encoding", "zstd"}, 422, "is compressed twice"},
 		"lines that are compressed twice":         {gzipped(gzipped(two)), []string{"Content-Encoding", "gzip", "Content-Type", api.TypeLines}, 422, "is compressed twice"},
 		"a charset as the coding":                 {goodEvent, []string{"Content-Encoding", "UTF-8"}, 415, "UTF-8 is a charset"},

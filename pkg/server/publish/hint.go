@@ -58,8 +58,9 @@ func withHint(err error, form form, header http.Header, body []byte) error {
 func encodingHint(header http.Header, head []byte) string {
 	gzip := bytes.HasPrefix(head, []byte{0x1f, 0x8b})             // RFC 1952, section 2.3.1
 	zstd := bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) // RFC 8878, section 3.1.1
+	coding, _ := contentCoding(header)                            // which was valid, or the body would not have been read
 	switch {
-	case (gzip || zstd) && len(header["Content-Encoding"]) > 0:
+	case (gzip || zstd) && coding != "":
 		return hintTwice
 	case gzip:
 		return hintGzip
