@@ -1,11 +1,9 @@
 package failover_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,7 +47,7 @@ func TestLateStore_OpensWhenDatabaseIsAvailable(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var log bytes.Buffer
+				log := &log{}
 				began, opened := time.Now(), &emptyStore{}
 				s := failover.NewLateStore(t.Context(), func(context.Context) (store.Store, error) {
 					time.Sleep(row.hangs)
@@ -57,7 +55,7 @@ func TestLateStore_OpensWhenDatabaseIsAvailable(t *testing.T) {
 						return nil, row.err
 					}
 					return opened, nil
-				}, failover.LateStoreOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				}, failover.LateStoreOptions{Logger: log.logger()})
 				if got := time.Since(began); got != row.started {
 					t.Errorf("started after %v, want %v", got, row.started)
 				}

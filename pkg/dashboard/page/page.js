@@ -17,7 +17,7 @@ function setText(element, text) {
 
 // The server sends this page only for "/". If the URL ends with another character, a proxy added a path prefix, and
 // relative references need the slash.
-if (!location.pathname.endsWith('/')) location.replace(`${location.pathname}/${location.search}${location.hash}`);
+if (!location.pathname.endsWith('/')) history.replaceState(null, '', `${location.pathname}/${location.search}${location.hash}`);
 
 const state = {
   topic: new URLSearchParams(location.search).get('topic'), // the selected topic, null for all
