@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -46,7 +47,7 @@ func detectForm(header http.Header) (form, error) {
 	case strings.TrimSpace(value) == "":
 		return formJSON, nil
 	case err != nil || !ok || !isUTF8(params["charset"]):
-		return 0, unknownType("The body must be JSON in UTF-8, with the header Content-Type: application/json; or one event a line, with application/x-ndjson; or CloudEvents.")
+		return 0, unknownType(fmt.Sprintf("The Content-Type %.100q is not supported. The body must be JSON in UTF-8, with the header Content-Type: application/json; or one event a line, with application/x-ndjson; or CloudEvents.", value))
 	default:
 		return found, nil
 	}
