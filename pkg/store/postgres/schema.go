@@ -95,13 +95,8 @@ func schemasOf(ctx context.Context, db querier) (found []string, err error) {
 // of another version. It creates a configured schema that does not exist.
 func checkLayout(ctx context.Context, db *stdsql.DB, schema string, newest int64) error {
 	attempted := "check the schema " + schema
-	text, err := sql.Files.ReadFile("postgres/queries/layout.sql")
+	found, err := layoutOf(ctx, db, schema)
 	if err != nil {
-		return err
-	}
-	var found layout
-	if err := db.QueryRowContext(ctx, sql.InSchema(string(text), schema)).
-		Scan(&found.schema, &found.versions, &found.tables, &found.oldVersions); err != nil {
 		return translate(ctx, err, attempted)
 	}
 	if !found.schema {
@@ -115,8 +110,23 @@ func checkLayout(ctx context.Context, db *stdsql.DB, schema string, newest int64
 		if version, err = versionOf(ctx, db, schema); err != nil {
 			return translate(ctx, err, attempted)
 		}
+		// Another instance may have committed its migration since the first look: what
+		// a version records is looked for after the version.
+		if found, err = layoutOf(ctx, db, schema); err != nil {
+			return translate(ctx, err, attempted)
+		}
 	}
 	return found.check(schema, version, newest)
+}
+
+func layoutOf(ctx context.Context, db querier, schema string) (found layout, err error) {
+	text, err := sql.Files.ReadFile("postgres/queries/layout.sql")
+	if err != nil {
+		return layout{}, err
+	}
+	err = db.QueryRowContext(ctx, sql.InSchema(string(text), schema)).
+		Scan(&found.schema, &found.versions, &found.tables, &found.oldVersions)
+	return found, err
 }
 
 // check returns why the tables of a schema can't be used or migrated.

@@ -125,6 +125,9 @@ func TestAppend_FailsAfterWALChanged(t *testing.T) {
 			})
 			appendAll(t, s, "1", "2", "3")
 			test.change(t, s.path)
+			if test.saved { // tried again each second while a connection holds a snapshot
+				suitetest.Eventually(t, "the events are saved", s.saved.Load)
+			}
 			_, err = s.Append(t.Context(), []event.Event{newEvent("4")})
 			if !errors.Is(err, store.ErrUnavailable) || !store.NothingStored(err) ||
 				!strings.Contains(err.Error(), test.cause) {
