@@ -311,7 +311,7 @@ func TestDocuments_LinksResolve(t *testing.T) {
 				continue
 			}
 			if fragment != "" && !slices.Contains(headings(readFile(t, target)), fragment) {
-				t.Errorf("%s links to %s, and there is no such heading", path, match[1])
+				t.Errorf("%s links to %s, but the heading does not exist", path, match[1])
 			}
 		}
 	}

@@ -23,7 +23,7 @@ type publishSource struct {
 	close func()
 	// title describes the events for people.
 	title string
-	// name is where the events are read from; empty if they are generated.
+	// name is the file of the events; empty if they are generated.
 	name string
 }
 

@@ -89,8 +89,8 @@ func examples(text string, words ...string) []example {
 }
 
 // TestDocuments_ExamplesWork runs the examples of the README and of each guide
-// against a server of their own. They must exit with 0, and print what the
-// document shows, where "…" stands for any text.
+// against a server of their own. They must exit with 0 and print what the document
+// shows. "…" in the document stands for any text.
 func TestDocuments_ExamplesWork(t *testing.T) {
 	t.Parallel()
 	total := 0

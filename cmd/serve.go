@@ -75,7 +75,7 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	case err != nil: // an error is reported even if a signal arrived meanwhile
 		return err
 	}
-	a.announce(service, opts.config, log)
+	a.reportStart(service, opts.config, log)
 	err = service.run(ctx, opts.config.HTTP.DrainDelay, log)
 	log.InfoContext(ctx, "stopping", slog.String("grace", opts.config.HTTP.ShutdownTimeout.String()))
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), opts.config.HTTP.ShutdownTimeout)

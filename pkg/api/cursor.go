@@ -9,8 +9,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Cursor is where a reader of GET /events continues, and in which direction. Its
-// text form is opaque: a client sends back what it received.
+// Cursor is the position and the direction in which a reader of GET /events continues.
+// Its text form is opaque: a client sends back what it received.
 type Cursor struct {
 	// Newer means that the reader wants the events stored after Position;
 	// otherwise those before it.
@@ -42,8 +42,8 @@ func ParseCursor(text string) (Cursor, error) {
 	return c, nil
 }
 
-// TopicCursor is where a reader of GET /stats/topics continues: after the row of a
-// topic with so many received events. Its text form is opaque, too.
+// TopicCursor is the row of GET /stats/topics after which a reader continues: the rows
+// are ordered by received events, then by topic. Its text form is opaque, too.
 type TopicCursor struct {
 	Received int64
 	Topic    string

@@ -1,7 +1,6 @@
 package event_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // plain returns a valid event.
@@ -23,19 +23,6 @@ func with(change func(e *event.Event)) event.Event {
 	e := plain()
 	change(&e)
 	return e
-}
-
-// fieldErrors returns the field errors of err, one text each.
-func fieldErrors(err error) []string {
-	var invalid *event.InvalidError
-	if !errors.As(err, &invalid) {
-		return nil
-	}
-	var all []string
-	for _, field := range invalid.Fields {
-		all = append(all, field.Field+" "+field.Message)
-	}
-	return all
 }
 
 func TestEvent_ValidateReturnsEveryFieldError(t *testing.T) {
@@ -83,7 +70,7 @@ func TestEvent_ValidateReturnsEveryFieldError(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, fieldErrors(with(test.change).Validate())); diff != "" {
+			if diff := cmp.Diff(test.want, eventtest.FieldErrors(with(test.change).Validate())); diff != "" {
 				t.Errorf("field errors (-want +got):\n%s", diff)
 			}
 		})

@@ -1,12 +1,9 @@
 package failover_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // server is an appender that is available or not.
@@ -64,34 +62,11 @@ func (s *server) counts() (appends, pings int) {
 // unavailable returns the error of a server that can't be reached.
 func unavailable() error { return fmt.Errorf("append: %w", store.ErrUnavailable) }
 
-// log collects log lines.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String returns the lines so far.
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *log) lines() int { return strings.Count(l.String(), "\n") }
-
-func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
 func TestCircuitBreaker_OpensWhenAnAppendFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, lines := &server{err: unavailable()}, &log{}
-		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
+		s, lines := &server{err: unavailable()}, &suitetest.Log{}
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.Logger()})
 		defer b.Close()
 		if _, err := b.Append(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrNotReached) {
 			t.Errorf("the failed append itself: %v", err)
@@ -103,7 +78,7 @@ func TestCircuitBreaker_OpensWhenAnAppendFails(t *testing.T) {
 		if appends, _ := s.counts(); appends != 1 {
 			t.Errorf("%d appends reached the server", appends)
 		}
-		if lines.lines() != 1 {
+		if lines.Lines() != 1 {
 			t.Errorf("the log has\n%s", lines)
 		}
 	})
@@ -181,8 +156,8 @@ func TestCircuitBreaker_OpensIfTheServerHangs(t *testing.T) {
 func TestCircuitBreaker_LogsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, lines := &server{}, &log{}
-		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.logger()})
+		s, lines := &server{}, &suitetest.Log{}
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{Logger: lines.Logger()})
 		defer b.Close()
 		for range 2 {
 			s.set(unavailable())
@@ -193,7 +168,7 @@ func TestCircuitBreaker_LogsEachChangeOnce(t *testing.T) {
 			s.set(nil)
 			advance(10 * time.Second)
 		}
-		if lines.lines() != 4 {
+		if lines.Lines() != 4 {
 			t.Errorf("the log has\n%s", lines)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // fixedAppender returns the same outcome or error for every append, and counts them.
@@ -92,8 +93,8 @@ func TestFallback_DoesNotUseSecondAfterCancellation(t *testing.T) {
 func TestFallback_LogsEachChangeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		first, lines := &fixedAppender{outcome: event.Stored}, &log{}
-		f := failover.NewFallback(first, &fixedAppender{outcome: event.Queued}, failover.FallbackOptions{Logger: lines.logger()})
+		first, lines := &fixedAppender{outcome: event.Stored}, &suitetest.Log{}
+		f := failover.NewFallback(first, &fixedAppender{outcome: event.Queued}, failover.FallbackOptions{Logger: lines.Logger()})
 		send := func() { _, _ = f.Append(t.Context(), make([]event.Event, 1)) }
 		full := &store.RetryError{Err: store.ErrOverloaded}
 		for range 50 { // full every second time: still one line
@@ -103,13 +104,13 @@ func TestFallback_LogsEachChangeOnce(t *testing.T) {
 			send()
 			advance(time.Second)
 		}
-		if lines.lines() != 1 {
+		if lines.Lines() != 1 {
 			t.Errorf("the log has\n%s", lines)
 		}
 		advance(5 * time.Second)
 		send()
 		send()
-		if lines.lines() != 2 {
+		if lines.Lines() != 2 {
 			t.Errorf("the log has\n%s", lines)
 		}
 	})

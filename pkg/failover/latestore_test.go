@@ -12,6 +12,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // emptyStore accepts every ping, and nothing else.
@@ -47,7 +48,7 @@ func TestLateStore_OpensWhenDatabaseIsAvailable(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log := &log{}
+				log := &suitetest.Log{}
 				began, opened := time.Now(), &emptyStore{}
 				s := failover.NewLateStore(t.Context(), func(context.Context) (store.Store, error) {
 					time.Sleep(row.hangs)
@@ -55,7 +56,7 @@ func TestLateStore_OpensWhenDatabaseIsAvailable(t *testing.T) {
 						return nil, row.err
 					}
 					return opened, nil
-				}, failover.LateStoreOptions{Logger: log.logger()})
+				}, failover.LateStoreOptions{Logger: log.Logger()})
 				if got := time.Since(began); got != row.started {
 					t.Errorf("started after %v, want %v", got, row.started)
 				}

@@ -1,12 +1,9 @@
 package queue_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,30 +14,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/queue/queuetest"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
-
-// log collects log lines.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String returns the lines so far.
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *log) lines() int { return strings.Count(l.String(), "\n") }
-
-func (l *log) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // ledger is a store in memory that stores each delivery once.
 type ledger struct {
@@ -192,14 +167,14 @@ type fixture struct {
 	t     *testing.T
 	queue *queuetest.Memory
 	store *faultyStore
-	log   *log
+	log   *suitetest.Log
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	return &fixture{
 		t: t, queue: queuetest.NewMemory(queuetest.MemoryOptions{}),
-		store: &faultyStore{ledger: newLedger(), topic: "bad"}, log: &log{},
+		store: &faultyStore{ledger: newLedger(), topic: "bad"}, log: &suitetest.Log{},
 	}
 }
 
@@ -232,7 +207,7 @@ func (f *fixture) startWorker(name string, change ...func(*queue.WorkerOptions))
 }
 
 func (f *fixture) startWorkerOn(q queue.Queue, name string, change ...func(*queue.WorkerOptions)) (stop func() time.Duration) {
-	options := queue.WorkerOptions{Logger: f.log.logger()}
+	options := queue.WorkerOptions{Logger: f.log.Logger()}
 	for _, apply := range change {
 		apply(&options)
 	}

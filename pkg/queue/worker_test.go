@@ -28,7 +28,7 @@ func TestWorker_DrainsTheQueue(t *testing.T) {
 		stop()
 		f.checkSize(0, 0)
 		f.checkStored(1010)
-		if f.log.lines() != 0 {
+		if f.log.Lines() != 0 {
 			f.t.Errorf("the log has\n%s", f.log)
 		}
 	})
@@ -47,7 +47,7 @@ func TestWorker_WaitsForTheStore(t *testing.T) {
 		stop()
 		f.checkStored(5)
 		for _, want := range []string{`msg="worker paused" dependency=database`, `msg="worker resumed"`} {
-			if strings.Count(f.log.String(), want) != 1 || f.log.lines() != 2 {
+			if strings.Count(f.log.String(), want) != 1 || f.log.Lines() != 2 {
 				f.t.Errorf("the log has not one line %s:\n%s", want, f.log)
 			}
 		}

@@ -45,7 +45,7 @@ type conn struct {
 	deadlineSet time.Time // when the deadline was last moved
 
 	// probe is closed when the read of an idle connection has ended with
-	// probeErr. It is nil if there is no such read.
+	// probeErr. It is nil while no such read runs.
 	probe    chan struct{}
 	probeErr error
 }

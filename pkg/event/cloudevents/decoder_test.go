@@ -2,7 +2,6 @@ package cloudevents_test
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // arrival returns when the events of these tests arrive.
@@ -55,19 +55,6 @@ func headers(more ...string) http.Header {
 		header.Add(all[i], all[i+1])
 	}
 	return header
-}
-
-// fieldErrors returns the field errors of err, one text each.
-func fieldErrors(err error) []string {
-	var invalid *event.InvalidError
-	if !errors.As(err, &invalid) {
-		return nil
-	}
-	var all []string
-	for _, field := range invalid.Fields {
-		all = append(all, field.Field+" "+field.Message)
-	}
-	return all
 }
 
 func TestDecoder_StructuredAcceptsValidEvents(t *testing.T) {
@@ -212,7 +199,7 @@ func checkErrors(t *testing.T, got event.Event, err error, want []string) {
 	if got != (event.Event{}) {
 		t.Errorf("besides the error it returned %+v, want no event", got)
 	}
-	if diff := cmp.Diff(want, fieldErrors(err)); diff != "" {
+	if diff := cmp.Diff(want, eventtest.FieldErrors(err)); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }
@@ -225,7 +212,7 @@ func TestDecoder_LimitsTheNumberOfErrors(t *testing.T) {
 	}
 	_, err := cloudevents.NewDecoder().Structured([]byte(text(strings.Join(members, ","))), arrival())
 	const maxErrors = 20
-	if n := len(fieldErrors(err)); n != maxErrors {
+	if n := len(eventtest.FieldErrors(err)); n != maxErrors {
 		t.Errorf("got %d errors, want %d", n, maxErrors)
 	}
 }

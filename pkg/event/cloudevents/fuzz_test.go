@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/cloudevents"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // FuzzStructured checks that the result is a valid event from which the CloudEvent
@@ -56,7 +57,7 @@ func checkResult(t *testing.T, got event.Event, err error) {
 		checkRow(t, got)
 		return
 	}
-	if len(fieldErrors(err)) == 0 || got != (event.Event{}) {
+	if len(eventtest.FieldErrors(err)) == 0 || got != (event.Event{}) {
 		t.Fatalf("rejected with %v and %+v, want errors and no event", err, got)
 	}
 }

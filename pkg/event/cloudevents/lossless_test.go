@@ -289,7 +289,7 @@ func TestDecoder_BothFormsGiveTheSameRow(t *testing.T) {
 		header, body := m.binary()
 		got, errBinary := d.Binary(header, body, arrival())
 		// The limits are the same in both forms.
-		if diff := cmp.Diff(fieldErrors(errStructured), fieldErrors(errBinary)); diff != "" {
+		if diff := cmp.Diff(eventtest.FieldErrors(errStructured), eventtest.FieldErrors(errBinary)); diff != "" {
 			t.Fatalf("errors of %s (-) and of %v %q (+):\n%s", text, header, body, diff)
 		}
 		if got != want {

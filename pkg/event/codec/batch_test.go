@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // decodeBatch returns for each event of a batch its ID, or the fields with errors
@@ -25,7 +26,7 @@ func decodeBatch(text string, maxEvents, maxEventBytes int) ([]string, error) {
 				return
 			}
 			fields := make([]string, 0, 5)
-			for _, text := range fieldErrors(err) {
+			for _, text := range eventtest.FieldErrors(err) {
 				field, _, _ := strings.Cut(text, " ")
 				fields = append(fields, field)
 			}
@@ -162,14 +163,14 @@ func FuzzDecodeBatch(f *testing.F) {
 		err := codec.NewDecoder().DecodeBatch(data, codec.BatchOptions{MaxEvents: 100, MaxEventBytes: 1 << 20, Each: func(e event.Event, err error) {
 			if err == nil {
 				err = e.Validate()
-			} else if len(fieldErrors(err)) > 0 {
+			} else if len(eventtest.FieldErrors(err)) > 0 {
 				err = nil
 			}
 			if err != nil {
 				t.Fatalf("%s decodes to %+v, %v", data, e, err)
 			}
 		}})
-		if err != nil && !errors.Is(err, codec.ErrNotBatch) && !errors.Is(err, codec.ErrTooManyEvents) && len(fieldErrors(err)) == 0 {
+		if err != nil && !errors.Is(err, codec.ErrNotBatch) && !errors.Is(err, codec.ErrTooManyEvents) && len(eventtest.FieldErrors(err)) == 0 {
 			t.Fatalf("%s: %v", data, err)
 		}
 		if _, err := codec.Decode(data); err == nil {

@@ -1,7 +1,6 @@
 package codec_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/event/eventtest"
 )
 
 // text returns the JSON of an event. The named members are replaced with raw
@@ -181,7 +181,7 @@ func TestDecode_ReturnsEveryFieldError(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := codec.Decode([]byte(test.json))
-			if diff := cmp.Diff(test.want, fieldErrors(err)); diff != "" {
+			if diff := cmp.Diff(test.want, eventtest.FieldErrors(err)); diff != "" {
 				t.Errorf("field errors (-want +got):\n%s", diff)
 			}
 			if got != (event.Event{}) {
@@ -189,19 +189,6 @@ func TestDecode_ReturnsEveryFieldError(t *testing.T) {
 			}
 		})
 	}
-}
-
-// fieldErrors returns the field errors of err, one text each.
-func fieldErrors(err error) []string {
-	var invalid *event.InvalidError
-	if !errors.As(err, &invalid) {
-		return nil
-	}
-	var all []string
-	for _, field := range invalid.Fields {
-		all = append(all, field.Field+" "+field.Message)
-	}
-	return all
 }
 
 func TestDecode_KeepsNoReferenceToItsInput(t *testing.T) {

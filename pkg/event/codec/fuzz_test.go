@@ -29,7 +29,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("a used decoder returns %+v, %v, a new one %+v, %v", again, errAgain, got, err)
 		}
 		if err != nil {
-			if len(fieldErrors(err)) == 0 || got != (event.Event{}) {
+			if len(eventtest.FieldErrors(err)) == 0 || got != (event.Event{}) {
 				t.Fatalf("rejected with %v and %+v, want field errors and no event", err, got)
 			}
 			return

@@ -4,6 +4,7 @@
 package eventtest
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,4 +79,17 @@ func Times() *rapid.Generator[time.Time] {
 	}
 	micros := rapid.OneOf(rapid.SampledFrom(edges), rapid.Int64Range(first, last))
 	return rapid.Map(micros, func(n int64) time.Time { return time.UnixMicro(n).UTC() })
+}
+
+// FieldErrors returns the field errors of err, one text each.
+func FieldErrors(err error) []string {
+	var invalid *event.InvalidError
+	if !errors.As(err, &invalid) {
+		return nil
+	}
+	var all []string
+	for _, field := range invalid.Fields {
+		all = append(all, field.Field+" "+field.Message)
+	}
+	return all
 }

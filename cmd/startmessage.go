@@ -9,9 +9,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
-// announce reports the address of the server, where it stores events, and what to type
-// next. If the log is JSON, it is one record of the log.
-func (a *app) announce(s *service, c config.Config, log *slog.Logger) {
+// reportStart prints the address of the server, its database and queue, and commands to
+// try. If the log is JSON, it writes one log record instead.
+func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
 	if c.Log.Format == "json" {
 		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
