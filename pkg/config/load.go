@@ -24,7 +24,7 @@ type Source struct {
 
 // Load reads the configuration: flag over environment over file over default. An
 // empty variable counts as unset. The error is an [*Error] with every problem of all
-// sources: unknown keys, wrong types, invalid values, a file that can't be read.
+// sources: unknown keys and variables, wrong types, invalid values, a file that can't be read.
 func Load(source Source) (Config, error) {
 	var (
 		config   = Default()
@@ -44,6 +44,7 @@ func Load(source Source) (Config, error) {
 			}
 		}
 	}
+	problems = append(problems, unknownVariables(settings)...)
 	problems = append(problems, readFile(v, source.File)...)
 	unparsed := map[string]bool{}
 	for _, setting := range settings {

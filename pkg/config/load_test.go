@@ -137,6 +137,41 @@ databse:
 	}
 }
 
+func TestLoad_RejectsUnknownVariables(t *testing.T) {
+	const unknown = "unknown environment variable ('eventagg help configuration' lists all)"
+	for name, test := range map[string]struct {
+		variable, value, want string
+	}{
+		"a misspelled key":                       {"EVENTAGG_HTTP_ADRR", ":9000", unknown},
+		"a key of a later version":               {"EVENTAGG_DATABASE_NEW_KEY", "x", unknown},
+		"a section alone":                        {"EVENTAGG_LOG", "debug", unknown},
+		"an empty variable counts as unset":      {"EVENTAGG_HTTP_ADRR", "", ""},
+		"no section of ours":                     {"EVENTAGG_VERSION", "1.2", ""},
+		"the address of a Service in Kubernetes": {"EVENTAGG_PORT", "tcp://10.0.0.1:80", ""},
+		"a Service with the name of a section":   {"EVENTAGG_HTTP_PORT", "tcp://10.0.0.1:80", ""},
+		"a port that someone typed":              {"EVENTAGG_HTTP_PORT", "9000", unknown},
+		"its host":                               {"EVENTAGG_HTTP_SERVICE_HOST", "10.0.0.1", ""},
+		"its named port":                         {"EVENTAGG_BROKER_SERVICE_PORT_REDIS", "6379", ""},
+		"a part of its address":                  {"EVENTAGG_DATABASE_PORT_5432_TCP_ADDR", "10.0.0.1", ""},
+		"another program's":                      {"HTTP_ADRR", "x", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			t.Setenv(test.variable, test.value)
+			_, err := load(t, "")
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(map[string]string{test.variable: test.want}, problems(t, err)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // The URL is in the environment of serve, because it has a password. The rest is in
 // a file that other commands read, too.
 func TestLoad_ChecksBrokerRulesForServeOnly(t *testing.T) {
