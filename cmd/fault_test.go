@@ -148,7 +148,7 @@ func (p *publishing) verified(t *testing.T) (retried int64) {
 		Verify  struct {
 			Holds bool  `json:"holds"`
 			Keys  int64 `json:"keys"`
-			Lost  int64 `json:"lost_answers"`
+			Lost  int64 `json:"lost_responses"`
 		} `json:"verify"`
 	}
 	if err := json.Unmarshal(p.stdout.Bytes(), &report); err != nil {

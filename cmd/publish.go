@@ -93,11 +93,11 @@ func (a *app) newPublishCmd(runF func(context.Context, publishOptions) error) *c
 
 func (o *publishOptions) addFlags(flags *pflag.FlagSet) {
 	flags.Int64Var(&o.generate.Count, "count", defaultCount, "number of events to send, duplicates included; no limit if only --duration is given")
-	flags.Float64Var(&o.generate.DupRate, "dup-rate", defaultDupRate, "fraction of events that repeat an earlier one, from 0 to below 1 (default with --file: 0)")
+	flags.Float64Var(&o.generate.DupRate, "dup-rate", defaultDupRate, "fraction of events that repeat an earlier one, from 0 to below 1; 0 with --file")
 	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "maximum number of concurrent requests")
 	flags.Float64Var(&o.send.Rate, "rate", 0, "events per second to send on schedule (0: as fast as the server responds)")
 	flags.DurationVar(&o.send.Duration, "duration", 0, "stop sending after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "number of events in a request; more than 1 are sent as an array (default with --ndjson: 1000)")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "number of events in a request; more than 1 are sent as an array; 1000 with --ndjson")
 	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server responds with totals only")
 	flags.BoolVar(&o.gzip, "gzip", false, "compress requests")
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "maximum time to retry a request (0: never retry)")

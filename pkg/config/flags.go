@@ -16,7 +16,7 @@ func AddFlags(flags *pflag.FlagSet, names ...string) {
 		for _, name := range names {
 			if name == section || name == setting.key {
 				flag := flags.VarPF(&flagValue{text: setting.text(), kind: setting.kind()}, setting.flag(), "", setting.help)
-				if _, ok := setting.target.(*bool); ok {
+				if setting.kind() == kindBool {
 					flag.NoOptDefVal = "true" // the flag without a value
 				}
 			}
@@ -42,6 +42,9 @@ func (v *flagValue) Set(text string) error {
 // Type is the placeholder in help texts. Viper returns flags of types that it
 // doesn't know as text, as [setting.set] expects.
 func (v *flagValue) Type() string { return v.kind }
+
+// IsBoolFlag makes help texts show the flag like other flags that need no value.
+func (v *flagValue) IsBoolFlag() bool { return v.kind == kindBool }
 
 // Setting describes a setting for documentation and tests.
 type Setting struct {

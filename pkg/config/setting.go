@@ -80,6 +80,9 @@ func (s setting) variable() string {
 // isSize reports whether the setting is a number of bytes, which may have a unit.
 func (s setting) isSize() bool { return strings.HasSuffix(s.key, "_bytes") }
 
+// kindBool is the kind of a setting that is true or false.
+const kindBool = "true|false"
+
 // kind returns the placeholder of the value in help texts.
 func (s setting) kind() string {
 	if s.isSize() {
@@ -93,7 +96,7 @@ func (s setting) kind() string {
 	case *int, *int64:
 		return "number"
 	case *bool:
-		return "true|false"
+		return kindBool
 	default:
 		return "text"
 	}

@@ -48,7 +48,7 @@ type Proof struct {
 	// LostResponses counts the keys that never returned success because the
 	// response of the append that stored them was lost. The retry returned
 	// ignored.
-	LostResponses int64 `json:"lost_answers"`
+	LostResponses int64 `json:"lost_responses"`
 	// StoredQueued counts the keys that never returned success because they
 	// returned queued. They are stored now.
 	StoredQueued int64 `json:"stored_queued,omitempty"`

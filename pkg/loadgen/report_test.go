@@ -70,7 +70,7 @@ func TestReport_MarshalJSON(t *testing.T) {
 	const want = `{"sent":20000,"success":14000,"ignored":6000,"queued":0,"invalid":0,"failed":0,"retried":2,"bad_lines":0,` +
 		`"elapsed_seconds":1.234,"events_per_second":16207.5,` +
 		`"latency_ms":{"p50":0.812,"p90":2.345,"p99":50,"p99.9":123.456,"max":1204},` +
-		`"verify":{"holds":false,"keys":2,"success":0,"ignored":0,"stored_before":0,"other_content":0,"lost_answers":0,"violations":1,` +
+		`"verify":{"holds":false,"keys":2,"success":0,"ignored":0,"stored_before":0,"other_content":0,"lost_responses":0,"violations":1,` +
 		`"offenders":[{"topic":"t","event_id":"i","problem":"returned success more than once"}]},` +
 		`"fail_if":[{"check":"failed>0","failed":false,"measured":"0"}]}` + "\n"
 	if got := out.String(); got != want {
