@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
+	"github.com/eventagg/eventagg/pkg/server/memory"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -45,13 +46,13 @@ type Options struct {
 type Handler struct {
 	options Options
 	headers respond.Headers
-	budget  *budget
+	budget  *memory.Budget
 	pool    sync.Pool // of *request
 }
 
 // New returns a Handler.
 func New(options Options) *Handler {
-	h := &Handler{options: options, headers: respond.NewHeaders(), budget: newBudget(options.MaxBufferedBytes, options.Now)}
+	h := &Handler{options: options, headers: respond.NewHeaders(), budget: memory.NewBudget(options.MaxBufferedBytes, respond.ErrBodyMemory, options.Now)}
 	h.pool.New = func() any { return newRequest(h) }
 	return h
 }
@@ -162,7 +163,7 @@ func (p *request) recycle() {
 		p.closeCodec = nil
 	}
 	p.raw.reset(http.NoBody)
-	p.handler.budget.release(p.charged)
+	p.handler.budget.Release(p.charged)
 	p.charged, p.room = 0, 0
 	p.dropBody()
 	if cap(p.response) > keepBytes {

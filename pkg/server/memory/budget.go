@@ -1,0 +1,97 @@
+package memory
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/retry"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// SmallShare is how much a request may have of the budget's last quarter. Requests
+// that need more can't take that quarter, so a few large ones never block the many
+// small requests.
+const SmallShare = 512 << 10
+
+// Budget bounds the memory of all requests of one kind together, for example that of
+// their bodies. When many clients need much at once, some get 503 and memory stays
+// flat. Make one with [NewBudget].
+type Budget struct {
+	now   func() time.Time
+	limit int64
+	full  error
+
+	mu       sync.Mutex
+	used     int64
+	released int64 // since the start
+	drain    retry.DrainRate
+}
+
+// NewBudget returns a budget of limit bytes. full is the error of a budget that is
+// used up; it should match [store.ErrOverloaded].
+func NewBudget(limit int64, full error, now func() time.Time) *Budget {
+	// After 20 seconds a client has sent or read its part, or was cut off.
+	return &Budget{limit: limit, full: full, now: now, drain: retry.DrainRate{Min: time.Second, Max: 20 * time.Second}}
+}
+
+// Reserve takes n bytes for a request that has own bytes already. Otherwise the
+// error says how long the bytes in use need to drain. A request that is alone may
+// have as much as it needs.
+func (b *Budget) Reserve(n, own int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.check(n, own); err != nil {
+		return err
+	}
+	if b.used == 0 {
+		b.drain.Resume(b.now()) // idle time is no slow drain
+	}
+	b.used += n
+	return nil
+}
+
+// Admit returns the error of Reserve for n bytes that are only declared so far. It
+// takes nothing: declared bytes cost no memory before they arrive.
+func (b *Budget) Admit(n int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.check(n, 0)
+}
+
+// check is Reserve without taking the bytes. The caller holds mu.
+func (b *Budget) check(n, own int64) error {
+	limit := b.limit
+	if own+n > SmallShare {
+		limit -= b.limit / 4
+	}
+	if b.used <= own || b.used+n <= limit {
+		return nil
+	}
+	// Clients that were refused together must not return together.
+	wait := b.drain.Wait(b.used)
+	return &store.RetryError{
+		Err:   fmt.Errorf("%w: %d bytes are in use", b.full, b.used),
+		After: wait + time.Duration(rand.Float64()*float64(wait)), //nolint:gosec // no secret: any spread will do
+	}
+}
+
+// Release gives n bytes back.
+func (b *Budget) Release(n int64) {
+	if n == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	b.released += n
+	b.drain.ObserveTotal(b.now(), b.released)
+}
+
+// Used returns the bytes that are taken at the moment.
+func (b *Budget) Used() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
+}

@@ -1,0 +1,3 @@
+// Package memory bounds the memory that the requests of a server take together. It
+// is internal to eventagg.
+package memory
