@@ -94,7 +94,9 @@ type Batch struct {
 	// a minimal response or sent NDJSON, it has the invalid events only, each
 	// with its index or line.
 	Results []Result `json:"results"`
-	// ErrorsTruncated means that more lines were invalid than Results has.
+	// ErrorsTruncated means that more than 100 events were invalid. Results then has
+	// the errors of the first 100. Further events of an array are there without
+	// errors; further lines of NDJSON are not there.
 	ErrorsTruncated bool `json:"errors_truncated,omitempty"`
 }
 
@@ -106,7 +108,7 @@ type Result struct {
 	Line  *int64 `json:"line,omitempty"`
 	// Status is "success", "ignored", "queued", "invalid" or "skipped".
 	Status string `json:"status"`
-	// Errors has every field error of an invalid event.
+	// Errors has every field error of an invalid event. See Batch.ErrorsTruncated.
 	Errors []event.FieldError `json:"errors,omitempty"`
 }
 

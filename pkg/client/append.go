@@ -239,10 +239,21 @@ func readOutcomes(got response, n int, report func(int, error)) ([]event.Outcome
 			return nil, err
 		}
 		if outcomes[i] == event.Rejected {
-			report(i, &event.InvalidError{Fields: result.Errors})
+			report(i, invalidError(result))
 		}
 	}
 	return outcomes, nil
+}
+
+// invalidError returns what is wrong with an invalid event. A server lists the errors
+// of the first 100 invalid events of a batch only.
+func invalidError(result api.Result) error {
+	if len(result.Errors) == 0 {
+		return &event.InvalidError{Fields: []event.FieldError{{
+			Field: event.FieldBody, Message: "is invalid; the server lists the errors of the first invalid events only",
+		}}}
+	}
+	return &event.InvalidError{Fields: result.Errors}
 }
 
 // scanOutcomes reads the results of a batch without invalid events in the form
@@ -298,7 +309,7 @@ func readTotals(got response, n int, report func(int, error)) ([]event.Outcome, 
 	}
 	for _, result := range batch.Results { // the request has no blank lines
 		if result.Line != nil && 1 <= *result.Line && *result.Line <= int64(n) {
-			report(int(*result.Line)-1, &event.InvalidError{Fields: result.Errors})
+			report(int(*result.Line)-1, invalidError(result))
 		}
 	}
 	return outcomesOf(batch, n), nil

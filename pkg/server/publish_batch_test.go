@@ -99,6 +99,48 @@ func TestPublish_InvalidBatch(t *testing.T) {
 	}
 }
 
+// TestPublish_ManyInvalidEventsGetAShortResponse sends few bytes that decompress to
+// many invalid events. The response has one result for each, and the errors of the
+// first 100.
+func TestPublish_ManyInvalidEventsGetAShortResponse(t *testing.T) {
+	t.Parallel()
+	const events, listed = 10_000, 100
+	array := "[" + strings.Repeat("{},", events-1) + "{}]"
+	for name, row := range map[string]struct {
+		body    string
+		headers []string
+		indexed bool
+	}{
+		"an array":                      {body: array},
+		"return=minimal":                {body: array, headers: []string{"Prefer", "return=minimal"}, indexed: true},
+		"handling=strict":               {body: array, headers: []string{"Prefer", "handling=strict"}},
+		"handling=lenient":              {body: array, headers: []string{"Prefer", "handling=lenient"}},
+		"CloudEvents":                   {body: array, headers: []string{"Content-Type", "application/cloudevents-batch+json"}},
+		"several lines as one document": {body: strings.Repeat("{}\n", events)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := compress(t, "gzip", row.body)
+			response := send(serverWith(&memory{}), "POST", "/publish", body, append(row.headers, "Content-Encoding", "gzip")...)
+			var got api.Batch
+			if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if size := response.Body.Len(); size > 500_000 {
+				t.Errorf("%d bytes got a response of %d", len(body), size)
+			}
+			if got.Invalid != events || len(got.Results) != events || !got.ErrorsTruncated {
+				t.Fatalf("%d invalid, %d results, truncated %t", got.Invalid, len(got.Results), got.ErrorsTruncated)
+			}
+			for i, result := range got.Results {
+				if result.Status != "invalid" || len(result.Errors) > 0 != (i < listed) || row.indexed && *result.Index != int64(i) {
+					t.Fatalf("result %d: %+v", i, result)
+				}
+			}
+		})
+	}
+}
+
 func TestPublish_BatchWithRejectedEvent(t *testing.T) {
 	t.Parallel()
 	response := send(serverWith(&memory{outcome: event.Rejected}), "POST", "/publish", "["+goodEvent+"]")

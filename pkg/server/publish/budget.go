@@ -51,3 +51,15 @@ func (p *request) chargeBody(ctx context.Context, size int64) error {
 	p.room = size
 	return nil
 }
+
+// resultBytes is about the size of the result of an event without errors.
+const resultBytes = 24
+
+// chargeResults charges for the response to many events. It is called before they are
+// appended, because a request that is refused must store nothing.
+func (p *request) chargeResults() error {
+	if size := int64(len(p.events)+len(p.invalid)) * resultBytes; size > freeBytes {
+		return p.charge(size)
+	}
+	return nil
+}

@@ -40,3 +40,20 @@ func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
 		t.Errorf("a body that needs memory: %v", err)
 	}
 }
+
+// TestBudget_ResultsOfManyEventsAreCharged: a batch may be small and its response
+// large. Small responses need no memory.
+func TestBudget_ResultsOfManyEventsAreCharged(t *testing.T) {
+	t.Parallel()
+	h := newHandler()
+	if err := h.budget.Reserve(h.options.MaxBufferedBytes, 0); err != nil {
+		t.Fatal(err)
+	}
+	for events, full := range map[int]bool{1: false, 100: false, 10_000: true} {
+		p := newRequest(h)
+		p.invalid = make([]invalidEvent, events)
+		if err := p.chargeResults(); errors.Is(err, respond.ErrBodyMemory) != full {
+			t.Errorf("%d events: %v", events, err)
+		}
+	}
+}

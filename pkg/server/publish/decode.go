@@ -32,7 +32,7 @@ const (
 )
 
 // invalidEvent is an event that can't be stored. At is its index in a batch,
-// from 0, or its line in a stream, from 1.
+// from 0, or its line in a stream, from 1. Only the first maxErrors have fields.
 type invalidEvent struct {
 	at     int64
 	fields []event.FieldError
@@ -122,7 +122,11 @@ func (p *request) add(e event.Event, err error) {
 		p.events = append(p.events, e)
 		return
 	}
-	p.invalid = append(p.invalid, invalidEvent{at: int64(len(p.events) + len(p.invalid)), fields: fieldErrors(err)})
+	invalid := invalidEvent{at: int64(len(p.events) + len(p.invalid))}
+	if len(p.invalid) < maxErrors {
+		invalid.fields = fieldErrors(err)
+	}
+	p.invalid = append(p.invalid, invalid)
 }
 
 // decodeOne reads a body that is one event.

@@ -106,6 +106,9 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 	if decoded == batch && len(p.invalid) > 0 && p.prefer.strict {
 		return h.respondSkipped(c, p)
 	}
+	if err := p.chargeResults(); err != nil {
+		return err
+	}
 	outcomes, err := h.append(c.Request(), p.prefer, p.events)
 	if err != nil {
 		return err

@@ -106,16 +106,13 @@ func (q *lineQueue) take(chunk *lineChunk) bool {
 	return true
 }
 
-// maxLineErrors is the number of invalid lines that a response lists.
-const maxLineErrors = 100
-
 // lineResult gathers the outcomes of a stream, from reader and appender.
 type lineResult struct {
 	report func(event.Tally)
 
 	mu        sync.Mutex
 	tally     event.Tally
-	invalid   []invalidEvent // the first maxLineErrors
+	invalid   []invalidEvent // the first maxErrors
 	committed int64          // all lines up to this one are done
 }
 
@@ -146,7 +143,7 @@ func (r *lineResult) record(chunk *lineChunk, outcomes []event.Outcome) {
 
 // list keeps the errors of an invalid line for the response.
 func (r *lineResult) list(line int64, fields []event.FieldError) {
-	if len(r.invalid) < maxLineErrors {
+	if len(r.invalid) < maxErrors {
 		r.invalid = append(r.invalid, invalidEvent{at: line, fields: fields})
 	}
 }
@@ -163,7 +160,7 @@ func (r *lineResult) appendResponse(dst []byte) []byte {
 	}
 	dst = append(dst, ']')
 	if r.tally.Refused() > int64(len(r.invalid)) {
-		dst = append(dst, `,"errors_truncated":true`...)
+		dst = append(dst, errorsTruncated...)
 	}
 	return append(dst, "}\n"...)
 }

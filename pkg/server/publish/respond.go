@@ -55,8 +55,7 @@ func (h *Handler) respondSkipped(c echo.Context, p *request) error {
 	skipped := make([]event.Outcome, len(p.events)) // no outcome
 	p.prefer.setApplied(c.Response().Header(), false)
 	h.report(t)
-	p.response = append(appendTally(p.response[:0], t), `,"results":[`...)
-	p.response = append(appendResults(p.response, skipped, p.invalid, p.prefer.minimal), "]}\n"...)
+	p.response = appendBatch(p.response[:0], t, skipped, p.invalid, p.prefer.minimal)
 	return respond.Bytes(c, http.StatusUnprocessableEntity, h.headers.JSON, p.response)
 }
 
@@ -66,8 +65,7 @@ func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outc
 	for _, outcome := range outcomes {
 		t.Count(outcome)
 	}
-	p.response = append(appendTally(p.response[:0], t), `,"results":[`...)
-	p.response = append(appendResults(p.response, outcomes, p.invalid, p.prefer.minimal), "]}\n"...)
+	p.response = appendBatch(p.response[:0], t, outcomes, p.invalid, p.prefer.minimal)
 	p.prefer.setApplied(c.Response().Header(), t.Queued > 0)
 	h.report(t)
 	return h.send(c, p.prefer, batchStatus(t, p.prefer.lenient), p.response)
@@ -115,14 +113,28 @@ func appendTally(dst []byte, t event.Tally) []byte {
 	return strconv.AppendInt(append(dst, `,"invalid":`...), t.Refused(), 10)
 }
 
-// notAppended is the outcome of an event that was not given to the appender.
-const notAppended event.Outcome = 0
+// maxErrors is the maximum number of invalid events whose errors a response has.
+// Without a limit, 71 compressed bytes would get a response of 2.5 MB.
+const maxErrors = 100
+
+// appendBatch appends the text of an [api.Batch].
+func appendBatch(dst []byte, t event.Tally, outcomes []event.Outcome, invalid []invalidEvent, minimal bool) []byte {
+	dst = append(appendTally(dst, t), `,"results":[`...)
+	dst = append(appendResults(dst, outcomes, invalid, minimal), ']')
+	if t.Refused() > maxErrors {
+		dst = append(dst, errorsTruncated...)
+	}
+	return append(dst, "}\n"...)
+}
+
+// errorsTruncated is the member which says that some errors are left out.
+const errorsTruncated = `,"errors_truncated":true`
 
 // appendResults appends the elements of results: one per event in the order of
 // the request. That is the order of outcomes, with the invalid events inserted at
-// their indexes.
+// their indexes. The first maxErrors invalid events have their errors.
 func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent, minimal bool) []byte {
-	begin := len(dst)
+	begin, refused := len(dst), 0
 	total := int64(len(outcomes) + len(invalid))
 	for at := range total {
 		var fields []event.FieldError
@@ -138,38 +150,51 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 		if len(dst) > begin {
 			dst = append(dst, ',')
 		}
-		switch outcome {
-		case event.Stored:
-			dst = append(dst, `{"status":"success"}`...)
-		case event.Duplicate:
-			dst = append(dst, `{"status":"ignored"}`...)
-		case event.Queued:
-			dst = append(dst, `{"status":"queued"}`...)
-		case notAppended:
-			dst = append(dst, `{"status":"skipped"}`...)
-		default:
-			position := ""
-			if minimal {
-				position = "index"
-			}
-			dst = appendInvalid(dst, position, at, fields)
+		if outcome != event.Rejected {
+			dst = appendOutcome(dst, outcome)
+			continue
 		}
+		if refused++; refused > maxErrors {
+			fields = nil
+		}
+		position := ""
+		if minimal {
+			position = "index"
+		}
+		dst = appendInvalid(dst, position, at, fields)
 	}
 	return dst
 }
 
+// appendOutcome appends the result of a valid event.
+func appendOutcome(dst []byte, outcome event.Outcome) []byte {
+	switch outcome {
+	case event.Stored:
+		return append(dst, `{"status":"success"}`...)
+	case event.Duplicate:
+		return append(dst, `{"status":"ignored"}`...)
+	case event.Queued:
+		return append(dst, `{"status":"queued"}`...)
+	default: // not given to the appender
+		return append(dst, `{"status":"skipped"}`...)
+	}
+}
+
 // appendInvalid appends the result of an invalid event, with its position under
-// that name unless the name is empty.
+// that name unless the name is empty. nil fields are left out.
 func appendInvalid(dst []byte, position string, at int64, fields []event.FieldError) []byte {
 	dst = append(dst, '{')
 	if position != "" {
 		dst = append(dst, `"`+position+`":`...)
 		dst = append(strconv.AppendInt(dst, at, 10), ',')
 	}
-	dst = append(dst, `"status":"`+api.StatusInvalid+`","errors":`...)
+	dst = append(dst, `"status":"`+api.StatusInvalid+`"`...)
+	if fields == nil {
+		return append(dst, '}')
+	}
 	text, err := json.Marshal(fields)
 	if err != nil { // two strings per field always encode
 		text = []byte("[]")
 	}
-	return append(append(dst, text...), '}')
+	return append(append(append(dst, `,"errors":`...), text...), '}')
 }
