@@ -91,7 +91,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 		flush()
 		return nil
 	})
-	service, err := a.openService(ctx, serveOptions{config: c, migrate: true}, log)
+	service, err := a.openService(ctx, serveOptions{config: c}, log)
 	if err != nil {
 		return err
 	}

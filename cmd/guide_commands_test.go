@@ -48,7 +48,7 @@ func describeFlags(out *strings.Builder, cmd *cobra.Command) {
 		for _, s := range config.Settings() {
 			settings[s.Flag] = true
 		}
-		fmt.Fprintf(out, "Each [setting](configuration.md#settings) but `client.url` is a flag. Further flags:\n\n")
+		fmt.Fprintf(out, "Each [setting](configuration.md#settings) but `client.url` is a flag.\n\n")
 	}
 	var rows strings.Builder
 	cmd.NonInheritedFlags().VisitAll(func(flag *pflag.Flag) {

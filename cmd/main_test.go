@@ -86,11 +86,11 @@ func TestServe_ParsesArguments(t *testing.T) {
 		args []string
 		want serveOptions
 	}{
-		"nothing":     {nil, serveOptions{config: config.Default(), migrate: true}},
-		"not migrate": {[]string{"--migrate=false"}, serveOptions{config: config.Default()}},
+		"nothing":     {nil, serveOptions{config: config.Default()}},
+		"not migrate": {[]string{"--migrate=false"}, serveOptions{config: changed(func(c *config.Config) { c.Database.Migrate = false })}},
 		"settings": {
 			[]string{"--http-addr", ":0", "--log-format=json"},
-			serveOptions{migrate: true, config: changed(func(c *config.Config) { c.HTTP.Addr, c.Log.Format = ":0", "json" })},
+			serveOptions{config: changed(func(c *config.Config) { c.HTTP.Addr, c.Log.Format = ":0", "json" })},
 		},
 	}
 	t.Chdir(t.TempDir())

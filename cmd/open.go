@@ -86,8 +86,13 @@ func (d database) migrate(ctx context.Context) (int, error) {
 		applied, err := sqlite.Migrate(ctx, d.path)
 		return applied, d.explain(err)
 	}
-	applied, err := postgres.Migrate(ctx, postgres.Options{URL: d.connection(), Schema: d.schema, Pooled: d.pooled})
+	applied, err := postgres.Migrate(ctx, d.options())
 	return applied, d.explain(err)
+}
+
+// options are the options of PostgreSQL to connect with.
+func (d database) options() postgres.Options {
+	return postgres.Options{URL: d.connection(), Schema: d.schema, Pooled: d.pooled}
 }
 
 // open opens the store, whose tables must be up to date.
@@ -114,7 +119,7 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 func (s *service) openDatabase(ctx context.Context, opts serveOptions, log *slog.Logger) (store.Store, error) {
 	open := func(ctx context.Context) (store.Store, error) {
 		defer s.database.logIfSlow(log)()
-		if opts.migrate {
+		if opts.config.Database.Migrate {
 			if _, err := s.database.migrate(ctx); err != nil {
 				return nil, fmt.Errorf("migrate the database: %w", err)
 			}

@@ -2,11 +2,13 @@ package cmd_test
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/eventagg/eventagg/cmd"
@@ -39,6 +41,8 @@ func (b binary) Run() int { return testdb.Main(b.M) }
 //	signal NAME CODE          sends a signal (INT, TERM, KILL) to the program, which
 //	                          must end with the exit code; serve.log has its output
 //	postgres                  creates an empty database; sets $POSTGRES to its URL
+//	asrole NAME               runs the SQL on standard output in that database, and
+//	                          sets $POSTGRES to the URL for the role
 //	redis [weak]              starts a durable (or weak) Redis; sets $REDIS to its URL
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -47,7 +51,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "redis": redis,
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)
@@ -106,4 +110,19 @@ func postgres(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: postgres")
 	}
 	ts.Setenv("POSTGRES", testdb.Postgres(stateOf(ts).test))
+}
+
+func asRole(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: asrole NAME")
+	}
+	address, err := url.Parse(ts.Getenv("POSTGRES"))
+	ts.Check(err)
+	ctx := stateOf(ts).test.Context()
+	conn, err := pgx.Connect(ctx, address.String())
+	ts.Check(err)
+	_, err = conn.Exec(ctx, ts.ReadFile("stdout")+"ALTER ROLE "+args[0]+" PASSWORD 'secret'")
+	ts.Check(errors.Join(err, conn.Close(ctx)))
+	address.User = url.UserPassword(args[0], "secret")
+	ts.Setenv("POSTGRES", address.String())
 }

@@ -42,8 +42,6 @@ type serveOptions struct {
 	unchecked
 
 	config config.Config
-	// migrate creates or updates the tables first.
-	migrate bool
 }
 
 func (o *serveOptions) configure(c config.Config) { o.config = c }
@@ -58,7 +56,6 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Example: serveExample,
 	}
 	config.AddFlags(cmd.Flags(), "http", "database", "ingest", "broker", "log")
-	cmd.Flags().BoolVar(&opts.migrate, "migrate", true, "create or update the tables in the database first")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 

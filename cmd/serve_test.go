@@ -129,7 +129,7 @@ func TestServe_StopsWhileItOpens(t *testing.T) {
 			a, _, errOut := testApp()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(&signalError{number: 15})
-			opts := serveOptions{config: config.Default(), migrate: true}
+			opts := serveOptions{config: config.Default()}
 			opts.config.HTTP.Addr, opts.config.Database.URL = test.addr, "sqlite:"+filepath.Join(t.TempDir(), "e.db")
 			if code := a.finish(ctx, a.runServe(ctx, opts)); code != test.want || (errOut.Len() == 0) != (code == exitDone) {
 				t.Errorf("exit code %d, wrote %q", code, errOut)

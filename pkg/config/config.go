@@ -56,6 +56,8 @@ type Database struct {
 	// MaxConns is the maximum number of connections to PostgreSQL for reading.
 	// Writers have connections of their own.
 	MaxConns int
+	// Migrate creates or updates the tables when serve starts.
+	Migrate bool
 	// Pooler is the connection pooler in front of PostgreSQL: "none", or
 	// "transaction" for PgBouncer and others with pool_mode=transaction.
 	Pooler string
@@ -126,7 +128,7 @@ func Default() Config {
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
-		Database: Database{MaxConns: 8, Pooler: "none"},
+		Database: Database{MaxConns: 8, Migrate: true, Pooler: "none"},
 		Ingest: Ingest{
 			Writers:         2,
 			MaxBatch:        1000,

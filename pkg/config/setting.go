@@ -41,6 +41,7 @@ func (c *Config) settings() []setting {
 		{key: "database.schema", help: "PostgreSQL schema of the tables (empty: the one that has them)", target: &c.Database.Schema, rule: schemaName},
 		{key: "database.max_conns", help: "maximum number of PostgreSQL connections for reading; writers have connections of their own", target: &c.Database.MaxConns, rule: upTo(1000)},
 		{key: "database.pooler", help: "connection pooler behind database.url: none, or transaction (PgBouncer with pool_mode=transaction)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
+		{key: "database.migrate", help: "create or update the tables when serve starts (false: the role needs no right to do it)", target: &c.Database.Migrate, rule: anything},
 		{key: "ingest.writers", help: "number of concurrent transactions (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},
 		{key: "ingest.max_batch", help: "maximum number of events in a transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
 		{key: "ingest.max_pending", help: "maximum number of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},
@@ -65,7 +66,7 @@ func (c *Config) settings() []setting {
 // that are typed often have only the last part.
 func (s setting) flag() string {
 	switch s.key {
-	case "client.url", "broker.role", "broker.workers":
+	case "client.url", "broker.role", "broker.workers", "database.migrate":
 		_, name, _ := strings.Cut(s.key, ".")
 		return name
 	}

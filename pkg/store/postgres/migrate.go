@@ -119,12 +119,25 @@ func translateStep(ctx context.Context, err error, attempted string) error {
 const insufficientPrivilege = "42501"
 
 // renumber repairs the order of a database that was restored from a dump; see
-// renumber.sql. A lock lets one instance at a time do it.
+// renumber.sql. A lock lets one instance at a time do it. It looks first whether there
+// is something to do: the role of an instance may not have the right to update events.
 func renumber(ctx context.Context, db *stdsql.DB, schema string) (err error) {
 	const attempted = "repair the order of a restored database"
 	statement, err := sql.Files.ReadFile("postgres/queries/renumber.sql")
 	if err != nil {
 		return fmt.Errorf("%s: %w", attempted, err)
+	}
+	restored, err := sql.Files.ReadFile("postgres/queries/restored.sql")
+	if err != nil {
+		return fmt.Errorf("%s: %w", attempted, err)
+	}
+	var needed bool
+	err = db.QueryRowContext(ctx, sql.InSchema(string(restored), schema)).Scan(&needed)
+	switch {
+	case err != nil:
+		return translate(ctx, err, attempted)
+	case !needed:
+		return nil
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -52,7 +52,8 @@ func someEvents(prefix string, n int) []event.Event {
 }
 
 // TestQueries_AllPrepare prepares each statement in a migrated database, so that a
-// mistake is not found only at its first use.
+// mistake is not found only at its first use. The search path is empty, so that a table
+// without its schema is a mistake, too.
 func TestQueries_AllPrepare(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
@@ -66,6 +67,9 @@ func TestQueries_AllPrepare(t *testing.T) {
 		"writer_session": s.queries.writerSession, "reader_session": s.queries.readerSession,
 	} {
 		err := s.writers.AcquireFunc(t.Context(), func(conn *pgxpool.Conn) error {
+			if _, err := conn.Exec(t.Context(), "SET search_path = ''"); err != nil {
+				return err
+			}
 			_, err := conn.Conn().Prepare(t.Context(), "", text)
 			return err
 		})

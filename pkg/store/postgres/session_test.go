@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -39,18 +38,6 @@ func TestSession_WrongOneIsReplaced(t *testing.T) {
 			suitetest.Eventually(t, "the store is ready", func() bool { return s.Ping(t.Context()) == nil })
 		})
 	}
-}
-
-// asRole returns the URL of a migrated database for a role that has only the rights
-// that serving needs, and the URL of its owner.
-func asRole(t *testing.T) (address, owner, role string) {
-	t.Helper()
-	owner = newDatabase(t)
-	role = fmt.Sprintf("writer_%d", time.Now().UnixNano())
-	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret'",
-		"GRANT SELECT, INSERT ON events TO "+role, "GRANT SELECT, INSERT, UPDATE ON audit_stats, topic_stats TO "+role,
-		"GRANT SELECT, INSERT, DELETE ON deliveries TO "+role, "GRANT SELECT ON eventagg_migrations TO "+role)
-	return changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") }), owner, role
 }
 
 // TestPing_ReportsWhatAnAppendNeeds takes away one thing that an append needs. Neither

@@ -7,7 +7,8 @@
 -- because seq is an integer. A cluster uses some hundred of the first IDs for its
 -- own setup, and gives none of them to an event.
 --
--- If nothing was restored it costs one index lookup.
+-- restored.sql says whether there is something to do. The same condition is here, too,
+-- because another instance may have done it meanwhile.
 UPDATE :"schema".events AS e
 SET xid = (1 + (numbered.number - 1) / 1000000000)::text::xid8,
     seq = (1 + (numbered.number - 1) % 1000000000)::integer

@@ -2,7 +2,7 @@
 -- $3 are received events and name of the last row before these, or NULL. $4 is the
 -- maximum number of rows, or NULL.
 SELECT topic, sum(received - duplicates)::bigint, sum(duplicates)::bigint, min(first_seen), max(last_seen)
-FROM topic_stats
+FROM :"schema".topic_stats
 WHERE $1::text IS NULL OR topic = $1
 GROUP BY topic
 HAVING $2::bigint IS NULL OR sum(received) < $2 OR (sum(received) = $2 AND topic > $3::text)
