@@ -62,12 +62,15 @@ func ParseKey(text string) (Key, error) {
 	return Key{text: text}, nil
 }
 
-// checksum returns the CRC-32 of the first part of a key in base 32.
+// checksum returns the CRC-32 of the first part of a key in base 32. It uses the table
+// itself, because the functions of package crc32 cost an allocation for each key.
 func checksum(text string) (sum [sumLength]byte) {
-	var part [checkedLength]byte
-	copy(part[:], text)
+	crc := ^uint32(0)
+	for i := range len(text) {
+		crc = crc32.IEEETable[byte(crc)^text[i]] ^ crc>>8
+	}
 	var bits [4]byte
-	binary.BigEndian.PutUint32(bits[:], crc32.ChecksumIEEE(part[:]))
+	binary.BigEndian.PutUint32(bits[:], ^crc)
 	base32.StdEncoding.WithPadding(base32.NoPadding).Encode(sum[:], bits[:])
 	return sum
 }
@@ -83,6 +86,9 @@ func (k Key) String() string { return hiddenKey }
 
 // Format prints a text without the secret, for every verb.
 func (k Key) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, hiddenKey) }
+
+// MarshalText returns a text without the secret, for JSON and YAML.
+func (k Key) MarshalText() ([]byte, error) { return []byte(hiddenKey), nil }
 
 // LogValue returns a text without the secret.
 func (k Key) LogValue() slog.Value { return slog.StringValue(hiddenKey) }

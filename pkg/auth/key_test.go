@@ -92,8 +92,9 @@ func TestKey_HidesItself(t *testing.T) {
 		fmt.Fprintf(&out, verb+" ", struct{ Key Key }{key})
 		fmt.Fprintf(&out, verb+" ", []any{&key})
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("test", "key", key, "group", struct{ Key Key }{key})
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("test", "key", key, "group", struct{ Key Key }{key})
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		slog.New(handler).Info("test", slog.Any("key", key), slog.Any("group", struct{ Key Key }{key}))
+	}
 	if err := json.NewEncoder(&out).Encode(key); err != nil {
 		t.Error(err)
 	}
