@@ -62,7 +62,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 	case "22", "23", "54":
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
 	case "42":
-		return fmt.Errorf("%s: the database does not fit this version; run `eventagg migrate`: %w: %w",
+		return fmt.Errorf("%s: the tables do not fit this version; `eventagg migrate` upgrades them, or names what to restore from a backup: %w: %w",
 			attempted, store.ErrUnavailable, err)
 	}
 	failed := fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable, err)

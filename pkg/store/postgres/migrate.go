@@ -82,7 +82,7 @@ func applySteps(ctx context.Context, db *stdsql.DB, migrations fs.FS, schema str
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
-	if err := checkLayout(ctx, db, schema, newestVersion(provider)); err != nil {
+	if err := checkSchema(ctx, db, schema); err != nil {
 		return 0, err
 	}
 	const attempted = "apply the migrations"

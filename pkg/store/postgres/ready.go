@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -89,10 +90,29 @@ func (s *Store) ping(ctx context.Context, attempted string) error {
 		return translate(ctx, err, attempted)
 	}
 	found.readOnly = false // readers are read-only by configuration
+	if !found.migrated && s.opened {
+		if err := s.lostTables(ctx); err != nil {
+			return err
+		}
+	}
 	if err := found.ready(); err != nil {
 		return wrongServer(found.standby, err)
 	}
 	return s.pingWriter(ctx)
+}
+
+// lostTables explains why tables that were there are not there any more.
+func (s *Store) lostTables(ctx context.Context) error {
+	db := stdlib.OpenDBFromPool(s.readers)
+	defer func() { _ = db.Close() }()
+	found, err := schemasOf(ctx, db)
+	if err != nil {
+		return translate(ctx, err, "find the schema")
+	}
+	if set, ok := setIn(s.schema, found); ok {
+		return set.check(ctx, db)
+	}
+	return fmt.Errorf("all tables of eventagg in schema %s are gone; restore them from a backup: %w", s.schema, store.ErrUnavailable)
 }
 
 // pingWriter checks a writer's connection. It may fail while readers' connections

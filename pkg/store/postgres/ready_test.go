@@ -67,6 +67,21 @@ func execAt(t *testing.T, address string, statements ...string) {
 	}
 }
 
+// selectAt returns the value of a query over a connection of its own.
+func selectAt[T any](t *testing.T, address, query string) (value T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if err := conn.QueryRow(ctx, query).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
 // changed returns an address with a change.
 func changed(t *testing.T, address string, change func(*url.URL)) string {
 	t.Helper()

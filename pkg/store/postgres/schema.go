@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -27,26 +28,42 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *stdsql.Row
 }
 
+// tableSet is what one schema has of eventagg; see schemas.sql.
+type tableSet struct {
+	schema               string
+	versions, tables     bool
+	developmentVersioned bool
+}
+
 // oneSchema returns the schema of the tables: the configured one, or the one that has
 // them, or "" if none has. Names come from the catalog, so that a changed search path
 // or a new schema of the role's name can't lead to a second, empty set of tables.
-func oneSchema(configured string, found []string) (string, error) {
-	switch {
-	case configured != "":
+//
+// Tables without a version table count only if no schema has both: beside them they
+// may be a copy that an operator made.
+func oneSchema(configured string, found []tableSet) (string, error) {
+	if configured != "" {
 		return configured, nil
-	case len(found) > 1:
-		return "", fmt.Errorf("the schemas %s all have tables of eventagg; name the right one in database.schema: %w",
-			strings.Join(found, ", "), store.ErrUnavailable)
-	case len(found) == 1:
-		return found[0], nil
-	default:
-		return "", nil
 	}
-}
-
-// layout is what a schema has; see layout.sql.
-type layout struct {
-	schema, versions, tables, oldVersions bool
+	var complete, all []string
+	for _, set := range found {
+		all = append(all, set.schema)
+		if set.versions && set.tables {
+			complete = append(complete, set.schema)
+		}
+	}
+	if len(complete) > 0 {
+		all = complete
+	}
+	switch len(all) {
+	case 0:
+		return "", nil
+	case 1:
+		return all[0], nil
+	default:
+		return "", fmt.Errorf("the schemas %s all have tables of eventagg; name the right one in database.schema: %w",
+			strings.Join(all, ", "), store.ErrUnavailable)
+	}
 }
 
 // schemaForMigration returns the schema to migrate. A new set of tables goes into the
@@ -71,7 +88,8 @@ func schemaForMigration(ctx context.Context, db querier, configured string) (str
 	return current.String, nil
 }
 
-func schemasOf(ctx context.Context, db querier) (found []string, err error) {
+// schemasOf returns the schemas that have tables of eventagg.
+func schemasOf(ctx context.Context, db querier) (found []tableSet, err error) {
 	text, err := sql.Files.ReadFile("postgres/queries/schemas.sql")
 	if err != nil {
 		return nil, err
@@ -82,68 +100,100 @@ func schemasOf(ctx context.Context, db querier) (found []string, err error) {
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var schema string
-		if err := rows.Scan(&schema); err != nil {
+		var set tableSet
+		if err := rows.Scan(&set.schema, &set.versions, &set.tables, &set.developmentVersioned); err != nil {
 			return nil, err
 		}
-		found = append(found, schema)
+		found = append(found, set)
 	}
 	return found, rows.Err()
 }
 
-// checkLayout refuses a schema in a state that no migration leaves behind, and tables
+// checkSchema refuses a schema in a state that no migration leaves behind, and tables
 // of another version. It creates a configured schema that does not exist.
-func checkLayout(ctx context.Context, db *stdsql.DB, schema string, newest int64) error {
+func checkSchema(ctx context.Context, db *stdsql.DB, schema string) error {
 	attempted := "check the schema " + schema
-	found, err := layoutOf(ctx, db, schema)
+	found, err := schemasOf(ctx, db)
 	if err != nil {
 		return translate(ctx, err, attempted)
 	}
-	if !found.schema {
-		if _, err := db.ExecContext(ctx, sql.InSchema(`CREATE SCHEMA IF NOT EXISTS :"schema"`, schema)); err != nil {
-			return translateStep(ctx, err, "create the schema "+schema)
-		}
+	if set, ok := setIn(schema, found); ok {
+		return set.check(ctx, db)
+	}
+	var exists bool
+	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists); err != nil {
+		return translate(ctx, err, attempted)
+	}
+	if exists {
 		return nil
 	}
-	version := int64(0)
-	if found.versions {
-		if version, err = versionOf(ctx, db, schema); err != nil {
-			return translate(ctx, err, attempted)
-		}
-		// Another instance may have committed its migration since the first look: what
-		// a version records is looked for after the version.
-		if found, err = layoutOf(ctx, db, schema); err != nil {
-			return translate(ctx, err, attempted)
-		}
-	}
-	return found.check(schema, version, newest)
-}
-
-func layoutOf(ctx context.Context, db querier, schema string) (found layout, err error) {
-	text, err := sql.Files.ReadFile("postgres/queries/layout.sql")
+	_, err = db.ExecContext(ctx, sql.InSchema(`CREATE SCHEMA IF NOT EXISTS :"schema"`, schema))
 	if err != nil {
-		return layout{}, err
+		return translateStep(ctx, err, "create the schema "+schema)
 	}
-	err = db.QueryRowContext(ctx, sql.InSchema(string(text), schema)).
-		Scan(&found.schema, &found.versions, &found.tables, &found.oldVersions)
-	return found, err
+	return nil
 }
 
-// check returns why the tables of a schema can't be used or migrated.
-func (l layout) check(schema string, version, newest int64) error {
+// setIn returns the tables of a schema.
+func setIn(schema string, found []tableSet) (tableSet, bool) {
+	i := slices.IndexFunc(found, func(set tableSet) bool { return set.schema == schema })
+	if i < 0 {
+		return tableSet{}, false
+	}
+	return found[i], true
+}
+
+// check returns why the tables of a schema can't be used or migrated. What the version
+// table records is looked for after the version was read: another instance may commit
+// its migration in the meantime.
+func (s tableSet) check(ctx context.Context, db querier) error {
+	attempted := "check the schema " + s.schema
+	newest, err := newestMigration()
+	if err != nil {
+		return err
+	}
+	var version int64
+	if s.versions {
+		if version, err = versionOf(ctx, db, s.schema); err != nil {
+			return translate(ctx, err, attempted)
+		}
+	}
 	switch {
 	case version > newest:
 		return fmt.Errorf("a newer version of eventagg has migrated the tables in schema %s (step %d, this version knows %d); use that version: %w",
-			schema, version, newest, store.ErrUnavailable)
-	case version > 0 && !l.tables:
-		return fmt.Errorf("tables of eventagg are missing in schema %s, although %s.%s records them; restore them from a backup: %w",
-			schema, schema, versionTable, store.ErrUnavailable)
-	case version == 0 && l.tables && l.oldVersions:
+			s.schema, version, newest, store.ErrUnavailable)
+	case version == 0 && s.tables && s.developmentVersioned:
 		return fmt.Errorf("a development version of eventagg made the tables in schema %s; "+
-			"export its events with that version, and publish them into another database: %w", schema, store.ErrUnavailable)
-	default:
+			"export its events with that version, and publish them into another database: %w", s.schema, store.ErrUnavailable)
+	case version == 0 && s.tables:
+		return fmt.Errorf("schema %s has tables of eventagg, but no %s that records their version; restore that table, too, "+
+			"or name another schema in database.schema: %w", s.schema, versionTable, store.ErrUnavailable)
+	}
+	missing, err := missingTables(ctx, db, s.schema, version)
+	if err != nil {
+		return translate(ctx, err, attempted)
+	}
+	return refuseMissing(s.schema, missing)
+}
+
+// refuseMissing reports tables that a version table records and that are gone. They are
+// never made again: every old event would be stored a second time.
+func refuseMissing(schema, missing string) error {
+	if missing == "" {
 		return nil
 	}
+	return fmt.Errorf("tables of eventagg are missing in schema %s, although %s records them: %s; restore them from a backup: %w",
+		schema, versionTable, missing, store.ErrUnavailable)
+}
+
+// missingTables returns the names of the tables that a version has and a schema lacks.
+func missingTables(ctx context.Context, db querier, schema string, version int64) (missing string, err error) {
+	text, err := sql.Files.ReadFile("postgres/queries/missing.sql")
+	if err != nil {
+		return "", err
+	}
+	err = db.QueryRowContext(ctx, sql.InSchema(string(text), schema), version).Scan(&missing)
+	return missing, err
 }
 
 // versionOf returns the last migration that was applied, 0 for none.
@@ -185,12 +235,6 @@ type textFile struct {
 
 // Read reads the other text.
 func (f *textFile) Read(p []byte) (int, error) { return f.Reader.Read(p) }
-
-// newestVersion returns the last migration of a provider.
-func newestVersion(provider *goose.Provider) int64 {
-	sources := provider.ListSources()
-	return sources[len(sources)-1].Version
-}
 
 // newestMigration returns the last migration of this version of eventagg, by the
 // names of the files: 00002_deliveries.sql is 2.

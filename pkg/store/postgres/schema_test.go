@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +105,10 @@ func TestSchema_IsCreatedAndUsed(t *testing.T) {
 			t.Errorf("%s: the second append: %v", options.Schema, got)
 		}
 	}
+	topics, err := open(t, two).TopicStats(t.Context(), store.TopicQuery{}) // no search path leads to the schema
+	if err != nil || len(topics) != 1 || topics[0].Stored != 1 || topics[0].Duplicates != 1 {
+		t.Errorf("topics: %v, %v", topics, err)
+	}
 	for name, call := range map[string]func() error{
 		"migrate": func() error { _, err := Migrate(t.Context(), Options{URL: address}); return err },
 		"open":    func() error { _, err := Open(t.Context(), Options{URL: address}); return err },
@@ -117,31 +120,93 @@ func TestSchema_IsCreatedAndUsed(t *testing.T) {
 }
 
 // TestSchema_RefusesOtherStates has states of a database that no migration leaves
-// behind.
+// behind. Migrate and Open both name the cause, and neither makes a table.
 func TestSchema_RefusesOtherStates(t *testing.T) {
 	t.Parallel()
+	const unrecorded = "has tables of eventagg, but no eventagg_migrations that records their version; restore that table"
 	for name, row := range map[string]struct {
 		change []string
+		schema string // in the options
 		want   string
 	}{
-		"a newer version":           {[]string{"INSERT INTO eventagg_migrations (version_id, is_applied) VALUES (99, true)"}, "a newer version of eventagg has migrated the tables in schema public (step 99"},
-		"tables that are missing":   {[]string{"DROP TABLE events"}, "tables of eventagg are missing in schema public"},
-		"a counter that is missing": {[]string{"ALTER TABLE topic_stats RENAME TO old_stats"}, "tables of eventagg are missing in schema public"},
-		"a development version":     {[]string{"ALTER TABLE eventagg_migrations RENAME TO goose_db_version"}, "a development version of eventagg made the tables"},
-		"tables without a version":  {[]string{"DROP TABLE eventagg_migrations"}, "existing tables or types have the same names"},
+		"a newer version":           {[]string{"INSERT INTO eventagg_migrations (version_id, is_applied) VALUES (99, true)"}, "", "a newer version of eventagg has migrated the tables in schema public (step 99"},
+		"tables that are missing":   {[]string{"DROP TABLE events"}, "", "tables of eventagg are missing in schema public, although eventagg_migrations records them: events; restore"},
+		"a counter that is missing": {[]string{"ALTER TABLE topic_stats RENAME TO old_stats"}, "", "records them: topic_stats; restore"},
+		"a table of a later step":   {[]string{"DROP TABLE deliveries"}, "", "records them: deliveries; restore"},
+		"all but the versions":      {[]string{"DROP TABLE events, topic_stats, audit_stats, deliveries"}, "", "records them: audit_stats, deliveries, events, topic_stats; restore"},
+		"a development version":     {[]string{"ALTER TABLE eventagg_migrations RENAME TO goose_db_version"}, "", "a development version of eventagg made the tables"},
+		"tables without a version":  {[]string{"DROP TABLE eventagg_migrations"}, "", "schema public " + unrecorded},
+		"an empty version table":    {[]string{"DELETE FROM eventagg_migrations"}, "", "schema public " + unrecorded},
+		"tables without a version behind another schema": {
+			[]string{"DROP TABLE eventagg_migrations", "CREATE SCHEMA AUTHORIZATION CURRENT_USER"}, "", "schema public " + unrecorded,
+		},
+		"a dump without the versions, restored into another schema": {
+			[]string{"DROP TABLE eventagg_migrations", "ALTER SCHEMA public RENAME TO restored", "CREATE SCHEMA public"}, "", "schema restored " + unrecorded,
+		},
+		"the configured schema without a version": {[]string{"DROP TABLE eventagg_migrations"}, "public", "schema public " + unrecorded},
+		"only the counters without a version":     {[]string{"DROP TABLE eventagg_migrations, events, topic_stats"}, "", "schema public " + unrecorded},
+		"two sets without a version": {
+			[]string{"DROP TABLE eventagg_migrations", "CREATE SCHEMA other", "CREATE TABLE other.events (LIKE events)"}, "", "the schemas other, public all have tables of eventagg",
+		},
+		"a version table without tables beside tables without versions": {
+			[]string{"CREATE SCHEMA other", "ALTER TABLE eventagg_migrations SET SCHEMA other"}, "", "the schemas other, public all have tables of eventagg",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := newDatabase(t)
 			execAt(t, address, row.change...)
-			if _, err := Migrate(t.Context(), Options{URL: address}); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("migrate: got %v, want %q", err, row.want)
-			}
-			if s, err := Open(t.Context(), Options{URL: address}); err == nil {
+			const count = "SELECT count(*) FROM pg_class WHERE relname IN ('events', 'audit_stats', 'topic_stats', 'deliveries', 'eventagg_migrations')"
+			before := selectAt[int](t, address, count)
+			options := Options{URL: address, Schema: row.schema}
+			_, errMigrate := Migrate(t.Context(), options)
+			s, errOpen := Open(t.Context(), options)
+			if errOpen == nil {
 				_ = s.Close()
-				if !slices.Contains([]string{"tables without a version", "a development version"}, name) { // which work, but can't be migrated
-					t.Error("open works")
+			}
+			for call, err := range map[string]error{"migrate": errMigrate, "open": errOpen} {
+				if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), row.want) {
+					t.Errorf("%s: got %v, want %q", call, err, row.want)
 				}
+			}
+			if after := selectAt[int](t, address, count); after != before {
+				t.Errorf("there are %d tables, were %d", after, before)
+			}
+		})
+	}
+}
+
+// TestSchema_OtherProgramsTables: tables of the same names with other columns are not
+// taken for those of eventagg.
+func TestSchema_OtherProgramsTables(t *testing.T) {
+	t.Parallel()
+	address := testdb.Postgres(t)
+	execAt(t, address, "CREATE SCHEMA shop", "CREATE TABLE shop.events (id bigint, event_id text, topic text)", "CREATE TABLE shop.topic_stats (topic text, hits int)")
+	if got := again(t, Options{URL: address}, someEvents("a", 1)); got != event.Stored {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestPing_TablesThatDisappear removes tables while a store is open. Ping, Migrate and
+// the next Open say the same.
+func TestPing_TablesThatDisappear(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ change, ping, migrate string }{
+		"one": {"DROP TABLE topic_stats", "are missing in schema public, although eventagg_migrations records them: topic_stats; restore them from a backup",
+			"are missing in schema public, although eventagg_migrations records them: topic_stats; restore them from a backup"},
+		"one and the versions": {"DROP TABLE topic_stats, eventagg_migrations", "has tables of eventagg, but no eventagg_migrations", "has tables of eventagg, but no eventagg_migrations"},
+		"all":                  {"DROP TABLE events, topic_stats, audit_stats, deliveries, eventagg_migrations", "all tables of eventagg in schema public are gone; restore them", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := newDatabase(t)
+			s := open(t, Options{URL: address})
+			execAt(t, address, row.change)
+			if err := s.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), row.ping) || strings.Contains(err.Error(), "run `eventagg migrate`") {
+				t.Errorf("ping: %v, want %q", err, row.ping)
+			}
+			if _, err := Migrate(t.Context(), Options{URL: address}); row.migrate != "" && (err == nil || !strings.Contains(err.Error(), row.migrate)) {
+				t.Errorf("migrate: %v, want %q", err, row.migrate)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,6 +43,8 @@ type Store struct {
 	queries queries
 	columns sync.Pool
 	pooled  bool
+	schema  string // of the tables
+	opened  bool   // Open succeeded: the tables were there
 
 	sessions sessions
 
@@ -87,6 +88,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		s.writers.Close()
 		return nil, err
 	}
+	s.opened = true
 	return s, nil
 }
 
@@ -103,21 +105,13 @@ func (s *Store) useSchema(ctx context.Context, configured string) error {
 	if err != nil {
 		return err
 	}
-	schema = cmp.Or(schema, "public")
-	if slices.Contains(found, schema) {
-		version, err := versionOf(ctx, db, schema)
-		if err != nil {
-			return translate(ctx, err, "read the version of the tables")
-		}
-		newest, err := newestMigration()
-		if err != nil {
-			return err
-		}
-		if err := (layout{versions: true, tables: true}).check(schema, version, newest); err != nil {
+	s.schema = cmp.Or(schema, "public")
+	if set, ok := setIn(s.schema, found); ok {
+		if err := set.check(ctx, db); err != nil {
 			return err
 		}
 	}
-	s.queries, err = loadQueries(schema)
+	s.queries, err = loadQueries(s.schema)
 	return err
 }
 
