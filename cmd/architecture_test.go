@@ -29,7 +29,7 @@ func layers() map[string]string {
 		"cmd": "...", // wires everything
 
 		// Packages that import nothing of ours.
-		"sql": "", "pkg/config": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "",
+		"sql": "", "pkg/config": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "",
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
 
 		// The model and the contracts.
