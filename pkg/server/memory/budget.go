@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/fair"
 	"github.com/eventagg/eventagg/pkg/retry"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -17,14 +18,15 @@ const SmallShare = 512 << 10
 
 // Budget bounds the memory of all requests of one kind together, for example that of
 // their bodies. When many clients need much at once, some get 503 and memory stays
-// flat. Make one with [NewBudget].
+// flat. No client can take all of it: it is divided as package fair does.
+// Make one with [NewBudget].
 type Budget struct {
 	now   func() time.Time
 	limit int64
 	full  error
 
 	mu       sync.Mutex
-	used     int64
+	shares   *fair.Shares
 	released int64 // since the start
 	drain    retry.DrainRate
 }
@@ -33,58 +35,59 @@ type Budget struct {
 // used up; it should match [store.ErrOverloaded].
 func NewBudget(limit int64, full error, now func() time.Time) *Budget {
 	// After 20 seconds a client has sent or read its part, or was cut off.
-	return &Budget{limit: limit, full: full, now: now, drain: retry.DrainRate{Min: time.Second, Max: 20 * time.Second}}
+	return &Budget{limit: limit, full: full, now: now, shares: fair.NewShares(limit), drain: retry.DrainRate{Min: time.Second, Max: 20 * time.Second}}
 }
 
-// Reserve takes n bytes for a request that has own bytes already. Otherwise the
-// error says how long the bytes in use need to drain. A request that is alone may
-// have as much as it needs.
-func (b *Budget) Reserve(n, own int64) error {
+// Reserve takes n bytes for a request of a client that has own bytes already.
+// Otherwise the error says how long the bytes in use need to drain. A request that is
+// alone may have as much as it needs.
+func (b *Budget) Reserve(client string, n, own int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.check(n, own); err != nil {
+	if err := b.check(client, n, own); err != nil {
 		return err
 	}
-	if b.used == 0 {
+	if b.shares.Used() == 0 {
 		b.drain.Resume(b.now()) // idle time is no slow drain
 	}
-	b.used += n
+	b.shares.Take(client, n)
 	return nil
 }
 
 // Admit returns the error of Reserve for n bytes that are only declared so far. It
 // takes nothing: declared bytes cost no memory before they arrive.
-func (b *Budget) Admit(n int64) error {
+func (b *Budget) Admit(client string, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.check(n, 0)
+	return b.check(client, n, 0)
 }
 
 // check is Reserve without taking the bytes. The caller holds mu.
-func (b *Budget) check(n, own int64) error {
+func (b *Budget) check(client string, n, own int64) error {
 	limit := b.limit
 	if own+n > SmallShare {
 		limit -= b.limit / 4
 	}
-	if b.used <= own || b.used+n <= limit {
+	used := b.shares.Used()
+	if used <= own || b.shares.FitsWithin(client, n, limit) {
 		return nil
 	}
 	// Clients that were refused together must not return together.
-	wait := b.drain.Wait(b.used)
+	wait := b.drain.Wait(used)
 	return &store.RetryError{
-		Err:   fmt.Errorf("%w: %d bytes are in use", b.full, b.used),
+		Err:   fmt.Errorf("%w: %d bytes are in use, %d of them by %s", b.full, used, b.shares.Held(client), client),
 		After: wait + time.Duration(rand.Float64()*float64(wait)), //nolint:gosec // no secret: any spread will do
 	}
 }
 
-// Release gives n bytes back.
-func (b *Budget) Release(n int64) {
+// Release gives n bytes of a client back.
+func (b *Budget) Release(client string, n int64) {
 	if n == 0 {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.used -= n
+	b.shares.Take(client, -n)
 	b.released += n
 	b.drain.ObserveTotal(b.now(), b.released)
 }
@@ -93,5 +96,5 @@ func (b *Budget) Release(n int64) {
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.used
+	return b.shares.Used()
 }

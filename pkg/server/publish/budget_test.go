@@ -14,7 +14,7 @@ func TestBudget_DeclaredBodiesCostNothing(t *testing.T) {
 	t.Parallel()
 	h := newHandler()
 	for range 100 {
-		if err := h.budget.Admit(16 << 20); err != nil {
+		if err := h.budget.Admit("a", 16<<20); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,7 +28,7 @@ func TestBudget_DeclaredBodiesCostNothing(t *testing.T) {
 func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
 	t.Parallel()
 	h := newHandler()
-	if err := h.budget.Reserve(h.options.MaxBufferedBytes, 0); err != nil {
+	if err := h.budget.Reserve("a", h.options.MaxBufferedBytes, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, length := range []int64{-1, 200} {
@@ -46,7 +46,7 @@ func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
 func TestBudget_ResultsOfManyEventsAreCharged(t *testing.T) {
 	t.Parallel()
 	h := newHandler()
-	if err := h.budget.Reserve(h.options.MaxBufferedBytes, 0); err != nil {
+	if err := h.budget.Reserve("a", h.options.MaxBufferedBytes, 0); err != nil {
 		t.Fatal(err)
 	}
 	for events, full := range map[int]bool{1: false, 100: false, 10_000: true} {

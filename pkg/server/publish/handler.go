@@ -67,6 +67,7 @@ func (h *Handler) Publish(c echo.Context) error {
 	}
 	p := h.pool.Get().(*request)
 	defer p.recycle()
+	p.context = c
 	p.prefer = parsePreferences(r.Header)
 	p.raw.reset(r.Body)
 	body, err := p.decompress(r.Header)
@@ -130,6 +131,8 @@ func (h *Handler) report(t event.Tally) {
 type request struct {
 	handler *Handler
 
+	context    echo.Context
+	sender     string // see client
 	prefer     preferences
 	raw        *rawBody // the body as it arrives
 	closeCodec func()   // frees the decompressor; nil for none
@@ -166,7 +169,10 @@ func (p *request) recycle() {
 		p.closeCodec = nil
 	}
 	p.raw.reset(http.NoBody)
-	p.handler.budget.Release(p.charged)
+	if p.charged > 0 {
+		p.handler.budget.Release(p.client(), p.charged)
+	}
+	p.context, p.sender = nil, ""
 	p.charged, p.room = 0, 0
 	p.dropBody()
 	if cap(p.response) > keepBytes {

@@ -126,8 +126,8 @@ type lineBudget struct {
 func (b *lineBudget) hold(n int) error {
 	budget := b.work.handler.budget
 	if n < 0 {
-		budget.Release(int64(-n))
-	} else if err := retryWhileOverloaded(b.request.Context(), maxLineWait, func() error { return budget.Reserve(int64(n), b.own()) }); err != nil {
+		budget.Release(b.work.client(), int64(-n))
+	} else if err := retryWhileOverloaded(b.request.Context(), maxLineWait, func() error { return budget.Reserve(b.work.client(), int64(n), b.own()) }); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -143,4 +143,4 @@ func (b *lineBudget) own() int64 {
 	return b.held + b.work.charged
 }
 
-func (b *lineBudget) release() { b.work.handler.budget.Release(b.held) }
+func (b *lineBudget) release() { b.work.handler.budget.Release(b.work.client(), b.held) }

@@ -53,7 +53,7 @@ func rules() []rule {
 		{
 			target: ErrBodyMemory, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
-			detail: "The bodies of other requests use all the memory for bodies (http.max_buffered_bytes). " +
+			detail: "Other requests use the memory for bodies, or this client's share of it (http.max_buffered_bytes). " +
 				"Nothing was stored; send it again later, or in smaller parts.",
 		},
 		{
