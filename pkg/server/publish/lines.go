@@ -49,6 +49,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
 		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
 		deadline: deadline, budget: budget, queue: queue, result: result,
+		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}
 	reader.lines.SetMemoryHook(budget.hold)
 	if coded, ok := body.(*decompressed); ok {
@@ -83,6 +84,9 @@ func (h *Handler) runLines(reader *lineReader, appender *lineAppender) error {
 		return reader.run()
 	}()
 	appending.Wait()
+	if reader.queue.err == nil { // what was not appended by now is invalid
+		reader.result.committed = max(reader.result.committed, reader.queue.next.last)
+	}
 	return cmp.Or(reader.queue.err, err)
 }
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -25,6 +27,7 @@ type lineReader struct {
 	budget        *lineBudget
 	queue         *lineQueue
 	result        *lineResult
+	invalid       invalidLimit
 }
 
 // run reads all lines.
@@ -38,7 +41,9 @@ func (l *lineReader) run() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, codec.ErrLineTooLong):
-			l.refuse(codec.EventTooLong(l.maxEventBytes), nil, first)
+			if err := l.refuse(codec.EventTooLong(l.maxEventBytes), nil, first); err != nil {
+				return err
+			}
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) && l.shutdown.Err() != nil:
 			return fmt.Errorf("read lines: %w", store.ErrClosed)
@@ -53,10 +58,13 @@ func (l *lineReader) run() error {
 		}
 		e, err := l.decoder.Decode(text)
 		if err != nil {
-			l.refuse(err, text, first)
+			if err := l.refuse(err, text, first); err != nil {
+				return err
+			}
 			continue
 		}
 		l.resetIdle()
+		l.invalid.row = 0
 		if err := l.budget.hold(len(text)); err != nil {
 			return err
 		}
@@ -67,18 +75,56 @@ func (l *lineReader) run() error {
 }
 
 // refuse records an invalid line. The first line may show that the body is not
-// NDJSON at all.
-func (l *lineReader) refuse(err error, text []byte, first bool) {
-	l.resetIdle()
+// NDJSON at all. It returns an error if too many lines are invalid.
+func (l *lineReader) refuse(err error, text []byte, first bool) error {
+	if !l.invalid.compressed {
+		l.resetIdle()
+	}
 	if first {
 		err = withLineHint(err, l.header, l.lines.Prefix(), text)
 	}
-	number := l.lines.Number()
+	number, fields := l.lines.Number(), fieldErrors(err)
 	l.queue.skip(number)
-	l.result.refuse(number, fieldErrors(err))
+	l.result.refuse(number, fields)
+	return l.invalid.add(fields)
 }
 
-// resetIdle records that there was an event, valid or not.
+// maxInvalidLines is the maximum number of invalid lines in a row.
+const maxInvalidLines = 10_000
+
+// invalidLimit ends a stream with too many invalid lines. Without it, a gzip of 70
+// million lines "{}" kept a request busy for more than 6 minutes, also when its client
+// was gone. TCP does not show that: a client may close its half of the connection and
+// still wait for the response. So the work for each byte received is bounded.
+type invalidLimit struct {
+	received   func() int64 // bytes of the body, compressed or not
+	compressed bool
+
+	row, total int64
+}
+
+// add counts an invalid line with these errors. Compressed bodies may have one such
+// line for each byte received; plain ones can't have more.
+func (l *invalidLimit) add(fields []event.FieldError) error {
+	l.row++
+	l.total++
+	switch {
+	case l.row > maxInvalidLines:
+		return &respond.Error{
+			Status: http.StatusUnprocessableEntity, Fields: fields,
+			Detail: "More than " + strconv.Itoa(maxInvalidLines) + " lines in a row are invalid; errors has what is wrong with the last one. The rest was not read.",
+		}
+	case l.total > maxInvalidLines+l.received():
+		return &respond.Error{
+			Status: http.StatusUnprocessableEntity, Fields: fields,
+			Detail: "The body decompresses to more invalid lines than it has bytes; errors has what is wrong with the last one. The rest was not read.",
+		}
+	default:
+		return nil
+	}
+}
+
+// resetIdle records that there was an event.
 func (l *lineReader) resetIdle() {
 	for _, limit := range l.idle {
 		limit.resetIdle()

@@ -100,12 +100,14 @@ type rawBody struct {
 	idleByteLimit
 
 	progress progressDeadline
+	received int64 // bytes
 	err      error
 }
 
 // Read implements [io.Reader].
 func (r *rawBody) Read(p []byte) (int, error) {
 	n, err := r.idleByteLimit.Read(p)
+	r.received += int64(n)
 	if err != nil {
 		r.err = err
 	} else {
@@ -135,7 +137,7 @@ var errAfterEnd = errors.New("bytes after the end")
 // reset starts with another body.
 func (r *rawBody) reset(in io.Reader) {
 	r.in, r.idle = in, 0
-	r.progress, r.err = progressDeadline{}, nil
+	r.progress, r.received, r.err = progressDeadline{}, 0, nil
 }
 
 // minUploadRate is the rate in bytes per second that an upload must keep in the
@@ -150,7 +152,7 @@ type progressDeadline struct {
 	writer   http.ResponseWriter // whose connection has the deadline
 	timeout  time.Duration       // without any byte
 	begin    time.Time
-	received int64
+	received int64 // bytes
 	extended time.Time
 }
 
@@ -182,7 +184,7 @@ func (d *progressDeadline) extendWrite(timeout time.Duration) {
 }
 
 // idleByteLimit ends a body that goes on without an event: blank lines, an
-// endless line, compressed zeros. It bounds a stream that may otherwise have any
+// endless line, compressed zeros. If the body is compressed, it must be a valid event. It bounds a stream that may otherwise have any
 // length.
 type idleByteLimit struct {
 	in    io.Reader
