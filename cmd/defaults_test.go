@@ -23,6 +23,7 @@ func TestDefaults_OfPackagesAreThoseOfConfiguration(t *testing.T) {
 		"http.max_event_bytes":     {c.HTTP.MaxEventBytes, http.MaxEventBytes},
 		"http.max_batch_events":    {c.HTTP.MaxBatchEvents, http.MaxBatchEvents},
 		"http.max_buffered_bytes":  {c.HTTP.MaxBufferedBytes, http.MaxBufferedBytes},
+		"http.max_read_bytes":      {c.HTTP.MaxReadBytes, http.MaxReadBytes},
 		"http.max_followers":       {c.HTTP.MaxFollowers, http.MaxFollowers},
 		"http.read_header_timeout": {c.HTTP.ReadHeaderTimeout, http.ReadHeaderTimeout},
 		"http.read_timeout":        {c.HTTP.ReadTimeout, http.ReadTimeout},

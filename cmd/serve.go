@@ -135,7 +135,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		AllowedHosts: c.HTTP.AllowedHosts.Items(), AllowedOrigins: c.HTTP.AllowedOrigins.Items(),
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, MaxSlowReads: max(1, c.Database.MaxConns/2), Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
-		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes,
+		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes, MaxReadBytes: c.HTTP.MaxReadBytes,
 		WriteTimeout:      responseTimeout(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
@@ -175,7 +175,7 @@ func limitMemory(c config.Config) {
 		if c.Broker.URL != "" {
 			waiting += waiting/queueMemoryDivisor + int64(workersOf(c))*deliveredBytes
 		}
-		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + waiting)
+		debug.SetMemoryLimit(base + c.HTTP.MaxBufferedBytes + c.HTTP.MaxReadBytes + waiting)
 	}
 }
 

@@ -32,6 +32,8 @@ type HTTP struct {
 	MaxBatchEvents int
 	// MaxBufferedBytes is the maximum memory for the bodies of all requests.
 	MaxBufferedBytes int64
+	// MaxReadBytes is the maximum memory for responses that clients have not read yet.
+	MaxReadBytes int64
 	// MaxFollowers is the maximum number of open event streams.
 	MaxFollowers int
 	// ReadHeaderTimeout, ReadTimeout and IdleTimeout close slow or idle connections.
@@ -122,6 +124,7 @@ func Default() Config {
 			MaxEventBytes:     1 << 20,
 			MaxBatchEvents:    10_000,
 			MaxBufferedBytes:  32 << 20,
+			MaxReadBytes:      32 << 20,
 			MaxFollowers:      1000,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       20 * time.Second, // less than ShutdownTimeout, so that a slow upload ends before a shutdown does

@@ -31,6 +31,7 @@ func (c *Config) settings() []setting {
 		{key: "http.max_event_bytes", help: "maximum size of an event; larger ones get 413, or are invalid in a batch", target: &c.HTTP.MaxEventBytes, rule: sizeUpTo(64 << 20)},
 		{key: "http.max_batch_events", help: "maximum number of events in an array; longer ones get 413", target: &c.HTTP.MaxBatchEvents, rule: upTo(1_000_000)},
 		{key: "http.max_buffered_bytes", help: "memory for the bodies of all requests; when full, requests get 503", target: &c.HTTP.MaxBufferedBytes, rule: sizeUpTo(1 << 36)},
+		{key: "http.max_read_bytes", help: "memory for responses that clients have not read yet; when full, requests for events get 503", target: &c.HTTP.MaxReadBytes, rule: sizeUpTo(1 << 36)},
 		{key: "http.max_followers", help: "maximum number of open event streams; further ones get 503", target: &c.HTTP.MaxFollowers, rule: upTo(100_000)},
 		{key: "http.read_header_timeout", help: "maximum time to receive the header of a request", target: &c.HTTP.ReadHeaderTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.read_timeout", help: "maximum time to receive a whole request, or the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},

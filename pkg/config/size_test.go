@@ -87,7 +87,7 @@ func TestLoad_AcceptsUnitsForEverySize(t *testing.T) {
 			}
 		})
 	}
-	if sizes != 5 {
-		t.Errorf("%d settings are sizes, want 5", sizes)
+	if sizes != 6 {
+		t.Errorf("%d settings are sizes, want 6", sizes)
 	}
 }

@@ -90,6 +90,9 @@ type Options struct {
 	// store; half of it are reads of topics. Others wait up to 2 s and then get 503.
 	// It must be less than the store's connections for reading. Default: 4.
 	MaxSlowReads int
+	// MaxReadBytes is the maximum memory for responses that clients have not read yet.
+	// When it is used up, requests for events get 503. Default: 32 MiB.
+	MaxReadBytes int64
 	// MaxBufferedBytes is the maximum memory for the bodies of all requests
 	// together. When it is used up, requests get 503. Default: 32 MiB.
 	MaxBufferedBytes int64
@@ -119,6 +122,7 @@ func (o Options) WithDefaults() Options {
 	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
 	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
 	o.MaxSlowReads = cmp.Or(o.MaxSlowReads, 4)
+	o.MaxReadBytes = cmp.Or(o.MaxReadBytes, 32<<20)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 32<<20)
 	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, 5*time.Second)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 20*time.Second)
@@ -181,7 +185,7 @@ func New(options Options) *Server {
 		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now,
 	})
 	reading := query.Options{
-		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, MaxSlowReads: o.MaxSlowReads, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
+		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
 	}
 	s.store = probe{ping: o.Store.Ping, now: o.Now}
 	if o.Queue != nil {

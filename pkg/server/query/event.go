@@ -26,6 +26,11 @@ func (h *Handler) Event(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	memory, err := h.hold(c, 2*int64(record.Size())) // the event and its text
+	if err != nil {
+		return err
+	}
+	defer memory.release()
 	return respond.Bytes(c, http.StatusOK, h.headers.JSON, append(appendRecord(nil, record), '\n'))
 }
 

@@ -30,13 +30,18 @@ func (h *Handler) Events(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
 	var found page
+	var memory *held
 	err = h.events.read(ctx, func() (err error) {
-		found, err = h.readPage(ctx, query)
+		if found, err = h.readPage(ctx, query); err != nil {
+			return err
+		}
+		memory, err = h.hold(c, pageBytes(found.records)) // here, so that few pages without memory exist at once
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	defer memory.release()
 	var links []string
 	if found.next != nil {
 		links = append(links, query.link(*found.next, "next"))
@@ -47,7 +52,7 @@ func (h *Handler) Events(c echo.Context) error {
 	if len(links) > 0 {
 		c.Response().Header().Set("Link", strings.Join(links, ", "))
 	}
-	return h.writeRecords(c, found.records)
+	return h.writeRecords(c, found.records, memory)
 }
 
 // readPage reads the page of a query. The store ends a page of large events before
@@ -94,32 +99,40 @@ func (h *Handler) readNewer(ctx context.Context, query eventsQuery) (page, error
 // writeBytes is the amount of a list that is gathered before it is sent.
 const writeBytes = 32 << 10
 
-// writeRecords sends records as an array. A page may have [store.PageBytes], so
-// its text is never in memory as a whole.
-func (h *Handler) writeRecords(c echo.Context, records []store.Record) error {
+// writeRecords sends records as an array. A page may have [store.PageBytes], so its
+// text is never in memory as a whole, and what was written is freed.
+func (h *Handler) writeRecords(c echo.Context, records []store.Record, memory *held) error {
 	buffer := make([]byte, 0, writeBytes)
 	buffer = append(buffer, '[')
-	for i, record := range records {
+	var pieces *respond.Pieces
+	size := int64(0)
+	for i := range records {
 		if i > 0 {
 			buffer = append(buffer, ',')
 		}
-		buffer = appendRecord(buffer, record)
+		buffer = appendRecord(buffer, records[i])
+		size += int64(records[i].Size())
+		records[i] = store.Record{}
 		if len(buffer) < writeBytes {
 			continue
 		}
-		c.Response().Header()["Content-Type"] = h.headers.JSON
-		if c.Request().Method == http.MethodHead {
+		if pieces == nil {
+			pieces = respond.NewPieces(c)
+			c.Response().Header()["Content-Type"] = h.headers.JSON
 			c.Response().WriteHeader(http.StatusOK)
+		}
+		if c.Request().Method == http.MethodHead {
 			return nil
 		}
-		if _, err := c.Response().Write(buffer); err != nil {
+		if _, err := pieces.Write(buffer); err != nil {
 			return err
 		}
-		buffer = buffer[:0]
+		memory.free(size)
+		buffer, size = buffer[:0], 0
 	}
 	buffer = append(buffer, ']', '\n')
-	if c.Response().Committed {
-		_, err := c.Response().Write(buffer)
+	if pieces != nil {
+		_, err := pieces.Write(buffer)
 		return err
 	}
 	return respond.Bytes(c, http.StatusOK, h.headers.JSON, buffer)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/follow"
 	"github.com/eventagg/eventagg/pkg/queue"
+	"github.com/eventagg/eventagg/pkg/server/memory"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -40,6 +41,8 @@ type Options struct {
 	// it is the maximum for topics. Fewer than the connections of the store leave
 	// some for everything else.
 	MaxSlowReads int
+	// MaxReadBytes is the maximum memory for responses that clients have not read yet.
+	MaxReadBytes int64
 	// Streaming ends when event streams must end.
 	Streaming context.Context
 	Logger    *slog.Logger
@@ -56,6 +59,7 @@ type Handler struct {
 	series  series
 	// events and topics are separate, so that neither delays the other.
 	events, topics budget
+	memory         *memory.Budget
 }
 
 // New returns a Handler. Its uptime begins now.
@@ -67,6 +71,7 @@ func New(options Options) *Handler {
 		}),
 		series: series{read: options.Store.Stats, now: options.Now},
 		events: newBudget(options.MaxSlowReads), topics: newBudget(options.MaxSlowReads / 2),
+		memory: memory.NewBudget(options.MaxReadBytes, respond.ErrReadMemory, options.Now),
 	}
 }
 
@@ -75,3 +80,6 @@ func (h *Handler) Run(ctx context.Context) { h.series.run(ctx) }
 
 // Followers returns the number of open event streams.
 func (h *Handler) Followers() int { return h.hub.Followers() }
+
+// BufferedBytes returns the memory that is charged for responses at the moment.
+func (h *Handler) BufferedBytes() int64 { return h.memory.Used() }

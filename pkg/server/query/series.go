@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -122,5 +120,5 @@ func (s *series) all() []api.Point {
 // each request takes a point.
 func (h *Handler) Series(c echo.Context) error {
 	h.series.refresh(c.Request().Context())
-	return respond.JSON(c, http.StatusOK, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: h.series.all()})
+	return h.sendJSON(c, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: h.series.all()})
 }

@@ -76,7 +76,7 @@ func (h *Handler) TopicStats(c echo.Context) error {
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
 		}
 	}
-	return respond.JSON(c, http.StatusOK, rows)
+	return h.sendJSON(c, rows)
 }
 
 // parseTopicsQuery reads a query string as [parseEventsQuery] does.

@@ -40,6 +40,9 @@ func (e *HintedError) Unwrap() error { return e.Err }
 // ErrBodyMemory is [store.ErrOverloaded] for the memory of request bodies.
 var ErrBodyMemory = fmt.Errorf("memory for request bodies: %w", store.ErrOverloaded)
 
+// ErrReadMemory is [store.ErrOverloaded] for the memory of responses to reads.
+var ErrReadMemory = fmt.Errorf("memory for responses: %w", store.ErrOverloaded)
+
 // PartialError is what ended a stream of lines after some were committed.
 type PartialError struct {
 	Err error

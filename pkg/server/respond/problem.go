@@ -57,6 +57,12 @@ func rules() []rule {
 				"Nothing was stored; send it again later, or in smaller parts.",
 		},
 		{
+			target: ErrReadMemory, status: http.StatusServiceUnavailable,
+			kind: api.ProblemOverloaded, title: "Overloaded",
+			detail: "Responses that other requests have not read yet use all the memory for reads (http.max_read_bytes). " +
+				"Try again later, or with a lower limit.",
+		},
+		{
 			target: store.ErrOverloaded, status: http.StatusServiceUnavailable,
 			kind: api.ProblemOverloaded, title: "Overloaded",
 			detail: "More events are waiting than the limits allow. Nothing was stored; send it again later.",

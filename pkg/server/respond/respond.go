@@ -55,6 +55,10 @@ func Bytes(c echo.Context, status int, contentType []string, body []byte) error 
 	if head {
 		return nil
 	}
+	if len(body) > PieceBytes {
+		_, err := NewPieces(c).Write(body)
+		return err
+	}
 	_, err := c.Response().Write(body)
 	return err
 }
