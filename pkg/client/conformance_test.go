@@ -71,6 +71,22 @@ type remote struct {
 	positions sync.Map
 }
 
+// KnownTopics implements [store.TopicReader] with the rows of the topics.
+func (r *remote) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
+	known := make([]bool, len(topics))
+	for i, topic := range topics {
+		if topic == "" {
+			continue // it would select all
+		}
+		rows, err := r.TopicStats(ctx, store.TopicQuery{Topic: topic, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		known[i] = len(rows) > 0
+	}
+	return known, nil
+}
+
 func remoteOf(t *testing.T, s store.Store) *remote {
 	t.Helper()
 	r, ok := s.(*remote)

@@ -163,6 +163,11 @@ func (s *LateStore) TopicStats(ctx context.Context, query store.TopicQuery) ([]s
 	return call(s, func(opened store.Store) ([]store.TopicStats, error) { return opened.TopicStats(ctx, query) })
 }
 
+// KnownTopics implements [store.TopicReader].
+func (s *LateStore) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
+	return call(s, func(opened store.Store) ([]bool, error) { return opened.KnownTopics(ctx, topics) })
+}
+
 // Event implements [store.EventReader].
 func (s *LateStore) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(s, func(opened store.Store) (store.Record, error) { return opened.Event(ctx, key) })

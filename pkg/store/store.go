@@ -30,13 +30,19 @@ type Appender interface {
 // StatsReader reads the counters. Every result is one consistent moment:
 // Received equals Stored plus Duplicates, and Stored is exactly the number of
 // events stored at that moment. The time of a call does not depend on the number
-// of events.
+// of events, and that of Stats not on the number of topics.
 type StatsReader interface {
 	Stats(ctx context.Context) (Stats, error)
 	// TopicStats returns one row per selected topic. The topic with the most
 	// received events comes first; topics with equal numbers are sorted by name.
 	// A topic that receives events between two pages may be in both or in none.
 	TopicStats(ctx context.Context, query TopicQuery) ([]TopicStats, error)
+}
+
+// TopicReader knows which topics exist.
+type TopicReader interface {
+	// KnownTopics reports for each topic whether it has events.
+	KnownTopics(ctx context.Context, topics []string) ([]bool, error)
 }
 
 // PageBytes bounds the memory of one result of [EventReader], however large the
@@ -90,6 +96,7 @@ type Store interface {
 	Appender
 	Receiver
 	StatsReader
+	TopicReader
 	EventReader
 	// Ping returns nil if the store can be reached and written to, and
 	// [ErrUnavailable] otherwise.

@@ -115,7 +115,8 @@ func TestMigrate_InstancesStartTogether(t *testing.T) {
 func TestOpen_Errors(t *testing.T) {
 	t.Parallel()
 	empty, older := testdb.Postgres(t), newDatabase(t)
-	execAt(t, older, "DROP TABLE deliveries", "DELETE FROM eventagg_migrations WHERE version_id > 1")
+	execAt(t, older, "DROP TABLE deliveries", "DROP FUNCTION count_topic CASCADE", "ALTER TABLE audit_stats DROP topics",
+		"DELETE FROM eventagg_migrations WHERE version_id > 1")
 	missing := changed(t, empty, func(u *url.URL) { u.Path = "/no such database" })
 	tests := []struct {
 		name, url, want string

@@ -42,6 +42,14 @@ func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store
 	})
 }
 
+// KnownTopics implements [store.TopicReader].
+func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
+	return call(ctx, s, "look for topics", func() ([]bool, error) {
+		rows, _ := s.readers.Query(ctx, s.queries.knownTopics, topics) // CollectRows returns the error
+		return pgx.CollectRows(rows, pgx.RowTo[bool])
+	})
+}
+
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(ctx, s, "read an event", func() (store.Record, error) {

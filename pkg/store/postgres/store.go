@@ -162,7 +162,7 @@ type queries struct {
 	writerSession, readerSession, writerBegin, writerTransaction, ready string
 	append, appendOne, stats, topicStats, event, stableHead             string
 	older, newer, olderOfTopic, newerOfTopic, fingerprint               string
-	remember, known, forget                                             string
+	remember, known, forget, knownTopics                                string
 }
 
 // loadQueries reads the statements for the tables of a schema.
@@ -174,7 +174,7 @@ func loadQueries(schema string) (queries, error) {
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "stable_head": &q.stableHead,
 		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "fingerprint": &q.fingerprint,
-		"remember": &q.remember, "known": &q.known, "forget": &q.forget,
+		"remember": &q.remember, "known": &q.known, "forget": &q.forget, "known_topics": &q.knownTopics,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")
 		if err != nil {

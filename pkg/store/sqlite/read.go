@@ -41,6 +41,19 @@ func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store
 	})
 }
 
+// KnownTopics implements [store.TopicReader].
+func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
+	return call(ctx, s, "look for topics", func() ([]bool, error) {
+		known := make([]bool, len(topics))
+		for i, topic := range topics {
+			if err := s.read.knownTopic.QueryRowContext(ctx, topic).Scan(&known[i]); err != nil {
+				return nil, err
+			}
+		}
+		return known, nil
+	})
+}
+
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(ctx, s, "read an event", func() (store.Record, error) {

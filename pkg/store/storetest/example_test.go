@@ -247,6 +247,17 @@ func (m *memory) Stats(ctx context.Context) (sum store.Stats, err error) {
 	return sum, err
 }
 
+func (m *memory) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
+	known := make([]bool, len(topics))
+	err := m.do(ctx, func(d *database) error {
+		for i, topic := range topics {
+			_, known[i] = d.topics[topic]
+		}
+		return nil
+	})
+	return known, err
+}
+
 func (m *memory) TopicStats(ctx context.Context, query store.TopicQuery) (rows []store.TopicStats, err error) {
 	err = m.do(ctx, func(d *database) error {
 		for _, topic := range d.topics {

@@ -42,6 +42,10 @@ func calls() []call {
 		}},
 		{"Forget", func(ctx context.Context, s store.Store) error { _, err := s.Forget(ctx, queuedAt()); return err }},
 		{"Stats", func(ctx context.Context, s store.Store) error { _, err := s.Stats(ctx); return err }},
+		{"KnownTopics", func(ctx context.Context, s store.Store) error {
+			_, err := s.KnownTopics(ctx, []string{probeTopic})
+			return err
+		}},
 		{"TopicStats", func(ctx context.Context, s store.Store) error {
 			_, err := s.TopicStats(ctx, store.TopicQuery{})
 			return err

@@ -43,6 +43,8 @@ func cases() []suitetest.Case[Harness] {
 		{Name: "counters follow a simple model step by step", Run: countersFollowModel},
 		{Name: "topics are listed with the busiest first", Run: topicOrder},
 		{Name: "topics are listed in pages, and one by name", Run: topicPages},
+		{Name: "known topics are those with events", Run: knownTopics},
+		{Name: "a topic counts once, however many writers begin it", Run: topicsBegunAtOnce},
 		{Name: "an empty store has zero counters", Run: emptyStore},
 		{Name: "appends that overlap in opposite orders store each key once", Run: oppositeOrders},
 		{Name: "counters are consistent while appends run", Run: statsUnderLoad},

@@ -2,5 +2,5 @@
 SELECT
     coalesce(sum(received), 0)::bigint,
     coalesce(sum(duplicates), 0)::bigint,
-    (SELECT count(*) FROM (SELECT DISTINCT topic FROM :"schema".topic_stats) AS active)
+    coalesce(sum(topics), 0)::bigint
 FROM :"schema".audit_stats
