@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,12 +19,52 @@ const top = "../../"
 // composeFile is what these tests read of docker-compose.yml.
 type composeFile struct {
 	Services map[string]struct {
+		hardening `yaml:",inline"`
+
 		Profiles []string `yaml:"profiles"`
 		Image    string   `yaml:"image"`
 		Volumes  []string `yaml:"volumes"`
 		Ports    []string `yaml:"ports"`
 	} `yaml:"services"`
 	Volumes map[string]any `yaml:"volumes"`
+}
+
+// hardening is what bounds the harm of a container.
+type hardening struct {
+	User     string   `yaml:"user"`
+	ReadOnly bool     `yaml:"read_only"`
+	CapDrop  []string `yaml:"cap_drop"`
+	CapAdd   []string `yaml:"cap_add"`
+	Security []string `yaml:"security_opt"`
+	Pids     int      `yaml:"pids_limit"`
+	Memory   string   `yaml:"mem_limit"`
+}
+
+// TestCompose_ContainersAreHardened checks every container, those of other projects
+// included. The images of PostgreSQL and Redis start as root, with the rights to
+// change the owner of their volume and then their own user.
+func TestCompose_ContainersAreHardened(t *testing.T) {
+	t.Parallel()
+	var compose composeFile
+	readYAML(t, top+"docker-compose.yml", &compose)
+	asRoot := map[string][]string{
+		"storage": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
+		"broker":  {"CHOWN", "SETGID", "SETUID"},
+	}
+	for name, service := range compose.Services {
+		got := service.hardening
+		if !got.ReadOnly || !slices.Equal(got.CapDrop, []string{"ALL"}) || !slices.Equal(got.Security, []string{"no-new-privileges:true"}) {
+			t.Errorf("%s is not read only, or keeps rights: %+v", name, got)
+		}
+		if got.Pids < 1 || got.Memory == "" {
+			t.Errorf("%s has no limit of processes or memory: %+v", name, got)
+		}
+		if rights := asRoot[name]; !slices.Equal(got.CapAdd, rights) {
+			t.Errorf("%s has the rights %v, want %v", name, got.CapAdd, rights)
+		} else if uid, _, _ := strings.Cut(got.User, ":"); rights == nil && (uid == "" || uid == "0" || uid == "root") {
+			t.Errorf("%s runs as user %q", name, got.User)
+		}
+	}
 }
 
 func readYAML(t *testing.T, path string, into any) {
@@ -152,4 +193,52 @@ func TestSystemdUnit_IsValid(t *testing.T) {
 	testdb.SystemdAnalyze(t, "--root="+root, "--man=no", "verify", "eventagg.service")
 	// 10 is a unit without any hardening; the packages promise one that is hardened.
 	testdb.SystemdAnalyze(t, "--root="+root, "security", "--offline=true", "--threshold=20", "eventagg.service")
+}
+
+// TestWorkflows_ArePinnedAndKeepNothing reads the workflows: each action has a commit,
+// because a tag can be moved, and no step leaves the token of the run on the disk.
+func TestWorkflows_ArePinnedAndKeepNothing(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob(top + ".github/workflows/*.yaml")
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("workflows %v (%v), want two", paths, err)
+	}
+	pinned := regexp.MustCompile(`uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSpace(line); strings.Contains(line, "uses: ") && !pinned.MatchString(line) {
+				t.Errorf("%s: %s has no commit with its version", path, line)
+			}
+		}
+		var workflow struct {
+			Permissions map[string]string `yaml:"permissions"`
+			Jobs        map[string]struct {
+				Permissions map[string]string `yaml:"permissions"`
+				Steps       []struct {
+					Uses string         `yaml:"uses"`
+					With map[string]any `yaml:"with"`
+				} `yaml:"steps"`
+			} `yaml:"jobs"`
+		}
+		readYAML(t, path, &workflow)
+		for name, right := range workflow.Permissions {
+			if right != "read" {
+				t.Errorf("%s: every job may %s %s", path, right, name)
+			}
+		}
+		for name, job := range workflow.Jobs {
+			if len(job.Permissions) > 0 && name != "release" {
+				t.Errorf("%s: the job %s has rights of its own: %v", path, name, job.Permissions)
+			}
+			for _, step := range job.Steps {
+				if strings.HasPrefix(step.Uses, "actions/checkout@") && step.With["persist-credentials"] != false {
+					t.Errorf("%s: the job %s keeps the token", path, name)
+				}
+			}
+		}
+	}
 }

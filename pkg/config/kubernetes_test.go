@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -27,6 +28,7 @@ type manifests struct {
 	configMap  corev1.ConfigMap
 	secret     corev1.Secret
 	budget     policyv1.PodDisruptionBudget
+	network    networkingv1.NetworkPolicy
 }
 
 func readManifests(t *testing.T) manifests {
@@ -36,6 +38,7 @@ func readManifests(t *testing.T) manifests {
 	targets := map[string]any{
 		"deployment.yaml": &m.deployment, "service.yaml": &m.service, "configmap.yaml": &m.configMap,
 		"secret.example.yaml": &m.secret, "poddisruptionbudget.yaml": &m.budget,
+		"networkpolicy.yaml": &m.network,
 	}
 	files, err := filepath.Glob(folder + "*")
 	if err != nil || len(files) != len(targets) {
@@ -59,10 +62,11 @@ func readManifests(t *testing.T) manifests {
 func TestManifests_HaveTheirKinds(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
-	got := []metav1.TypeMeta{m.deployment.TypeMeta, m.service.TypeMeta, m.configMap.TypeMeta, m.secret.TypeMeta, m.budget.TypeMeta}
+	got := []metav1.TypeMeta{m.deployment.TypeMeta, m.service.TypeMeta, m.configMap.TypeMeta, m.secret.TypeMeta, m.budget.TypeMeta, m.network.TypeMeta}
 	want := []metav1.TypeMeta{
 		{Kind: "Deployment", APIVersion: "apps/v1"}, {Kind: "Service", APIVersion: "v1"}, {Kind: "ConfigMap", APIVersion: "v1"},
 		{Kind: "Secret", APIVersion: "v1"}, {Kind: "PodDisruptionBudget", APIVersion: "policy/v1"},
+		{Kind: "NetworkPolicy", APIVersion: "networking.k8s.io/v1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
@@ -111,7 +115,7 @@ func TestManifests_FitTogether(t *testing.T) {
 	m := readManifests(t)
 	pod := m.deployment.Spec.Template
 	for name, selector := range map[string]*metav1.LabelSelector{
-		"deployment": m.deployment.Spec.Selector, "disruption budget": m.budget.Spec.Selector,
+		"deployment": m.deployment.Spec.Selector, "disruption budget": m.budget.Spec.Selector, "network policy": &m.network.Spec.PodSelector,
 		"service": {MatchLabels: m.service.Spec.Selector}, "spread": pod.Spec.TopologySpreadConstraints[0].LabelSelector,
 	} {
 		parsed, err := metav1.LabelSelectorAsSelector(selector)
@@ -144,5 +148,31 @@ func TestManifests_FitTogether(t *testing.T) {
 	}
 	if m.budget.Spec.MaxUnavailable.IntValue() >= int(*m.deployment.Spec.Replicas) {
 		t.Errorf("%v of %d instances may be unavailable at once", m.budget.Spec.MaxUnavailable, *m.deployment.Spec.Replicas)
+	}
+}
+
+// TestManifests_NetworkIsClosed checks that the policy limits both directions, names
+// the port of the pods, and lets them reach the database and the queue.
+func TestManifests_NetworkIsClosed(t *testing.T) {
+	t.Parallel()
+	m := readManifests(t)
+	policy := m.network.Spec
+	if diff := cmp.Diff([]networkingv1.PolicyType{"Ingress", "Egress"}, policy.PolicyTypes); diff != "" {
+		t.Errorf("directions (-want +got):\n%s", diff)
+	}
+	port := m.deployment.Spec.Template.Spec.Containers[0].Ports[0].Name
+	for _, rule := range policy.Ingress {
+		if len(rule.From) == 0 || len(rule.Ports) != 1 || rule.Ports[0].Port.String() != port {
+			t.Errorf("a rule lets everybody in, or to another port than %s: %v", port, rule)
+		}
+	}
+	var open []string
+	for _, rule := range policy.Egress {
+		for _, port := range rule.Ports {
+			open = append(open, string(*port.Protocol)+" "+port.Port.String())
+		}
+	}
+	if diff := cmp.Diff([]string{"UDP 53", "TCP 53", "TCP 5432", "TCP 6432", "TCP 6379"}, open); diff != "" {
+		t.Errorf("ports outside (-want +got):\n%s", diff)
 	}
 }
