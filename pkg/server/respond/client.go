@@ -1,16 +1,49 @@
 package respond
 
 import (
-	"net"
+	"context"
+	"net/http"
+	"net/netip"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/eventagg/eventagg/pkg/auth"
 )
 
-// Client names the sender of a request: shares and limits are counted by this name.
-func Client(c echo.Context) string {
-	host, _, err := net.SplitHostPort(c.Request().RemoteAddr)
-	if err != nil {
-		return "address unknown"
-	}
-	return "address " + host
+// identityKey is the context key of the identity of a connection.
+type identityKey struct{}
+
+// keyIdentity is the key of the identity of a request.
+const keyIdentity = "identity"
+
+// WithIdentity returns a context for a connection whose requests are from a client. One
+// value for all requests of a connection costs them nothing.
+func WithIdentity(ctx context.Context, id *auth.Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
 }
+
+// SetIdentity sets who sent a request, if that is not the other end of the connection.
+func SetIdentity(c echo.Context, id *auth.Identity) { c.Set(keyIdentity, id) }
+
+// Identity returns who sent a request. It is never nil.
+func Identity(c echo.Context) *auth.Identity {
+	if id, ok := c.Get(keyIdentity).(*auth.Identity); ok {
+		return id
+	}
+	if id, ok := c.Request().Context().Value(identityKey{}).(*auth.Identity); ok {
+		return id
+	}
+	return auth.NewAddress(RemoteAddress(c.Request()), auth.Limits{}) // only in tests: a server knows its connections
+}
+
+// RemoteAddress returns the address of the other end of the connection of a request.
+func RemoteAddress(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Addr()
+}
+
+// Client names the sender of a request: shares and limits are counted by this name.
+func Client(c echo.Context) string { return Identity(c).Client() }

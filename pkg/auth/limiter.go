@@ -1,0 +1,241 @@
+package auth
+
+import (
+	"container/list"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxClients is the maximum number of addresses that a Limiter remembers: about 4 MB.
+const maxClients = 10_000
+
+// maxForgetTries is how many clients are looked at to find one that can be forgotten.
+const maxForgetTries = 8
+
+// Limiter measures the rate of each client with two token buckets: one of events, one
+// of bytes. A full bucket has the tokens of one second. It is safe for concurrent use.
+//
+// The number of clients is bounded. The least recently used client is forgotten first,
+// but only if its buckets are full: then nothing is lost, because a new client has full
+// buckets, too. Otherwise a client could empty its bucket, be pushed out of the memory
+// by requests from other addresses, and begin again with a full one. If no client can
+// be forgotten, new addresses share the buckets of one client until there is room.
+type Limiter struct {
+	now func() time.Time
+	max int
+
+	mu      sync.Mutex
+	recent  *list.List // of *buckets, the most recently used first
+	clients map[string]*list.Element
+	crowd   *buckets // shared by addresses for which there is no room
+}
+
+// NewLimiter returns a limiter without clients. now is the clock.
+func NewLimiter(now func() time.Time) *Limiter {
+	return &Limiter{now: now, max: maxClients, recent: list.New(), clients: map[string]*list.Element{}, crowd: &buckets{}}
+}
+
+// Usage is what a request sends.
+type Usage struct {
+	// Events counts all events, also invalid ones: each costs the work to decode it.
+	Events int64
+	// Bytes is the size after decompression.
+	Bytes int64
+}
+
+// Check returns a [*QuotaError] if a client has no tokens left for any request. It
+// takes nothing.
+func (l *Limiter) Check(id *Identity) error { return l.take(id, Usage{Events: 1, Bytes: 1}, true) }
+
+// Take takes the tokens for a request, or returns a [*QuotaError] and takes nothing.
+// A request that is larger than a full bucket needs a full one and then leaves less
+// than nothing in it, so it passes and the rate is still the limit in the long run.
+func (l *Limiter) Take(id *Identity, usage Usage) error { return l.take(id, usage, false) }
+
+func (l *Limiter) take(id *Identity, usage Usage, check bool) error {
+	if id.Limits == (Limits{}) {
+		return nil
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.find(id, now)
+	if err := b.missing(now, id.Limits, usage); err != nil {
+		return err
+	}
+	if !check {
+		b.events.take(now, usage.Events)
+		b.bytes.take(now, usage.Bytes)
+	}
+	return nil
+}
+
+// Charge takes the tokens of what a client has sent already, also if there are too few,
+// and returns how long the client must wait until its buckets are not below zero. A
+// stream that waits that long after each line keeps the rate.
+func (l *Limiter) Charge(id *Identity, usage Usage) time.Duration {
+	if id.Limits == (Limits{}) {
+		return 0
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.find(id, now)
+	b.events.take(now, usage.Events)
+	b.bytes.take(now, usage.Bytes)
+	return max(b.events.wait(now, 0), b.bytes.wait(now, 0))
+}
+
+// find returns the buckets of a client. The caller holds mu.
+func (l *Limiter) find(id *Identity, now time.Time) *buckets {
+	name := id.Client()
+	element, known := l.clients[name]
+	switch {
+	case known:
+		l.recent.MoveToFront(element)
+	case len(l.clients) < l.max || l.forget(now) || id.Key != "": // the keys file bounds the number of keys
+		element = l.recent.PushFront(&buckets{client: name})
+		l.clients[name] = element
+	default:
+		l.crowd.set(now, id.Limits)
+		return l.crowd
+	}
+	b := element.Value.(*buckets)
+	b.set(now, id.Limits)
+	return b
+}
+
+// forget removes one of the least recently used clients whose buckets are full. Those
+// whose buckets are not full get to the front, so that the next call sees others.
+func (l *Limiter) forget(now time.Time) bool {
+	for range maxForgetTries {
+		oldest := l.recent.Back()
+		b := oldest.Value.(*buckets)
+		if b.full(now) {
+			l.recent.Remove(oldest)
+			delete(l.clients, b.client)
+			return true
+		}
+		l.recent.MoveToFront(oldest)
+	}
+	return false
+}
+
+// buckets are the token buckets of one client.
+type buckets struct {
+	client        string
+	limits        Limits
+	events, bytes bucket
+}
+
+// set changes the limits of a client whose key was loaded again.
+func (b *buckets) set(now time.Time, limits Limits) {
+	if b.limits == limits {
+		return
+	}
+	b.limits = limits
+	b.events.set(now, limits.Events)
+	b.bytes.set(now, limits.Bytes)
+}
+
+func (b *buckets) full(now time.Time) bool {
+	return b.events.wait(now, b.limits.Events) == 0 && b.bytes.wait(now, b.limits.Bytes) == 0
+}
+
+// missing returns a [*QuotaError] if a bucket has too few tokens.
+func (b *buckets) missing(now time.Time, limits Limits, usage Usage) error {
+	events, bytes := b.events.wait(now, usage.Events), b.bytes.wait(now, usage.Bytes)
+	if events == 0 && bytes == 0 {
+		return nil
+	}
+	err := &QuotaError{Limits: limits, RetryAfter: max(events, bytes)}
+	if events > 0 {
+		err.Exceeded = append(err.Exceeded, Quota{Name: QuotaEvents, Left: b.events.left(now), Wait: events})
+	}
+	if bytes > 0 {
+		err.Exceeded = append(err.Exceeded, Quota{Name: QuotaBytes, Left: b.bytes.left(now), Wait: bytes})
+	}
+	return err
+}
+
+// bucket is a token bucket with the tokens of one second. The zero value has no limit.
+type bucket struct{ tokens *rate.Limiter }
+
+func (b *bucket) set(now time.Time, limit int64) {
+	limit = min(limit, math.MaxInt32) // a burst is an int
+	switch {
+	case limit == 0:
+		b.tokens = nil
+	case b.tokens == nil:
+		b.tokens = rate.NewLimiter(rate.Limit(limit), int(limit))
+	default:
+		b.tokens.SetLimitAt(now, rate.Limit(limit))
+		b.tokens.SetBurstAt(now, int(limit))
+	}
+}
+
+// take takes n tokens, also if there are fewer.
+func (b *bucket) take(now time.Time, n int64) {
+	if b.tokens == nil || n == 0 {
+		return
+	}
+	size := b.tokens.Burst()
+	if n > int64(size) { // the library refuses more than a full bucket
+		b.tokens.SetBurstAt(now, int(min(n, math.MaxInt32)))
+		defer b.tokens.SetBurstAt(now, size)
+	}
+	b.tokens.ReserveN(now, int(min(n, math.MaxInt32)))
+}
+
+// wait returns how long it takes until the bucket has n tokens, or is full.
+func (b *bucket) wait(now time.Time, n int64) time.Duration {
+	if b.tokens == nil {
+		return 0
+	}
+	missing := float64(min(n, int64(b.tokens.Burst()))) - b.tokens.TokensAt(now)
+	wait := time.Duration(missing / float64(b.tokens.Limit()) * float64(time.Second))
+	if wait < time.Microsecond { // numbers are rounded: who waited as long as told must pass
+		return 0
+	}
+	return wait
+}
+
+// left returns the number of tokens.
+func (b *bucket) left(now time.Time) int64 { return int64(max(0, b.tokens.TokensAt(now))) }
+
+// Names of quotas, as in the header fields RateLimit and RateLimit-Policy.
+const (
+	QuotaEvents = "events"
+	QuotaBytes  = "bytes"
+)
+
+// Quota is a limit that a client has used up.
+type Quota struct {
+	Name string
+	Left int64         // tokens that are left, fewer than the request needs
+	Wait time.Duration // until there are enough
+}
+
+// QuotaError reports that a client sends faster than its limits.
+type QuotaError struct {
+	Limits Limits
+	// Exceeded has one or two quotas.
+	Exceeded []Quota
+	// RetryAfter is the time after which the same request succeeds, if the client
+	// sends nothing else until then.
+	RetryAfter time.Duration
+}
+
+// Error names the quotas.
+func (e *QuotaError) Error() string {
+	names := make([]string, len(e.Exceeded))
+	for i, quota := range e.Exceeded {
+		names[i] = quota.Name
+	}
+	return fmt.Sprintf("rate limit of %s exceeded: wait %s", strings.Join(names, " and "), e.RetryAfter)
+}
