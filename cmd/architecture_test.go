@@ -47,6 +47,7 @@ func layers() map[string]string {
 		"pkg/client":         "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",
 		"pkg/failover":       "pkg/event pkg/store pkg/retry",
+		"pkg/topiclimit":     "pkg/event pkg/store",
 		"pkg/tracing":        "pkg/event pkg/store",
 
 		// Users of the contracts.

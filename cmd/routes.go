@@ -12,12 +12,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/queue/redis"
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/topiclimit"
 )
 
 // The targets of events, as metrics and logs name them.
@@ -31,6 +33,8 @@ const (
 type routes struct {
 	appender, direct, async store.Appender
 	queue                   server.Queue
+	// topicsRefused is nil without a limit of topics.
+	topicsRefused func(context.Context, []event.Event) map[string]bool
 	// circuits are the states of the circuit breakers, by target.
 	circuits map[string]func() error
 }
@@ -72,6 +76,21 @@ func (s *service) openRoutes(ctx context.Context, c config.Config, events store.
 	r.direct, r.queue = direct, q
 	r.circuits = map[string]func() error{targetDatabase: database.State, targetQueue: queued.State}
 	return r, nil
+}
+
+// limitTopics makes every route refuse events that would begin a topic above the
+// maximum. 0 is no limit.
+func (r *routes) limitTopics(maximum int64, events store.Store, log *slog.Logger) {
+	if maximum == 0 {
+		return
+	}
+	limiter := topiclimit.New(topiclimit.Options{Max: maximum, Store: events, Logger: log})
+	r.topicsRefused = limiter.Refused
+	for _, route := range []*store.Appender{&r.appender, &r.direct, &r.async} {
+		if *route != nil {
+			*route = limiter.Appender(*route)
+		}
+	}
 }
 
 // queueMemoryDivisor divides the memory for events that wait for the database; the

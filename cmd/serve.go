@@ -130,8 +130,9 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	routes.limitTopics(c.Ingest.MaxTopics, events, log)
 	s.server = server.New(server.Options{
-		Appender: routes.appender, Direct: routes.direct, Async: routes.async, Queue: routes.queue,
+		Appender: routes.appender, Direct: routes.direct, Async: routes.async, TopicsRefused: routes.topicsRefused, Queue: routes.queue,
 		AllowedHosts: c.HTTP.AllowedHosts.Items(), AllowedOrigins: c.HTTP.AllowedOrigins.Items(),
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, MaxSlowReads: max(1, c.Database.MaxConns/2), Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,

@@ -75,6 +75,9 @@ type Ingest struct {
 	// memory. When full, requests get 503.
 	MaxPending      int
 	MaxPendingBytes int
+	// MaxTopics is the maximum number of topics, 0 for no limit. Events of further
+	// topics are invalid.
+	MaxTopics int64
 	// FlushTimeout is the timeout of a transaction.
 	FlushTimeout time.Duration
 }
@@ -137,6 +140,7 @@ func Default() Config {
 			MaxBatch:        1000,
 			MaxPending:      50_000,
 			MaxPendingBytes: 64 << 20,
+			MaxTopics:       100_000,
 			FlushTimeout:    10 * time.Second,
 		},
 		Broker: Broker{

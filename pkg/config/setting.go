@@ -47,6 +47,7 @@ func (c *Config) settings() []setting {
 		{key: "ingest.max_batch", help: "maximum number of events in a transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
 		{key: "ingest.max_pending", help: "maximum number of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPending, rule: upTo(10_000_000)},
 		{key: "ingest.max_pending_bytes", help: "maximum size of events buffered in memory; when full, requests get 503", target: &c.Ingest.MaxPendingBytes, rule: sizeUpTo(1 << 36)},
+		{key: "ingest.max_topics", help: "maximum number of topics; events of further topics are invalid (0: no limit)", target: &c.Ingest.MaxTopics, rule: between(0, 1_000_000_000)},
 		{key: "ingest.flush_timeout", help: "timeout of a transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
 		{key: "broker.url", help: "Redis for the optional queue: redis://…, rediss://… or unix://… (empty: no queue)", target: &c.Broker.URL, rule: brokerURL, secret: true},
 		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},

@@ -69,6 +69,10 @@ const (
 	// counted as a duplicate later. Stores never return it; package failover
 	// does.
 	Queued
+	// TopicRefused means that the event would begin a topic, and there are as many
+	// topics as allowed; it was neither stored nor counted. Stores never return it;
+	// package topiclimit does.
+	TopicRefused
 )
 
 // String returns the outcome as one word, for metrics, logs and tests.
@@ -82,6 +86,8 @@ func (o Outcome) String() string {
 		return "rejected"
 	case Queued:
 		return "queued"
+	case TopicRefused:
+		return "topic refused"
 	default:
 		return "unknown"
 	}

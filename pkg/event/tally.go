@@ -7,7 +7,7 @@ type Tally struct {
 	// Invalid counts what failed validation, including a body that is not an
 	// event at all.
 	Invalid int64
-	// Rejected counts valid events that the database refused.
+	// Rejected counts valid events that the database or a limit of topics refused.
 	Rejected int64
 }
 
@@ -20,7 +20,7 @@ func (t *Tally) Count(o Outcome) {
 		t.Duplicate++
 	case Queued:
 		t.Queued++
-	case Rejected:
+	case Rejected, TopicRefused:
 		t.Rejected++
 	}
 }

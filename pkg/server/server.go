@@ -53,6 +53,10 @@ type Options struct {
 	// Async takes the events of a request with "Prefer: respond-async". Default:
 	// Appender, which ignores that preference.
 	Async store.Appender
+	// TopicsRefused returns the topics of events that a limit of topics refuses; see
+	// [event.TopicRefused]. It is called for batches of which all events are to be
+	// stored or none. nil: no limit.
+	TopicsRefused func(context.Context, []event.Event) map[string]bool
 	// Store is read from.
 	Store Reader
 	// Queue is the queue beside the store. nil: there is none.
@@ -179,7 +183,7 @@ func New(options Options) *Server {
 	s.shutdown, s.endRequests = context.WithCancel(context.Background())
 	s.streaming, s.endStreaming = context.WithCancel(context.Background())
 	s.publish = publish.New(publish.Options{
-		Appender: o.Appender, Direct: o.Direct, Async: o.Async,
+		Appender: o.Appender, Direct: o.Direct, Async: o.Async, TopicsRefused: o.TopicsRefused,
 		MaxBodyBytes: o.MaxBodyBytes, MaxEventBytes: o.MaxEventBytes, MaxBatchEvents: o.MaxBatchEvents,
 		MaxBufferedBytes: o.MaxBufferedBytes, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
 		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now,

@@ -17,11 +17,14 @@ import (
 )
 
 // Options are the dependencies and limits of a Handler. All fields but OnEvents
-// are required.
+// and TopicsRefused are required.
 type Options struct {
 	// Appender takes the events, Direct those of a request with "Prefer:
 	// wait=SECONDS", and Async those of a request with "Prefer: respond-async".
 	Appender, Direct, Async store.Appender
+	// TopicsRefused returns the topics of events that a limit of topics refuses. It is
+	// called for events that are stored together or not at all. nil: no limit.
+	TopicsRefused func(context.Context, []event.Event) map[string]bool
 	// MaxBodyBytes is the maximum size of a body after decompression, except of
 	// NDJSON; MaxEventBytes that of one event; MaxBatchEvents the maximum number
 	// of events in an array.
@@ -104,8 +107,10 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 		return err
 	}
 	p.dropBody()
-	if decoded == batch && len(p.invalid) > 0 && p.prefer.strict {
-		return h.respondSkipped(c, p)
+	if decoded == batch && p.prefer.strict {
+		if outcomes := h.skipped(c.Request().Context(), p); outcomes != nil {
+			return h.respondSkipped(c, p, outcomes)
+		}
 	}
 	if err := p.chargeResults(); err != nil {
 		return err
@@ -118,6 +123,26 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 		return h.respondOne(c, p, outcomes[0])
 	}
 	return h.respondBatch(c, p, outcomes)
+}
+
+// skipped returns the outcomes of the valid events of a batch that is not stored, because
+// the client prefers strict handling and some events are invalid. Most have no outcome.
+// nil: it can be stored.
+func (h *Handler) skipped(ctx context.Context, p *request) []event.Outcome {
+	var refused map[string]bool
+	if h.options.TopicsRefused != nil {
+		refused = h.options.TopicsRefused(ctx, p.events)
+	}
+	if len(p.invalid) == 0 && len(refused) == 0 {
+		return nil
+	}
+	outcomes := make([]event.Outcome, len(p.events))
+	for i := range p.events {
+		if refused[p.events[i].Topic] {
+			outcomes[i] = event.TopicRefused
+		}
+	}
+	return outcomes
 }
 
 // report passes outcomes on to Options.OnEvents.

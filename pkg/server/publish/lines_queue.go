@@ -133,8 +133,8 @@ func (r *lineResult) record(chunk *lineChunk, outcomes []event.Outcome) {
 	var t event.Tally
 	for i, outcome := range outcomes {
 		t.Count(outcome)
-		if outcome == event.Rejected {
-			r.list(chunk.numbers[i], rejectedField())
+		if fields := refusedFields(outcome); fields != nil {
+			r.list(chunk.numbers[i], fields)
 		}
 	}
 	r.tally = r.tally.Add(t)

@@ -13,10 +13,20 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// rejectedField is the error of an event that passed validation but that the
-// database refuses.
-func rejectedField() []event.FieldError {
-	return []event.FieldError{{Field: "body", Message: "is refused by the database"}}
+// refusedFields returns the errors of an event that passed validation and was refused
+// all the same, nil for any other outcome.
+func refusedFields(outcome event.Outcome) []event.FieldError {
+	switch outcome {
+	case event.Rejected:
+		return []event.FieldError{{Field: event.FieldBody, Message: "is refused by the database"}}
+	case event.TopicRefused:
+		return []event.FieldError{{
+			Field:   event.FieldTopic,
+			Message: "is new, and there are as many topics as allowed (ingest.max_topics); use a topic that exists, or let the operator raise the limit",
+		}}
+	default:
+		return nil
+	}
 }
 
 // respondOne sends the outcome of a single event.
@@ -34,6 +44,8 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 		p.response = appendPublished(p.response[:0], api.StatusQueued, "event is queued durably; it will be stored, or counted as a duplicate", e)
 		p.prefer.setApplied(c.Response().Header(), true)
 		status = http.StatusAccepted
+	case event.TopicRefused:
+		return &event.InvalidError{Fields: refusedFields(outcome)}
 	default:
 		return &respond.Error{Status: http.StatusUnprocessableEntity, Detail: "The database refuses this event."}
 	}
@@ -50,12 +62,14 @@ func (h *Handler) send(c echo.Context, prefer preferences, status int, body []by
 
 // respondSkipped sends the result of a batch that is not stored, because the client
 // prefers strict handling and some of its events are invalid.
-func (h *Handler) respondSkipped(c echo.Context, p *request) error {
+func (h *Handler) respondSkipped(c echo.Context, p *request, outcomes []event.Outcome) error {
 	t := event.Tally{Invalid: int64(len(p.invalid))}
-	skipped := make([]event.Outcome, len(p.events)) // no outcome
+	for _, outcome := range outcomes {
+		t.Count(outcome)
+	}
 	p.prefer.setApplied(c.Response().Header(), false)
 	h.report(t)
-	p.response = appendBatch(p.response[:0], t, skipped, p.invalid, p.prefer.minimal)
+	p.response = appendBatch(p.response[:0], t, outcomes, p.invalid, p.prefer.minimal)
 	return respond.Bytes(c, http.StatusUnprocessableEntity, h.headers.JSON, p.response)
 }
 
@@ -137,20 +151,23 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 	begin, refused := len(dst), 0
 	total := int64(len(outcomes) + len(invalid))
 	for at := range total {
+		var outcome event.Outcome
 		var fields []event.FieldError
-		outcome := event.Rejected
-		if len(invalid) > 0 && invalid[0].at == at {
+		valid := len(invalid) == 0 || invalid[0].at != at
+		if valid {
+			outcome, outcomes = outcomes[0], outcomes[1:]
+			fields = refusedFields(outcome)
+			valid = fields == nil
+		} else {
 			fields, invalid = invalid[0].fields, invalid[1:]
-		} else if outcome, outcomes = outcomes[0], outcomes[1:]; outcome == event.Rejected {
-			fields = rejectedField()
 		}
-		if minimal && outcome != event.Rejected {
+		if minimal && valid {
 			continue
 		}
 		if len(dst) > begin {
 			dst = append(dst, ',')
 		}
-		if outcome != event.Rejected {
+		if valid {
 			dst = appendOutcome(dst, outcome)
 			continue
 		}
