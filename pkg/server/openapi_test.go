@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -306,6 +307,34 @@ func TestTakesGzip(t *testing.T) {
 	} {
 		if got := takesGzip(http.Header{"Accept-Encoding": {value}}); got != want {
 			t.Errorf("%q: %t", value, got)
+		}
+	}
+}
+
+// discarding is a response that keeps nothing of the body.
+type discarding struct{ header http.Header }
+
+func (d discarding) Header() http.Header         { return d.header }
+func (d discarding) WriteHeader(int)             {}
+func (d discarding) Write(p []byte) (int, error) { return len(p), nil }
+
+// TestDocs_AreUnpackedOnce: the script of 1.4 MB was unpacked and hashed for each
+// request.
+func TestDocs_AreUnpackedOnce(t *testing.T) { //nolint:paralleltest // it counts allocations
+	s := serverWith(&memory{})
+	for _, path := range []string{"/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/openapi.json", "/docs"} {
+		request := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+		get := func() { s.Handler().ServeHTTP(discarding{http.Header{}}, request) }
+		get()
+		const requests = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range requests {
+			get()
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / requests; each > 20<<10 {
+			t.Errorf("%s: a request allocates %d bytes", path, each)
 		}
 	}
 }

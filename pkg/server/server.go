@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
-	"github.com/eventagg/eventagg/pkg/server/openapi"
 	"github.com/eventagg/eventagg/pkg/server/publish"
 	"github.com/eventagg/eventagg/pkg/server/query"
 	"github.com/eventagg/eventagg/pkg/server/respond"
@@ -168,11 +166,11 @@ type Server struct {
 	shutdown, streaming       context.Context
 	endRequests, endStreaming context.CancelFunc
 
-	ids      requestIDs
-	origins  crossOrigin
-	headers  respond.Headers
-	scrapes  atomic.Int64 // running
-	document func() ([]byte, error)
+	ids     requestIDs
+	origins crossOrigin
+	headers respond.Headers
+	scrapes atomic.Int64 // running
+	files   staticFiles
 }
 
 // New builds a server that is ready at once.
@@ -197,7 +195,6 @@ func New(options Options) *Server {
 		reading.Queue = o.Queue
 	}
 	s.query = query.New(reading)
-	s.document = sync.OnceValues(openapi.JSON)
 	s.routes()
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
