@@ -29,7 +29,7 @@ func layers() map[string]string {
 		"cmd": "...", // wires everything
 
 		// Packages that import nothing of ours.
-		"sql": "", "pkg/config": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "",
+		"sql": "", "pkg/config": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "", "pkg/certs": "",
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
 
 		// The model and the contracts.
@@ -65,7 +65,7 @@ func layers() map[string]string {
 
 // testPackages are imported by tests only. They know the contracts that they test,
 // and no implementation.
-const testPackages = "pkg/suitetest pkg/testdb pkg/event/eventtest pkg/store/storetest pkg/queue/queuetest pkg/server/openapi/openapitest"
+const testPackages = "pkg/suitetest pkg/testdb pkg/event/eventtest pkg/store/storetest pkg/queue/queuetest pkg/server/openapi/openapitest pkg/certs/certstest"
 
 const contracts = "pkg/event pkg/event/... pkg/store pkg/queue pkg/server/openapi sql"
 

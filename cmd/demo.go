@@ -83,6 +83,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	open.push("temporary folder", func(context.Context) error { return os.RemoveAll(folder) })
 	c := opts.config
 	c.HTTP.Addr = "127.0.0.1:0"
+	c.TLS = config.TLS{}
 	c.Database.URL = "sqlite:" + filepath.Join(folder, defaultSQLite)
 	c.Broker = config.Default().Broker
 	c.Log = config.Log{Level: "warn", Format: "text"}
@@ -96,7 +97,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 		return err
 	}
 	open.push("demo's server", service.open.unwind)
-	url := baseURL(service.listener.Addr())
+	url := service.url()
 	_, _ = fmt.Fprintf(a.errOut, "serving on %s, storing in %s\n", url, service.database)
 
 	serving, stopServing := context.WithCancel(ctx)

@@ -29,6 +29,9 @@ func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
 	s.metrics.WatchTopics(events)
 	s.metrics.WatchFollowers(s.server.Followers)
+	if s.certificates != nil {
+		s.metrics.WatchCertificate(s.certificates.NotAfter)
+	}
 	if routes.queue != nil {
 		s.metrics.WatchQueue(s.server.CheckQueue, routes.queue.Size)
 		s.metrics.WatchCircuits(routes.circuits)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventagg/eventagg/pkg/certs"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/metrics"
@@ -55,7 +56,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Long:    serveLong,
 		Example: serveExample,
 	}
-	config.AddFlags(cmd.Flags(), "http", "database", "ingest", "broker", "log")
+	config.AddFlags(cmd.Flags(), "http", "tls", "database", "ingest", "broker", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 
@@ -91,7 +92,9 @@ type service struct {
 	database database
 	tracer   trace.Tracer // nil for none
 	metrics  *metrics.Metrics
-	open     stack
+	// certificates are those of the port; nil for plain HTTP.
+	certificates *certs.Server
+	open         stack
 }
 
 // openService opens, from bottom to top:
@@ -99,7 +102,7 @@ type service struct {
 //	listener ══▶ server ──Append──▶ ingest ──Append──▶ store ──▶ PostgreSQL or SQLite
 //	                └──────────Stats, Events─────────────┘
 //
-// The port comes first: a second server that is started by mistake fails there, before
+// The files that can change come first. Then comes the port: a second server that is started by mistake fails there, before
 // it touches the database. Then come store, group commit and HTTP server. They are
 // closed in reverse order, so that each has what it needs until it is closed.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
@@ -110,6 +113,9 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))
 		}
 	}()
+	if err := s.openFiles(ctx, c, log); err != nil {
+		return nil, err
+	}
 	if s.listener, err = listen(ctx, c.HTTP.Addr); err != nil {
 		return nil, err
 	}
@@ -133,6 +139,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	routes.limitTopics(c.Ingest.MaxTopics, events, log)
 	s.server = server.New(server.Options{
 		Appender: routes.appender, Direct: routes.direct, Async: routes.async, TopicsRefused: routes.topicsRefused, Queue: routes.queue,
+		TLS:          s.tlsConfig(),
 		AllowedHosts: c.HTTP.AllowedHosts.Items(), AllowedOrigins: c.HTTP.AllowedOrigins.Items(),
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, MaxSlowReads: max(1, c.Database.MaxConns/2), Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,

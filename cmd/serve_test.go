@@ -38,13 +38,13 @@ func TestNewDatabase_ParsesURL(t *testing.T) {
 	}
 }
 
-func TestBaseURL_CanBeConnectedTo(t *testing.T) {
+func TestLocalAddress_CanBeConnectedTo(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ addr, want string }{
-		"one interface":       {"127.0.0.1:8000", "http://127.0.0.1:8000"},
-		"all interfaces":      {"0.0.0.0:80", "http://localhost:80"},
-		"all IPv6 interfaces": {"[::]:80", "http://localhost:80"},
-		"IPv6":                {"[::1]:80", "http://[::1]:80"},
+		"one interface":       {"127.0.0.1:8000", "127.0.0.1:8000"},
+		"all interfaces":      {"0.0.0.0:80", "localhost:80"},
+		"all IPv6 interfaces": {"[::]:80", "localhost:80"},
+		"IPv6":                {"[::1]:80", "[::1]:80"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestBaseURL_CanBeConnectedTo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := baseURL(addr); got != test.want {
+			if got := localAddress(addr.String()); got != test.want {
 				t.Errorf("got %s, expected %s", got, test.want)
 			}
 		})

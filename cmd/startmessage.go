@@ -14,13 +14,13 @@ import (
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
 	if c.Log.Format == "json" {
-		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
+		log.Info("listening", slog.String("addr", addr.String()), slog.String("url", s.url()), slog.String("database", s.database.String()),
 			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version))
 		return
 	}
 	target := s.database.String() + queueLine(c.Broker)
 	accepts := c.Broker.URL == "" || c.Broker.Role != "worker"
-	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, baseURL(addr), target, c.Client.URL, accepts))
+	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, s.url(), target, c.Client.URL, accepts))
 	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
 		_, _ = fmt.Fprintln(a.errOut, "It listens on all addresses of this machine without authentication: make sure that only your senders can connect.")
 	}
@@ -70,17 +70,25 @@ Ctrl-C finishes accepted requests, then stops.
 `, version, url, database, flag, publish)
 }
 
-// baseURL returns the URL of a listener for clients on this machine. It replaces the
-// address of all interfaces, which clients can't connect to, by localhost.
-func baseURL(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return "http://" + addr.String()
+// url returns the URL of the server for clients on this machine.
+func (s *service) url() string {
+	if s.certificates != nil {
+		return "https://" + localAddress(s.listener.Addr().String())
 	}
-	if isUnspecified(host) {
+	return "http://" + localAddress(s.listener.Addr().String())
+}
+
+// localAddress returns the address of a listener for clients on this machine. It replaces
+// the address of all interfaces, which clients can't connect to, by localhost.
+func localAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if host == "" || isUnspecified(host) {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
 // isUnspecified reports whether an address means all interfaces.

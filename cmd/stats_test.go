@@ -139,8 +139,8 @@ func TestStats_ShowsTopicsAsJSON(t *testing.T) {
 	}
 }
 
-// watch runs stats --watch until the server has received its last request.
-func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut string, err error) {
+// watchStats runs stats --watch until the server has received its last request.
+func watchStats(t *testing.T, server *counting, opts statsOptions) (out, errOut string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -154,7 +154,7 @@ func watch(t *testing.T, server *counting, opts statsOptions) (out, errOut strin
 func TestStatsWatch_WritesLineEachInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out, errOut, err := watch(t, &counting{step: 100, last: 3}, statsOptions{format: "table"})
+		out, errOut, err := watchStats(t, &counting{step: 100, last: 3}, statsOptions{format: "table"})
 		if !errors.Is(err, context.Canceled) || errOut != "" {
 			t.Errorf("%v, %s", err, errOut)
 		}
@@ -171,7 +171,7 @@ func TestStatsWatch_WritesLineEachInterval(t *testing.T) {
 func TestStatsWatch_WritesJSONLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json"})
+		out, _, _ := watchStats(t, &counting{step: 100, last: 2}, statsOptions{format: "json"})
 		const want = `{"time":"2000-01-01T00:00:00Z","received":1000,"unique_processed":700,"duplicate_dropped":300,"topics_active":2,"uptime_seconds":61.5}
 {"time":"2000-01-01T00:00:02Z","received":2000,"unique_processed":1400,"duplicate_dropped":600,"topics_active":2,"uptime_seconds":61.5,"received_per_second":500,"stored_per_second":350}
 `
@@ -184,11 +184,11 @@ func TestStatsWatch_WritesJSONLines(t *testing.T) {
 func TestStatsWatch_ShowsTopicsWithRates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "table", topics: true})
+		out, _, _ := watchStats(t, &counting{step: 100, last: 2}, statsOptions{format: "table", topics: true})
 		if strings.Count(out, "TOPIC") != 2 || strings.Count(out, "RATE") != 1 || !strings.Contains(out, "500/s") {
 			t.Errorf("wrote\n%s", out)
 		}
-		jsonOut, _, _ := watch(t, &counting{step: 100, last: 2}, statsOptions{format: "json", topics: true})
+		jsonOut, _, _ := watchStats(t, &counting{step: 100, last: 2}, statsOptions{format: "json", topics: true})
 		if strings.Count(jsonOut, "\n") != 2 || !strings.HasPrefix(jsonOut, `[{"topic":"user_login","unique_processed":700,`) {
 			t.Errorf("wrote\n%s", jsonOut)
 		}
@@ -199,7 +199,7 @@ func TestStatsWatch_ShowsTopicsWithRates(t *testing.T) {
 func TestStatsWatch_RestartsWithAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out, _, _ := watch(t, &counting{step: 100, last: 4, emptied: 3}, statsOptions{format: "table"})
+		out, _, _ := watchStats(t, &counting{step: 100, last: 4, emptied: 3}, statsOptions{format: "table"})
 		const want = `2000-01-01 00:00:00.000Z  received 1,000  stored 700  duplicates 300 (30.0 %)  -
 2000-01-01 00:00:02.000Z  received 2,000  stored 1,400  duplicates 600 (30.0 %)  500/s
 2000-01-01 00:00:04.000Z  received 0  stored 0  duplicates 0 (-)  -
@@ -209,7 +209,7 @@ func TestStatsWatch_RestartsWithAnotherDatabase(t *testing.T) {
 			t.Errorf("wrote\n%s", out)
 		}
 		for _, opts := range []statsOptions{{format: "json"}, {format: "table", topics: true}} {
-			if out, _, _ := watch(t, &counting{step: 100, last: 4, emptied: 3}, opts); strings.Contains(out, "-500") || strings.Contains(out, ":-") {
+			if out, _, _ := watchStats(t, &counting{step: 100, last: 4, emptied: 3}, opts); strings.Contains(out, "-500") || strings.Contains(out, ":-") {
 				t.Errorf("a negative rate in\n%s", out)
 			}
 		}
@@ -220,7 +220,7 @@ func TestStatsWatch_SurvivesOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		lost := fmt.Errorf("read stats: %w", &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED})
-		out, errOut, err := watch(t, &counting{step: 1, last: 5, fail: map[int]error{2: lost, 3: lost}}, statsOptions{format: "table"})
+		out, errOut, err := watchStats(t, &counting{step: 1, last: 5, fail: map[int]error{2: lost, 3: lost}}, statsOptions{format: "table"})
 		if !errors.Is(err, context.Canceled) || strings.Count(out, "\n") != 3 {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -235,10 +235,10 @@ func TestStatsWatch_EndsIfRetryingDoesNotHelp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		refused := &client.ResponseError{Status: 500}
-		if _, _, err := watch(t, &counting{fail: map[int]error{2: refused}}, statsOptions{}); !errors.Is(err, refused) {
+		if _, _, err := watchStats(t, &counting{fail: map[int]error{2: refused}}, statsOptions{}); !errors.Is(err, refused) {
 			t.Errorf("got %v", err)
 		}
-		if _, _, err := watch(t, &counting{fail: map[int]error{1: store.ErrUnavailable}}, statsOptions{}); !errors.Is(err, store.ErrUnavailable) {
+		if _, _, err := watchStats(t, &counting{fail: map[int]error{1: store.ErrUnavailable}}, statsOptions{}); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("unavailable from the start: %v", err)
 		}
 	})

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -9,6 +10,7 @@ import (
 // independent and can be compared with ==.
 type Config struct {
 	HTTP     HTTP
+	TLS      TLS
 	Database Database
 	Ingest   Ingest
 	Broker   Broker
@@ -46,6 +48,20 @@ type HTTP struct {
 	// DrainDelay is the time after SIGTERM in which requests are still accepted,
 	// while GET /readyz makes load balancers use other instances.
 	DrainDelay time.Duration
+}
+
+// TLS has the settings of TLS on the port of serve.
+type TLS struct {
+	// Cert is the file of the certificate with its intermediates. Empty means plain
+	// HTTP.
+	Cert string
+	// Key is the file of the private key.
+	Key string
+	// ClientCA is the file of the authorities of client certificates. If it is set,
+	// every client needs one.
+	ClientCA string
+	// MinVersion is the minimum version, "1.2" or "1.3".
+	MinVersion string
 }
 
 // Database has the settings of the store.
@@ -134,6 +150,7 @@ func Default() Config {
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
+		TLS:      TLS{MinVersion: "1.2"},
 		Database: Database{MaxConns: 8, Migrate: true, Pooler: "none"},
 		Ingest: Ingest{
 			Writers:         2,
@@ -154,7 +171,7 @@ func Default() Config {
 
 // Validate returns nil or an [*Error] with every problem. It changes nothing.
 func (c Config) Validate() error {
-	return newError(append(c.invalidValues(), c.brokerRules()...))
+	return newError(slices.Concat(c.invalidValues(), c.brokerRules(), c.tlsRules()))
 }
 
 // invalidValues returns the problems of single settings.
@@ -184,6 +201,22 @@ func (c Config) brokerRules() []Problem {
 		problems = append(problems, Problem{
 			Key: "broker.workers", Message: "must be 1 or 0 if broker.url is empty: workers store queued events; ingest.writers is for events that come directly",
 		})
+	}
+	return problems
+}
+
+// tlsRules returns the problems of TLS settings that need each other. A server must not
+// listen without TLS because one of its files was forgotten.
+func (c Config) tlsRules() []Problem {
+	if filePath(c.TLS.Cert) != "" || filePath(c.TLS.Key) != "" || filePath(c.TLS.ClientCA) != "" {
+		return nil // that problem comes first
+	}
+	var problems []Problem
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		problems = append(problems, Problem{Key: "tls.cert", Message: "must be set together with tls.key"})
+	}
+	if c.TLS.ClientCA != "" && c.TLS.Cert == "" {
+		problems = append(problems, Problem{Key: "tls.client_ca", Message: "must be empty without tls.cert: client certificates need TLS"})
 	}
 	return problems
 }

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,7 +56,7 @@ func TestFile_HasEverySettingWithItsHelp(t *testing.T) {
 func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 	clearEnv(t)
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	config.AddFlags(flags, "http", "database", "ingest", "broker", "log", "client")
+	config.AddFlags(flags, "http", "database", "tls", "ingest", "broker", "log", "client")
 	for _, setting := range config.Settings() {
 		section, name, _ := strings.Cut(setting.Key, ".")
 		flag := flags.Lookup(setting.Flag)
@@ -78,7 +79,7 @@ func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 // Each source gets a value that no setting accepts. The problem must be that of the
 // right setting.
 func TestSettings_AreReachedByFlagVariableAndFile(t *testing.T) {
-	const bad = "\u2603"
+	const bad = "\u2603\x7f" // a control character, for paths
 	for _, setting := range config.Settings() {
 		t.Run(setting.Key, func(t *testing.T) {
 			clearEnv(t)
@@ -90,7 +91,7 @@ func TestSettings_AreReachedByFlagVariableAndFile(t *testing.T) {
 			}
 			_, err := load(t, "", "--"+setting.Flag+"="+bad)
 			check("flag", err)
-			_, err = load(t, strings.Replace(setting.Key, ".", ":\n  ", 1)+": "+bad+"\n")
+			_, err = load(t, strings.Replace(setting.Key, ".", ":\n  ", 1)+": "+strconv.Quote(bad)+"\n")
 			check("file", err)
 			t.Setenv(setting.Variable, bad)
 			_, err = load(t, "")

@@ -54,10 +54,13 @@ func Load(source Source) (Config, error) {
 		}
 	}
 	invalid := config.invalidValues()
-	if serves := source.Flags == nil || findFlag(source.Flags, "role") != nil; serves && !unparsed["broker.url"] {
-		// Other commands may see only a part of the broker settings, if serve has
-		// the URL in its environment and the rest in the file. They don't use them.
-		invalid = append(invalid, config.brokerRules()...)
+	if serves := source.Flags == nil || findFlag(source.Flags, "role") != nil; serves {
+		// Other commands may see only a part of these settings, if serve has the rest
+		// in its environment. They don't use them.
+		invalid = append(invalid, config.tlsRules()...)
+		if !unparsed["broker.url"] {
+			invalid = append(invalid, config.brokerRules()...)
+		}
 	}
 	// A setting that could not be parsed still has its default, which is no problem.
 	invalid = slices.DeleteFunc(invalid, func(problem Problem) bool { return unparsed[problem.Key] })

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -104,6 +105,16 @@ func origins(value any) string {
 		case parsed.Scheme == "https" && parsed.Port() == "443", parsed.Scheme == "http" && parsed.Port() == "80":
 			return fmt.Sprintf("must leave out the usual port, as browsers do: %q", origin)
 		}
+	}
+	return ""
+}
+
+// filePath accepts paths of files. Whether there is a file is found out by the command
+// that reads it: a command must not fail for files of another one.
+func filePath(value any) string {
+	text, _ := value.(string)
+	if strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) {
+		return fmt.Sprintf("must be the path of a file, not %q", text)
 	}
 	return ""
 }

@@ -38,6 +38,10 @@ func (c *Config) settings() []setting {
 		{key: "http.idle_timeout", help: "time after which an unused connection is closed", target: &c.HTTP.IdleTimeout, rule: waitUpTo(24 * time.Hour)},
 		{key: "http.shutdown_timeout", help: "maximum time to finish accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.drain_delay", help: "time after SIGTERM in which requests are still accepted while /readyz returns 503, so that load balancers notice", target: &c.HTTP.DrainDelay, rule: delayUpTo(time.Hour)},
+		{key: "tls.cert", help: "file of the TLS certificate with its intermediates, in PEM format (empty: plain HTTP)", target: &c.TLS.Cert, rule: filePath},
+		{key: "tls.key", help: "file of the private key of tls.cert, in PEM format", target: &c.TLS.Key, rule: filePath},
+		{key: "tls.client_ca", help: "file of the authorities of client certificates; if set, every client needs a certificate", target: &c.TLS.ClientCA, rule: filePath},
+		{key: "tls.min_version", help: "minimum version of TLS: 1.2 or 1.3", target: &c.TLS.MinVersion, rule: oneOf("1.2", "1.3")},
 		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
 		{key: "database.schema", help: "PostgreSQL schema of the tables (empty: the one that has them)", target: &c.Database.Schema, rule: schemaName},
 		{key: "database.max_conns", help: "maximum number of PostgreSQL connections for reading; writers have connections of their own", target: &c.Database.MaxConns, rule: upTo(1000)},
@@ -159,6 +163,9 @@ func (s setting) set(raw any) string {
 	switch target := s.target.(type) {
 	case *string:
 		text, ok := raw.(string)
+		if number, isNumber := raw.(float64); isNumber && s.rule(fmt.Sprint(number)) == "" {
+			text, ok = fmt.Sprint(number), true // YAML without quotes: min_version: 1.3
+		}
 		if !ok {
 			return "must be text" + s.notClause(raw)
 		}

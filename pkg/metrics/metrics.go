@@ -44,9 +44,13 @@ type Metrics struct {
 	flushes      flushes
 	scrapeErrors *prometheus.CounterVec
 
+	reloadFailures *prometheus.CounterVec
+
 	pending []func() (events, bytes int)
 	// followers returns the number of followers; see WatchFollowers.
 	followers atomic.Pointer[func() int]
+	// notAfter returns when the certificate expires; see WatchCertificate.
+	notAfter atomic.Pointer[func() time.Time]
 }
 
 // New returns metrics whose counters are all 0.
@@ -73,6 +77,15 @@ func New(options Options) *Metrics {
 	m.scrapeErrors = m.factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "eventagg_scrape_errors_total", Help: "Scrapes that left metrics out because a dependency failed or did not respond.",
 	}, []string{"source"})
+	m.reloadFailures = m.factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "eventagg_reload_failures_total", Help: "Changed files that could not be used, so that what was loaded before stays in use.",
+	}, []string{"what"})
+	for _, what := range []string{"tls", "keys"} {
+		m.reloadFailures.WithLabelValues(what)
+	}
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventagg_tls_expiry_seconds", Help: "Time until the TLS certificate in use expires, negative afterwards; +Inf without TLS.",
+	}, m.certificateSeconds)
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "eventagg_stream_followers", Help: "Clients that follow the event stream of this instance.",
 	}, m.countFollowers)

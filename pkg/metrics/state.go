@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,6 +94,22 @@ func (m *Metrics) WatchWAL(bytes func() (int64, error)) {
 		out <- gauge(size, float64(now))
 	}, size)
 }
+
+// WatchCertificate reads at each scrape when the TLS certificate expires. Without this
+// call the metric is +Inf.
+func (m *Metrics) WatchCertificate(notAfter func() time.Time) { m.notAfter.Store(&notAfter) }
+
+func (m *Metrics) certificateSeconds() float64 {
+	notAfter := m.notAfter.Load()
+	if notAfter == nil {
+		return math.Inf(1)
+	}
+	return (*notAfter)().Sub(m.now()).Seconds()
+}
+
+// RecordReloadFailure counts changed files that can't be used, by what they contain:
+// "tls" or "keys".
+func (m *Metrics) RecordReloadFailure(what string) { m.reloadFailures.WithLabelValues(what).Inc() }
 
 // WatchFollowers reads the number of followers at each scrape. Without this call
 // the metric is 0.

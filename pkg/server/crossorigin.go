@@ -96,7 +96,13 @@ func isNavigation(r *http.Request) bool {
 // knowsHost reports whether Host is an allowed name, or a name that an attacker can't
 // register: an IP address, a name without a dot, or one below a private suffix.
 // HTTP/1.0 has requests without Host, which browsers never send.
+//
+// With TLS every name is accepted: a browser connects only if the certificate has the
+// name, and an attacker's name is not in it.
 func (o crossOrigin) knowsHost(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
 	if r.Host == "" {
 		return !r.ProtoAtLeast(1, 1)
 	}

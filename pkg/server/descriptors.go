@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -72,6 +73,9 @@ type scarceKey struct{}
 
 // markScarce is [http.Server.ConnContext].
 func markScarce(ctx context.Context, conn net.Conn) context.Context {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
 	if _, scarce := conn.(*scarceConn); scarce {
 		return context.WithValue(ctx, scarceKey{}, true)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,6 +66,8 @@ type Options struct {
 	// AllowedOrigins are the origins of other web pages that may send requests, as
 	// "https://app.example.com".
 	AllowedOrigins []string
+	// TLS is the configuration of TLS, with a certificate. nil: plain HTTP.
+	TLS *tls.Config
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
 	// Tracer makes a span of each request. nil: no spans.
@@ -196,12 +199,10 @@ func New(options Options) *Server {
 	}
 	s.query = query.New(reading)
 	s.routes()
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // for clients that know it, without an upgrade
 	s.http = &http.Server{
 		Handler:           s.echo,
-		Protocols:         &protocols,
+		Protocols:         protocols(o.TLS != nil),
+		TLSConfig:         o.TLS,
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		ReadTimeout:       o.ReadTimeout,
 		WriteTimeout:      o.WriteTimeout,
@@ -214,18 +215,32 @@ func New(options Options) *Server {
 	return s
 }
 
+// protocols returns the versions of HTTP on the port. With TLS a handshake agrees on the
+// version. Without it, some clients know that this server speaks HTTP/2 (h2c).
+func protocols(encrypted bool) *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetHTTP2(encrypted)
+	p.SetUnencryptedHTTP2(!encrypted)
+	return &p
+}
+
 // Handler returns the whole interface as one handler, for tests and for embedding.
 // It has none of the timeouts.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Serve accepts connections until [Server.Shutdown], and then returns nil.
+// Serve accepts connections, with TLS if Options.TLS is set, until [Server.Shutdown], and then returns nil.
 // Meanwhile it records the series of the totals.
 func (s *Server) Serve(listener net.Listener) error {
 	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
 	go s.query.Run(ctx)
 	listener = &descriptorListener{Listener: listener, limit: descriptorLimit(), log: s.options.Logger}
-	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.options.TLS != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil

@@ -1,0 +1,3 @@
+// Package certs makes the TLS configurations of the server and of the clients from
+// certificate files. The files of the server can be replaced while it runs.
+package certs
