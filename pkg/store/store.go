@@ -92,7 +92,7 @@ type EventReader interface {
 }
 
 // Store is a database of events.
-type Store interface {
+type Store interface { //nolint:interfacebloat // it is the sum of small ones
 	Appender
 	Receiver
 	StatsReader

@@ -69,7 +69,8 @@ func (k *known) add(topic string) {
 		const part = 8
 		forget := len(k.topics)/part + 1
 		for hash := range k.topics { // in random order
-			if delete(k.topics, hash); forget == 0 {
+			delete(k.topics, hash)
+			if forget == 0 {
 				break
 			}
 			forget--

@@ -171,7 +171,8 @@ func appendResults(dst []byte, outcomes []event.Outcome, invalid []invalidEvent,
 			dst = appendOutcome(dst, outcome)
 			continue
 		}
-		if refused++; refused > maxErrors {
+		refused++
+		if refused > maxErrors {
 			fields = nil
 		}
 		position := ""

@@ -68,10 +68,10 @@ func (h *Handler) sendJSON(c echo.Context, value any) error {
 	if err != nil {
 		return err
 	}
-	memory, err := h.hold(c, int64(len(body)))
+	part, err := h.hold(c, int64(len(body)))
 	if err != nil {
 		return err
 	}
-	defer memory.release()
+	defer part.release()
 	return respond.Bytes(c, http.StatusOK, h.headers.JSON, append(body, '\n'))
 }

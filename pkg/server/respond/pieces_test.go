@@ -55,7 +55,7 @@ func TestPieces_GiveUpOnClientsThatDoNotRead(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				conn := &slowConn{ResponseRecorder: httptest.NewRecorder(), rate: row.rate}
-				c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), conn)
+				c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", http.NoBody), conn)
 				begin := time.Now()
 				n, err := NewPieces(c).Write(make([]byte, size))
 				took := time.Since(begin)
