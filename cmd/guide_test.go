@@ -258,6 +258,7 @@ func messages(t *testing.T, path string, found map[string]string) {
 			for i, value := range n.Values {
 				constants[n.Names[i].Name] = value
 				add(value, "urn:eventagg:problem:")
+				add(value, "https://iana.org/assignments/http-problem-types#")
 			}
 		case *ast.CallExpr:
 			selector, ok := n.Fun.(*ast.SelectorExpr)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/certs"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/ingest"
@@ -56,7 +57,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Long:    serveLong,
 		Example: serveExample,
 	}
-	config.AddFlags(cmd.Flags(), "http", "tls", "database", "ingest", "broker", "log")
+	config.AddFlags(cmd.Flags(), "http", "tls", "database", "ingest", "broker", "limits", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 
@@ -144,6 +145,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, MaxSlowReads: max(1, c.Database.MaxConns/2), Logger: log, Version: a.version, Now: time.Now,
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes, MaxReadBytes: c.HTTP.MaxReadBytes,
+		MaxFollowersPerClient: c.HTTP.MaxFollowersPerClient, MaxConnections: c.HTTP.MaxConnections,
+		Proxies: proxiesOf(c), Limits: auth.Limits(c.Limits), OnLimited: s.metrics.RecordLimited,
 		WriteTimeout:      responseTimeout(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})
@@ -153,6 +156,12 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	s.watch(opened, routes)
 	summarize(routes.queue)
 	return s, nil
+}
+
+// proxiesOf returns http.trusted_proxies, which was validated.
+func proxiesOf(c config.Config) auth.Proxies {
+	proxies, _ := c.HTTP.TrustedProxies.Prefixes()
+	return proxies
 }
 
 // explainShutdown adds a hint to the timeout of the HTTP server. The layers below have

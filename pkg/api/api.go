@@ -51,6 +51,8 @@ const (
 	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
 	ProblemUnavailable = "urn:eventagg:problem:unavailable"
 	ProblemCursor      = "urn:eventagg:problem:cursor"
+	// ProblemQuota is registered at IANA (draft-ietf-httpapi-ratelimit-headers).
+	ProblemQuota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 )
 
 // The status of a published event.
@@ -128,6 +130,9 @@ type Problem struct {
 	// CommittedLines is set if reading NDJSON ended early: the number of lines
 	// from the start that have a result (stored, duplicate, queued or invalid).
 	CommittedLines *int64 `json:"committed_lines,omitempty"`
+	// ViolatedPolicies names the limits that the client exceeded, if Type is
+	// ProblemQuota: "events", "bytes", "followers".
+	ViolatedPolicies []string `json:"violated-policies,omitempty"`
 }
 
 // Stats is the response to GET /stats. Received is always Stored plus Duplicates.

@@ -49,15 +49,9 @@ type Usage struct {
 }
 
 // Check returns a [*QuotaError] if a client has no tokens left for any request. It
-// takes nothing.
-func (l *Limiter) Check(id *Identity) error { return l.take(id, Usage{Events: 1, Bytes: 1}, true) }
-
-// Take takes the tokens for a request, or returns a [*QuotaError] and takes nothing.
-// A request that is larger than a full bucket needs a full one and then leaves less
-// than nothing in it, so it passes and the rate is still the limit in the long run.
-func (l *Limiter) Take(id *Identity, usage Usage) error { return l.take(id, usage, false) }
-
-func (l *Limiter) take(id *Identity, usage Usage, check bool) error {
+// takes nothing. Its wait is that of a full bucket: the size of the request is not known
+// yet, and after that wait any request passes.
+func (l *Limiter) Check(id *Identity) error {
 	if id.Limits == (Limits{}) {
 		return nil
 	}
@@ -65,13 +59,28 @@ func (l *Limiter) take(id *Identity, usage Usage, check bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.find(id, now)
-	if err := b.missing(now, id.Limits, usage); err != nil {
+	if b.missing(now, Usage{Events: 1, Bytes: 1}) == nil {
+		return nil
+	}
+	return b.missing(now, Usage{Events: id.Limits.Events, Bytes: id.Limits.Bytes})
+}
+
+// Take takes the tokens for a request, or returns a [*QuotaError] and takes nothing.
+// A request that is larger than a full bucket needs a full one and then leaves less
+// than nothing in it, so it passes and the rate is still the limit in the long run.
+func (l *Limiter) Take(id *Identity, usage Usage) error {
+	if id.Limits == (Limits{}) {
+		return nil
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.find(id, now)
+	if err := b.missing(now, usage); err != nil {
 		return err
 	}
-	if !check {
-		b.events.take(now, usage.Events)
-		b.bytes.take(now, usage.Bytes)
-	}
+	b.events.take(now, usage.Events)
+	b.bytes.take(now, usage.Bytes)
 	return nil
 }
 
@@ -148,12 +157,12 @@ func (b *buckets) full(now time.Time) bool {
 }
 
 // missing returns a [*QuotaError] if a bucket has too few tokens.
-func (b *buckets) missing(now time.Time, limits Limits, usage Usage) error {
+func (b *buckets) missing(now time.Time, usage Usage) error {
 	events, bytes := b.events.wait(now, usage.Events), b.bytes.wait(now, usage.Bytes)
 	if events == 0 && bytes == 0 {
 		return nil
 	}
-	err := &QuotaError{Limits: limits, RetryAfter: max(events, bytes)}
+	err := &QuotaError{Limits: b.limits, RetryAfter: max(events, bytes)}
 	if events > 0 {
 		err.Exceeded = append(err.Exceeded, Quota{Name: QuotaEvents, Left: b.events.left(now), Wait: events})
 	}

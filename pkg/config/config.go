@@ -14,6 +14,7 @@ type Config struct {
 	Database Database
 	Ingest   Ingest
 	Broker   Broker
+	Limits   Limits
 	Log      Log
 	Client   Client
 }
@@ -38,6 +39,12 @@ type HTTP struct {
 	MaxReadBytes int64
 	// MaxFollowers is the maximum number of open event streams.
 	MaxFollowers int
+	// MaxFollowersPerClient is the maximum number of event streams of a client.
+	MaxFollowersPerClient int
+	// MaxConnections is the maximum number of open connections.
+	MaxConnections int
+	// TrustedProxies are addresses of reverse proxies whose X-Forwarded-For is believed.
+	TrustedProxies List
 	// ReadHeaderTimeout, ReadTimeout and IdleTimeout close slow or idle connections.
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
@@ -120,6 +127,14 @@ type Broker struct {
 	AllowWeakDurability bool
 }
 
+// Limits has the rates of each address, on this instance. 0 means no limit.
+type Limits struct {
+	// Events is the number of events a second.
+	Events int64
+	// Bytes is the size a second, after decompression.
+	Bytes int64
+}
+
 // Log has the settings of the log of serve.
 type Log struct {
 	// Level is debug, info, warn or error.
@@ -138,13 +153,17 @@ type Client struct {
 func Default() Config {
 	return Config{
 		HTTP: HTTP{
-			Addr:              "127.0.0.1:8000",
-			MaxBodyBytes:      16 << 20,
-			MaxEventBytes:     1 << 20,
-			MaxBatchEvents:    10_000,
-			MaxBufferedBytes:  32 << 20,
-			MaxReadBytes:      32 << 20,
-			MaxFollowers:      1000,
+			Addr:             "127.0.0.1:8000",
+			MaxBodyBytes:     16 << 20,
+			MaxEventBytes:    1 << 20,
+			MaxBatchEvents:   10_000,
+			MaxBufferedBytes: 32 << 20,
+			MaxReadBytes:     32 << 20,
+			MaxFollowers:     1000,
+			MaxConnections:   8192,
+
+			MaxFollowersPerClient: 100,
+
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       20 * time.Second, // less than ShutdownTimeout, so that a slow upload ends before a shutdown does
 			IdleTimeout:       2 * time.Minute,

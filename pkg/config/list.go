@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"errors"
+	"net/netip"
+	"strings"
+)
 
 // List is a list of texts, separated by commas. It is one text, so that
 // configurations can be compared.
@@ -12,6 +16,24 @@ func (l List) Items() []string {
 		return nil
 	}
 	return strings.Split(string(l), ",")
+}
+
+// Prefixes returns the texts as networks; an address is a network of its own. The error
+// is the first text that is neither.
+func (l List) Prefixes() ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, item := range l.Items() {
+		prefix, err := netip.ParsePrefix(item)
+		if err != nil {
+			address, err := netip.ParseAddr(item)
+			if err != nil || address.Zone() != "" {
+				return nil, errors.New(item)
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
 }
 
 // parseList parses a list: a text with commas from flags and variables, or also a list

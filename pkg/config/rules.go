@@ -35,6 +35,25 @@ func sizeUpTo(high int64) func(any) string {
 	}
 }
 
+// sizeFromZeroTo is the rule of sizes in bytes from 0 to high.
+func sizeFromZeroTo(high int64) func(any) string {
+	return func(value any) string {
+		if bytes, _ := value.(int64); bytes < 0 || bytes > high {
+			return fmt.Sprintf("must be between 0 and %s, not %s", FormatSize(high), FormatSize(bytes))
+		}
+		return ""
+	}
+}
+
+// prefixes accepts IP addresses and networks.
+func prefixes(value any) string {
+	list, _ := value.(List)
+	if _, err := list.Prefixes(); err != nil {
+		return "must have IP addresses or networks such as 10.0.0.0/8, not " + strconv.Quote(err.Error())
+	}
+	return ""
+}
+
 // between is the rule of numbers from low to high.
 func between(low, high int64) func(any) string {
 	return func(value any) string {

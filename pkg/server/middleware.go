@@ -39,6 +39,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if s.draining.Load() {
 			header[respond.HeaderConnection] = s.headers.Close
 		}
+		s.identify(c)
 		err := s.origins.admit(c)
 		if err == nil {
 			err = s.checkScarce(c)

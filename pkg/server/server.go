@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server/publish"
@@ -68,6 +69,12 @@ type Options struct {
 	AllowedOrigins []string
 	// TLS is the configuration of TLS, with a certificate. nil: plain HTTP.
 	TLS *tls.Config
+	// Proxies are the addresses of reverse proxies: the client of a request is then the
+	// last other address in X-Forwarded-For. nil: every client is the other end of its
+	// connection.
+	Proxies auth.Proxies
+	// Limits are the rates of each address. The zero value means no limits.
+	Limits auth.Limits
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
 	// Tracer makes a span of each request. nil: no spans.
@@ -81,6 +88,10 @@ type Options struct {
 	// before their sender gets them. Both are called concurrently. nil: no calls.
 	OnRequest func(Request)
 	OnEvents  func(event.Tally)
+	// OnLimited is called for each request that exceeds a limit of its client: the ID
+	// of its key, "" without one, and whether the request was slowed down instead of
+	// refused. It is called concurrently. nil: no calls.
+	OnLimited func(key string, slowed bool)
 
 	// MaxBodyBytes is the maximum size of a body after decompression, except of
 	// NDJSON. Default: 16 MiB.
@@ -91,6 +102,12 @@ type Options struct {
 	MaxBatchEvents int
 	// MaxFollowers is the maximum number of open event streams. Default: 1,000.
 	MaxFollowers int
+	// MaxFollowersPerClient is the maximum number of event streams of a client.
+	// Default: 100.
+	MaxFollowersPerClient int
+	// MaxConnections is the maximum number of open connections. It is lowered if the
+	// process may not have that many file descriptors. Default: 8,192.
+	MaxConnections int
 	// MaxSlowReads is the maximum number of concurrent reads of many events from the
 	// store; half of it are reads of topics. Others wait up to 2 s and then get 503.
 	// It must be less than the store's connections for reading. Default: 4.
@@ -126,6 +143,8 @@ func (o Options) WithDefaults() Options {
 	o.MaxEventBytes = cmp.Or(o.MaxEventBytes, 1<<20)
 	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
 	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
+	o.MaxFollowersPerClient = cmp.Or(o.MaxFollowersPerClient, 100)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 8192)
 	o.MaxSlowReads = cmp.Or(o.MaxSlowReads, 4)
 	o.MaxReadBytes = cmp.Or(o.MaxReadBytes, 32<<20)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 32<<20)
@@ -187,10 +206,10 @@ func New(options Options) *Server {
 		Appender: o.Appender, Direct: o.Direct, Async: o.Async, TopicsRefused: o.TopicsRefused,
 		MaxBodyBytes: o.MaxBodyBytes, MaxEventBytes: o.MaxEventBytes, MaxBatchEvents: o.MaxBatchEvents,
 		MaxBufferedBytes: o.MaxBufferedBytes, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
-		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now,
+		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now, Limiter: auth.NewLimiter(o.Now), OnLimited: s.limited,
 	})
 	reading := query.Options{
-		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
+		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, MaxFollowersPerClient: o.MaxFollowersPerClient, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
 	}
 	s.store = probe{ping: o.Store.Ping, now: o.Now}
 	if o.Queue != nil {
@@ -208,7 +227,7 @@ func New(options Options) *Server {
 		WriteTimeout:      o.WriteTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       markScarce,
+		ConnContext:       s.connContext,
 		// Nearly all errors of net/http are about clients that disconnect.
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}

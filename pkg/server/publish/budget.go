@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -19,19 +18,11 @@ func (h *Handler) BufferedBytes() int64 { return h.budget.Used() }
 
 // charge puts n more bytes on the budget, until the response is sent.
 func (p *request) charge(n int64) error {
-	if err := p.handler.budget.Reserve(p.client(), n, p.charged); err != nil {
+	if err := p.handler.budget.Reserve(p.sender.Client(), n, p.charged); err != nil {
 		return err
 	}
 	p.charged += n
 	return nil
-}
-
-// client names the sender, whose share of the budget this is.
-func (p *request) client() string {
-	if p.sender == "" && p.context != nil {
-		p.sender = respond.Client(p.context)
-	}
-	return p.sender
 }
 
 // minBodyWait and maxBodyWait are how long a body that has arrived in part waits for

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/server/memory"
@@ -16,8 +17,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// Options are the dependencies and limits of a Handler. All fields but OnEvents
-// and TopicsRefused are required.
+// Options are the dependencies and limits of a Handler. All fields but OnEvents,
+// TopicsRefused and OnLimited are required.
 type Options struct {
 	// Appender takes the events, Direct those of a request with "Prefer:
 	// wait=SECONDS", and Async those of a request with "Prefer: respond-async".
@@ -38,6 +39,12 @@ type Options struct {
 	ReadTimeout, WriteTimeout time.Duration
 	// Shutdown ends when streams of lines must stop.
 	Shutdown context.Context
+	// Limiter measures the rate of each client.
+	Limiter *auth.Limiter
+	// OnLimited is called for each request that exceeds a limit of its client, with
+	// slowed for a stream of lines, which is not refused. It is called concurrently.
+	// nil: no calls.
+	OnLimited func(id *auth.Identity, slowed bool)
 	// OnEvents receives the outcomes of events before their sender does. It is
 	// called concurrently. nil discards them.
 	OnEvents func(event.Tally)
@@ -70,9 +77,12 @@ func (h *Handler) Publish(c echo.Context) error {
 	}
 	p := h.pool.Get().(*request)
 	defer p.recycle()
-	p.context = c
+	p.sender = respond.Identity(c)
 	p.prefer = parsePreferences(r.Header)
 	p.raw.reset(r.Body)
+	if err := h.checkLimits(p, form); err != nil {
+		return err
+	}
 	body, err := p.decompress(r.Header)
 	if err != nil {
 		return err
@@ -90,6 +100,7 @@ func (h *Handler) Publish(c echo.Context) error {
 		length = -1 // it counts compressed bytes
 	}
 	if err := p.readBody(r.Context(), body, length, h.options.MaxBodyBytes); err != nil {
+		h.options.Limiter.Charge(p.sender, auth.Usage{Bytes: int64(len(p.body))})
 		return err
 	}
 	p.raw.progress.extendWrite(h.options.WriteTimeout)
@@ -101,9 +112,14 @@ func (h *Handler) Publish(c echo.Context) error {
 
 // publishWhole takes the events of a body that was read to its end.
 func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
+	bytes := int64(len(p.body))
 	decoded, err := p.decode(c.Request().Header, form)
 	if err != nil {
+		h.options.Limiter.Charge(p.sender, auth.Usage{Events: 1, Bytes: bytes})
 		h.report(event.Tally{Invalid: 1})
+		return err
+	}
+	if err := h.takeLimits(p, bytes); err != nil {
 		return err
 	}
 	p.dropBody()
@@ -156,8 +172,7 @@ func (h *Handler) report(t event.Tally) {
 type request struct {
 	handler *Handler
 
-	context    echo.Context
-	sender     string // see client
+	sender     *auth.Identity
 	prefer     preferences
 	raw        *rawBody // the body as it arrives
 	closeCodec func()   // frees the decompressor; nil for none
@@ -175,7 +190,7 @@ type request struct {
 func newRequest(h *Handler) *request {
 	const incompressible = 64 << 10 // compression makes some bodies a little larger
 	return &request{
-		handler: h, decoders: newDecoders(),
+		handler: h, sender: new(auth.Identity), decoders: newDecoders(),
 		raw: &rawBody{idleByteLimit: idleByteLimit{limit: h.options.MaxBodyBytes + incompressible}},
 	}
 }
@@ -195,9 +210,9 @@ func (p *request) recycle() {
 	}
 	p.raw.reset(http.NoBody)
 	if p.charged > 0 {
-		p.handler.budget.Release(p.client(), p.charged)
+		p.handler.budget.Release(p.sender.Client(), p.charged)
 	}
-	p.context, p.sender = nil, ""
+	p.sender = nil
 	p.charged, p.room = 0, 0
 	p.dropBody()
 	if cap(p.response) > keepBytes {

@@ -49,6 +49,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
 		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
 		deadline: deadline, budget: budget, queue: queue, result: result,
+		pacer:   linePacer{handler: h, sender: p.sender, client: r.Context()},
 		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}
 	reader.lines.SetMemoryHook(budget.hold)
@@ -130,8 +131,8 @@ type lineBudget struct {
 func (b *lineBudget) hold(n int) error {
 	budget := b.work.handler.budget
 	if n < 0 {
-		budget.Release(b.work.client(), int64(-n))
-	} else if err := retryWhileOverloaded(b.request.Context(), maxLineWait, func() error { return budget.Reserve(b.work.client(), int64(n), b.own()) }); err != nil {
+		budget.Release(b.work.sender.Client(), int64(-n))
+	} else if err := retryWhileOverloaded(b.request.Context(), maxLineWait, func() error { return budget.Reserve(b.work.sender.Client(), int64(n), b.own()) }); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -147,4 +148,4 @@ func (b *lineBudget) own() int64 {
 	return b.held + b.work.charged
 }
 
-func (b *lineBudget) release() { b.work.handler.budget.Release(b.work.client(), b.held) }
+func (b *lineBudget) release() { b.work.handler.budget.Release(b.work.sender.Client(), b.held) }

@@ -28,6 +28,7 @@ type lineReader struct {
 	queue         *lineQueue
 	result        *lineResult
 	invalid       invalidLimit
+	pacer         linePacer
 }
 
 // run reads all lines.
@@ -41,6 +42,7 @@ func (l *lineReader) run() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, codec.ErrLineTooLong):
+			l.pacer.pace(l.maxEventBytes)
 			if err := l.refuse(codec.EventTooLong(l.maxEventBytes), nil, first); err != nil {
 				return err
 			}
@@ -56,6 +58,7 @@ func (l *lineReader) run() error {
 				Detail: "The body looks like JSON over several lines. Write each event on one line, or send one event with Content-Type: application/json.",
 			}
 		}
+		l.pacer.pace(len(text))
 		e, err := l.decoder.Decode(text)
 		if err != nil {
 			if err := l.refuse(err, text, first); err != nil {

@@ -24,7 +24,7 @@ func (p *request) readBody(ctx context.Context, body io.Reader, length, limit in
 	if length >= 0 {
 		maxSize = length + 1
 		if maxSize > freeBytes {
-			if err := p.handler.budget.Admit(p.client(), maxSize); err != nil {
+			if err := p.handler.budget.Admit(p.sender.Client(), maxSize); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
@@ -18,6 +19,7 @@ func newHandler(change ...func(*Options)) *Handler {
 		Appender: storesAll{}, Direct: storesAll{}, Async: storesAll{},
 		MaxBodyBytes: 16 << 20, MaxEventBytes: 1 << 20, MaxBatchEvents: 10_000, MaxBufferedBytes: 32 << 20,
 		ReadTimeout: 20 * time.Second, WriteTimeout: time.Minute, Shutdown: context.Background(), Now: time.Now,
+		Limiter: auth.NewLimiter(time.Now),
 	}
 	for _, f := range change {
 		f(&options)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/fair"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -15,22 +16,22 @@ const budgetTimeout = 2 * time.Second
 // budget limits the concurrent reads of one kind. Reads of many rows can be slow,
 // for example if they wait for a lock. Without a limit they take all connections,
 // and /stats, /readyz and reads of single events wait for them: ten requests for
-// events beside a locked table delayed /stats by 14 s.
-type budget chan struct{}
+// events beside a locked table delayed /stats by 14 s. One client can't take all of
+// a budget, and its requests do not delay those of others.
+type budget struct{ slots *fair.Slots }
 
-func newBudget(reads int) budget { return make(budget, max(1, reads)) }
+func newBudget(reads int) budget { return budget{fair.NewSlots(max(1, reads))} }
 
-// read calls f when less than the maximum number of reads run.
-func (b budget) read(ctx context.Context, f func() error) error {
-	timer := time.NewTimer(budgetTimeout)
-	defer timer.Stop()
-	select {
-	case b <- struct{}{}:
-	case <-timer.C:
-		return fmt.Errorf("wait for other reads of this kind: %w", store.ErrOverloaded)
-	case <-ctx.Done():
+// read calls f for a client when less than the maximum number of reads run.
+func (b budget) read(ctx context.Context, client string, f func() error) error {
+	waiting, cancel := context.WithTimeout(ctx, budgetTimeout)
+	defer cancel()
+	switch err := b.slots.Acquire(waiting, client); {
+	case ctx.Err() != nil && err != nil:
 		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("wait for other reads of this kind: %w", store.ErrOverloaded)
 	}
-	defer func() { <-b }()
+	defer b.slots.Release(client)
 	return f()
 }

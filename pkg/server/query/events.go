@@ -31,7 +31,7 @@ func (h *Handler) Events(c echo.Context) error {
 	defer cancel()
 	var found page
 	var memory *held
-	err = h.events.read(ctx, func() (err error) {
+	err = h.events.read(ctx, respond.Client(c), func() (err error) {
 		if found, err = h.readPage(ctx, query); err != nil {
 			return err
 		}

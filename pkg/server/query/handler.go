@@ -37,6 +37,8 @@ type Options struct {
 	// MaxFollowers is the maximum number of open event streams, 0 for the default
 	// of [follow.Options].
 	MaxFollowers int
+	// MaxFollowersPerClient is the maximum number of event streams of a client.
+	MaxFollowersPerClient int
 	// MaxSlowReads is the maximum number of concurrent reads of many events. Half of
 	// it is the maximum for topics. Fewer than the connections of the store leave
 	// some for everything else.
@@ -56,7 +58,9 @@ type Handler struct {
 	headers respond.Headers
 	started time.Time
 	hub     *follow.Hub
-	series  series
+	// followers counts the streams of each client.
+	followers *followers
+	series    series
 	// events and topics are separate, so that neither delays the other.
 	events, topics budget
 	memory         *memory.Budget
@@ -69,8 +73,9 @@ func New(options Options) *Handler {
 		hub: follow.New(options.Store, follow.Options{
 			Encode: appendMessage, Committed: options.Committed, MaxFollowers: options.MaxFollowers, Logger: options.Logger,
 		}),
-		series: series{read: options.Store.Stats, now: options.Now},
-		events: newBudget(options.MaxSlowReads), topics: newBudget(options.MaxSlowReads / 2),
+		followers: newFollowers(options.MaxFollowersPerClient),
+		series:    series{read: options.Store.Stats, now: options.Now},
+		events:    newBudget(options.MaxSlowReads), topics: newBudget(options.MaxSlowReads / 2),
 		memory: memory.NewBudget(options.MaxReadBytes, respond.ErrReadMemory, options.Now),
 	}
 }

@@ -58,7 +58,7 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	limit := query.Limit
 	query.Limit++ // one more row shows whether there is a next page
 	var topics []store.TopicStats
-	err = h.topics.read(ctx, func() (err error) {
+	err = h.topics.read(ctx, respond.Client(c), func() (err error) {
 		topics, err = h.options.Store.TopicStats(ctx, query)
 		return err
 	})

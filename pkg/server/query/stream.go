@@ -43,10 +43,15 @@ func (h *Handler) Stream(c echo.Context) error {
 	if h.options.Streaming.Err() != nil {
 		return fmt.Errorf("follow events: %w", store.ErrClosed)
 	}
+	client := respond.Client(c)
+	if err := h.followers.enter(client); err != nil {
+		return err
+	}
+	defer h.followers.leave(client)
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(h.options.Streaming, cancel)()
-	follower, start, err := h.join(ctx, query)
+	follower, start, err := h.join(ctx, client, query)
 	if err != nil {
 		return err
 	}
@@ -74,12 +79,12 @@ func (h *Handler) Stream(c echo.Context) error {
 }
 
 // join finds the start position of the client and makes a follower there.
-func (h *Handler) join(ctx context.Context, query streamQuery) (*follow.Follower, store.Position, error) {
+func (h *Handler) join(ctx context.Context, client string, query streamQuery) (*follow.Follower, store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	start := query.cursor.Position
 	if !query.resumes {
-		err := h.events.read(ctx, func() (err error) {
+		err := h.events.read(ctx, client, func() (err error) {
 			start, err = h.hub.Start(ctx, query.filter, query.limit)
 			return err
 		})

@@ -25,6 +25,9 @@ func WithIdentity(ctx context.Context, id *auth.Identity) context.Context {
 // SetIdentity sets who sent a request, if that is not the other end of the connection.
 func SetIdentity(c echo.Context, id *auth.Identity) { c.Set(keyIdentity, id) }
 
+// HasIdentity reports whether the connection of a request has an identity.
+func HasIdentity(c echo.Context) bool { return c.Request().Context().Value(identityKey{}) != nil }
+
 // Identity returns who sent a request. It is never nil.
 func Identity(c echo.Context) *auth.Identity {
 	if id, ok := c.Get(keyIdentity).(*auth.Identity); ok {
@@ -33,7 +36,7 @@ func Identity(c echo.Context) *auth.Identity {
 	if id, ok := c.Request().Context().Value(identityKey{}).(*auth.Identity); ok {
 		return id
 	}
-	return auth.NewAddress(RemoteAddress(c.Request()), auth.Limits{}) // only in tests: a server knows its connections
+	return auth.NewAddress(RemoteAddress(c.Request()), auth.Limits{})
 }
 
 // RemoteAddress returns the address of the other end of the connection of a request.

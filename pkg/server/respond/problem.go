@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -117,6 +118,12 @@ func SendError(c echo.Context, err error) {
 		}
 		problem.Detail += " " + partial.detail()
 	}
+	if quota := (*auth.QuotaError)(nil); errors.As(err, &quota) {
+		setQuota(header, quota)
+	}
+	if followers := (*FollowersError)(nil); errors.As(err, &followers) {
+		setFollowers(header, followers)
+	}
 	if problem.Status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter(err))
 	}
@@ -141,11 +148,17 @@ func SendError(c echo.Context, err error) {
 // Problem returns the response to an error of this request.
 func Problem(r *http.Request, err error) api.Problem {
 	var (
-		refused *Error
-		invalid *event.InvalidError
-		routing *echo.HTTPError
+		quota     *auth.QuotaError
+		followers *FollowersError
+		refused   *Error
+		invalid   *event.InvalidError
+		routing   *echo.HTTPError
 	)
 	switch {
+	case errors.As(err, &quota):
+		return quotaProblem(quota)
+	case errors.As(err, &followers):
+		return followersProblem(followers)
 	case errors.As(err, &refused):
 		return newProblem(rule{status: refused.Status, detail: refused.Detail}, refused.Fields)
 	case errors.As(err, &invalid):

@@ -2,6 +2,7 @@ package openapitest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -89,7 +90,7 @@ func (c *Contract) Schemas() []string {
 // Property describes a member of an object schema.
 type Property struct {
 	Type, Format string
-	Items        string // name of the schema of an array's elements
+	Items        string // name of the schema of an array's elements, or their type
 	Required     bool
 	Described    bool
 }
@@ -103,7 +104,7 @@ func (c *Contract) Properties(schema string) map[string]Property {
 		text := func(node object, name string) string { value, _ := node[name].(string); return value }
 		properties[name] = Property{
 			Type: text(node, "type"), Format: text(node, "format"), Required: slices.Contains(required, any(name)),
-			Items:     strings.TrimPrefix(text(at(node, "items"), "$ref"), "#/components/schemas/"),
+			Items:     cmp.Or(strings.TrimPrefix(text(at(node, "items"), "$ref"), "#/components/schemas/"), text(at(node, "items"), "type")),
 			Described: text(node, "description") != "",
 		}
 	}
