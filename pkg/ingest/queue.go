@@ -52,6 +52,9 @@ type queue struct {
 	maxEvents int
 	maxBytes  int
 	maxWait   time.Duration
+	// smallFirst is set if the next batch leaves out large requests while small ones
+	// wait.
+	smallFirst bool
 }
 
 // push adds a request, or reports false if a limit would be exceeded. A request
@@ -92,32 +95,46 @@ func (q *queue) due(now time.Time) bool {
 	return now.Sub(q.inFlight[0].began) >= stuckAfter
 }
 
+// smallParts divides the size of a batch; the result is the largest small request.
+const smallParts = 8
+
 // take moves requests from the front into a batch until it has maxBatch events. A
 // request is never split, because the events of a caller are one transaction. The
 // first one always fits. Requests that have waited too long become b.late.
+//
+// After a batch with a large request, small ones overtake the large ones that wait: a
+// few senders of arrays of 5,000 events made all single events of others wait for
+// several seconds. Every second batch is in the order of arrival, so large requests
+// wait at most twice as long.
 func (q *queue) take(b *batch, maxBatch int, now time.Time) {
 	b.began = now
 	q.inFlight = append(q.inFlight, b)
-	n := 0
-gather:
-	for _, r := range q.waiting {
+	maxSmall := max(1, maxBatch/smallParts)
+	overtake := q.smallFirst && slices.ContainsFunc(q.waiting, func(r *request) bool { return r.state == waiting && r.count <= maxSmall })
+	q.smallFirst = false
+	rest := q.waiting[:0]
+	for i, r := range q.waiting {
 		switch {
 		case r.state == withdrawn:
 			q.withdrawn--
 		case now.Sub(r.since) > q.maxWait:
 			q.drop(r)
 			b.late = append(b.late, r)
+		case overtake && r.count > maxSmall:
+			rest = append(rest, r)
 		case len(b.events) > 0 && len(b.events)+r.count > maxBatch:
-			break gather
+			rest = append(rest, q.waiting[i:]...)
+			clear(q.waiting[len(rest):])
+			q.waiting = rest
+			return
 		default:
+			q.smallFirst = q.smallFirst || r.count > maxSmall
 			b.add(r)
 			q.ready -= r.count
 		}
-		n++
 	}
-	rest := copy(q.waiting, q.waiting[n:])
-	clear(q.waiting[rest:])
-	q.waiting = q.waiting[:rest]
+	clear(q.waiting[len(rest):])
+	q.waiting = rest
 }
 
 // withdraw removes a request that its caller has cancelled. A taken one stays.

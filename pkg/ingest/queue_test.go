@@ -58,6 +58,8 @@ func TestQueue_Properties(t *testing.T) {
 			now      = time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 			inQueue  []*request // in the order of arrival
 			inFlight []*batch
+			// afterLarge is set if the last batch had a large request.
+			afterLarge bool
 		)
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
@@ -85,17 +87,24 @@ func TestQueue_Properties(t *testing.T) {
 				if slices.ContainsFunc(b.requests, late) || !slices.Equal(b.late, slices.Collect(filter(b.late, late))) {
 					t.Fatal("late requests are not those that waited too long")
 				}
-				front := inQueue[:len(b.late)+len(b.requests)]
-				if got := append(slices.Clone(b.late), b.requests...); !slices.Equal(got, front) {
-					t.Fatal("the batch is not the front of the queue in order")
-				}
-				if len(front) == 0 {
+				got := append(slices.Clone(b.late), b.requests...)
+				if len(got) == 0 {
 					t.Fatal("a batch was due and is empty")
 				}
+				small := func(r *request) bool { return r.count <= max(1, maxBatch/smallParts) }
+				if afterLarge {
+					// Small requests may have overtaken large ones; each kind keeps its order.
+					checkFront(t, slices.Collect(filter(got, small)), slices.Collect(filter(inQueue, small)))
+					large := func(r *request) bool { return !small(r) }
+					checkFront(t, slices.Collect(filter(got, large)), slices.Collect(filter(inQueue, large)))
+				} else {
+					checkFront(t, got, inQueue)
+				}
+				afterLarge = slices.ContainsFunc(b.requests, func(r *request) bool { return !small(r) })
 				if len(b.requests) > 1 && len(b.events) > maxBatch {
 					t.Fatalf("%d requests were gathered to %d events, over %d", len(b.requests), len(b.events), maxBatch)
 				}
-				inQueue = slices.Clone(inQueue[len(front):])
+				inQueue = slices.DeleteFunc(inQueue, func(r *request) bool { return slices.Contains(got, r) })
 				inFlight = append(inFlight, b)
 			},
 			"finish": func(t *rapid.T) {
@@ -138,6 +147,43 @@ func TestQueue_Properties(t *testing.T) {
 			},
 		})
 	})
+}
+
+// checkFront fails unless got is the front of the queue in order.
+func checkFront(t *rapid.T, got, queued []*request) {
+	t.Helper()
+	if len(got) > len(queued) || !slices.Equal(got, queued[:len(got)]) {
+		t.Fatal("the batch is not the front of the queue in order")
+	}
+}
+
+// TestQueue_SmallRequestsOvertakeLargeOnes has arrays of 5000 events in front of single
+// events.
+func TestQueue_SmallRequestsOvertakeLargeOnes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
+	q := queue{maxEvents: 100_000, maxBytes: 1 << 30, maxWait: time.Minute}
+	push := func(counts ...int) {
+		for _, n := range counts {
+			if !q.push(newRequest(events(n, "x")), now) {
+				t.Fatal("the queue is full")
+			}
+		}
+	}
+	push(5000, 5000, 1, 5000, 2, 3)
+	for i, want := range [][]int{{5000}, {1, 2, 3}, {5000}, {5000}, nil} {
+		var got []int
+		if q.ready > 0 {
+			var b batch
+			q.take(&b, 1000, now)
+			for _, r := range b.requests {
+				got = append(got, r.count)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("batch %d has the requests %d, want %d", i, got, want)
+		}
+	}
 }
 
 // TestBatch_ResetKeepsNoReference checks that a finished batch does not keep its

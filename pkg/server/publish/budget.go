@@ -52,14 +52,19 @@ func (p *request) chargeBody(ctx context.Context, size int64) error {
 	return nil
 }
 
-// resultBytes is about the size of the result of an event without errors.
-const resultBytes = 24
+const (
+	// eventBytes is about the memory of an event of a batch, without its text, and of
+	// its result.
+	eventBytes = 128
+	// chargedEvents is how many events are charged at once. Smaller batches are free.
+	chargedEvents = 64
+)
 
-// chargeResults charges for the response to many events. It is called before they are
-// appended, because a request that is refused must store nothing.
-func (p *request) chargeResults() error {
-	if size := int64(len(p.events)+len(p.invalid)) * resultBytes; size > freeBytes {
-		return p.charge(size)
+// chargeEvents charges for the events of a batch while they are decoded: 71 compressed
+// bytes may be 10,000 events, with a result each. It is before they are appended, because
+// a request that is refused must store nothing.
+func (p *request) chargeEvents() {
+	if n := len(p.events) + len(p.invalid); n%chargedEvents == 0 {
+		p.full = p.charge(chargedEvents * eventBytes)
 	}
-	return nil
 }

@@ -41,19 +41,28 @@ func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
 	}
 }
 
-// TestBudget_ResultsOfManyEventsAreCharged: a batch may be small and its response
-// large. Small responses need no memory.
-func TestBudget_ResultsOfManyEventsAreCharged(t *testing.T) {
+// TestBudget_EventsOfABatchAreCharged: a batch may be small, and its events and its
+// response large. Small batches need no memory.
+func TestBudget_EventsOfABatchAreCharged(t *testing.T) {
 	t.Parallel()
 	h := newHandler()
-	if err := h.budget.Reserve("a", h.options.MaxBufferedBytes, 0); err != nil {
+	if err := h.budget.Reserve("another client", h.options.MaxBufferedBytes, 0); err != nil {
 		t.Fatal(err)
 	}
-	for events, full := range map[int]bool{1: false, 100: false, 10_000: true} {
+	for events, full := range map[int]bool{1: false, chargedEvents - 1: false, chargedEvents: true, 10_000: true} {
 		p := newRequest(h)
-		p.invalid = make([]invalidEvent, events)
-		if err := p.chargeResults(); errors.Is(err, respond.ErrBodyMemory) != full {
-			t.Errorf("%d events: %v", events, err)
+		for _, body := range []string{"[" + strings.Repeat("{},", events-1) + "{}]", strings.Repeat("{}\n", events)} {
+			p.body = []byte(body)
+			if events == 1 && body[0] != '[' {
+				continue // a single event
+			}
+			if _, err := p.decode(nil, formJSON); errors.Is(err, respond.ErrBodyMemory) != full {
+				t.Errorf("%d events: %v", events, err)
+			}
+			if len(p.events)+len(p.invalid) > max(events, chargedEvents) {
+				t.Errorf("%d events: %d were kept", events, len(p.events)+len(p.invalid))
+			}
+			p.full = nil
 		}
 	}
 }

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -100,8 +101,8 @@ func (p *request) decodeLines() error {
 	lines := codec.NewLineReader(bytes.NewReader(p.body), int(options.MaxEventBytes))
 	for {
 		text, err := lines.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
+		if errors.Is(err, io.EOF) || p.full != nil {
+			return p.full
 		}
 		if len(p.events)+len(p.invalid) == options.MaxBatchEvents {
 			return tooManyEvents(options.MaxBatchEvents)
@@ -116,8 +117,13 @@ func (p *request) decodeLines() error {
 	}
 }
 
-// add takes an event of a batch, or the error of an invalid one.
+// add takes an event of a batch, or the error of an invalid one. It drops it if there is
+// no memory, and sets p.full.
 func (p *request) add(e event.Event, err error) {
+	if p.full != nil {
+		return
+	}
+	defer p.chargeEvents()
 	if err == nil {
 		p.events = append(p.events, e)
 		return
@@ -157,7 +163,7 @@ func (p *request) decodeBatch(decode func([]byte) (event.Event, error)) error {
 	if errors.Is(err, codec.ErrTooManyEvents) {
 		return tooManyEvents(options.MaxBatchEvents)
 	}
-	return err
+	return cmp.Or(p.full, err)
 }
 
 // tooManyEvents refuses a batch of more than limit events.

@@ -128,9 +128,6 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 			return h.respondSkipped(c, p, outcomes)
 		}
 	}
-	if err := p.chargeResults(); err != nil {
-		return err
-	}
 	outcomes, err := h.append(c.Request(), p.prefer, p.events)
 	if err != nil {
 		return err
@@ -182,6 +179,7 @@ type request struct {
 	events     []event.Event
 	invalid    []invalidEvent
 	response   []byte
+	full       error // why the memory for more events was refused
 
 	charged int64 // bytes on the budget
 	room    int64 // the part of charged that is for the body
@@ -213,7 +211,7 @@ func (p *request) recycle() {
 		p.handler.budget.Release(p.sender.Client(), p.charged)
 	}
 	p.sender = nil
-	p.charged, p.room = 0, 0
+	p.charged, p.room, p.full = 0, 0, nil
 	p.dropBody()
 	if cap(p.response) > keepBytes {
 		p.response = nil
