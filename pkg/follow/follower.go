@@ -29,7 +29,14 @@ type Follower struct {
 	chunk    *[]byte        // what Next returns next
 	lent     *[]byte        // what the last call of Next returned
 	cpu      reservation    // for the work that chunk takes
+	memory   Memory
+	long     int64 // what chunk or lent takes of memory
 }
+
+// Memory takes memory for an event that is longer than a chunk, or gives it back if
+// bytes is negative. Its error should match [store.ErrOverloaded]; the follower then
+// waits and tries again.
+type Memory func(bytes int64) error
 
 // Position returns how far the follower has come. Next has returned every
 // matching event up to there.
@@ -41,6 +48,7 @@ func (f *Follower) Leave() {
 		return
 	}
 	f.recycle()
+	f.freeLong()
 	f.cpu.release()
 	f.hub.leave(f.tail)
 	f.tail = nil
@@ -94,6 +102,8 @@ func (f *Follower) Next(ctx context.Context, maxWait time.Duration) ([]byte, err
 func (f *Follower) fill(ctx context.Context) (changed <-chan struct{}, wait time.Duration, err error) {
 	changed, behind, err := f.copyRecent()
 	switch {
+	case errors.Is(err, store.ErrOverloaded):
+		return changed, retryDelay, nil
 	case err != nil:
 		return nil, 0, err
 	case f.chunk != nil:
@@ -136,8 +146,10 @@ func (f *Follower) copyRecent() (changed <-chan struct{}, behind bool, err error
 	}
 	for ; i < len(t.recent); i++ {
 		e := &t.recent[i]
-		if matches(f.filter, e.topic, e.source, e.created) && !f.appendText(e.text) {
-			return t.changed, false, nil
+		if matches(f.filter, e.topic, e.source, e.created) {
+			if fits, err := f.appendText(e.text); !fits {
+				return t.changed, false, err
+			}
 		}
 		f.position = e.position
 	}
@@ -182,7 +194,12 @@ func (f *Follower) fillFromStore(ctx context.Context) (int, error) {
 	var text []byte
 	for i, record := range records {
 		text = f.hub.options.Encode(text[:0], record)
-		if !f.appendText(text) {
+		fits, err := f.appendText(text)
+		if err != nil {
+			f.page = 1 // this event is read again later
+			return 0, err
+		}
+		if !fits {
 			const spare = 8 // the next events may be shorter by 1/8
 			f.page = i + i/spare
 			return len(records), nil
@@ -194,17 +211,23 @@ func (f *Follower) fillFromStore(ctx context.Context) (int, error) {
 }
 
 // appendText appends a text to the chunk and reports whether there was room. A
-// text that is longer than a chunk fits into an empty one.
-func (f *Follower) appendText(text []byte) bool {
+// text that is longer than a chunk fits into an empty one, if there is memory.
+func (f *Follower) appendText(text []byte) (fits bool, err error) {
+	if f.chunk == nil && len(text) > chunkBytes && f.memory != nil {
+		if err := f.memory(int64(len(text))); err != nil {
+			return false, err
+		}
+		f.long = int64(len(text))
+	}
 	if f.chunk == nil {
 		f.chunk = f.hub.buffers.Get().(*[]byte)
 		*f.chunk = (*f.chunk)[:0]
 	}
 	if len(*f.chunk) > 0 && len(*f.chunk)+len(text) > chunkBytes {
-		return false
+		return false, nil
 	}
 	*f.chunk = append(*f.chunk, text...)
-	return true
+	return true, nil
 }
 
 // recycle reuses the buffer that the last call of Next returned, unless it had
@@ -214,4 +237,15 @@ func (f *Follower) recycle() {
 		f.hub.buffers.Put(f.lent)
 	}
 	f.lent = nil
+	if f.chunk == nil {
+		f.freeLong()
+	}
+}
+
+// freeLong gives the memory of a long event back.
+func (f *Follower) freeLong() {
+	if f.long > 0 {
+		_ = f.memory(-f.long) // giving back never fails
+		f.long = 0
+	}
 }

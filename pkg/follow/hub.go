@@ -115,13 +115,20 @@ func (h *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.P
 // [store.ErrForeignPosition], and [store.ErrOverloaded] if there are
 // MaxFollowers already. The caller must call [Follower.Leave].
 func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
+	return h.JoinWithin(ctx, filter, after, nil)
+}
+
+// JoinWithin is Join for a follower whose long events take memory that is limited: an
+// event may have a megabyte, and a thousand followers that don't read would hold a
+// gigabyte. If there is no memory for the first page, it returns the error of memory.
+func (h *Hub) JoinWithin(ctx context.Context, filter store.Filter, after store.Position, memory Memory) (*Follower, error) {
 	t, err := h.enter() //nolint:contextcheck // the tail ends with its last follower, not with its first
 	if err != nil {
 		return nil, err
 	}
 	follower := &Follower{
 		hub: h, tail: t, filter: filter, page: pageEvents, position: after, returned: after,
-		cpu: reservation{budget: &h.budget},
+		cpu: reservation{budget: &h.budget}, memory: memory,
 	}
 	if err := follower.readPage(ctx); err != nil {
 		follower.Leave()
