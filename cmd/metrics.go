@@ -29,6 +29,7 @@ func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
 	s.metrics.WatchTopics(events)
 	s.metrics.WatchFollowers(s.server.Followers)
+	s.metrics.WatchConnections(s.server.Connections)
 	if s.certificates != nil {
 		s.metrics.WatchCertificate(s.certificates.NotAfter)
 	}

@@ -146,7 +146,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
 		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes, MaxReadBytes: c.HTTP.MaxReadBytes,
 		MaxFollowersPerClient: c.HTTP.MaxFollowersPerClient, MaxConnections: c.HTTP.MaxConnections,
-		Proxies: proxiesOf(c), Limits: auth.Limits(c.Limits), OnLimited: s.metrics.RecordLimited,
+		Proxies: proxiesOf(c), Limits: auth.Limits(c.Limits), OnLimited: s.metrics.RecordLimited, OnConnectionLimit: s.metrics.RecordConnectionLimit,
 		WriteTimeout:      responseTimeout(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
 	})

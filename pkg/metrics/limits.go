@@ -37,3 +37,25 @@ func (m *Metrics) RecordLimited(key string, slowed bool) {
 	}
 	m.limited.WithLabelValues(client, result).Inc()
 }
+
+// newConnectionLimits counts new connections above the limit, by what became of them.
+func newConnectionLimits(factory promauto.Factory) *prometheus.CounterVec {
+	limited := factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "eventagg_limited_connections_total",
+		Help: "New connections above http.max_connections or above the share of their address: unused ones were closed for them (idle_closed), their requests get 503 (unavailable), or they were closed (refused).",
+	}, []string{"result"})
+	for _, result := range []string{"idle_closed", "unavailable", "refused"} {
+		limited.WithLabelValues(result)
+	}
+	return limited
+}
+
+// RecordConnectionLimit counts a new connection above the limit.
+func (m *Metrics) RecordConnectionLimit(result string) { m.connections.WithLabelValues(result).Inc() }
+
+// WatchConnections adds the number of open connections.
+func (m *Metrics) WatchConnections(count func() int) {
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "eventagg_connections", Help: "Open connections of clients to this instance.",
+	}, func() float64 { return float64(count()) })
+}

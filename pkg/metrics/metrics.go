@@ -43,6 +43,7 @@ type Metrics struct {
 	worker       outcomes
 	flushes      flushes
 	limited      *prometheus.CounterVec
+	connections  *prometheus.CounterVec
 	scrapeErrors *prometheus.CounterVec
 
 	reloadFailures *prometheus.CounterVec
@@ -75,7 +76,7 @@ func New(options Options) *Metrics {
 		"Events that this instance took from the queue, by outcome. Redelivered events were stored by an earlier delivery.",
 		outcomeStored, outcomeDuplicate, outcomeRedelivered, outcomeDeadLetter)
 	m.flushes = newFlushes(m.factory)
-	m.limited = newLimited(m.factory)
+	m.limited, m.connections = newLimited(m.factory), newConnectionLimits(m.factory)
 	m.scrapeErrors = m.factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "eventagg_scrape_errors_total", Help: "Scrapes that left metrics out because a dependency failed or did not respond.",
 	}, []string{"source"})

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -73,10 +72,7 @@ type scarceKey struct{}
 
 // markScarce is [http.Server.ConnContext].
 func markScarce(ctx context.Context, conn net.Conn) context.Context {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
-	if _, scarce := conn.(*scarceConn); scarce {
+	if tracked := trackedOf(conn); tracked != nil && tracked.scarce {
 		return context.WithValue(ctx, scarceKey{}, true)
 	}
 	return ctx

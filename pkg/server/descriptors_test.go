@@ -37,10 +37,10 @@ func TestServer_ServesHealthIfDescriptorsRunShort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := New(Options{Store: noStore{}})
+			s := New(Options{Store: noStore{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			ended := make(chan error, 1)
 			go func() {
-				ended <- s.http.Serve(&descriptorListener{Listener: listener, limit: row.limit, log: slog.New(slog.NewTextHandler(&log, nil))})
+				ended <- s.http.Serve(s.limitConnections(listener, row.limit))
 			}()
 			conn, err := net.Dial("tcp", listener.Addr().String())
 			if err != nil {

@@ -50,10 +50,13 @@ func TestFollowers_OneClientLeavesStreamsToOthers(t *testing.T) {
 		if one, other := statuses[here], statuses["192.0.2.2:1000"]; one[200] != 100 || one[429] != 900 || other[200] != 3 {
 			t.Errorf("statuses %v", statuses)
 		}
-		following.Go(func() { follow(here) }) // the context has ended, so this ends at once
-		following.Wait()
-		if statuses[here][200] != 101 {
-			t.Errorf("a stream after others were closed: %v", statuses[here])
+		ctx, cancel = context.WithCancel(t.Context())
+		following.Go(func() { follow(here) })
+		synctest.Wait()
+		if open := s.Followers(); open != 1 {
+			t.Errorf("%d streams are open after others were closed, want 1", open)
 		}
+		cancel()
+		following.Wait()
 	})
 }

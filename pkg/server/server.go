@@ -92,6 +92,10 @@ type Options struct {
 	// of its key, "" without one, and whether the request was slowed down instead of
 	// refused. It is called concurrently. nil: no calls.
 	OnLimited func(key string, slowed bool)
+	// OnConnectionLimit is called for each new connection above MaxConnections or above
+	// the share of its address: "idle_closed" if idle ones were closed for it,
+	// "unavailable" if its requests get 503, "refused" if it is closed. nil: no calls.
+	OnConnectionLimit func(result string)
 
 	// MaxBodyBytes is the maximum size of a body after decompression, except of
 	// NDJSON. Default: 16 MiB.
@@ -188,6 +192,8 @@ type Server struct {
 	shutdown, streaming       context.Context
 	endRequests, endStreaming context.CancelFunc
 
+	connections atomic.Pointer[connections] // nil before Serve
+
 	ids     requestIDs
 	origins crossOrigin
 	headers respond.Headers
@@ -228,6 +234,7 @@ func New(options Options) *Server {
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       s.connContext,
+		ConnState:         trackIdle,
 		// Nearly all errors of net/http are about clients that disconnect.
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
@@ -254,7 +261,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
 	go s.query.Run(ctx)
-	listener = &descriptorListener{Listener: listener, limit: descriptorLimit(), log: s.options.Logger}
+	listener = s.limitConnections(listener, descriptorLimit())
 	serve := s.http.Serve
 	if s.options.TLS != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
@@ -263,6 +270,24 @@ func (s *Server) Serve(listener net.Listener) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
+}
+
+// limitConnections returns a listener that accepts as many connections as the options
+// and the limit of file descriptors allow.
+func (s *Server) limitConnections(listener net.Listener, descriptors int) net.Listener {
+	limited := newConnections(
+		&descriptorListener{Listener: listener, limit: descriptors, log: s.options.Logger},
+		connectionLimit(s.options.MaxConnections, descriptors), s.options)
+	s.connections.Store(limited)
+	return limited
+}
+
+// Connections returns the number of open connections.
+func (s *Server) Connections() int {
+	if limited := s.connections.Load(); limited != nil {
+		return limited.count()
+	}
+	return 0
 }
 
 // Drain makes GET /readyz respond 503, so that load balancers choose other

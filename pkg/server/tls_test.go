@@ -258,11 +258,9 @@ func TestServer_ServesHealthOverTLSIfDescriptorsRunShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s := New(Options{Store: noStore{}, TLS: files.Config()})
+	s := New(Options{Store: noStore{}, TLS: files.Config(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ended := make(chan error, 1)
-	go func() {
-		ended <- s.http.ServeTLS(&descriptorListener{Listener: listener, limit: 1, log: slog.New(slog.NewTextHandler(&log, nil))}, "", "")
-	}()
+	go func() { ended <- s.http.ServeTLS(s.limitConnections(listener, 1), "", "") }()
 	client := secured{authority: authority}.client(t, 1)
 	for path, status := range map[string]int{"/healthz": http.StatusOK, "/nowhere": http.StatusServiceUnavailable} {
 		response, err := client.Get("https://" + listener.Addr().String() + path)

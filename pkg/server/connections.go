@@ -1,0 +1,239 @@
+package server
+
+import (
+	"cmp"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/auth"
+	"github.com/eventagg/eventagg/pkg/fair"
+)
+
+// connections is a listener that limits the number of open connections, and how many of
+// them one address has. In this order, a new connection
+//
+//   - is accepted, if there are fewer than the limit and its address has not its share;
+//   - takes the place of idle connections: those of its address, or else those of
+//     addresses that have more than its own;
+//   - is scarce: only requests for health and metrics get more than a 503;
+//   - is closed.
+//
+// Trusted proxies have no share, because all their clients come from one address.
+type connections struct {
+	net.Listener
+
+	limit    int64
+	proxies  auth.Proxies
+	log      *slog.Logger
+	onLimit  func(result string)
+	nextScan time.Time // there was nothing idle before; only used by Accept
+
+	mu     sync.Mutex
+	open   map[*trackedConn]struct{}
+	shares *fair.Shares // of connections that are not scarce
+	spare  *fair.Shares // of scarce connections
+}
+
+// Results of a connection above the limit, as in Options.OnConnectionLimit.
+const (
+	connectionIdleClosed  = "idle_closed"
+	connectionUnavailable = "unavailable"
+	connectionRefused     = "refused"
+)
+
+func newConnections(inner net.Listener, limit int, o Options) *connections {
+	l := &connections{
+		Listener: inner, limit: int64(limit), proxies: o.Proxies, log: o.Logger, onLimit: o.OnConnectionLimit,
+		open: map[*trackedConn]struct{}{}, shares: fair.NewShares(int64(limit)), spare: fair.NewShares(maxScarce),
+	}
+	if l.onLimit == nil {
+		l.onLimit = func(string) {}
+	}
+	return l
+}
+
+// maxScarce is the maximum number of scarce connections.
+const maxScarce = 64
+
+// connectionLimit returns how many connections a process may have: wanted, or fewer if
+// the system allows fewer descriptors. Some are left for scarce connections, and as many
+// for the database.
+func connectionLimit(wanted, descriptors int) int {
+	if descriptors == 0 {
+		return wanted
+	}
+	return max(1, min(wanted, descriptors-2*reserved(descriptors)))
+}
+
+// trackedConn is a connection that is counted.
+type trackedConn struct {
+	net.Conn
+
+	listener *connections
+	client   string // whose share it is
+	trusted  bool   // a proxy
+	scarce   bool
+	// idleSince is the time in nanoseconds at which the connection became idle, 0 while
+	// it is not. It is written for each request, so it needs no lock.
+	idleSince atomic.Int64
+}
+
+// Close implements [net.Conn].
+func (c *trackedConn) Close() error {
+	c.listener.remove(c)
+	return c.Conn.Close()
+}
+
+// Accept implements [net.Listener].
+func (l *connections) Accept() (net.Conn, error) {
+	for {
+		inner, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		address := addressOf(inner)
+		conn := &trackedConn{Conn: inner, listener: l, trusted: l.proxies.Contains(address)}
+		conn.client = auth.AddressPrefix(address).String()
+		if _, scarce := inner.(*scarceConn); scarce {
+			conn.scarce = true
+			l.add(conn)
+			return conn, nil
+		}
+		if l.admit(conn) {
+			return conn, nil
+		}
+		_ = inner.Close()
+	}
+}
+
+// admit finds a place for a connection, and reports whether there is one.
+func (l *connections) admit(conn *trackedConn) bool {
+	if l.add(conn) {
+		return true
+	}
+	if idle := l.idle(conn.client); len(idle) > 0 {
+		for _, other := range idle {
+			_ = other.Close()
+		}
+		l.onLimit(connectionIdleClosed)
+		if l.add(conn) {
+			return true
+		}
+	}
+	conn.scarce = true
+	admitted := l.add(conn)
+	result, consequence := connectionUnavailable, "its requests get 503, except for health checks and metrics"
+	if !admitted {
+		result, consequence = connectionRefused, "it is closed"
+	}
+	l.onLimit(result)
+	l.log.Warn("too many connections", slog.String("address", conn.client), slog.Int64("limit", l.limit),
+		slog.Int("open", l.count()), slog.String("consequence", consequence))
+	return admitted
+}
+
+// add counts a connection if there is a place for it.
+func (l *connections) add(conn *trackedConn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shares := l.sharesOf(conn)
+	fits := shares.Fits(conn.client, 1)
+	if conn.trusted && !conn.scarce {
+		fits = shares.Used() < l.limit
+	}
+	if fits {
+		shares.Take(conn.client, 1)
+		l.open[conn] = struct{}{}
+	}
+	return fits
+}
+
+func (l *connections) sharesOf(conn *trackedConn) *fair.Shares {
+	if conn.scarce {
+		return l.spare
+	}
+	return l.shares
+}
+
+// remove ends the counting of a connection. A second call does nothing.
+func (l *connections) remove(conn *trackedConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, open := l.open[conn]; open {
+		delete(l.open, conn)
+		l.sharesOf(conn).Take(conn.client, -1)
+	}
+}
+
+// count returns the number of open connections.
+func (l *connections) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.open)
+}
+
+// A search for idle connections looks at all, so it closes several. If it finds none,
+// the next one has to wait.
+const (
+	idleDivisor  = 16
+	idleInterval = 50 * time.Millisecond
+)
+
+// idle returns the connections that are idle for the longest time: of a client, or else
+// of clients that have more connections.
+func (l *connections) idle(client string) []*trackedConn {
+	if time.Now().Before(l.nextScan) {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var own, others []*trackedConn
+	held := l.shares.Held(client)
+	for conn := range l.open {
+		switch {
+		case conn.idleSince.Load() == 0 || conn.scarce:
+		case conn.client == client:
+			own = append(own, conn)
+		case l.shares.Held(conn.client) > held:
+			others = append(others, conn)
+		}
+	}
+	found := own
+	if len(found) == 0 {
+		found = others
+	}
+	if len(found) == 0 {
+		l.nextScan = time.Now().Add(idleInterval)
+		return nil
+	}
+	slices.SortFunc(found, func(a, b *trackedConn) int { return cmp.Compare(a.idleSince.Load(), b.idleSince.Load()) })
+	return found[:(len(found)+idleDivisor-1)/idleDivisor]
+}
+
+// trackIdle is [http.Server.ConnState].
+func trackIdle(conn net.Conn, state http.ConnState) {
+	tracked := trackedOf(conn)
+	if tracked == nil {
+		return
+	}
+	if state == http.StateIdle {
+		tracked.idleSince.Store(time.Now().UnixNano())
+	} else {
+		tracked.idleSince.Store(0)
+	}
+}
+
+// trackedOf returns the connection below net/http and TLS, nil if it is not counted.
+func trackedOf(conn net.Conn) *trackedConn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	tracked, _ := conn.(*trackedConn)
+	return tracked
+}
