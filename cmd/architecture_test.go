@@ -44,7 +44,7 @@ func layers() map[string]string {
 		"pkg/store/postgres": "pkg/event pkg/store pkg/retry sql",
 		"pkg/store/sqlite":   "pkg/event pkg/store pkg/retry sql",
 		"pkg/queue/redis":    "pkg/event pkg/event/codec pkg/store pkg/queue pkg/retry",
-		"pkg/client":         "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
+		"pkg/client":         "pkg/auth pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",
 		"pkg/failover":       "pkg/event pkg/store pkg/retry",
 		"pkg/topiclimit":     "pkg/event pkg/store",

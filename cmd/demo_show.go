@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
@@ -35,14 +36,14 @@ func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
 		return err
 	}
 	_, errStats := fmt.Fprintln(a.out, "\neventagg stats")
-	errStats = errors.Join(errStats, a.showStats(ctx, target, statsOptions{url: url}))
+	errStats = errors.Join(errStats, a.showStats(ctx, target, statsOptions{client: config.Client{URL: url}}))
 	_, errTail := fmt.Fprintf(a.out, "\neventagg tail --limit %d\n", demoTail)
-	return errors.Join(errStats, errTail, a.showTail(ctx, target, tailOptions{url: url, limit: demoTail}))
+	return errors.Join(errStats, errTail, a.showTail(ctx, target, tailOptions{client: config.Client{URL: url}, limit: demoTail}))
 }
 
 func demoPublish(url string, opts demoOptions) publishOptions {
 	return publishOptions{
-		url: url, format: opts.format, verify: true, wait: true, waitTimeout: demoWait,
+		client: config.Client{URL: url}, format: opts.format, verify: true, wait: true, waitTimeout: demoWait,
 		generate: loadgen.GeneratorOptions{Count: opts.count, DupRate: demoDupRate},
 		send:     loadgen.Options{Concurrency: demoConcurrency},
 	}
@@ -58,8 +59,8 @@ func (a *app) showJSON(ctx context.Context, target *client.Client, url string, o
 		return errors.Join(err, errWrite)
 	}
 	err = errors.Join(
-		a.printingTo(&stats).showStats(ctx, target, statsOptions{url: url, format: opts.format}),
-		a.printingTo(&events).showTail(ctx, target, tailOptions{url: url, format: tailFormat{outputFormat: opts.format}, limit: demoTail}),
+		a.printingTo(&stats).showStats(ctx, target, statsOptions{client: config.Client{URL: url}, format: opts.format}),
+		a.printingTo(&events).showTail(ctx, target, tailOptions{client: config.Client{URL: url}, format: tailFormat{outputFormat: opts.format}, limit: demoTail}),
 	)
 	if err != nil {
 		return err

@@ -3,17 +3,31 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // dial returns a client for a command that sends one request at a time.
-func (a *app) dial(address string, onConnection func(error)) (*client.Client, error) {
-	return client.New(client.Options{
-		URL: address, Concurrency: 1, UserAgent: "eventagg/" + a.version, OnConnection: onConnection,
-	})
+func (a *app) dial(c config.Client, onConnection func(error)) (*client.Client, error) {
+	options, err := a.clientOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	options.Concurrency, options.OnConnection = 1, onConnection
+	return newClient(options)
+}
+
+// newClient returns a client. If that fails, the command line is wrong.
+func newClient(options client.Options) (*client.Client, error) {
+	c, err := client.New(options)
+	if errors.Is(err, client.ErrKeyInPlainText) {
+		return nil, &usageError{err: err, hint: "Use https:// in client.url, or --insecure-http if everybody on the network may know the key."}
+	}
+	return c, err
 }
 
 // newReachability returns a function that reports on standard error, once each,
@@ -38,7 +52,10 @@ func explainUnreachable(address string, err error) error {
 	}
 	lost := reasonOnly(err)
 	if _, ok := errors.AsType[*client.ConnectionError](lost); !ok {
-		return err
+		return explainDenied(err)
+	}
+	if wrongCertificate(lost) {
+		return lost
 	}
 	flag := ""
 	if parsed, parseErr := url.Parse(address); parseErr == nil && parsed.Host != "127.0.0.1:8000" {
@@ -51,6 +68,27 @@ func explainUnreachable(address string, err error) error {
 func explainForeign(address string, err error) error {
 	return withHint(fmt.Errorf("%s does not look like an eventagg server: %w", config.Redact(address), err),
 		"Use --url for another address (or EVENTAGG_CLIENT_URL, or client.url in the configuration file).")
+}
+
+// wrongCertificate reports whether a certificate prevents the connection. The error says
+// what to do, and a retry does not help.
+func wrongCertificate(err error) bool {
+	_, ok := errors.AsType[*client.ConnectionError](err)
+	return ok && !store.Temporary(err)
+}
+
+// explainDenied adds a hint to the error of a server that does not accept the key.
+func explainDenied(err error) error {
+	refused, ok := errors.AsType[*client.ResponseError](err)
+	switch {
+	case ok && refused.Status == http.StatusUnauthorized:
+		return withHint(err, "Set the API key: --api-key-file FILE, EVENTAGG_CLIENT_API_KEY, or client.api_key_file in the configuration file.\n"+
+			"If it is set, the server does not know it, or it has expired: ask the operator ('eventagg key new' creates keys).")
+	case ok && refused.Status == http.StatusForbidden:
+		return withHint(err, "The API key does not allow this: ask the operator for one with the scope and the topics that you need.")
+	default:
+		return err
+	}
 }
 
 // reasonOnly removes from the error of a lost connection what was requested. The

@@ -47,7 +47,7 @@ const stdStream = "-"
 
 // exportOptions are the options of `eventagg export`.
 type exportOptions struct {
-	url    string
+	client config.Client
 	format outputFormat
 	flags  filterFlags
 	filter store.Filter // from flags
@@ -55,7 +55,7 @@ type exportOptions struct {
 	force  bool
 }
 
-func (o *exportOptions) configure(c config.Config) { o.url = c.Client.URL }
+func (o *exportOptions) configure(c config.Config) { o.client = c.Client }
 
 func (o *exportOptions) complete(*cobra.Command, []string) error {
 	filter, problems := o.flags.filter(time.Now())
@@ -100,7 +100,7 @@ func (a *app) newExportCmd(runF func(context.Context, exportOptions) error) *cob
 func (a *app) runExport(ctx context.Context, opts exportOptions) error {
 	var state exportState
 	report := a.newReachability()
-	c, err := a.dial(opts.url, func(lost error) {
+	c, err := a.dial(opts.client, func(lost error) {
 		state.lost.Store(&lost)
 		if a.quietExport(opts) {
 			report(lost)
@@ -144,7 +144,7 @@ func (a *app) export(ctx context.Context, target exportTarget, opts exportOption
 	defer file.Discard()
 	state.begin = time.Now()
 	if state.total, err = expected(ctx, target, opts.filter); err != nil {
-		return explainUnreachable(opts.url, err)
+		return explainUnreachable(opts.client.URL, err)
 	}
 	frame := state.frame
 	if a.quietExport(opts) {
@@ -210,7 +210,7 @@ func explainExport(opts exportOptions, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return withHint(err, "The disk is full. Free some space, or use --out for another disk; a name that ends with .zst needs least space.")
 	}
-	return explainUnreachable(opts.url, err)
+	return explainUnreachable(opts.client.URL, err)
 }
 
 // writeExport writes the result. If standard output has the events, it goes to

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/export"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -31,11 +32,11 @@ func TestExport_ParsesArguments(t *testing.T) {
 		args []string
 		want exportOptions
 	}{
-		"nothing": {nil, exportOptions{url: "http://127.0.0.1:8000", format: "table", out: "-"}},
+		"nothing": {nil, exportOptions{client: config.Client{URL: "http://127.0.0.1:8000"}, format: "table", out: "-"}},
 		"everything": {
 			[]string{"--since=2025-12-19T12:00Z", "--until=2025-12-19T13:00Z", "--topic=t", "--source=s", "--out=x.gz", "--force", "-o=json", "--url=http://h:1"},
 			exportOptions{
-				url: "http://h:1", format: "json", out: "x.gz", force: true,
+				client: config.Client{URL: "http://h:1"}, format: "json", out: "x.gz", force: true,
 				flags:  filterFlags{topic: "t", source: "s", since: "2025-12-19T12:00Z", until: "2025-12-19T13:00Z"},
 				filter: store.Filter{Topic: "t", Source: "s", Since: noon, Until: noon.Add(time.Hour)},
 			},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
 )
 
 // The commands run against servers of other programs.
@@ -38,15 +39,21 @@ func TestClientCommands_RecognizeForeignServer(t *testing.T) {
 			}))
 			defer s.Close()
 			opts := defaultPublish()
-			opts.url, opts.generate.Count, opts.send.RetryFor = s.URL, 3, -1
+			opts.client.URL, opts.generate.Count, opts.send.RetryFor = s.URL, 3, -1
 			for command, run := range map[string]func(context.Context, *app) error{
 				"publish": func(ctx context.Context, a *app) error { return a.runPublish(ctx, opts) },
-				"stats":   func(ctx context.Context, a *app) error { return a.runStats(ctx, statsOptions{url: s.URL}) },
-				"stats --topics": func(ctx context.Context, a *app) error {
-					return a.runStats(ctx, statsOptions{url: s.URL, topics: true})
+				"stats": func(ctx context.Context, a *app) error {
+					return a.runStats(ctx, statsOptions{client: config.Client{URL: s.URL}})
 				},
-				"tail":    func(ctx context.Context, a *app) error { return a.runTail(ctx, tailOptions{url: s.URL, limit: 1}) },
-				"tail -f": func(ctx context.Context, a *app) error { return a.runTail(ctx, tailOptions{url: s.URL, follow: true}) },
+				"stats --topics": func(ctx context.Context, a *app) error {
+					return a.runStats(ctx, statsOptions{client: config.Client{URL: s.URL}, topics: true})
+				},
+				"tail": func(ctx context.Context, a *app) error {
+					return a.runTail(ctx, tailOptions{client: config.Client{URL: s.URL}, limit: 1})
+				},
+				"tail -f": func(ctx context.Context, a *app) error {
+					return a.runTail(ctx, tailOptions{client: config.Client{URL: s.URL}, follow: true})
+				},
 			} {
 				a, out, errOut := testApp()
 				err := run(t.Context(), a)

@@ -45,7 +45,7 @@ const publishExample = `  eventagg publish --count 20000 --dup-rate 0.3 --verify
 
 // publishOptions are the options of `eventagg publish`.
 type publishOptions struct {
-	url    string
+	client config.Client
 	format outputFormat
 	// generate describes generated events. For a file only DupRate and Seed count.
 	generate loadgen.GeneratorOptions
@@ -65,7 +65,7 @@ type publishOptions struct {
 	checks      []loadgen.Check // from failIf
 }
 
-func (o *publishOptions) configure(c config.Config) { o.url = c.Client.URL }
+func (o *publishOptions) configure(c config.Config) { o.client = c.Client }
 
 // Defaults and bounds that package loadgen doesn't have.
 const (

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// runPublish sends events to the server at opts.url.
+// runPublish sends events to the server at opts.client.URL.
 func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
 	target, closeTarget, err := a.dialPublish(opts)
 	if err != nil {
@@ -37,14 +39,14 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	var newest time.Time // new keys can't be on the server before the run
 	if opts.verify && (opts.seeded || opts.file != "") {
 		if newest, err = target.Newest(ctx); err != nil {
-			return fmt.Errorf("read the time of the newest event before the run: %w", err)
+			return explainDenied(fmt.Errorf("read the time of the newest event before the run: %w", err))
 		}
 	}
 	if opts.verify {
 		opts.send.Ledger = &loadgen.Ledger{}
 	}
-	_, _ = fmt.Fprintf(a.errOut, "publishing %s to %s\n", source.title, config.Redact(opts.url))
-	opts.send.OnRejected = lines.rejected
+	_, _ = fmt.Fprintf(a.errOut, "publishing %s to %s\n", source.title, config.Redact(opts.client.URL))
+	opts.send.OnRejected, opts.send.EndsRun = lines.rejected, endsRun
 	runner := loadgen.New(target, source, opts.send)
 	progress := terminal.StartProgress(a.errOut, a.interactive(), func() terminal.Frame { return terminal.PublishFrame(runner.Progress()) })
 	lines.progress = progress
@@ -62,7 +64,14 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	if err := writeReport(a.out, report, opts.format); err != nil {
 		return err
 	}
-	return verdict(report, runErr, verifyErr)
+	return explainDenied(verdict(report, runErr, verifyErr))
+}
+
+// endsRun reports whether no further request can succeed: the server does not know the
+// key, or a certificate is wrong.
+func endsRun(err error) bool {
+	refused, ok := errors.AsType[*client.ResponseError](err)
+	return ok && refused.Status == http.StatusUnauthorized || wrongCertificate(err)
 }
 
 // lineReporter reports lines of a file that can't be sent, above the progress bar

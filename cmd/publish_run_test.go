@@ -313,7 +313,7 @@ func TestPublish_AddsHintWithoutServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := defaultPublish()
-	opts.url = "http://" + listener.Addr().String()
+	opts.client.URL = "http://" + listener.Addr().String()
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func TestPublish_AddsHintWithoutServer(t *testing.T) {
 	if code := a.finish(t.Context(), a.runPublish(t.Context(), opts)); code != exitFailed || out.Len() > 0 {
 		t.Errorf("exit code %d, wrote %s", code, out)
 	}
-	for _, want := range []string{"eventagg: can't reach " + opts.url + ": connection refused\n", "eventagg serve", "--wait"} {
+	for _, want := range []string{"eventagg: can't reach " + opts.client.URL + ": connection refused\n", "eventagg serve", "--wait"} {
 		if !strings.Contains(errOut.String(), want) {
 			t.Errorf("%q is missing in %s", want, errOut)
 		}

@@ -35,10 +35,12 @@ type httpTarget struct{ *client.Client }
 
 // dialPublish returns a client with a connection for every concurrent request.
 func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
-	c, err := client.New(client.Options{
-		Lines: opts.ndjson, Gzip: opts.gzip,
-		URL: opts.url, Concurrency: opts.send.Concurrency, UserAgent: "eventagg/" + a.version,
-	})
+	options, err := a.clientOptions(opts.client)
+	if err != nil {
+		return nil, nil, err
+	}
+	options.Lines, options.Gzip, options.Concurrency = opts.ndjson, opts.gzip, opts.send.Concurrency
+	c, err := newClient(options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +86,7 @@ const (
 // Without, it fails at once instead of retrying for a minute. A server that responds
 // "not ready" may be ready soon; requests to it are retried.
 func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptions) error {
-	url := config.Redact(opts.url)
+	url := config.Redact(opts.client.URL)
 	limit, cancel := context.WithTimeout(ctx, opts.waitTimeout)
 	defer cancel()
 	for waiting := false; ; waiting = true {
@@ -99,9 +101,13 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !opts.wait && client.ForeignServer(err):
-			return explainForeign(opts.url, err)
+			return explainForeign(opts.client.URL, err)
 		case !opts.wait && errors.As(err, &response):
 			return nil
+		case !store.Temporary(err):
+			return reasonOnly(err) // a wrong certificate; the error says what to do
+		case wrongCertificate(err):
+			return reasonOnly(err)
 		case !opts.wait:
 			return withHint(reasonOnly(err), "Start a server with 'eventagg serve', use --url for another one, or use --wait to wait for it.")
 		case !waiting:

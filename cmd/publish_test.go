@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 )
 
 func defaultPublish() publishOptions {
 	return publishOptions{
-		url: "http://127.0.0.1:8000", format: "table",
+		client: config.Client{URL: "http://127.0.0.1:8000"}, format: "table",
 		generate: loadgen.GeneratorOptions{
 			Count: 20_000, DupRate: 0.3, Topics: loadgen.DefaultTopics,
 			Source: loadgen.DefaultSource, PayloadBytes: loadgen.DefaultPayloadBytes,
@@ -35,7 +36,7 @@ func TestPublish_ParsesArguments(t *testing.T) {
 			},
 			func(o *publishOptions) {
 				o.generate = loadgen.GeneratorOptions{Count: 5, DupRate: 0.5, Topics: 2, Source: "s", PayloadBytes: 9, Seed: 7}
-				o.seeded, o.format, o.url, o.verify = true, "json", "http://h:1", true
+				o.seeded, o.format, o.client.URL, o.verify = true, "json", "http://h:1", true
 			},
 		},
 		"a duration alone has no count": {

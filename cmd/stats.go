@@ -29,7 +29,7 @@ const statsExample = `  eventagg stats
 
 // statsOptions are the options of `eventagg stats`.
 type statsOptions struct {
-	url      string
+	client   config.Client
 	format   outputFormat
 	topics   bool
 	limit    int
@@ -54,7 +54,7 @@ func (o *statsOptions) complete(*cobra.Command, []string) error {
 	return nil
 }
 
-func (o *statsOptions) configure(c config.Config) { o.url = c.Client.URL }
+func (o *statsOptions) configure(c config.Config) { o.client = c.Client }
 
 // statsTarget is the part of a client that stats uses.
 type statsTarget interface {
@@ -81,7 +81,7 @@ func (a *app) newStatsCmd(runF func(context.Context, statsOptions) error) *cobra
 }
 
 func (a *app) runStats(ctx context.Context, opts statsOptions) error {
-	c, err := a.dial(opts.url, nil)
+	c, err := a.dial(opts.client, nil)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 	view := a.newStatsView(opts)
 	now, err := view.sample(ctx, target)
 	if err != nil {
-		return explainUnreachable(opts.url, err)
+		return explainUnreachable(opts.client.URL, err)
 	}
 	if !opts.watch {
 		return a.writeStats(now, opts)
@@ -116,7 +116,7 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !store.Temporary(err):
-			return explainUnreachable(opts.url, err)
+			return explainUnreachable(opts.client.URL, err)
 		case err != nil:
 			reachability(err)
 			view.screen.KeepLast()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -25,9 +26,9 @@ func TestStats_ParsesArguments(t *testing.T) {
 		want  statsOptions
 		usage bool
 	}{
-		"nothing":                   {nil, statsOptions{limit: 1000, url: url, format: "table", interval: time.Second}, false},
-		"topics as JSON":            {[]string{"--topics", "-o", "json"}, statsOptions{limit: 1000, url: url, format: "json", topics: true, interval: time.Second}, false},
-		"watch":                     {[]string{"-w", "--interval=5s", "--url", "http://h:1"}, statsOptions{limit: 1000, url: "http://h:1", format: "table", watch: true, interval: 5 * time.Second}, false},
+		"nothing":                   {nil, statsOptions{limit: 1000, client: config.Client{URL: url}, format: "table", interval: time.Second}, false},
+		"topics as JSON":            {[]string{"--topics", "-o", "json"}, statsOptions{limit: 1000, client: config.Client{URL: url}, format: "json", topics: true, interval: time.Second}, false},
+		"watch":                     {[]string{"-w", "--interval=5s", "--url", "http://h:1"}, statsOptions{limit: 1000, client: config.Client{URL: "http://h:1"}, format: "table", watch: true, interval: 5 * time.Second}, false},
 		"an interval of nothing":    {[]string{"--interval=0s"}, statsOptions{}, true},
 		"an interval of less":       {[]string{"--interval=-1s"}, statsOptions{}, true},
 		"an argument too many":      {[]string{"x"}, statsOptions{}, true},

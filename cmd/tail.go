@@ -55,7 +55,7 @@ const tailExample = `  eventagg tail --limit 100
 
 // tailOptions are the options of `eventagg tail`.
 type tailOptions struct {
-	url      string
+	client   config.Client
 	format   tailFormat
 	limit    int
 	follow   bool
@@ -66,7 +66,7 @@ type tailOptions struct {
 	cursorFile string
 }
 
-func (o *tailOptions) configure(c config.Config) { o.url = c.Client.URL }
+func (o *tailOptions) configure(c config.Config) { o.client = c.Client }
 
 func (o *tailOptions) complete(*cobra.Command, []string) error {
 	var problems []error
@@ -112,7 +112,7 @@ func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.C
 }
 
 func (a *app) runTail(ctx context.Context, opts tailOptions) error {
-	c, err := a.dial(opts.url, a.newReachability())
+	c, err := a.dial(opts.client, a.newReachability())
 	if err != nil {
 		return err
 	}
@@ -133,10 +133,10 @@ func (a *app) showTail(ctx context.Context, target tailTarget, opts tailOptions)
 				"Its database was replaced, emptied, or restored from a backup, so events may be missing here.\n"+
 					"Start 'eventagg tail -f' again to follow from the newest event; --since and --limit show stored events.")
 		}
-		return explainUnreachable(opts.url, err)
+		return explainUnreachable(opts.client.URL, err)
 	}
 	err := target.Last(ctx, opts.filter, opts.limit, func(records []store.Record) error { return write(records...) })
-	return explainUnreachable(opts.url, err)
+	return explainUnreachable(opts.client.URL, err)
 }
 
 // resumeTail writes the events after the position in the cursor file.
@@ -155,7 +155,7 @@ func (a *app) resumeTail(ctx context.Context, target tailTarget, opts tailOption
 	if errClose := file.close(); err == nil || errors.Is(err, context.Canceled) && errClose != nil {
 		err = errClose
 	}
-	return explainUnreachable(opts.url, err)
+	return explainUnreachable(opts.client.URL, err)
 }
 
 // tailFormat is the value of tail's -o, which may be a template.

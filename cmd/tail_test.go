@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -21,7 +22,7 @@ func TestTail_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	noon := time.Date(2025, 12, 19, 12, 0, 0, 0, time.UTC)
 	base := func(change func(*tailOptions)) tailOptions {
-		o := tailOptions{url: "http://127.0.0.1:8000", format: tailFormat{outputFormat: "table"}, limit: 10, interval: 500 * time.Millisecond}
+		o := tailOptions{client: config.Client{URL: "http://127.0.0.1:8000"}, format: tailFormat{outputFormat: "table"}, limit: 10, interval: 500 * time.Millisecond}
 		change(&o)
 		return o
 	}
@@ -161,7 +162,7 @@ func TestTail_AddsHintIfServerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, follow := range []bool{false, true} {
 		a, _, _ := testApp()
-		err := a.showTail(t.Context(), stored{err: &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED}}, tailOptions{follow: follow, url: "http://h:1"})
+		err := a.showTail(t.Context(), stored{err: &client.ConnectionError{Server: "http://h:1", Err: syscall.ECONNREFUSED}}, tailOptions{follow: follow, client: config.Client{URL: "http://h:1"}})
 		if _, hinted := errors.AsType[*hintError](err); !hinted || !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}

@@ -146,11 +146,14 @@ func publishOptions(base *url.URL, options Options) transport.Options {
 		mediaType = api.TypeLines
 	}
 	header := "User-Agent: " + options.UserAgent + "\r\nContent-Type: " + mediaType + "\r\n"
+	if value := authorization(options.Key); value != "" {
+		header += "Authorization: " + value + "\r\n"
+	}
 	if options.Gzip {
 		header += "Content-Encoding: gzip\r\n"
 	}
 	return transport.Options{
-		Method: http.MethodPost, URL: &target, Header: header, Gzip: options.Gzip,
+		Method: http.MethodPost, URL: &target, Header: header, Gzip: options.Gzip, TLS: options.TLS,
 		Timeout: options.Timeout, MaxIdle: options.Concurrency,
 	}
 }

@@ -2,14 +2,17 @@ package client
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/client/transport"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -19,6 +22,13 @@ type Options struct {
 	// URL is the address of the server: http or https, a host, an optional port
 	// and an optional path, which is the prefix of all paths of the server.
 	URL string
+	// Key is sent with every request. The zero Key means none. It is not sent over http
+	// to another machine, unless InsecureHTTP is set.
+	Key          auth.Key
+	InsecureHTTP bool
+	// TLS is the configuration for https, with the authorities to trust and the
+	// certificate of the client. Default: the authorities of the system.
+	TLS *tls.Config
 	// Concurrency is the maximum number of idle connections, default 16. Set it
 	// to the number of goroutines that use the client. More goroutines may use
 	// it, at the cost of new connections.
@@ -74,6 +84,9 @@ var (
 	_ store.StatsReader = (*Client)(nil)
 )
 
+// ErrKeyInPlainText reports that a key would be sent over http to another machine.
+var ErrKeyInPlainText = errors.New("the API key would be sent over http:// to another machine, where others on the network can read it")
+
 // New checks the options and returns a client. It does not connect; the first
 // call does.
 func New(options Options) (*Client, error) {
@@ -85,7 +98,11 @@ func New(options Options) (*Client, error) {
 	if strings.ContainsAny(options.UserAgent, "\r\n") {
 		return nil, errors.New("client user agent: must be one line")
 	}
+	if options.Key != (auth.Key{}) && base.Scheme == "http" && !isLoopback(base.Hostname()) && !options.InsecureHTTP {
+		return nil, ErrKeyInPlainText
+	}
 	roundTripper := &http.Transport{
+		TLSClientConfig:     options.TLS,
 		MaxIdleConns:        options.Concurrency,
 		MaxIdleConnsPerHost: options.Concurrency,
 		IdleConnTimeout:     30 * time.Second,
@@ -110,6 +127,13 @@ func (c *Client) Close() {
 	c.pool.Close()
 }
 
+// isLoopback reports whether a host is this machine. A name other than localhost may be
+// resolved to any address.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
 // parseURL parses the address of a server. Its errors do not contain the text,
 // which may contain a password.
 func parseURL(text string) (*url.URL, error) {
@@ -122,7 +146,7 @@ func parseURL(text string) (*url.URL, error) {
 	case base.Hostname() == "":
 		return nil, errors.New("must name a host")
 	case base.User != nil:
-		return nil, errors.New("must not have a user or a password: this version has no authentication")
+		return nil, errors.New("must not have a user or a password: use an API key")
 	case base.RawQuery != "" || base.Fragment != "":
 		return nil, errors.New("must not have a query or a fragment")
 	}

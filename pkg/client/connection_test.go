@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -142,17 +141,5 @@ func TestClient_AppendReadsRefusalOfLargeEvent(t *testing.T) {
 	e.Payload = `{"x":"` + strings.Repeat("y", 200_000) + `"}`
 	if got, err := c.Append(t.Context(), []event.Event{e}); err != nil || got[0] != event.Rejected {
 		t.Errorf("got %v, %v", got, err)
-	}
-}
-
-func TestClient_AppendChecksCertificates(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	c := clientOf(t, server.URL)
-	if _, err := c.Append(t.Context(), []event.Event{someEvent("a")}); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("got %v", err)
 	}
 }

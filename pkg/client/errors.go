@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,6 +75,9 @@ func ForeignServer(err error) bool {
 	}
 }
 
+// plainOnTLS is the body that net/http sends to a client without TLS on a port with TLS.
+const plainOnTLS = "Client sent an HTTP request to an HTTPS server"
+
 // response is a response as received.
 type response struct {
 	status     int
@@ -85,6 +90,9 @@ func (r response) err() error {
 	e := &ResponseError{Status: r.status}
 	// A body that is not a problem leaves it empty.
 	_ = json.Unmarshal(r.body, &e.Problem)
+	if bytes.HasPrefix(r.body, []byte(plainOnTLS)) {
+		e.Problem = api.Problem{Type: api.ProblemBlank, Detail: "the server speaks TLS on this port (use https:// in client.url)"}
+	}
 	switch r.status {
 	case http.StatusNotFound:
 		e.means = store.ErrNotFound
@@ -146,8 +154,12 @@ func (e *ConnectionError) Error() string {
 // Cause returns the cause without the name of the server: "connection refused".
 func (e *ConnectionError) Cause() string { return cause(e.Err) }
 
-// Unwrap returns the store's errors that this one means, and the cause.
+// Unwrap returns the store's errors that this one means, and the cause. A wrong
+// certificate means none of them: a retry does not help.
 func (e *ConnectionError) Unwrap() []error {
+	if explainTLS(e.Err) != "" {
+		return []error{e.Err}
+	}
 	if !e.Reached {
 		return []error{store.ErrUnavailable, store.ErrNotReached, e.Err}
 	}
@@ -157,6 +169,9 @@ func (e *ConnectionError) Unwrap() []error {
 // cause returns why a connection failed, without the requests, addresses and
 // system calls that the standard library puts in front of it.
 func cause(err error) string {
+	if text := explainTLS(err); text != "" {
+		return text
+	}
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return "timed out"
 	}
@@ -187,6 +202,9 @@ func (c *Client) connectionError(ctx context.Context, err error) error {
 	}
 	lost := &ConnectionError{Server: c.base.String(), Reached: true, Err: err}
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
+		lost.Reached = false
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		lost.Reached = false
 	}
 	if dial, ok := errors.AsType[*transport.DialError](err); ok {

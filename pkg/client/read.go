@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -211,7 +212,18 @@ func (c *Client) newRequest(ctx context.Context, path, escaped string, query url
 		return nil, err
 	}
 	request.Header.Set("User-Agent", c.options.UserAgent)
+	if value := authorization(c.options.Key); value != "" {
+		request.Header.Set("Authorization", value)
+	}
 	return request, nil
+}
+
+// authorization returns the header of that name, "" without a key.
+func authorization(key auth.Key) string {
+	if key == (auth.Key{}) {
+		return ""
+	}
+	return "Bearer " + key.Reveal()
 }
 
 // responseError returns the error that a response other than 200 means.

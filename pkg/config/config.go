@@ -147,6 +147,18 @@ type Log struct {
 type Client struct {
 	// URL is the server's base URL.
 	URL string
+	// APIKey is the key itself, or "-": the command reads it from standard input. At most
+	// one of APIKey and APIKeyFile is set.
+	APIKey string
+	// APIKeyFile is the file of the key.
+	APIKeyFile string
+	// CA is the file of the authorities to trust. Empty means those of the system.
+	CA string
+	// Cert and Key are the files of the client's certificate and its private key.
+	Cert string
+	Key  string
+	// InsecureHTTP allows to send a key without TLS to another machine.
+	InsecureHTTP bool
 }
 
 // Default returns the configuration if nothing is set. It is valid.

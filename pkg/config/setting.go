@@ -70,6 +70,12 @@ func (c *Config) settings() []setting {
 		{key: "log.level", help: "minimum log level: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
 		{key: "log.format", help: "log format: text or json", target: &c.Log.Format, rule: oneOf("text", "json")},
 		{key: "client.url", help: "base URL of the server that commands send requests to", target: &c.Client.URL, rule: clientURL, secret: true},
+		{key: "client.api_key", help: "API key for the server; the flag takes only -, which reads the key from standard input", target: &c.Client.APIKey, rule: apiKey, secret: true},
+		{key: "client.api_key_file", help: "file of the API key for the server", target: &c.Client.APIKeyFile, rule: filePath},
+		{key: "client.ca", help: "file of the authorities to trust, in PEM format (empty: those of the system)", target: &c.Client.CA, rule: filePath},
+		{key: "client.cert", help: "file of the client's TLS certificate, in PEM format, for servers with tls.client_ca", target: &c.Client.Cert, rule: filePath},
+		{key: "client.key", help: "file of the private key of client.cert, in PEM format", target: &c.Client.Key, rule: filePath},
+		{key: "client.insecure_http", help: "send the API key over http:// to another machine, too, where others on the network can read it", target: &c.Client.InsecureHTTP, rule: anything},
 	}
 }
 
@@ -77,9 +83,9 @@ func (c *Config) settings() []setting {
 // that are typed often have only the last part.
 func (s setting) flag() string {
 	switch s.key {
-	case "client.url", "broker.role", "broker.workers", "database.migrate":
+	case "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate":
 		_, name, _ := strings.Cut(s.key, ".")
-		return name
+		return strings.ReplaceAll(name, "_", "-")
 	}
 	return strings.NewReplacer(".", "-", "_", "-").Replace(s.key)
 }
@@ -154,7 +160,10 @@ func (s setting) text() string {
 
 // redacted returns the value as text, without a password.
 func (s setting) redacted() string {
-	if s.secret {
+	switch {
+	case s.key == "client.api_key" && s.text() != "":
+		return hidden
+	case s.secret:
 		return Redact(s.text())
 	}
 	return s.text()

@@ -40,6 +40,10 @@ type Options struct {
 	// reason is [store.ErrRejected] if the target reports none. It may be
 	// called concurrently, and may be nil.
 	OnRejected func(line int64, reason error)
+	// EndsRun reports whether an error means that no further append can succeed, for
+	// example because the target does not know the sender. The run then ends with
+	// [ErrGaveUp]. nil means that no error does.
+	EndsRun func(error) bool
 	// Ledger records every outcome, if it is not nil.
 	Ledger *Ledger
 	// Now is the clock. nil means time.Now.
@@ -60,6 +64,9 @@ func (o Options) WithDefaults() Options {
 	if o.RetryFor == 0 {
 		o.RetryFor = DefaultRetryFor
 	}
+	if o.EndsRun == nil {
+		o.EndsRun = func(error) bool { return false }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -72,7 +79,8 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// ErrGaveUp reports that no append got a response for the time of RetryFor, so
+// ErrGaveUp reports that no append got a response for the time of RetryFor, or that an
+// error ends the run, so
 // the run was stopped.
 var ErrGaveUp = errors.New("gave up")
 

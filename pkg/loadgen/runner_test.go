@@ -179,6 +179,22 @@ func TestRunner_GivesUpWithoutResponses(t *testing.T) {
 	})
 }
 
+// Thousands of requests that the server refuses for the same reason help nobody.
+func TestRunner_EndsAtAnErrorThatNoRequestAvoids(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		unknown := errors.New("unknown sender")
+		target := newMemoryStore()
+		target.before = func(context.Context, int) error { return unknown }
+		g := mustGenerator(t, GeneratorOptions{Count: 1000})
+		options := Options{Concurrency: 4, EndsRun: func(err error) bool { return errors.Is(err, unknown) }}
+		report, err := New(target, g.Source(), options).Run(t.Context())
+		if !errors.Is(err, ErrGaveUp) || !errors.Is(err, unknown) || report.Sent > 4 || report.Sent != report.Failed {
+			t.Errorf("error %v, report %+v", err, report)
+		}
+	})
+}
+
 func TestRunner_OneFailingEventDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -101,6 +101,9 @@ func (w *worker) send(ctx context.Context, items []Item, scheduled time.Time) er
 			continue
 		}
 		w.fail(ctx, err, len(items))
+		if w.options.EndsRun(err) {
+			return fmt.Errorf("%w: %w", ErrGaveUp, err)
+		}
 		if failed.attempts > 0 && store.Temporary(err) && ctx.Err() == nil && w.counts().Completed() == failed.completed {
 			return fmt.Errorf("%w: no response for %v: %w", ErrGaveUp, w.options.RetryFor, err)
 		}

@@ -109,7 +109,7 @@ func TestServer_FollowsAndPublishesOnOneConnectionOfHTTP2(t *testing.T) {
 		if err != nil || response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
 			t.Fatalf("follower %d: %v %v", i, response, err)
 		}
-		defer func() { _ = response.Body.Close() }()
+		t.Cleanup(func() { _ = response.Body.Close() })
 		lines[i] = bufio.NewScanner(response.Body)
 		lines[i].Scan() // the first line says that it follows
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	// Header is further header lines, each with "\r\n" at its end. Host and
 	// Content-Length are added.
 	Header string
+	// TLS is the configuration of https, nil for the default.
+	TLS *tls.Config
 	// Gzip compresses the bodies. Header must say so.
 	Gzip bool
 	// Timeout limits dialing, and then the exchange to between 7/8 of it and
@@ -66,7 +68,15 @@ func New(options Options) *Pool {
 	dialer := &net.Dialer{Timeout: options.Timeout}
 	port := base.Port()
 	if base.Scheme == "https" {
-		secure := tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}
+		config := &tls.Config{MinVersion: tls.VersionTLS12}
+		if options.TLS != nil {
+			config = options.TLS.Clone()
+		}
+		config.NextProtos = []string{"http/1.1"}
+		if config.ClientSessionCache == nil {
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(0) // a new connection costs the server no signature
+		}
+		secure := tls.Dialer{NetDialer: dialer, Config: config}
 		p.dial = secure.DialContext
 		if port == "" {
 			port = "443"

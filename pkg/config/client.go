@@ -1,0 +1,119 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// origin is the source of a setting. A higher one has precedence.
+type origin int
+
+const (
+	fromDefault origin = iota
+	fromFile
+	fromVariable
+	fromFlag
+)
+
+// originsOf returns the origin of every setting whose value is not the default.
+func originsOf(v *viper.Viper, flags *pflag.FlagSet, settings []setting) map[string]origin {
+	defaults := Default()
+	origins := map[string]origin{}
+	for i, usual := range defaults.settings() {
+		setting := settings[i]
+		if setting.text() == usual.text() {
+			continue
+		}
+		switch flag := findFlag(flags, setting.flag()); {
+		case flag != nil && flag.Changed:
+			origins[setting.key] = fromFlag
+		case os.Getenv(setting.variable()) != "":
+			origins[setting.key] = fromVariable
+		case v.InConfig(setting.key):
+			origins[setting.key] = fromFile
+		}
+	}
+	return origins
+}
+
+// Keys of settings with rules of their own.
+const (
+	keyClientKey     = "client.api_key"
+	keyClientKeyFile = "client.api_key_file"
+)
+
+// standardInput in place of an API key makes the command read it from there.
+const standardInput = "-"
+
+// apiKey never shows the value. The checksum of a key is checked by the command that
+// uses it.
+func apiKey(value any) string {
+	if text, _ := value.(string); text != "" && text != standardInput && !strings.HasPrefix(text, "ea_") {
+		return "must be an API key as 'eventagg key new' prints it"
+	}
+	return ""
+}
+
+// settle keeps one of key and key file: that of the origin with precedence. It returns
+// the problems that depend on origins. inFolder is set if the file is that of the current
+// folder, which may belong to someone else.
+func (c *Client) settle(origins map[string]origin, inFolder bool) []Problem {
+	var problems []Problem
+	key, file := origins[keyClientKey], origins[keyClientKeyFile]
+	switch {
+	case key == fromFlag && c.APIKey != standardInput:
+		problems = append(problems, Problem{Key: keyClientKey, Message: "must not be an argument, which other users of the machine can see: " +
+			"use --api-key-file FILE, EVENTAGG_CLIENT_API_KEY, or --api-key - to read it from standard input"})
+	case key > file:
+		c.APIKeyFile, file = "", fromDefault
+	case file > key:
+		c.APIKey, key = "", fromDefault
+	case key != fromDefault:
+		problems = append(problems, Problem{Key: keyClientKey, Message: "must not be set together with client.api_key_file"})
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		problems = append(problems, Problem{Key: "client.cert", Message: "must be set together with client.key"})
+	}
+	if inFolder && (key > fromFile || file > fromFile || file == fromFile && !liesHere(c.APIKeyFile)) {
+		problems = append(problems, foreignDestination(origins)...)
+	}
+	return problems
+}
+
+// foreignDestination returns a problem for each setting of the file in the current folder
+// that decides where a key is sent. Without this check, a folder of someone else, such as
+// a cloned repository, could make a command send the user's key to another server.
+func foreignDestination(origins map[string]origin) []Problem {
+	var problems []Problem
+	for _, key := range []string{"client.url", "client.ca", "client.insecure_http"} {
+		if origins[key] == fromFile {
+			problems = append(problems, Problem{Key: key, Message: "comes from " + DefaultFile + " in the current folder, and the API key does not: " +
+				"the key is not sent, because the folder may belong to someone else (name the file: --config " + DefaultFile + ", or use --url)"})
+		}
+	}
+	return problems
+}
+
+// liesHere reports whether a file is in the current folder or below it. A link to a file
+// elsewhere is not.
+func liesHere(path string) bool {
+	folder, err := filepath.Abs(".")
+	if err != nil {
+		return false
+	}
+	if folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return false
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return os.IsNotExist(err) // reading it fails
+	}
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(relative)
+}
