@@ -14,7 +14,7 @@ var ErrLineTooLong = errors.New("is too long")
 // LineReader reads the lines of NDJSON, one event a line, in bounded memory.
 // Make one with [NewLineReader].
 type LineReader struct {
-	in         *bufio.Reader
+	buffer     lineBuffer
 	limit      int
 	number     int64
 	line       []byte // a line that is longer than the buffer of in
@@ -24,9 +24,22 @@ type LineReader struct {
 
 // NewLineReader returns a reader of lines with at most limit bytes.
 func NewLineReader(in io.Reader, limit int) *LineReader {
-	const readAhead = 64 << 10
-	return &LineReader{in: bufio.NewReaderSize(in, readAhead), limit: limit}
+	return &LineReader{buffer: newLineBuffer(in), limit: limit}
 }
+
+// LargeBuffer is the size in bytes of the buffers of [LineReader.SetBuffers].
+const LargeBuffer = largeBuffer
+
+// SetBuffers sets where the reader gets the large buffer that it needs while lines
+// arrive fast. take returns one of LargeBuffer bytes, or nil if there is no memory; then
+// the reader goes on with a small one. give gets it back as soon as lines arrive slowly,
+// or in Release.
+func (r *LineReader) SetBuffers(take func() []byte, give func([]byte)) {
+	r.buffer.take, r.buffer.give = take, give
+}
+
+// Release gives a large buffer back. The reader can't be used any more.
+func (r *LineReader) Release() { r.buffer.release() }
 
 // SetMemoryHook sets a function that is called before the reader allocates
 // memory for a long line, and with a negative number after it released some. If
@@ -69,7 +82,7 @@ func (r *LineReader) Next() ([]byte, error) {
 func (r *LineReader) read() ([]byte, error) {
 	r.number++
 	r.shrink()
-	part, err := r.in.ReadSlice('\n')
+	part, err := r.buffer.readSlice()
 	if r.prefix == nil {
 		r.notePrefix(part)
 	}
@@ -88,7 +101,7 @@ func (r *LineReader) read() ([]byte, error) {
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			break
 		}
-		part, err = r.in.ReadSlice('\n')
+		part, err = r.buffer.readSlice()
 	}
 	long = long || len(bytes.TrimRight(r.line, "\r\n")) > r.limit
 	if long && (err == nil || errors.Is(err, io.EOF)) {
@@ -122,7 +135,7 @@ func (r *LineReader) grow(n int) error {
 
 // shrink empties the line and releases its memory if it was long.
 func (r *LineReader) shrink() {
-	if cap(r.line) <= maxKeptBytes {
+	if cap(r.line) <= smallBuffer {
 		r.line = r.line[:0]
 		return
 	}
@@ -135,6 +148,5 @@ func (r *LineReader) shrink() {
 // Buffered reports whether the next line was received already, so that Next
 // returns it without waiting.
 func (r *LineReader) Buffered() bool {
-	ready, _ := r.in.Peek(r.in.Buffered()) // can't fail: it only asks for what is there
-	return bytes.IndexByte(ready, '\n') >= 0
+	return bytes.IndexByte(r.buffer.unread(), '\n') >= 0
 }

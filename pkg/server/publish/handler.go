@@ -58,11 +58,13 @@ type Handler struct {
 	headers respond.Headers
 	budget  *memory.Budget
 	pool    sync.Pool // of *request
+	buffers sync.Pool // of *[codec.LargeBuffer]byte
 }
 
 // New returns a Handler.
 func New(options Options) *Handler {
 	h := &Handler{options: options, headers: respond.NewHeaders(), budget: memory.NewBudget(options.MaxBufferedBytes, respond.ErrBodyMemory, options.Now)}
+	h.buffers.New = func() any { return new([codec.LargeBuffer]byte) }
 	h.pool.New = func() any { return newRequest(h) }
 	return h
 }

@@ -34,9 +34,6 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 			Fields: []event.FieldError{{Field: "handling", Message: "strict is not supported for NDJSON"}},
 		}
 	}
-	if err := p.charge(lineBuffer); err != nil {
-		return err
-	}
 	p.setBatchDefaults()
 	r, control := c.Request(), http.NewResponseController(c.Response())
 	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
@@ -53,6 +50,8 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}
 	reader.lines.SetMemoryHook(budget.hold)
+	reader.lines.SetBuffers(budget.takeBuffer, budget.giveBuffer)
+	defer reader.lines.Release()
 	if coded, ok := body.(*decompressed); ok {
 		coded.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
 	}
@@ -69,9 +68,6 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	p.response = result.appendResponse(p.response[:0])
 	return h.send(c, p.prefer, batchStatus(result.tally, p.prefer.lenient), p.response)
 }
-
-// lineBuffer is the memory of a line reader before any long line.
-const lineBuffer = 64 << 10
 
 // runLines reads and appends until the body ends, or either fails. What was read
 // completely is appended, whatever ended the reading.
@@ -146,6 +142,24 @@ func (b *lineBudget) own() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.held + b.work.charged
+}
+
+// takeBuffer returns the large buffer of a line reader, nil if there is no memory for it.
+func (b *lineBudget) takeBuffer() []byte {
+	handler := b.work.handler
+	if handler.budget.Reserve(b.work.sender.Client(), codec.LargeBuffer, b.own()) != nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held += codec.LargeBuffer
+	return handler.buffers.Get().(*[codec.LargeBuffer]byte)[:]
+}
+
+// giveBuffer gives the buffer back.
+func (b *lineBudget) giveBuffer(buffer []byte) {
+	b.work.handler.buffers.Put((*[codec.LargeBuffer]byte)(buffer))
+	_ = b.hold(-codec.LargeBuffer) // a release never fails
 }
 
 func (b *lineBudget) release() { b.work.handler.budget.Release(b.work.sender.Client(), b.held) }
