@@ -55,6 +55,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newMigrateCmd(nil),
 		a.newDeadletterCmd(nil),
 		a.newQueueCmd(nil),
+		a.newKeyCmd(),
 		a.newVersionCmd(),
 		a.newManCmd(),
 	)
