@@ -2,14 +2,17 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // fillLarge stores n events of the topic "large" with a megabyte each.
@@ -108,5 +111,35 @@ func TestReads_FreeTheirMemory(t *testing.T) {
 	_, _ = io.Copy(io.Discard, response.Body)
 	if used := s.query.BufferedBytes(); used != 0 {
 		t.Errorf("%d bytes are in use after the response", used)
+	}
+}
+
+// countedReads counts the events that are read of a store.
+type countedReads struct {
+	*memory
+
+	read atomic.Int64
+}
+
+func (c *countedReads) Older(ctx context.Context, f store.Filter, before store.Position, limit int) ([]store.Record, bool, error) {
+	records, more, err := c.memory.Older(ctx, f, before, limit)
+	c.read.Add(int64(len(records)))
+	return records, more, err
+}
+
+// TestReads_ThatAreRefusedReadLittle: a page for which there is no memory is not read.
+func TestReads_ThatAreRefusedReadLittle(t *testing.T) {
+	t.Parallel()
+	m := &countedReads{memory: new(memory).fillLarge(16)}
+	s := serverWith(m.memory, func(o *Options) { o.MaxReadBytes, o.Store = 32<<20, m })
+	address := listen(t, s)
+	refused := 0
+	for range 20 {
+		if _, status := request(t, address, "/events?limit=1000"); status == "HTTP/1.1 503 Service Unavailable" {
+			refused++
+		}
+	}
+	if read := m.read.Load(); refused < 15 || read > 16*int64(20-refused)+int64(refused) {
+		t.Errorf("%d requests were refused, and %d events read", refused, read)
 	}
 }

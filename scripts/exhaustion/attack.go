@@ -23,6 +23,10 @@ type attack struct {
 	connect func(ctx context.Context, c *connection) error
 }
 
+// retryPause is the pause of a connection of an attack before the next one. Without it,
+// a flood of refused requests would use up the CPU that both sides share.
+const retryPause = time.Second
+
 // start runs the attack until ctx ends. The returned function waits for its end.
 func (a *attack) start(ctx context.Context, server string, r *record) (wait func()) {
 	r.began(a.name, time.Now())
@@ -42,7 +46,7 @@ func (a *attack) start(ctx context.Context, server string, r *record) (wait func
 				}
 				stop()
 				_ = c.Close()
-				pause(ctx, 200*time.Millisecond)
+				pause(ctx, retryPause)
 			}
 		})
 	}

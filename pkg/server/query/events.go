@@ -32,10 +32,7 @@ func (h *Handler) Events(c echo.Context) error {
 	var found page
 	var memory *held
 	err = h.events.read(ctx, respond.Client(c), func() (err error) {
-		if found, err = h.readPage(ctx, query); err != nil {
-			return err
-		}
-		memory, err = h.hold(c, pageBytes(found.records)) // here, so that few pages without memory exist at once
+		found, memory, err = h.readWithin(ctx, respond.Client(c), query)
 		return err
 	})
 	if err != nil {
@@ -53,6 +50,33 @@ func (h *Handler) Events(c echo.Context) error {
 		c.Response().Header().Set("Link", strings.Join(links, ", "))
 	}
 	return h.writeRecords(c, found.records, memory)
+}
+
+// readWithin reads the page of a query and takes memory for it. If there may be too
+// little, it looks at one event first: pages of large events that are read and then
+// refused would use up memory and CPU all the same.
+func (h *Handler) readWithin(ctx context.Context, client string, query eventsQuery) (page, *held, error) {
+	part := &held{budget: h.memory, client: client}
+	if h.memory.Admit(client, store.PageBytes) != nil {
+		one := query
+		one.limit = 1
+		first, err := h.readPage(ctx, one)
+		if err != nil {
+			return page{}, nil, err
+		}
+		if err := part.resize(min(pageBytes(first.records)*int64(query.limit), store.PageBytes)); err != nil {
+			return page{}, nil, err
+		}
+	}
+	found, err := h.readPage(ctx, query)
+	if err == nil {
+		err = part.resize(pageBytes(found.records))
+	}
+	if err != nil {
+		part.release()
+		return page{}, nil, err
+	}
+	return found, part, nil
 }
 
 // readPage reads the page of a query. The store ends a page of large events before

@@ -26,16 +26,29 @@ type held struct {
 // hold takes memory for a response, or returns an error that becomes a 503. The caller
 // must release it when the response is written.
 func (h *Handler) hold(c echo.Context, bytes int64) (*held, error) {
-	m := &held{budget: h.memory}
+	part := &held{budget: h.memory}
 	if bytes <= freeBytes {
-		return m, nil
+		return part, nil
 	}
-	m.client = respond.Client(c)
-	if err := m.budget.Reserve(m.client, bytes, 0); err != nil {
-		return nil, err
+	part.client = respond.Client(c)
+	return part, part.resize(bytes)
+}
+
+// resize takes more memory, or gives some back, so that the response has that many
+// bytes. Small responses have none.
+func (m *held) resize(bytes int64) error {
+	if bytes <= freeBytes {
+		bytes = 0
+	}
+	if bytes <= m.bytes {
+		m.free(m.bytes - bytes)
+		return nil
+	}
+	if err := m.budget.Reserve(m.client, bytes-m.bytes, m.bytes); err != nil {
+		return err
 	}
 	m.bytes = bytes
-	return m, nil
+	return nil
 }
 
 // free gives back a part that was written.
