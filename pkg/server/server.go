@@ -110,7 +110,8 @@ type Options struct {
 	// Default: 100.
 	MaxFollowersPerClient int
 	// MaxConnections is the maximum number of open connections. It is lowered if the
-	// process may not have that many file descriptors. Default: 8,192.
+	// process may not have that many file descriptors. An idle one takes about 30 KB.
+	// Default: 4,096.
 	MaxConnections int
 	// MaxSlowReads is the maximum number of concurrent reads of many events from the
 	// store; half of it are reads of topics. Others wait up to 2 s and then get 503.
@@ -148,7 +149,7 @@ func (o Options) WithDefaults() Options {
 	o.MaxBatchEvents = cmp.Or(o.MaxBatchEvents, 10_000)
 	o.MaxFollowers = cmp.Or(o.MaxFollowers, 1000)
 	o.MaxFollowersPerClient = cmp.Or(o.MaxFollowersPerClient, 100)
-	o.MaxConnections = cmp.Or(o.MaxConnections, 8192)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 4096)
 	o.MaxSlowReads = cmp.Or(o.MaxSlowReads, 4)
 	o.MaxReadBytes = cmp.Or(o.MaxReadBytes, 32<<20)
 	o.MaxBufferedBytes = cmp.Or(o.MaxBufferedBytes, 32<<20)
