@@ -114,7 +114,7 @@ func (l *Limiter) find(id *Identity, now time.Time) *buckets {
 		l.crowd.set(now, id.Limits)
 		return l.crowd
 	}
-	b := element.Value.(*buckets)
+	b := element.Value.(*buckets) //nolint:forcetypeassert // the list has nothing else
 	b.set(now, id.Limits)
 	return b
 }
@@ -124,7 +124,7 @@ func (l *Limiter) find(id *Identity, now time.Time) *buckets {
 func (l *Limiter) forget(now time.Time) bool {
 	for range maxForgetTries {
 		oldest := l.recent.Back()
-		b := oldest.Value.(*buckets)
+		b := oldest.Value.(*buckets) //nolint:forcetypeassert // the list has nothing else
 		if b.full(now) {
 			l.recent.Remove(oldest)
 			delete(l.clients, b.client)

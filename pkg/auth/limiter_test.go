@@ -142,6 +142,25 @@ func TestLimiter_BucketsAreNotRefilledByForgetting(t *testing.T) {
 	}
 }
 
+// TestLimiter_KeysAlwaysHaveTheirOwnBuckets: addresses can't push keys out.
+func TestLimiter_KeysAlwaysHaveTheirOwnBuckets(t *testing.T) {
+	t.Parallel()
+	limiter := NewLimiter(newClock().now)
+	limiter.max = 2
+	for n := range 10 {
+		_ = limiter.Take(address(n, Limits{Events: 1}), Usage{Events: 1})
+	}
+	for n := range 5 {
+		key := newKeyed(Entry{ID: fmt.Sprint(n), Limits: Limits{Events: 1}}, "")
+		if err := limiter.Take(key, Usage{Events: 1}); err != nil {
+			t.Errorf("key %d: %v", n, err)
+		}
+		if err := limiter.Take(key, Usage{Events: 1}); err == nil {
+			t.Errorf("key %d has no limit", n)
+		}
+	}
+}
+
 func TestLimiter_ChargeSlowsAStreamDown(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -60,7 +60,8 @@ func (s *Slots) Release(client string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free++
-	if s.held[client]--; s.held[client] == 0 {
+	s.held[client]--
+	if s.held[client] == 0 {
 		delete(s.held, client)
 	}
 	best := -1

@@ -20,7 +20,7 @@ import (
 
 // sendFrom sends one request from an address.
 func sendFrom(s *Server, address, body string, headers ...string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest("POST", "/publish", strings.NewReader(body))
+	request := httptest.NewRequest(http.MethodPost, "/publish", strings.NewReader(body))
 	request.RemoteAddr = address
 	request.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(headers); i += 2 {
@@ -102,7 +102,8 @@ func TestLimits_RefuseBeforeAnythingIsStored(t *testing.T) {
 			s := serverWith(m, func(o *Options) {
 				o.Limits, o.Now = row.limits, func() time.Time { return now }
 				o.OnLimited = func(key string, slowed bool) {
-					if limited++; key != "" || slowed {
+					limited++
+					if key != "" || slowed {
 						t.Errorf("reported key %q, slowed %t", key, slowed)
 					}
 				}
@@ -120,7 +121,7 @@ func TestLimits_RefuseBeforeAnythingIsStored(t *testing.T) {
 				t.Errorf("problem %+v", problem)
 			}
 			header := response.Header()
-			got := []string{header.Get("RateLimit-Policy"), header.Get("RateLimit"), header.Get("Retry-After")}
+			got := []string{header.Get("Ratelimit-Policy"), header.Get("Ratelimit"), header.Get("Retry-After")}
 			if want := []string{row.policy, row.left, strconv.Itoa(row.retry)}; !cmp.Equal(got, want) {
 				t.Errorf("headers %q, want %q", got, want)
 			}

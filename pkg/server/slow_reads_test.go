@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func TestReads_SlowOnesDoNotDelayOthers(t *testing.T) {
 				})
 			}
 			synctest.Wait()
-			other := httptest.NewRequest("GET", path, nil)
+			other := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 			other.RemoteAddr = "192.0.2.2:1000"
 			requests.Go(func() { // gets a slot at once, and waits for the lock
 				begin, response := time.Now(), httptest.NewRecorder()

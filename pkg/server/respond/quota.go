@@ -24,12 +24,18 @@ func quotaProblem(err *auth.QuotaError) api.Problem {
 	return problem
 }
 
+// Names of header fields, in net/http's canonical form.
+const (
+	headerRateLimit = "Ratelimit"
+	headerPolicy    = "Ratelimit-Policy"
+)
+
 // setQuota sets the header fields of a 429. RateLimit and RateLimit-Policy are those of
 // draft-ietf-httpapi-ratelimit-headers-11: lists of names with q (quota), w (window in
 // seconds), qu (unit), and r (what is left), t (seconds until there is enough).
 func setQuota(header http.Header, err *auth.QuotaError) {
 	header.Set("Retry-After", strconv.FormatInt(wholeSeconds(err.RetryAfter), 10))
-	var policies, left []string
+	policies, left := make([]string, 0, 2), make([]string, 0, len(err.Exceeded))
 	if err.Limits.Events > 0 {
 		policies = append(policies, `"`+auth.QuotaEvents+`";q=`+strconv.FormatInt(err.Limits.Events, 10)+";w=1")
 	}
@@ -39,8 +45,8 @@ func setQuota(header http.Header, err *auth.QuotaError) {
 	for _, quota := range err.Exceeded {
 		left = append(left, `"`+quota.Name+`";r=`+strconv.FormatInt(quota.Left, 10)+";t="+strconv.FormatInt(wholeSeconds(quota.Wait), 10))
 	}
-	header.Set("RateLimit-Policy", strings.Join(policies, ", "))
-	header.Set("RateLimit", strings.Join(left, ", "))
+	header.Set(headerPolicy, strings.Join(policies, ", "))
+	header.Set(headerRateLimit, strings.Join(left, ", "))
 }
 
 // FollowersError reports that a client has as many event streams as it may have.
@@ -68,7 +74,7 @@ const followersRetry = 10 * time.Second
 // setFollowers sets the header fields of such a 429.
 func setFollowers(header http.Header, err *FollowersError) {
 	header.Set("Retry-After", strconv.FormatInt(wholeSeconds(followersRetry), 10))
-	header.Set("RateLimit-Policy", `"followers";q=`+strconv.Itoa(err.Limit)+`;qu="concurrent-requests"`)
+	header.Set(headerPolicy, `"followers";q=`+strconv.Itoa(err.Limit)+`;qu="concurrent-requests"`)
 }
 
 // wholeSeconds rounds up, so that a client that waits never comes too early.
