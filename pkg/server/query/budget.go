@@ -10,8 +10,9 @@ import (
 )
 
 // budgetTimeout is the maximum time that a request waits for its kind's budget. The
-// response is then 503 with Retry-After.
-const budgetTimeout = 2 * time.Second
+// response is then 503 with Retry-After. With a lock_timeout of one second after it, a read
+// behind a lock gets 503 within three seconds.
+const budgetTimeout = 1500 * time.Millisecond
 
 // budget limits the concurrent reads of one kind. Reads of many rows can be slow,
 // for example if they wait for a lock. Without a limit they take all connections,

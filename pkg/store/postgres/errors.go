@@ -15,6 +15,7 @@ import (
 //
 //	SQLSTATE class                          cause                                error
 //	22 data, 23 constraint, 54 limit        this data can't be stored, ever      ErrRejected
+//	54000 of GetNewTransactionId            the server has no transaction IDs    ErrUnavailable
 //	08 connection, 25 read-only,            an outage: the same data may be      ErrUnavailable
 //	40 rollback, 53 resources,              stored later
 //	55 object state, 57 operator,
@@ -60,7 +61,9 @@ func translate(ctx context.Context, err error, attempted string) error {
 	}
 	switch class(refused) {
 	case "22", "23", "54":
-		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
+		if !exhausted(refused) {
+			return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
+		}
 	case "42":
 		return fmt.Errorf("%s: the tables do not fit this version; `eventagg migrate` upgrades them, or names what to restore from a backup: %w: %w",
 			attempted, store.ErrUnavailable, err)
@@ -73,6 +76,14 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return store.NotReached(failed)
 	}
 	return failed
+}
+
+// exhausted reports whether a server has no transaction IDs left. Its SQLSTATE is 54000,
+// as that of an event that is too long for an index, but it refuses every event until
+// an operator runs VACUUM. The name of the function in the server is not translated,
+// unlike the message.
+func exhausted(err *pgconn.PgError) bool {
+	return err.Routine == "GetNewTransactionId" || err.Routine == "GetNewMultiXactId"
 }
 
 // aborted reports whether an error proves that the transaction was rolled back.

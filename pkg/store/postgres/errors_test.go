@@ -27,6 +27,7 @@ func TestTranslate(t *testing.T) {
 		{"invalid JSON is rejected", t.Context(), state("22P02"), store.ErrRejected},
 		{"a violated constraint is rejected", t.Context(), state("23514"), store.ErrRejected},
 		{"an index entry that is too long is rejected", t.Context(), state("54000"), store.ErrRejected},
+		{"a server without transaction IDs is an outage", t.Context(), &pgconn.PgError{Code: "54000", Routine: "GetNewTransactionId"}, store.ErrUnavailable},
 		{"a full disk is an outage", t.Context(), state("53100"), store.ErrUnavailable},
 		{"too many connections are an outage", t.Context(), state("53300"), store.ErrUnavailable},
 		{"a server that shuts down is an outage", t.Context(), state("57P01"), store.ErrUnavailable},

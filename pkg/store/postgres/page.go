@@ -24,12 +24,12 @@ const firstStep = 32
 // pages take one or two steps. The first step also checks in the same round trip
 // whether the position check belongs to this data.
 func (s *Store) records(ctx context.Context, attempted, query string, arguments []any, limit int, check store.Position) ([]store.Record, bool, error) {
-	p, err := call(ctx, s, attempted, func() (page, error) {
+	p, err := read(ctx, s, attempted, func(r reader) (page, error) {
 		p := page{limit: limit}
 		for step := firstStep; ; step = p.room() {
 			step = min(step, limit+1-len(p.records))
 			arguments[2] = step
-			added, err := s.readStep(ctx, &p, check, query, arguments)
+			added, err := s.readStep(ctx, r, &p, check, query, arguments)
 			if err != nil || p.more || added < step {
 				return p, err
 			}
@@ -43,9 +43,9 @@ func (s *Store) records(ctx context.Context, attempted, query string, arguments 
 
 // readStep adds the next rows to the page. It first checks the position, if it has
 // a fingerprint.
-func (s *Store) readStep(ctx context.Context, p *page, check store.Position, query string, arguments []any) (added int, err error) {
+func (s *Store) readStep(ctx context.Context, r reader, p *page, check store.Position, query string, arguments []any) (added int, err error) {
 	if check.Fingerprint == 0 {
-		rows, err := s.readers.Query(ctx, query, arguments...)
+		rows, err := r.Query(ctx, query, arguments...)
 		if err != nil {
 			return 0, err
 		}
@@ -54,7 +54,7 @@ func (s *Store) readStep(ctx context.Context, p *page, check store.Position, que
 	var batch pgx.Batch
 	batch.Queue(s.queries.fingerprint, check.Commit, check.Seq)
 	batch.Queue(query, arguments...)
-	results := s.readers.SendBatch(ctx, &batch)
+	results := r.SendBatch(ctx, &batch)
 	defer func() { err = cmp.Or(err, results.Close()) }()
 	var created *time.Time
 	if err := results.QueryRow().Scan(&created); err != nil {

@@ -12,11 +12,34 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
+// reader runs the statements of one read: the pool of readers, or a transaction.
+type reader interface {
+	Query(ctx context.Context, statement string, arguments ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, statement string, arguments ...any) pgx.Row
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+}
+
+// read is call for a call that reads. Behind a pooler no session keeps the settings of
+// readers, such as lock_timeout: a transaction sets them, for two round trips more.
+func read[T any](ctx context.Context, s *Store, attempted string, run func(reader) (T, error)) (T, error) {
+	return call(ctx, s, attempted, func() (result T, err error) {
+		if !s.pooled {
+			return run(s.readers)
+		}
+		tx, err := s.readers.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.queries.readerBegin})
+		if err != nil {
+			return result, err
+		}
+		defer func() { _ = tx.Rollback(ctx) }() // which reads nothing and so loses nothing
+		return run(tx)
+	})
+}
+
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
-	return call(ctx, s, "read the totals", func() (store.Stats, error) {
+	return read(ctx, s, "read the totals", func(r reader) (store.Stats, error) {
 		var stats store.Stats
-		err := s.readers.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
+		err := r.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Topics)
 		stats.Stored = stats.Received - stats.Duplicates
 		return stats, err
 	})
@@ -24,7 +47,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 
 // TopicStats implements [store.StatsReader].
 func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store.TopicStats, error) {
-	return call(ctx, s, "read the totals of the topics", func() ([]store.TopicStats, error) {
+	return read(ctx, s, "read the totals of the topics", func(r reader) ([]store.TopicStats, error) {
 		var received, limit any
 		if after := query.After; after.Topic != "" {
 			received = after.Stored + after.Duplicates
@@ -32,7 +55,7 @@ func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store
 		if query.Limit > 0 {
 			limit = query.Limit
 		}
-		rows, _ := s.readers.Query(ctx, s.queries.topicStats, orNull(query.Topic), received, query.After.Topic, limit) // CollectRows returns the error
+		rows, _ := r.Query(ctx, s.queries.topicStats, orNull(query.Topic), received, query.After.Topic, limit) // CollectRows returns the error
 		return pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.TopicStats, error) {
 			var t store.TopicStats
 			err := row.Scan(&t.Topic, &t.Stored, &t.Duplicates, &t.FirstSeen, &t.LastSeen)
@@ -44,16 +67,16 @@ func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store
 
 // KnownTopics implements [store.TopicReader].
 func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
-	return call(ctx, s, "look for topics", func() ([]bool, error) {
-		rows, _ := s.readers.Query(ctx, s.queries.knownTopics, topics) // CollectRows returns the error
+	return read(ctx, s, "look for topics", func(r reader) ([]bool, error) {
+		rows, _ := r.Query(ctx, s.queries.knownTopics, topics) // CollectRows returns the error
 		return pgx.CollectRows(rows, pgx.RowTo[bool])
 	})
 }
 
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
-	return call(ctx, s, "read an event", func() (store.Record, error) {
-		rows, _ := s.readers.Query(ctx, s.queries.event, key.Topic, key.ID) // CollectExactlyOneRow returns the error
+	return read(ctx, s, "read an event", func(r reader) (store.Record, error) {
+		rows, _ := r.Query(ctx, s.queries.event, key.Topic, key.ID) // CollectExactlyOneRow returns the error
 		return pgx.CollectExactlyOneRow(rows, scanRecord)
 	})
 }
@@ -113,9 +136,9 @@ func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
 // position behind all events. No valid position lies behind the second. It also
 // checks whether the position check belongs to this data.
 func (s *Store) heads(ctx context.Context, check store.Position) (stable, newest store.Position, err error) {
-	both, err := call(ctx, s, "read the newest positions", func() (heads [2]store.Position, err error) {
+	both, err := read(ctx, s, "read the newest positions", func(r reader) (heads [2]store.Position, err error) {
 		var last, found *time.Time
-		err = s.readers.QueryRow(ctx, s.queries.stableHead, check.Commit, check.Seq).Scan(&heads[0].Commit, &last, &heads[1].Commit, &found)
+		err = r.QueryRow(ctx, s.queries.stableHead, check.Commit, check.Seq).Scan(&heads[0].Commit, &last, &heads[1].Commit, &found)
 		if err != nil {
 			return heads, err
 		}

@@ -66,8 +66,9 @@ func (r *readiness) ready() error {
 }
 
 // Ping implements [store.Store]: the database responds, has everything that an append
-// needs, accepts writes on a writer's connection, and recent appends have not failed
-// for a reason that this check can't see.
+// needs, accepts writes on a writer's connection. If the last append failed, an
+// append on trial must succeed: a trigger, a full disk or a timeout is seen by nothing
+// else.
 func (s *Store) Ping(ctx context.Context) error {
 	const attempted = "reach the database"
 	if err := s.enter(attempted); err != nil {
@@ -76,7 +77,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer s.life.RUnlock()
 	err := s.ping(ctx, attempted)
 	if err == nil {
-		err = s.sessions.recentFailure(time.Now())
+		err = s.pingAppend(ctx)
 	}
 	if wrongSession(err) {
 		s.resetSessions()
@@ -99,6 +100,36 @@ func (s *Store) ping(ctx context.Context, attempted string) error {
 		return wrongServer(found.standby, err)
 	}
 	return s.pingWriter(ctx)
+}
+
+// pingAppend returns why appends fail, nil if the last one succeeded.
+func (s *Store) pingAppend(ctx context.Context) error {
+	err, recent := s.sessions.lastFailure(time.Now())
+	if err != nil && !recent {
+		err = s.probe(ctx)
+		s.sessions.appended(time.Now(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("appends fail: %w", err)
+	}
+	return nil
+}
+
+// probe appends an event and rolls it back.
+func (s *Store) probe(ctx context.Context) error {
+	const attempted = "append on trial"
+	tx, err := s.writers.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.queries.probeBegin})
+	if err != nil {
+		return translate(ctx, err, attempted)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	now := time.Now().UTC()
+	var stored bool
+	err = tx.QueryRow(ctx, s.queries.appendOne, "eventagg probe", now.Format(time.RFC3339Nano), now, "eventagg", "{}").Scan(&stored)
+	if err != nil {
+		return translate(ctx, err, attempted)
+	}
+	return nil
 }
 
 // lostTables explains why tables that were there are not there any more.

@@ -24,12 +24,14 @@ import (
 // Like Append it retries only if the transaction was certainly rolled back. After
 // other errors the caller retries, because an outage may last long.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
-	return call(ctx, s, "receive deliveries", func() (store.Received, error) {
+	received, err := call(ctx, s, "receive deliveries", func() (store.Received, error) {
 		if err := ctx.Err(); err != nil || len(deliveries) == 0 {
 			return store.Received{}, err
 		}
 		return retryRolledBack(func() (store.Received, error) { return s.receive(ctx, deliveries) })
 	})
+	s.sessions.appended(time.Now(), err)
+	return received, err
 }
 
 // receive is one attempt of Receive.

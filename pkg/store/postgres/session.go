@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // errWrongServer marks the error of a session that leads to a server without writes.
@@ -47,17 +49,17 @@ const (
 	// minResetInterval is the minimum time between two resets of the sessions. If the
 	// cause lasts, new sessions are as useless as the old ones.
 	minResetInterval = time.Second
-	// failureLasts is the time for which a failed append makes the store unready. After
-	// it the next append tries again.
-	failureLasts = 5 * time.Second
+	// failureLasts is the time for which an append that failed for a lasting reason makes
+	// the store unready. After it, a probe decides.
+	failureLasts = 2 * time.Second
 )
 
 // sessions remembers what appends said about the sessions of a store.
 type sessions struct {
 	mu     sync.Mutex
 	reset  time.Time // the last reset
-	failed time.Time // the last append that failed for a lasting reason
-	err    error     // its error
+	failed time.Time // the last append that the database refused
+	err    error     // its error; nil after an append that succeeded
 }
 
 // mayReset reports whether it is time for another reset, and records it.
@@ -71,30 +73,48 @@ func (s *sessions) mayReset(now time.Time) bool {
 	return true
 }
 
-// appended records the result of an append. Errors that are about the moment, such as
-// a lost connection, are found by Ping itself.
+// appended records the result of an append or a probe. Errors without a SQLSTATE, such
+// as a lost connection, are found by Ping itself. An event that the database rejects
+// says nothing about other events.
 func (s *sessions) appended(now time.Time, err error) {
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	lasting := ok && class(refused) == "42"
+	_, refused := errors.AsType[*pgconn.PgError](err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case lasting:
+	case refused && errors.Is(err, store.ErrUnavailable):
 		s.failed, s.err = now, err
 	case err == nil && s.err != nil:
 		s.err = nil
 	}
 }
 
-// recentFailure returns the error of the last append if that failed for a lasting
-// reason a short time ago.
-func (s *sessions) recentFailure(now time.Time) error {
+// lastFailure returns the error of the last append that the database refused, unless
+// one has succeeded since. It is recent if no probe is needed to know that the cause
+// lasts.
+func (s *sessions) lastFailure(now time.Time) (err error, recent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil || now.Sub(s.failed) > failureLasts || now.Before(s.failed) {
-		return nil
+	age := now.Sub(s.failed)
+	return s.err, lasting(s.err) && age >= 0 && age < failureLasts
+}
+
+// lasting reports whether an error of an append is about the database, and not about
+// the moment or perhaps only about these events: a missing table or schema (42, 3F), a
+// missing right (42501), a user that may not connect (28), a full disk (53100), an I/O
+// error (58030), a read-only server (25006), a trigger that raises an error (P0001).
+func lasting(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || errors.Is(err, store.ErrInternal) {
+		return false
 	}
-	return fmt.Errorf("appends fail: %w", s.err)
+	switch class(refused) {
+	case "08", // connection: Ping makes one
+		"40", // a conflict with another transaction
+		"55", // a lock that was not available
+		"57": // the server stops or starts
+		return false
+	}
+	return true
 }
 
 // resetSessions closes the idle connections, and the others after their current use.

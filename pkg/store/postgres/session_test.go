@@ -88,29 +88,107 @@ func TestPing_ReportsWhatAnAppendNeeds(t *testing.T) {
 	}
 }
 
+// TestPing_FollowsRefusedAppends has a trigger that refuses each event with an error.
+// Ping sees nothing wrong itself, so appends must tell it, and a probe must find out
+// that the cause lasts and when it has ended. No append happens in between.
+func TestPing_FollowsRefusedAppends(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		code, name string
+		ready      bool // although appends fail
+	}{
+		{"3F000", "an unknown schema", false},
+		{"28000", "a user that may not connect", false},
+		{"0A000", "a feature that is not supported", false},
+		{"25006", "a read-only transaction", false},
+		{"42501", "a missing right", false},
+		{"42P01", "a missing table", false},
+		{"53100", "a full disk", false},
+		{"53200", "no memory", false},
+		{"55P03", "a lock", false},
+		{"57014", "a timeout", false},
+		{"58030", "an I/O error", false},
+		{"P0001", "a trigger", false},
+		{"XX001", "a damaged page", false},
+		{"23514", "an event that is rejected", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			address := newDatabase(t)
+			s := open(t, Options{URL: address, Writers: 1, MaxConns: 1})
+			execAt(t, address, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'as ordered' USING ERRCODE = '"+row.code+"'; END $$",
+				"CREATE TRIGGER refuse BEFORE INSERT ON events EXECUTE FUNCTION refuse()")
+			if _, err := s.Append(t.Context(), someEvents("a", 1)); err == nil || errors.Is(err, store.ErrUnavailable) == row.ready {
+				t.Fatalf("append: %v", err)
+			}
+			longAgo := func() {
+				s.sessions.mu.Lock()
+				defer s.sessions.mu.Unlock()
+				s.sessions.failed = time.Now().Add(-time.Hour)
+			}
+			for _, when := range []string{"at once", "an hour later"} {
+				err := s.Ping(t.Context())
+				if ready := err == nil; ready != row.ready || !ready && !strings.Contains(err.Error(), "appends fail: ") {
+					t.Errorf("%s: ping: %v", when, err)
+				}
+				longAgo()
+			}
+			execAt(t, address, "DROP TRIGGER refuse ON events")
+			if err := s.Ping(t.Context()); err != nil {
+				t.Errorf("ping without the trigger: %v", err)
+			}
+			if stats, err := s.Stats(t.Context()); err != nil || stats != (store.Stats{}) {
+				t.Errorf("a probe left something behind: %+v, %v", stats, err)
+			}
+		})
+	}
+}
+
 // TestRead_WaitsBrieflyForALock: a reader that waits for a lock gives its connection
-// back, so that it does not keep others out.
+// back, so that it does not keep others out, behind a pooler, too.
 func TestRead_WaitsBrieflyForALock(t *testing.T) {
 	t.Parallel()
-	address := newDatabase(t)
-	s := open(t, Options{URL: address, MaxConns: 2})
-	conn, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	if _, _, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 1); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("got %v, want ErrUnavailable", err)
-	}
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	if _, err := s.Stats(t.Context()); err != nil {
-		t.Errorf("another read: %v", err)
+	for name, options := range map[string]func(address string) Options{
+		"direct": func(address string) Options { return Options{URL: address, MaxConns: 2} },
+		"pooled": func(address string) Options { return behindPooler(t, address, 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := newDatabase(t)
+			s := open(t, options(address))
+			conn, err := pgx.Connect(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(t.Context()) }()
+			if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE events, topic_stats, audit_stats IN ACCESS EXCLUSIVE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			for call, read := range map[string]func() error{
+				"older":  func() error { _, _, err := s.Older(t.Context(), store.Filter{}, store.Position{}, 1); return err },
+				"newer":  func() error { _, _, err := s.Newer(t.Context(), store.Filter{}, store.Position{}, 1); return err },
+				"event":  func() error { _, err := s.Event(t.Context(), someEvents("a", 1)[0].Key()); return err },
+				"totals": func() error { _, err := s.Stats(t.Context()); return err },
+				"topics": func() error { _, err := s.TopicStats(t.Context(), store.TopicQuery{}); return err },
+			} {
+				begin := time.Now()
+				if err := read(); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("%s: got %v, want ErrUnavailable", call, err)
+				}
+				if took := time.Since(begin); took > 2*time.Second {
+					t.Errorf("%s: it took %v", call, took)
+				}
+			}
+			if err := s.Ping(t.Context()); err != nil {
+				t.Errorf("ping: %v", err)
+			}
+			if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Stats(t.Context()); err != nil {
+				t.Errorf("a read afterwards: %v", err)
+			}
+		})
 	}
 }
 

@@ -160,6 +160,7 @@ func call[T any](ctx context.Context, s *Store, attempted string, run func() (T,
 // queries are the statements of sql/postgres/queries.
 type queries struct {
 	writerSession, readerSession, writerBegin, writerTransaction, ready string
+	readerBegin, probeBegin                                             string
 	append, appendOne, stats, topicStats, event, stableHead             string
 	older, newer, olderOfTopic, newerOfTopic, fingerprint               string
 	remember, known, forget, knownTopics                                string
@@ -170,7 +171,7 @@ func loadQueries(schema string) (queries, error) {
 	var q queries
 	for name, text := range map[string]*string{
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
-		"writer_begin": &q.writerBegin, "writer_transaction": &q.writerTransaction,
+		"writer_begin": &q.writerBegin, "reader_begin": &q.readerBegin, "probe_begin": &q.probeBegin, "writer_transaction": &q.writerTransaction,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "stable_head": &q.stableHead,
 		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "fingerprint": &q.fingerprint,
