@@ -172,7 +172,7 @@ func Default() Config {
 			MaxBufferedBytes: 32 << 20,
 			MaxReadBytes:     32 << 20,
 			MaxFollowers:     1000,
-			MaxConnections:   8192,
+			MaxConnections:   4096,
 
 			MaxFollowersPerClient: 100,
 
