@@ -33,6 +33,10 @@ type FieldErrors []FieldError
 
 // Add adds an error about a field.
 func (f *FieldErrors) Add(field, message string) {
+	if *f == nil {
+		const fields = 5 // of an empty object, the usual event with several errors
+		*f = make(FieldErrors, 0, fields)
+	}
 	*f = append(*f, FieldError{Field: field, Message: message})
 }
 

@@ -33,6 +33,30 @@ const (
 	maxBodyWait = 3 * time.Second
 )
 
+// chargeWindow charges for the memory of a decoder until the body has arrived. It waits
+// for other requests to finish, because the usual window of some encoders is a quarter
+// of the default budget.
+func (p *request) chargeWindow(bytes int64) error {
+	wait := minBodyWait + rand.N(maxBodyWait-minBodyWait) //nolint:gosec // no secret: any spread will do
+	err := retryWhileOverloaded(context.Background(), wait, func() error { return p.charge(bytes) })
+	if err == nil {
+		p.window += bytes
+	}
+	return err
+}
+
+// closeDecoder frees the decompressor when the body has arrived.
+func (p *request) closeDecoder() {
+	if p.closeCodec == nil {
+		return
+	}
+	p.closeCodec()
+	p.closeCodec = nil
+	p.handler.budget.Release(p.sender.Client(), p.window)
+	p.charged -= p.window
+	p.window = 0
+}
+
 // chargeBody charges for a body of size bytes, without what is charged already. If
 // a part of the body is here, it waits for other requests to finish.
 func (p *request) chargeBody(ctx context.Context, size int64) error {

@@ -19,9 +19,8 @@ import (
 // gzipBytes is about the memory that a gzip reader needs.
 const gzipBytes = 48 << 10
 
-// zstdBytes is about the memory that a zstd reader needs before it has
-// decompressed anything. After that it needs what it has decompressed, up to its
-// window: a frame may declare a large window and then have little content.
+// zstdBytes is about the memory that a zstd reader needs beside its window; see
+// zstdFrames.
 const zstdBytes = 64 << 10
 
 // maxWindow is how far back a zstd frame may refer. All levels of zstd stay
@@ -116,12 +115,13 @@ func (p *request) openZstd() (io.Reader, error) {
 	if err := p.charge(zstdBytes); err != nil {
 		return nil, err
 	}
-	reader, err := zstd.NewReader(p.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	frames := &zstdFrames{in: p.raw, charge: p.chargeWindow}
+	reader, err := zstd.NewReader(frames, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, p.raw.codingError(err)
 	}
 	p.closeCodec = reader.Close
-	return &decompressed{in: reader, raw: p.raw, window: maxWindow, charge: p.charge}, nil
+	return &decompressed{in: reader, raw: p.raw, frames: frames}, nil
 }
 
 // gzipMembers reads the members of a gzip stream (RFC 1952, section 2.2). Unlike
@@ -155,31 +155,19 @@ func (g *gzipMembers) Read(p []byte) (int, error) {
 }
 
 // decompressed is a body without its coding. It distinguishes errors of the
-// compression from those of the connection, and charges the memory of the window
-// as that fills.
+// compression from those of the connection and of the memory.
 type decompressed struct {
-	in  io.Reader
-	raw *rawBody
-	// window is the most that the codec may hold of what it has decompressed.
-	window int64
-	charge func(bytes int64) error
-
-	produced, charged int64
+	in     io.Reader
+	raw    *rawBody
+	frames *zstdFrames // nil for other codings
 }
-
-// chargeStep is how much is charged at once.
-const chargeStep = 64 << 10
 
 // Read implements [io.Reader].
 func (d *decompressed) Read(p []byte) (int, error) {
 	n, err := d.in.Read(p)
-	d.produced += int64(n)
-	for used := min(d.produced, d.window); used > d.charged; d.charged += chargeStep {
-		if errCharge := d.charge(chargeStep); errCharge != nil {
-			return n, errCharge
-		}
-	}
 	switch {
+	case d.frames != nil && d.frames.err != nil:
+		return n, d.frames.err
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):

@@ -105,6 +105,7 @@ func (h *Handler) Publish(c echo.Context) error {
 		h.options.Limiter.Charge(p.sender, auth.Usage{Bytes: int64(len(p.body))})
 		return err
 	}
+	p.closeDecoder()
 	p.raw.progress.extendWrite(h.options.WriteTimeout)
 	if err := h.publishWhole(c, p, form); err != nil {
 		return withHint(err, form, r.Header, p.body)
@@ -185,6 +186,7 @@ type request struct {
 
 	charged int64 // bytes on the budget
 	room    int64 // the part of charged that is for the body
+	window  int64 // the part of charged that is for the decompressor
 }
 
 func newRequest(h *Handler) *request {
@@ -204,10 +206,7 @@ const (
 
 // recycle makes p ready for another request.
 func (p *request) recycle() {
-	if p.closeCodec != nil {
-		p.closeCodec()
-		p.closeCodec = nil
-	}
+	p.closeDecoder()
 	p.raw.reset(http.NoBody)
 	if p.charged > 0 {
 		p.handler.budget.Release(p.sender.Client(), p.charged)

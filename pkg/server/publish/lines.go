@@ -52,8 +52,8 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	reader.lines.SetMemoryHook(budget.hold)
 	reader.lines.SetBuffers(budget.takeBuffer, budget.giveBuffer)
 	defer reader.lines.Release()
-	if coded, ok := body.(*decompressed); ok {
-		coded.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
+	if coded, ok := body.(*decompressed); ok && coded.frames != nil {
+		coded.frames.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
 	}
 	appender := lineAppender{
 		handler: h, request: r, prefer: p.prefer, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
