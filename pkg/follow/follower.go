@@ -14,8 +14,13 @@ import (
 // don't read.
 const chunkBytes = 32 << 10
 
-// pageEvents is the maximum number of events that a follower reads at once.
-const pageEvents = 200
+// pageEvents is the maximum number of events that a follower reads at once, and
+// firstPageEvents the number of its first page. Most followers find little there, and a
+// follower of large events that is refused for its memory should have read few.
+const (
+	pageEvents      = 200
+	firstPageEvents = 4
+)
 
 // Follower reads the events of a [Hub] from one position. It is not safe for
 // concurrent use.

@@ -130,6 +130,9 @@ func (h *Hub) JoinWithin(ctx context.Context, filter store.Filter, after store.P
 		hub: h, tail: t, filter: filter, page: pageEvents, position: after, returned: after,
 		cpu: reservation{budget: &h.budget}, memory: memory,
 	}
+	if memory != nil {
+		follower.page = firstPageEvents
+	}
 	if err := follower.readPage(ctx); err != nil {
 		follower.Leave()
 		return nil, err

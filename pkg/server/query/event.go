@@ -22,11 +22,14 @@ func (h *Handler) Event(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
-	record, err := h.options.Store.Event(ctx, key)
-	if err != nil {
+	var record store.Record
+	var memory *held
+	err := h.refusals.guard(c, func() (err error) {
+		if record, err = h.options.Store.Event(ctx, key); err == nil {
+			memory, err = h.hold(c, 2*int64(record.Size())) // the event and its text
+		}
 		return err
-	}
-	memory, err := h.hold(c, 2*int64(record.Size())) // the event and its text
+	})
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,11 @@ func (h *Handler) Events(c echo.Context) error {
 	defer cancel()
 	var found page
 	var memory *held
-	err = h.events.read(ctx, respond.Client(c), func() (err error) {
-		found, memory, err = h.readWithin(ctx, respond.Client(c), query)
-		return err
+	err = h.refusals.guard(c, func() error {
+		return h.events.read(ctx, respond.Client(c), func() (err error) {
+			found, memory, err = h.readWithin(ctx, respond.Client(c), query)
+			return err
+		})
 	})
 	if err != nil {
 		return err

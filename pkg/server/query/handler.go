@@ -64,6 +64,7 @@ type Handler struct {
 	// events and topics are separate, so that neither delays the other.
 	events, topics budget
 	memory         *memory.Budget
+	refusals       refusals
 }
 
 // New returns a Handler. Its uptime begins now.
@@ -76,7 +77,8 @@ func New(options Options) *Handler {
 		followers: newFollowers(options.MaxFollowersPerClient),
 		series:    series{read: options.Store.Stats, now: options.Now},
 		events:    newBudget(options.MaxSlowReads), topics: newBudget(options.MaxSlowReads / 2),
-		memory: memory.NewBudget(options.MaxReadBytes, respond.ErrReadMemory, options.Now),
+		refusals: refusals{now: options.Now},
+		memory:   memory.NewBudget(options.MaxReadBytes, respond.ErrReadMemory, options.Now),
 	}
 }
 

@@ -51,7 +51,12 @@ func (h *Handler) Stream(c echo.Context) error {
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
 	defer context.AfterFunc(h.options.Streaming, cancel)()
-	follower, start, err := h.join(ctx, client, query)
+	var follower *follow.Follower
+	var start store.Position
+	err = h.refusals.guard(c, func() (err error) {
+		follower, start, err = h.join(ctx, client, query)
+		return err
+	})
 	if err != nil {
 		return err
 	}
