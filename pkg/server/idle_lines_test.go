@@ -1,13 +1,43 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/auth"
 )
+
+// TestLines_SlowedStreamsHoldNoMemory: streams that are slowed down to the limits of
+// their client hold less than a large buffer each.
+func TestLines_SlowedStreamsHoldNoMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serverWith(new(memory), func(o *Options) { o.Limits, o.Now = auth.Limits{Events: 25}, time.Now })
+		ctx, cancel := context.WithCancel(t.Context())
+		var streams sync.WaitGroup
+		for n := range 5 {
+			streams.Go(func() {
+				request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/publish", strings.NewReader(eventLines(n*3000, 3000)))
+				request.Header.Set("Content-Type", "application/x-ndjson")
+				s.Handler().ServeHTTP(httptest.NewRecorder(), request)
+			})
+		}
+		time.Sleep(190 * time.Second) // of the bubble's clock: the first buffers are used up
+		synctest.Wait()
+		if used := s.publish.BufferedBytes(); used > 5*4<<10 {
+			t.Errorf("5 streams hold %d bytes", used)
+		}
+		cancel()
+		streams.Wait()
+	})
+}
 
 // TestLines_IdleStreamsHoldNoMemory opens 1,000 streams that send an event and then wait.
 // They need none of the memory for bodies, so everybody else can have it.

@@ -24,6 +24,7 @@ type lineBuffer struct {
 	start, end int
 	err        error // of in; returned after what is unread
 	last       int   // size of the last read
+	slow       bool  // the buffer stays small
 
 	// take returns a buffer of largeBuffer bytes, nil if there is no memory for it;
 	// give gets it back.
@@ -73,9 +74,9 @@ func (b *lineBuffer) next(n int) []byte {
 func (b *lineBuffer) resize() {
 	data, isLarge := b.data, len(b.data) == largeBuffer
 	switch {
-	case isLarge && b.end-b.start < smallBuffer && b.last < smallBuffer:
+	case isLarge && b.end-b.start < smallBuffer && (b.last < smallBuffer || b.slow):
 		data = b.small
-	case !isLarge && b.end == len(b.data):
+	case !isLarge && b.end == len(b.data) && !b.slow:
 		if large := b.take(); large != nil {
 			data = large
 		}

@@ -38,6 +38,9 @@ func (r *LineReader) SetBuffers(take func() []byte, give func([]byte)) {
 	r.buffer.take, r.buffer.give = take, give
 }
 
+// StaySmall makes the reader go on with a small buffer, for a stream that is slowed down.
+func (r *LineReader) StaySmall() { r.buffer.slow = true }
+
 // Release gives a large buffer back. The reader can't be used any more.
 func (r *LineReader) Release() { r.buffer.release() }
 

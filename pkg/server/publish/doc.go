@@ -7,6 +7,7 @@
 //
 //	  - detect.go: the form of the events, by the header;
 //	  - prefer.go: what the client prefers (RFC 7240);
+//	  - limits.go: the rates of the client;
 //	  - decompress.go: gzip, zstd and deflate, within the memory budget (budget.go);
 //	  - read.go: the body, bounded in size, memory and time;
 //	  - decode.go: the events; hint.go words what the sender may have meant;

@@ -40,10 +40,11 @@ const minPause = time.Millisecond
 // wait, as a full disk would. A stream has no response before its end, so it can't be
 // refused without losing what it sent.
 type linePacer struct {
-	handler  *Handler
-	sender   *auth.Identity
-	client   context.Context // ends when the client is gone
-	reported bool
+	handler *Handler
+	sender  *auth.Identity
+	client  context.Context // ends when the client is gone
+	onSlow  func()          // called before the first wait
+	slow    bool
 }
 
 // pace waits for a line of n bytes. It returns early when the client is gone or the
@@ -53,9 +54,9 @@ func (l *linePacer) pace(n int) {
 	if wait < minPause {
 		return
 	}
-	if !l.reported && l.handler.options.OnLimited != nil {
-		l.handler.options.OnLimited(l.sender, true)
-		l.reported = true
+	if !l.slow {
+		l.slow = true
+		l.onSlow()
 	}
 	ctx, cancel := context.WithCancel(l.client)
 	defer cancel()

@@ -49,6 +49,12 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 		pacer:   linePacer{handler: h, sender: p.sender, client: r.Context()},
 		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}
+	reader.pacer.onSlow = func() {
+		reader.lines.StaySmall()
+		if h.options.OnLimited != nil {
+			h.options.OnLimited(p.sender, true)
+		}
+	}
 	reader.lines.SetMemoryHook(budget.hold)
 	reader.lines.SetBuffers(budget.takeBuffer, budget.giveBuffer)
 	defer reader.lines.Release()
