@@ -1,0 +1,211 @@
+package cmd_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// proxyName is the public name in the guide's examples.
+const proxyName = "events.example.com"
+
+// TestProxies_GuideConfigurationsWork runs each reverse proxy with the configuration in
+// the guide "security", with other ports and files, in front of a server.
+func TestProxies_GuideConfigurationsWork(t *testing.T) {
+	t.Parallel()
+	guide := readFile(t, "../pkg/guide/security.md")
+	for program, start := range map[string]func(t *testing.T, p proxy, configuration string){
+		"caddy": func(t *testing.T, p proxy, configuration string) {
+			t.Helper()
+			configuration = strings.Replace(configuration, proxyName+" {", "https://"+proxyName+":"+p.port+" {\n\ttls "+p.certificate+" "+p.key, 1)
+			path := p.write(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"+configuration)
+			testdb.StartProxy(t, p.address, "caddy", "run", "--adapter", "caddyfile", "--config", path)
+		},
+		"nginx": func(t *testing.T, p proxy, configuration string) {
+			t.Helper()
+			configuration = regexp.MustCompile(`/etc/ssl/[\w./]*\.pem`).ReplaceAllString(configuration, p.certificate)
+			configuration = regexp.MustCompile(`/etc/ssl/[\w./]*\.key`).ReplaceAllString(configuration, p.key)
+			configuration = strings.ReplaceAll(configuration, "listen 443", "listen 127.0.0.1:"+p.port)
+			path := p.write(t, "nginx.conf", "daemon off; pid "+p.folder+"/pid; error_log stderr;\nevents {}\nhttp { access_log off;\n"+configuration+"}\n")
+			testdb.StartProxy(t, p.address, "nginx", "-c", path, "-e", "stderr")
+		},
+		"haproxy": func(t *testing.T, p proxy, configuration string) {
+			t.Helper()
+			configuration = strings.ReplaceAll(configuration, "bind :443", "bind 127.0.0.1:"+p.port)
+			configuration = regexp.MustCompile(`/etc/haproxy/[\w./]*\.pem`).ReplaceAllString(configuration, p.both)
+			testdb.StartProxy(t, p.address, "haproxy", "-db", "-f", p.write(t, "haproxy.cfg", configuration))
+		},
+	} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			block := regexp.MustCompile("(?s)```" + program + "\n(.*?)```").FindStringSubmatch(guide)
+			if block == nil {
+				t.Fatalf("the guide has no block %s", program)
+			}
+			s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
+			s.serve("--http-allowed-hosts", proxyName)
+			p := newProxy(t)
+			if !strings.Contains(block[1], "127.0.0.1:8000") {
+				t.Fatalf("the block %s does not name the server", program)
+			}
+			start(t, p, strings.ReplaceAll(block[1], "127.0.0.1:8000", s.addr))
+			p.check(t)
+			s.end(syscall.SIGTERM)
+		})
+	}
+}
+
+// proxy is a place for a reverse proxy: an address, and files with its certificate.
+type proxy struct {
+	folder, address, port  string
+	certificate, key, both string
+	client                 *http.Client
+}
+
+func newProxy(t *testing.T) proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := proxy{folder: t.TempDir(), address: listener.Addr().String()}
+	_ = listener.Close()
+	_, p.port, _ = net.SplitHostPort(p.address)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{proxyName}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificatePEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}))
+	keyPEM := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	p.certificate, p.key = p.write(t, "certificate.pem", certificatePEM), p.write(t, "private.key", keyPEM)
+	p.both = p.write(t, "both.pem", certificatePEM+keyPEM)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(certificatePEM))
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", p.address)
+		},
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	p.client = &http.Client{Transport: transport}
+	return p
+}
+
+func (p proxy) write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(p.folder, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// send sends a request and returns its status and body.
+func (p proxy) send(t *testing.T, method, path string, body io.Reader, header ...string) (status int, text string) {
+	t.Helper()
+	response := p.open(t, method, path, body, header...)
+	defer func() { _ = response.Body.Close() }()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return response.StatusCode, string(data)
+}
+
+func (p proxy) open(t *testing.T, method, path string, body io.Reader, header ...string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+proxyName+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return response
+}
+
+// check sends what a proxy could get wrong.
+func (p proxy) check(t *testing.T) {
+	t.Helper()
+	one := func(id int) string {
+		return `{"topic":"t","event_id":"` + strconv.Itoa(id) + `","timestamp":"2025-12-19","source":"s","payload":{"text":"` + strings.Repeat("x", 200) + `"}}`
+	}
+	for _, row := range []struct {
+		name string
+		path string
+		body string
+		with []string
+		want int
+	}{
+		{"an event is stored", "/publish", one(1), []string{"Content-Type", "application/json"}, 200},
+		{"a page of the proxy's name may send", "/publish", one(1), []string{"Content-Type", "application/json", "Origin", "https://" + proxyName, "Sec-Fetch-Site", "same-origin"}, 200},
+		{"a page of another name may not", "/publish", one(1), []string{"Content-Type", "application/json", "Origin", "https://evil.example.com"}, 403},
+		{"an array of 3 MB is stored", "/publish", "[" + strings.Repeat(one(1)+",", 9_000) + one(1) + "]", []string{"Content-Type", "application/json"}, 200},
+	} {
+		if status, text := p.send(t, http.MethodPost, row.path, strings.NewReader(row.body), row.with...); status != row.want {
+			t.Errorf("%s: %d %.300s, want %d", row.name, status, text, row.want)
+		}
+	}
+
+	// A stream of events arrives without delay, and so does a line of NDJSON: the
+	// server sees it, and the follower gets it, before the request ends.
+	stream := p.open(t, http.MethodGet, "/events/stream", nil)
+	defer func() { _ = stream.Body.Close() }()
+	lines, writer := io.Pipe()
+	sent := make(chan int, 1)
+	go func() {
+		status, _ := p.send(t, http.MethodPost, "/publish", lines, "Content-Type", "application/x-ndjson")
+		sent <- status
+	}()
+	if _, err := io.WriteString(writer, one(2)+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(20*time.Second, func() { _ = stream.Body.Close() })
+	defer timer.Stop()
+	for scanner := bufio.NewScanner(stream.Body); ; {
+		if !scanner.Scan() {
+			t.Fatalf("the stream ended before the event: %v", scanner.Err())
+		}
+		if strings.HasPrefix(scanner.Text(), "data:") && strings.Contains(scanner.Text(), `"event_id":"2"`) {
+			break
+		}
+	}
+	_ = writer.Close()
+	if status := <-sent; status != http.StatusOK {
+		t.Errorf("the stream of lines got %d", status)
+	}
+}
