@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
@@ -28,9 +29,9 @@ type CircuitBreakerOptions struct {
 	// and queue while a server starts.
 	RecoverThreshold int
 	// MaxRecoverThreshold limits the growth of RecoverThreshold, default 60. The
-	// threshold doubles each time the circuit opens again soon after it closed.
-	// That happens if a server passes every health check and fails every append,
-	// as one with a full disk does.
+	// threshold doubles each time the circuit opens again soon after it closed and
+	// no append has succeeded in between: the server passes every health check and
+	// fails every append. After a success it is another outage, which may end soon.
 	MaxRecoverThreshold int
 	// Logger records each change of the state once. The default discards it.
 	Logger *slog.Logger
@@ -64,6 +65,8 @@ type CircuitBreaker struct {
 	contrary         int   // health checks in a row that contradict the state
 	healthy          int   // health checks that succeeded since the circuit closed
 	recoverThreshold int   // health checks that close the circuit next time
+
+	proved atomic.Bool // an append has succeeded since the circuit closed
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -99,6 +102,9 @@ func (b *CircuitBreaker) Append(ctx context.Context, events []event.Event) ([]ev
 	outcomes, err := b.next.Append(ctx, events)
 	if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrInternal) && ctx.Err() == nil {
 		b.recordFailure(err)
+	}
+	if err == nil && len(events) > 0 && !b.proved.Load() { // a store would invalidate the cache line for all callers
+		b.proved.Store(true)
 	}
 	return outcomes, err
 }
@@ -172,7 +178,7 @@ const stableAfter = 10
 // open starts to reject appends; the caller holds the lock.
 func (b *CircuitBreaker) open(reason error) {
 	b.reason, b.contrary = reason, 0
-	if b.healthy < stableAfter {
+	if b.healthy < stableAfter && !b.proved.Load() {
 		b.recoverThreshold = min(2*b.recoverThreshold, b.options.MaxRecoverThreshold)
 	} else {
 		b.recoverThreshold = b.options.RecoverThreshold
@@ -184,5 +190,6 @@ func (b *CircuitBreaker) open(reason error) {
 // close lets appends pass again; the caller holds the lock.
 func (b *CircuitBreaker) close() {
 	b.reason, b.contrary, b.healthy = nil, 0, 0
+	b.proved.Store(false)
 	b.options.Logger.Info("dependency available again", slog.String("dependency", b.name))
 }

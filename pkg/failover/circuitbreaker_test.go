@@ -208,5 +208,27 @@ func TestCircuitBreaker_WaitsLongerIfOnlyHealthChecksSucceed(t *testing.T) {
 	})
 }
 
+// TestCircuitBreaker_RecoversFromEachOutageAlike has outages soon after each other, with
+// appends that succeed in between: none delays the recovery from the next one.
+func TestCircuitBreaker_RecoversFromEachOutageAlike(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, one := &server{}, make([]event.Event, 1)
+		b := failover.NewCircuitBreaker(t.Context(), "database", s, s.ping, failover.CircuitBreakerOptions{})
+		defer b.Close()
+		for outage := range 6 {
+			s.set(unavailable())
+			if _, err := b.Append(t.Context(), one); err == nil || b.State() == nil {
+				t.Fatal("the circuit stays closed")
+			}
+			s.set(nil)
+			advance(4 * time.Second)
+			if _, err := b.Append(t.Context(), one); err != nil {
+				t.Fatalf("4 s after outage %d: %v", outage, err)
+			}
+		}
+	})
+}
+
 // advance lets time pass in a bubble.
 func advance(d time.Duration) { time.Sleep(d) }
