@@ -29,7 +29,7 @@ func layers() map[string]string {
 		"cmd": "...", // wires everything
 
 		// Packages that import nothing of ours.
-		"sql": "", "pkg/config": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "", "pkg/certs": "",
+		"sql": "", "pkg/config": "", "pkg/fair": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "", "pkg/certs": "",
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
 
 		// The model and the contracts.
@@ -55,11 +55,11 @@ func layers() map[string]string {
 		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/retry",
 		"pkg/metrics":  "pkg/event pkg/store pkg/queue",
 		"pkg/export":   "pkg/event pkg/event/codec pkg/store",
-		"pkg/server":   "pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
+		"pkg/server":   "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
 		"pkg/terminal": "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",
 
 		// Rooms of the server know their neighbours, but not the frame around them.
-		"pkg/server/...": "pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/server/...",
+		"pkg/server/...": "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/server/...",
 	}
 }
 

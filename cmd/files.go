@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -24,18 +25,24 @@ func (s *service) openFiles(ctx context.Context, c config.Config, log *slog.Logg
 	if c.TLS.Cert != "" {
 		sources = append(sources, s.certificateSource(c.TLS, log))
 	}
+	if s.keys = newKeyring(c.Auth, s.metrics, log); s.keys != nil {
+		sources = append(sources, s.keys.source(c.Auth.KeysFile))
+	}
 	if len(sources) == 0 {
 		return nil
 	}
 	watcher := watch.New(watch.Options{Sources: sources, Logger: log, OnFailure: s.metrics.RecordReloadFailure})
 	if err := watcher.Load(); err != nil {
-		return explainFiles(c.TLS, err)
+		return explainFiles(c, err)
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() { watcher.Run(running, hangup) })
+	if s.keys != nil {
+		done.Go(func() { s.keys.reportRefused(running) })
+	}
 	s.open.push("watched files", func(context.Context) error {
 		signal.Stop(hangup)
 		stop()
@@ -69,13 +76,19 @@ func (s *service) tlsConfig() *tls.Config {
 
 // explainFiles returns the error of files that can't be used as a problem of their
 // setting.
-func explainFiles(c config.TLS, err error) error {
+func explainFiles(c config.Config, err error) error {
 	key := "tls.cert"
+	if text, found := strings.CutPrefix(err.Error(), "keys: "); found {
+		key, err = "auth.keys", errors.New(text)
+		if c.Auth.KeysFile != "" {
+			key = "auth.keys_file"
+		}
+	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		switch path.Path {
-		case c.Key:
+		case c.TLS.Key:
 			key = "tls.key"
-		case c.ClientCA:
+		case c.TLS.ClientCA:
 			key = "tls.client_ca"
 		}
 	}

@@ -89,8 +89,8 @@ func TestServe_ParsesArguments(t *testing.T) {
 		"nothing":     {nil, serveOptions{config: config.Default()}},
 		"not migrate": {[]string{"--migrate=false"}, serveOptions{config: changed(func(c *config.Config) { c.Database.Migrate = false })}},
 		"settings": {
-			[]string{"--http-addr", ":0", "--log-format=json"},
-			serveOptions{config: changed(func(c *config.Config) { c.HTTP.Addr, c.Log.Format = ":0", "json" })},
+			[]string{"--http-addr", ":0", "--insecure-no-auth", "--log-format=json"},
+			serveOptions{config: changed(func(c *config.Config) { c.HTTP.Addr, c.Auth.Insecure, c.Log.Format = ":0", true, "json" })},
 		},
 	}
 	t.Chdir(t.TempDir())

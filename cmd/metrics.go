@@ -20,8 +20,11 @@ func (s *service) onRequest(r server.Request) {
 }
 
 // onEvents is [server.Options].OnEvents.
-func (s *service) onEvents(t event.Tally) {
+func (s *service) onEvents(key string, t event.Tally) {
 	s.metrics.RecordEvents(t)
+	if key != "" {
+		s.metrics.RecordKeyEvents(key, t)
+	}
 }
 
 // watch makes the metrics read the state of what is open at each scrape.
@@ -30,6 +33,9 @@ func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchTopics(events)
 	s.metrics.WatchFollowers(s.server.Followers)
 	s.metrics.WatchConnections(s.server.Connections)
+	if s.keys != nil {
+		s.metrics.WatchKeys(s.keys.count)
+	}
 	if s.certificates != nil {
 		s.metrics.WatchCertificate(s.certificates.NotAfter)
 	}

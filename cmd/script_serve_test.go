@@ -147,7 +147,7 @@ func signal(ts *testscript.TestScript, neg bool, args []string) {
 
 // send sends a signal to the started program.
 func send(ts *testscript.TestScript, name string) *started {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
 	s := stateOf(ts).started
 	if s == nil || signals[name] == 0 {
 		ts.Fatalf("nothing was started, or invalid signal %s", name)

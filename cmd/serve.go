@@ -36,7 +36,8 @@ stored even then.
 Sizes are bytes, or have a unit: 16MiB, 16MB, 1.5GiB.`
 
 const serveExample = `  eventagg serve
-  eventagg serve --http-addr :9000 --database-url sqlite:/var/lib/eventagg/events.db
+  eventagg serve --http-addr 127.0.0.1:9000 --database-url sqlite:/var/lib/eventagg/events.db
+  eventagg serve --http-addr :8000 --auth-keys-file keys.yaml
   EVENTAGG_DATABASE_URL=postgres://eventagg@db/eventagg eventagg serve --log-format json`
 
 // serveOptions are the options of `eventagg serve`.
@@ -57,7 +58,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Long:    serveLong,
 		Example: serveExample,
 	}
-	config.AddFlags(cmd.Flags(), "http", "tls", "database", "ingest", "broker", "limits", "log")
+	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "broker", "limits", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 
@@ -95,7 +96,9 @@ type service struct {
 	metrics  *metrics.Metrics
 	// certificates are those of the port; nil for plain HTTP.
 	certificates *certs.Server
-	open         stack
+	// keys are the API keys; nil: there are none.
+	keys *keyring
+	open stack
 }
 
 // openService opens, from bottom to top:
@@ -138,7 +141,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, err
 	}
 	routes.limitTopics(c.Ingest.MaxTopics, events, log)
-	s.server = server.New(server.Options{
+	options := server.Options{
 		Appender: routes.appender, Direct: routes.direct, Async: routes.async, TopicsRefused: routes.topicsRefused, Queue: routes.queue,
 		TLS:          s.tlsConfig(),
 		AllowedHosts: c.HTTP.AllowedHosts.Items(), AllowedOrigins: c.HTTP.AllowedOrigins.Items(),
@@ -149,7 +152,11 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		Proxies: proxiesOf(c), Limits: auth.Limits(c.Limits), OnLimited: s.metrics.RecordLimited, OnConnectionLimit: s.metrics.RecordConnectionLimit,
 		WriteTimeout:      responseTimeout(c),
 		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
-	})
+	}
+	if s.keys != nil {
+		options.Keys, options.OnAuthFailure = s.keys.set, s.keys.onFailure
+	}
+	s.server = server.New(options)
 	s.open.push("HTTP server", func(ctx context.Context) error {
 		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
 	})

@@ -50,7 +50,11 @@ const (
 	ProblemBlank       = "about:blank"
 	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
 	ProblemUnavailable = "urn:eventagg:problem:unavailable"
-	ProblemCursor      = "urn:eventagg:problem:cursor"
+	// ProblemUnauthenticated is a request without a valid key, ProblemForbidden one
+	// whose key may not do what it asks for.
+	ProblemUnauthenticated = "urn:eventagg:problem:unauthenticated"
+	ProblemForbidden       = "urn:eventagg:problem:forbidden"
+	ProblemCursor          = "urn:eventagg:problem:cursor"
 	// ProblemQuota is registered at IANA (draft-ietf-httpapi-ratelimit-headers).
 	ProblemQuota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 )

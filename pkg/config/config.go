@@ -10,6 +10,7 @@ import (
 // independent and can be compared with ==.
 type Config struct {
 	HTTP     HTTP
+	Auth     Auth
 	TLS      TLS
 	Database Database
 	Ingest   Ingest
@@ -55,6 +56,18 @@ type HTTP struct {
 	// DrainDelay is the time after SIGTERM in which requests are still accepted,
 	// while GET /readyz makes load balancers use other instances.
 	DrainDelay time.Duration
+}
+
+// Auth has the settings of API keys.
+type Auth struct {
+	// KeysFile is the file of the keys, Keys has more of them. If both are empty, every
+	// client may do everything.
+	KeysFile string
+	Keys     YAML
+	// Public are the scopes that need no key: publish, read, metrics.
+	Public List
+	// Insecure allows an address that other machines can reach without any keys.
+	Insecure bool
 }
 
 // TLS has the settings of TLS on the port of serve.
@@ -202,7 +215,7 @@ func Default() Config {
 
 // Validate returns nil or an [*Error] with every problem. It changes nothing.
 func (c Config) Validate() error {
-	return newError(slices.Concat(c.invalidValues(), c.brokerRules(), c.tlsRules()))
+	return newError(slices.Concat(c.invalidValues(), c.brokerRules(), c.tlsRules(), c.accessRules()))
 }
 
 // invalidValues returns the problems of single settings.

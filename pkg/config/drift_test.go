@@ -56,14 +56,14 @@ func TestFile_HasEverySettingWithItsHelp(t *testing.T) {
 func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 	clearEnv(t)
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	config.AddFlags(flags, "http", "database", "tls", "ingest", "broker", "limits", "log", "client")
+	config.AddFlags(flags, "http", "auth", "database", "tls", "ingest", "broker", "limits", "log", "client")
 	for _, setting := range config.Settings() {
 		section, name, _ := strings.Cut(setting.Key, ".")
 		flag := flags.Lookup(setting.Flag)
 		if flag == nil || flag.DefValue != setting.Default || flag.Usage != setting.Help || setting.Help == "" {
 			t.Errorf("%s: its flag is %+v", setting.Key, flag)
 		}
-		short := []string{"client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate"} // typed often
+		short := []string{"auth.insecure", "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate"} // typed often
 		if want := section + "-" + strings.ReplaceAll(name, "_", "-"); setting.Flag != want && !slices.Contains(short, setting.Key) {
 			t.Errorf("%s: its flag is named %s, expected %s", setting.Key, setting.Flag, want)
 		}

@@ -3,6 +3,7 @@ package config_test
 import (
 	"bytes"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
@@ -27,6 +29,7 @@ type manifests struct {
 	service    corev1.Service
 	configMap  corev1.ConfigMap
 	secret     corev1.Secret
+	keys       corev1.Secret
 	budget     policyv1.PodDisruptionBudget
 	network    networkingv1.NetworkPolicy
 }
@@ -38,7 +41,7 @@ func readManifests(t *testing.T) manifests {
 	targets := map[string]any{
 		"deployment.yaml": &m.deployment, "service.yaml": &m.service, "configmap.yaml": &m.configMap,
 		"secret.example.yaml": &m.secret, "poddisruptionbudget.yaml": &m.budget,
-		"networkpolicy.yaml": &m.network,
+		"networkpolicy.yaml": &m.network, "keys.example.yaml": &m.keys,
 	}
 	files, err := filepath.Glob(folder + "*")
 	if err != nil || len(files) != len(targets) {
@@ -107,6 +110,26 @@ func TestManifests_SetKnownVariables(t *testing.T) {
 	}
 	if !strings.HasSuffix(c.HTTP.Addr, ":8000") || container.Ports[0].ContainerPort != 8000 {
 		t.Errorf("serve listens on %s, and the pod's port is %d", c.HTTP.Addr, container.Ports[0].ContainerPort)
+	}
+}
+
+// TestManifests_KeysFile: the pod has the file of auth.keys_file, and the example of its
+// content is valid.
+func TestManifests_KeysFile(t *testing.T) {
+	t.Parallel()
+	m := readManifests(t)
+	folder, file := path.Split(m.configMap.Data["EVENTAGG_AUTH_KEYS_FILE"])
+	pod := m.deployment.Spec.Template.Spec
+	mount, volume := pod.Containers[0].VolumeMounts[0], pod.Volumes[0]
+	if mount.MountPath+"/" != folder || mount.Name != volume.Name || volume.Secret.SecretName != m.keys.Name {
+		t.Errorf("the pod mounts %+v from %+v, and serve reads %s%s", mount, volume, folder, file)
+	}
+	entries, err := auth.ParseKeys([]byte(m.keys.StringData[file]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := auth.NewSet(entries, 0); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -58,6 +58,7 @@ func Load(source Source) (Config, error) {
 		// Other commands may see only a part of these settings, if serve has the rest
 		// in its environment. They don't use them.
 		invalid = append(invalid, config.tlsRules()...)
+		invalid = append(invalid, config.accessRules()...)
 		if !unparsed["broker.url"] {
 			invalid = append(invalid, config.brokerRules()...)
 		}

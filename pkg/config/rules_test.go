@@ -18,9 +18,21 @@ func TestValidate_AcceptsAndRejects(t *testing.T) {
 		key    string // empty: valid
 		want   string
 	}{
-		"the default":           {change: func(*config.Config) {}},
-		"a port without a host": {change: func(c *config.Config) { c.HTTP.Addr = ":0" }},
-		"an IPv6 address":       {change: func(c *config.Config) { c.HTTP.Addr = "[::1]:80" }},
+		"the default":                            {change: func(*config.Config) {}},
+		"a port without a host":                  {change: func(c *config.Config) { c.HTTP.Addr, c.Auth.Insecure = ":0", true }},
+		"an address of the network without keys": {func(c *config.Config) { c.HTTP.Addr = ":8000" }, "http.addr", "eventagg key new"},
+		"all addresses of IPv6 without keys":     {func(c *config.Config) { c.HTTP.Addr = "[::]:8000" }, "http.addr", "--insecure-no-auth"},
+		"a name without keys":                    {func(c *config.Config) { c.HTTP.Addr = "db.internal:8000" }, "http.addr", "no API keys"},
+		"a name of this machine":                 {change: func(c *config.Config) { c.HTTP.Addr = "localhost:8000" }},
+		"another loopback address":               {change: func(c *config.Config) { c.HTTP.Addr = "127.8.8.8:8000" }},
+		"an address of the network with keys":    {change: func(c *config.Config) { c.HTTP.Addr, c.Auth.KeysFile = ":8000", "keys.yaml" }},
+		"keys in the configuration":              {change: func(c *config.Config) { c.HTTP.Addr, c.Auth.Keys = ":8000", "- {}" }},
+		"keys, and insecure": {
+			func(c *config.Config) { c.Auth.KeysFile, c.Auth.Insecure = "keys.yaml", true }, "auth.insecure", "must be false if there are keys",
+		},
+		"public scopes without keys": {func(c *config.Config) { c.Auth.Public = "metrics" }, "auth.public", "needs keys"},
+		"an unknown public scope":    {func(c *config.Config) { c.Auth.KeysFile, c.Auth.Public = "k", "admin" }, "auth.public", "not admin"},
+		"an IPv6 address":            {change: func(c *config.Config) { c.HTTP.Addr = "[::1]:80" }},
 		"a port that is too high": {
 			func(c *config.Config) { c.HTTP.Addr = "h:65536" }, "http.addr", `not "h:65536"`,
 		},

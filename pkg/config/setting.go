@@ -12,7 +12,7 @@ import (
 type setting struct {
 	key  string
 	help string
-	// target is a *string, *List, *bool, *int, *int64 or *time.Duration into a Config.
+	// target is a *string, *List, *YAML, *bool, *int, *int64 or *time.Duration into a Config.
 	target any
 	// rule returns what is wrong with a value, or nothing.
 	rule func(value any) string
@@ -41,6 +41,10 @@ func (c *Config) settings() []setting {
 		{key: "http.idle_timeout", help: "time after which an unused connection is closed", target: &c.HTTP.IdleTimeout, rule: waitUpTo(24 * time.Hour)},
 		{key: "http.shutdown_timeout", help: "maximum time to finish accepted requests after SIGTERM", target: &c.HTTP.ShutdownTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.drain_delay", help: "time after SIGTERM in which requests are still accepted while /readyz returns 503, so that load balancers notice", target: &c.HTTP.DrainDelay, rule: delayUpTo(time.Hour)},
+		{key: "auth.keys_file", help: "file of the API keys (empty: auth.keys, or no keys); serve reads it again on SIGHUP and when it changes", target: &c.Auth.KeysFile, rule: filePath},
+		{key: "auth.keys", help: "API keys in the configuration itself, as a list of the same entries", target: &c.Auth.Keys, rule: yamlList, secret: true},
+		{key: "auth.public", help: "what needs no key although there are keys: a list of publish, read, metrics", target: &c.Auth.Public, rule: publicScopes},
+		{key: "auth.insecure", help: "allow an http.addr that other machines can reach without any keys", target: &c.Auth.Insecure, rule: anything},
 		{key: "tls.cert", help: "file of the TLS certificate with its intermediates, in PEM format (empty: plain HTTP)", target: &c.TLS.Cert, rule: filePath},
 		{key: "tls.key", help: "file of the private key of tls.cert, in PEM format", target: &c.TLS.Key, rule: filePath},
 		{key: "tls.client_ca", help: "file of the authorities of client certificates; if set, every client needs a certificate", target: &c.TLS.ClientCA, rule: filePath},
@@ -83,6 +87,8 @@ func (c *Config) settings() []setting {
 // that are typed often have only the last part.
 func (s setting) flag() string {
 	switch s.key {
+	case "auth.insecure":
+		return "insecure-no-auth"
 	case "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate":
 		_, name, _ := strings.Cut(s.key, ".")
 		return strings.ReplaceAll(name, "_", "-")
@@ -107,7 +113,7 @@ func (s setting) kind() string {
 		return "size"
 	}
 	switch s.target.(type) {
-	case *List:
+	case *List, *YAML:
 		return "list"
 	case *time.Duration:
 		return "duration"
@@ -120,12 +126,14 @@ func (s setting) kind() string {
 	}
 }
 
-// value returns the value as string, List, bool, int64 or time.Duration.
+// value returns the value as string, List, YAML, bool, int64 or time.Duration.
 func (s setting) value() any {
 	switch target := s.target.(type) {
 	case *string:
 		return *target
 	case *List:
+		return *target
+	case *YAML:
 		return *target
 	case *bool:
 		return *target
@@ -161,7 +169,7 @@ func (s setting) text() string {
 // redacted returns the value as text, without a password.
 func (s setting) redacted() string {
 	switch {
-	case s.key == "client.api_key" && s.text() != "":
+	case (s.key == "client.api_key" || s.key == "auth.keys") && s.text() != "":
 		return hidden
 	case s.secret:
 		return Redact(s.text())
@@ -190,6 +198,12 @@ func (s setting) set(raw any) string {
 			return "must be a list of texts without commas"
 		}
 		*target = list
+	case *YAML:
+		text, err := parseYAML(raw)
+		if err != nil {
+			return "must be a list of keys" + s.notClause(raw)
+		}
+		*target = text
 	case *bool:
 		choice, err := strconv.ParseBool(fmt.Sprint(raw))
 		if err != nil {

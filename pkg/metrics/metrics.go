@@ -43,6 +43,7 @@ type Metrics struct {
 	worker       outcomes
 	flushes      flushes
 	limited      *prometheus.CounterVec
+	access       access
 	connections  *prometheus.CounterVec
 	scrapeErrors *prometheus.CounterVec
 
@@ -77,6 +78,7 @@ func New(options Options) *Metrics {
 		outcomeStored, outcomeDuplicate, outcomeRedelivered, outcomeDeadLetter)
 	m.flushes = newFlushes(m.factory)
 	m.limited, m.connections = newLimited(m.factory), newConnectionLimits(m.factory)
+	m.access = newAccess(m.factory)
 	m.scrapeErrors = m.factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "eventagg_scrape_errors_total", Help: "Scrapes that left metrics out because a dependency failed or did not respond.",
 	}, []string{"source"})

@@ -51,6 +51,9 @@ const maxScrapes = 4
 
 // metrics handles GET /metrics with Options.Metrics.
 func (s *Server) metrics(c echo.Context) error {
+	if respond.Identity(c).Bounded() {
+		return respond.TopicForbidden("The API key may read only some topics, and metrics are about all of them.")
+	}
 	defer s.scrapes.Add(-1)
 	if s.scrapes.Add(1) > maxScrapes {
 		return fmt.Errorf("scrape: %w", store.ErrOverloaded)

@@ -30,7 +30,7 @@ func (h *callbacks) record(o *Options) {
 		defer h.mu.Unlock()
 		h.requests = append(h.requests, r)
 	}
-	o.OnEvents = func(more event.Tally) {
+	o.OnEvents = func(_ string, more event.Tally) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.events = h.events.Add(more)

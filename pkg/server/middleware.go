@@ -19,9 +19,10 @@ import (
 // form.
 const headerRequestID = "X-Request-Id"
 
-// observe surrounds every request: it sets an ID, refuses foreign web pages, turns a
-// panic into an error and an error into a response, and writes the log record. It is one function because
-// each further layer costs every request an allocation.
+// observe surrounds every request: it sets an ID, refuses foreign web pages and requests
+// without the rights, turns a panic into an error and an error into a response, and
+// writes the log record. It is one function because each further layer costs every
+// request an allocation.
 //
 // If a part of the response was sent already, an error can't become a response. It
 // breaks the connection instead: a normal return would make the part look like a
@@ -41,6 +42,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.identify(c)
 		err := s.origins.admit(c)
+		if err == nil {
+			err = s.authenticate(c)
+		}
 		if err == nil {
 			err = s.checkScarce(c)
 		}
@@ -81,6 +85,9 @@ func (s *Server) logRequest(c echo.Context, id string, begin time.Time, err erro
 		slog.Duration("duration", s.options.Now().Sub(begin)),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("request_id", id),
+	}
+	if key := respond.Identity(c).Key; key != "" {
+		attrs = append(attrs, slog.String("key", key))
 	}
 	if err != nil && (panicked != nil || status >= http.StatusInternalServerError) {
 		attrs = append(attrs, slog.String("error", err.Error()))

@@ -87,7 +87,7 @@ func TestPublish_RefusedTopicsAreCounted(t *testing.T) {
 	m := &memory{}
 	var counted event.Tally
 	s := serverWith(m, func(o *Options) {
-		o.Appender, o.OnEvents = oneTopic{m}, func(t event.Tally) { counted = counted.Add(t) }
+		o.Appender, o.OnEvents = oneTopic{m}, func(_ string, t event.Tally) { counted = counted.Add(t) }
 	})
 	further := strings.Replace(goodEvent, `"topic":"t"`, `"topic":"u"`, 1)
 	for _, body := range []string{further, fmt.Sprintf("[%s,%s]", further, goodEvent)} {

@@ -10,6 +10,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
+// routeEvent is the route of one event.
+const routeEvent = api.PathEvents + "/:topic/:event_id"
+
 // routes maps paths and methods to handlers. Echo itself responds to OPTIONS, with
 // the methods that a path allows.
 func (s *Server) routes() {
@@ -25,7 +28,7 @@ func (s *Server) routes() {
 	s.get(api.PathSeries, s.query.Series)
 	s.get(api.PathEvents, s.query.Events)
 	s.get(api.PathStream, s.query.Stream)
-	s.get(api.PathEvents+"/:topic/:event_id", s.query.Event)
+	s.get(routeEvent, s.query.Event)
 	for _, path := range []string{api.PathHealthz, api.PathLivez, api.PathHealthLive} {
 		s.get(path, s.healthz)
 	}

@@ -75,6 +75,9 @@ type Options struct {
 	Proxies auth.Proxies
 	// Limits are the rates of each address. The zero value means no limits.
 	Limits auth.Limits
+	// Keys returns the keys that are valid at the moment. nil: every client may do
+	// everything.
+	Keys func() *auth.Set
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
 	// Tracer makes a span of each request. nil: no spans.
@@ -85,9 +88,15 @@ type Options struct {
 	// Metrics handles GET /metrics. nil: 404.
 	Metrics http.Handler
 	// OnRequest is called after each response, OnEvents with the outcomes of events
-	// before their sender gets them. Both are called concurrently. nil: no calls.
+	// before their sender gets them, and with the ID of the sender's key, "" without
+	// one. Both are called concurrently. nil: no calls.
 	OnRequest func(Request)
-	OnEvents  func(event.Tally)
+	OnEvents  func(key string, t event.Tally)
+	// OnAuthFailure is called for each request that is refused because of its key:
+	// "missing", "invalid", "limited" (too many invalid ones) or "scope" (the key may
+	// not do this), and the ID of the key if it is known. It is called concurrently.
+	// nil: no calls.
+	OnAuthFailure func(reason, key string)
 	// OnLimited is called for each request that exceeds a limit of its client: the ID
 	// of its key, "" without one, and whether the request was slowed down instead of
 	// refused. It is called concurrently. nil: no calls.
@@ -195,17 +204,19 @@ type Server struct {
 
 	connections atomic.Pointer[connections] // nil before Serve
 
-	ids     requestIDs
-	origins crossOrigin
-	headers respond.Headers
-	scrapes atomic.Int64 // running
-	files   staticFiles
+	ids      requestIDs
+	origins  crossOrigin
+	failures *auth.Failures
+	headers  respond.Headers
+	scrapes  atomic.Int64 // running
+	files    staticFiles
 }
 
 // New builds a server that is ready at once.
 func New(options Options) *Server {
 	s := &Server{options: options.WithDefaults(), echo: echo.New(), ids: newRequestIDs(), headers: respond.NewHeaders()}
 	o := s.options
+	s.failures = auth.NewFailures(o.Now)
 	s.origins = newCrossOrigin(o.AllowedHosts, o.AllowedOrigins)
 	s.shutdown, s.endRequests = context.WithCancel(context.Background())
 	s.streaming, s.endStreaming = context.WithCancel(context.Background())
@@ -216,7 +227,7 @@ func New(options Options) *Server {
 		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now, Limiter: auth.NewLimiter(o.Now), OnLimited: s.limited,
 	})
 	reading := query.Options{
-		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, MaxFollowersPerClient: o.MaxFollowersPerClient, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
+		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, Still: s.still, MaxFollowersPerClient: o.MaxFollowersPerClient, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
 	}
 	s.store = probe{ping: o.Store.Ping, now: o.Now}
 	if o.Queue != nil {

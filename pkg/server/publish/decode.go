@@ -125,6 +125,9 @@ func (p *request) add(e event.Event, err error) {
 	}
 	defer p.chargeEvents()
 	if err == nil {
+		err = p.checkTopic(e)
+	}
+	if err == nil {
 		p.events = append(p.events, e)
 		return
 	}

@@ -45,9 +45,9 @@ type Options struct {
 	// slowed for a stream of lines, which is not refused. It is called concurrently.
 	// nil: no calls.
 	OnLimited func(id *auth.Identity, slowed bool)
-	// OnEvents receives the outcomes of events before their sender does. It is
-	// called concurrently. nil discards them.
-	OnEvents func(event.Tally)
+	// OnEvents receives the outcomes of events before their sender does, and the ID of
+	// the sender's key. It is called concurrently. nil discards them.
+	OnEvents func(key string, t event.Tally)
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -119,13 +119,19 @@ func (h *Handler) publishWhole(c echo.Context, p *request, form form) error {
 	decoded, err := p.decode(c.Request().Header, form)
 	if err != nil {
 		h.options.Limiter.Charge(p.sender, auth.Usage{Events: 1, Bytes: bytes})
-		h.report(event.Tally{Invalid: 1})
+		p.report(event.Tally{Invalid: 1})
 		return err
 	}
 	if err := h.takeLimits(p, bytes); err != nil {
 		return err
 	}
 	p.dropBody()
+	if decoded == single {
+		if err := p.checkTopic(p.events[0]); err != nil {
+			p.report(event.Tally{Invalid: 1})
+			return respond.TopicForbidden("The API key may not publish events of this topic. Nothing was stored.")
+		}
+	}
 	if decoded == batch && p.prefer.strict {
 		if outcomes := h.skipped(c.Request().Context(), p); outcomes != nil {
 			return h.respondSkipped(c, p, outcomes)
@@ -162,10 +168,18 @@ func (h *Handler) skipped(ctx context.Context, p *request) []event.Outcome {
 }
 
 // report passes outcomes on to Options.OnEvents.
-func (h *Handler) report(t event.Tally) {
-	if h.options.OnEvents != nil && t != (event.Tally{}) {
-		h.options.OnEvents(t)
+func (p *request) report(t event.Tally) {
+	if p.handler.options.OnEvents != nil && t != (event.Tally{}) {
+		p.handler.options.OnEvents(p.sender.Key, t)
 	}
+}
+
+// checkTopic returns an error if the key of the sender may not publish an event's topic.
+func (p *request) checkTopic(e event.Event) error {
+	if p.sender.MayUse(e.Topic) {
+		return nil
+	}
+	return &event.InvalidError{Fields: []event.FieldError{{Field: event.FieldTopic, Message: "is not one that this API key may publish"}}}
 }
 
 // request is the state of one POST /publish. It is reused for others.

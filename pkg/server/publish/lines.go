@@ -39,13 +39,13 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
 	budget := &lineBudget{request: r, work: p}
 	defer budget.release()
-	result := &lineResult{report: h.report}
+	result := &lineResult{report: p.report}
 	queue := newLineQueue()
 	deadline := &readDeadline{control: control, timeout: h.options.ReadTimeout}
 	reader := lineReader{
 		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
 		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
-		deadline: deadline, budget: budget, queue: queue, result: result,
+		checkTopic: p.checkTopic, deadline: deadline, budget: budget, queue: queue, result: result,
 		pacer:   linePacer{handler: h, sender: p.sender, client: r.Context()},
 		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}

@@ -23,6 +23,7 @@ type lineReader struct {
 	maxEventBytes int
 	idle          []*idleByteLimit
 	shutdown      context.Context
+	checkTopic    func(event.Event) error
 	deadline      *readDeadline
 	budget        *lineBudget
 	queue         *lineQueue
@@ -60,6 +61,9 @@ func (l *lineReader) run() error {
 		}
 		l.pacer.pace(len(text))
 		e, err := l.decoder.Decode(text)
+		if err == nil {
+			err = l.checkTopic(e)
+		}
 		if err != nil {
 			if err := l.refuse(err, text, first); err != nil {
 				return err

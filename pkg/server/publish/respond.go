@@ -33,7 +33,7 @@ func refusedFields(outcome event.Outcome) []event.FieldError {
 func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) error {
 	var t event.Tally
 	t.Count(outcome)
-	h.report(t)
+	p.report(t)
 	status, e := http.StatusOK, p.events[0]
 	switch outcome {
 	case event.Stored:
@@ -68,7 +68,7 @@ func (h *Handler) respondSkipped(c echo.Context, p *request, outcomes []event.Ou
 		t.Count(outcome)
 	}
 	p.prefer.setApplied(c.Response().Header(), false)
-	h.report(t)
+	p.report(t)
 	p.response = appendBatch(p.response[:0], t, outcomes, p.invalid, p.prefer.minimal)
 	return respond.Bytes(c, http.StatusUnprocessableEntity, h.headers.JSON, p.response)
 }
@@ -81,7 +81,7 @@ func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outc
 	}
 	p.response = appendBatch(p.response[:0], t, outcomes, p.invalid, p.prefer.minimal)
 	p.prefer.setApplied(c.Response().Header(), t.Queued > 0)
-	h.report(t)
+	p.report(t)
 	return h.send(c, p.prefer, batchStatus(t, p.prefer.lenient), p.response)
 }
 

@@ -20,6 +20,9 @@ func (h *Handler) Event(c echo.Context) error {
 	if !ok {
 		return store.ErrNotFound
 	}
+	if err := boundTopic(respond.Identity(c), &key.Topic); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
 	var record store.Record

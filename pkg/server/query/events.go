@@ -27,6 +27,9 @@ func (h *Handler) Events(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := boundTopic(respond.Identity(c), &query.filter.Topic); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
 	var found page

@@ -119,6 +119,9 @@ func (s *series) all() []api.Point {
 // Series handles GET /stats/series: the totals over time. If Run was not called,
 // each request takes a point.
 func (h *Handler) Series(c echo.Context) error {
+	if err := needAllTopics(c); err != nil {
+		return err
+	}
 	h.series.refresh(c.Request().Context())
 	return h.sendJSON(c, api.Series{IntervalSeconds: seriesInterval.Seconds(), Points: h.series.all()})
 }

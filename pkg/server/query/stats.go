@@ -18,6 +18,9 @@ import (
 
 // Stats handles GET /stats.
 func (h *Handler) Stats(c echo.Context) error {
+	if err := needAllTopics(c); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
 	totals, err := h.options.Store.Stats(ctx)
@@ -69,12 +72,15 @@ func (h *Handler) TopicStats(c echo.Context) error {
 		topics = topics[:limit]
 		c.Response().Header().Set("Link", topicsLink(topics[limit-1], limit))
 	}
-	rows := make([]api.TopicStats, len(topics)) // not nil: without topics the JSON is [], not null
-	for i, topic := range topics {
-		rows[i] = api.TopicStats{
+	rows := make([]api.TopicStats, 0, len(topics)) // not nil: without topics the JSON is [], not null
+	for _, topic := range topics {
+		if !respond.Identity(c).MayUse(topic.Topic) {
+			continue
+		}
+		rows = append(rows, api.TopicStats{
 			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates,
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
-		}
+		})
 	}
 	return h.sendJSON(c, rows)
 }

@@ -46,7 +46,7 @@ func TestWriteStream_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
 	defer follower.Leave()
 	ctx, cancel := context.WithCancel(t.Context())
 	link := &slowLink{cancel: cancel, left: size}
-	if err := writeStream(ctx, http.NewResponseController(link), link, follower, store.Position{}); !errors.Is(err, context.Canceled) {
+	if err := writeStream(ctx, http.NewResponseController(link), link, follower, store.Position{}, func() bool { return true }); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if link.most > streamPiece || link.deadlines < size/streamPiece {

@@ -12,6 +12,9 @@ import (
 // Error is a request that a handler refuses, with its response.
 type Error struct {
 	Status int
+	// Type and Title are those of the problem. If they are empty, the problem is only
+	// its status.
+	Type, Title string
 	// Detail is a fixed text for the client. Nothing internal belongs in it.
 	Detail string
 	// Fields are the parameters or members that are wrong, nil for none.

@@ -160,7 +160,7 @@ func Problem(r *http.Request, err error) api.Problem {
 	case errors.As(err, &followers):
 		return followersProblem(followers)
 	case errors.As(err, &refused):
-		return newProblem(rule{status: refused.Status, detail: refused.Detail}, refused.Fields)
+		return newProblem(rule{status: refused.Status, kind: refused.Type, title: refused.Title, detail: refused.Detail}, refused.Fields)
 	case errors.As(err, &invalid):
 		detail := "The event is invalid; see errors."
 		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Fields)

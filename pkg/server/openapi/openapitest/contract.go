@@ -155,7 +155,12 @@ func (c *Contract) find(r response) (ref string, documented object, err error) {
 		method = "get"
 	}
 	path := c.route(r.path)
-	refusals := map[int]string{http.StatusForbidden: "ForeignPage", http.StatusMisdirectedRequest: "ForeignHost"}
+	refusals := map[int]string{
+		http.StatusUnauthorized: "Unauthenticated", http.StatusForbidden: "Forbidden", http.StatusMisdirectedRequest: "ForeignHost",
+	}
+	if r.status == http.StatusTooManyRequests && bytes.Contains(r.body, []byte("problem:unauthenticated")) {
+		refusals[r.status] = "TooManyInvalidKeys"
+	}
 	general := func(name string, status int) (string, object, error) {
 		if r.status != status {
 			return "", nil, fmt.Errorf("should have the status %d", status)

@@ -1,0 +1,165 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/auth"
+	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/metrics"
+	"github.com/eventagg/eventagg/pkg/watch"
+)
+
+// keyring holds the API keys in use, and reports what is done with them.
+type keyring struct {
+	inline  string // auth.keys
+	public  auth.Scope
+	log     *slog.Logger
+	metrics *metrics.Metrics
+	current atomic.Pointer[auth.Set]
+	refused refusals
+}
+
+// newKeyring returns a keyring without keys, nil if none are configured.
+func newKeyring(c config.Auth, m *metrics.Metrics, log *slog.Logger) *keyring {
+	if c.KeysFile == "" && c.Keys == "" {
+		return nil
+	}
+	k := &keyring{inline: string(c.Keys), log: log, metrics: m}
+	for _, name := range c.Public.Items() {
+		scope, _ := auth.ParseScope(name) // was validated
+		k.public |= scope
+	}
+	return k
+}
+
+// source returns the keys as files to watch. Without a file they never change.
+func (k *keyring) source(file string) watch.Source {
+	source := watch.Source{Name: "keys", Read: readKeys, Apply: k.apply}
+	if file != "" {
+		source.Files = []string{file}
+	}
+	return source
+}
+
+// maxKeysBytes has room for some 500,000 keys.
+const maxKeysBytes = 64 << 20
+
+// readKeys reads a keys file. It must not be a file in which other users of the machine
+// can write keys of their own.
+func readKeys(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	const othersWrite = 0o002
+	switch {
+	case info.Mode().Perm()&othersWrite != 0:
+		return nil, fmt.Errorf("%s: every user of this machine can write keys into it (chmod o-w %s)", path, path)
+	case info.Size() > maxKeysBytes:
+		return nil, fmt.Errorf("%s: longer than %s", path, config.FormatSize(maxKeysBytes))
+	}
+	return os.ReadFile(path) //nolint:gosec // the operator names the file
+}
+
+// apply replaces all keys, or none if there is a fault.
+func (k *keyring) apply(contents [][]byte) error {
+	var entries []auth.Entry
+	for _, content := range append(slices.Clone(contents), []byte(k.inline)) {
+		more, err := auth.ParseKeys(content)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, more...)
+	}
+	set, err := auth.NewSet(entries, k.public)
+	if err != nil {
+		return err
+	}
+	old := k.current.Swap(set)
+	if old == nil {
+		old = new(auth.Set)
+	}
+	k.log.Info("keys loaded", slog.Int("keys", len(set.IDs())),
+		slog.String("added", listIDs(without(set.IDs(), old.IDs()))), slog.String("removed", listIDs(without(old.IDs(), set.IDs()))))
+	return nil
+}
+
+// without returns the elements of a sorted list that another sorted list does not have.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(id string) bool {
+		_, found := slices.BinarySearch(other, id)
+		return found
+	})
+}
+
+// listIDs joins IDs for a log record: the first ones, and how many more there are.
+func listIDs(ids []string) string {
+	const most = 20
+	if len(ids) <= most {
+		return strings.Join(ids, ",")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ","), len(ids)-most)
+}
+
+// set is [server.Options].Keys.
+func (k *keyring) set() *auth.Set { return k.current.Load() }
+
+// count returns the number of keys.
+func (k *keyring) count() int { return len(k.set().IDs()) }
+
+// onFailure is [server.Options].OnAuthFailure.
+func (k *keyring) onFailure(reason, key string) {
+	k.metrics.RecordAuthFailure(reason)
+	k.refused.add(reason, key)
+}
+
+// reportRefused logs once a minute which requests were refused, until ctx ends.
+func (k *keyring) reportRefused(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			k.refused.report(k.log)
+		}
+	}
+}
+
+// refusal is a reason, and the key if it is known.
+type refusal struct{ reason, key string }
+
+// refusals counts refused requests since the last report. The keys file bounds it.
+type refusals struct {
+	mu     sync.Mutex
+	counts map[refusal]int
+}
+
+func (r *refusals) add(reason, key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil {
+		r.counts = map[refusal]int{}
+	}
+	r.counts[refusal{reason, key}]++
+}
+
+func (r *refusals) report(log *slog.Logger) {
+	r.mu.Lock()
+	counts := r.counts
+	r.counts = nil
+	r.mu.Unlock()
+	for what, count := range counts {
+		log.Info("requests refused", slog.String("reason", what.reason), slog.String("key", what.key), slog.Int("requests", count),
+			slog.String("consequence", "nothing of them was stored"))
+	}
+}
