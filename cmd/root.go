@@ -58,6 +58,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newKeyCmd(),
 		a.newVersionCmd(),
 		a.newManCmd(),
+		a.newReadyCmd(),
 	)
 	addHelpTopics(root)
 	strictDefaults(root)
