@@ -208,7 +208,7 @@ func (b *bucket) wait(now time.Time, n int64) time.Duration {
 	}
 	missing := float64(min(n, int64(b.tokens.Burst()))) - b.tokens.TokensAt(now)
 	wait := time.Duration(missing / float64(b.tokens.Limit()) * float64(time.Second))
-	if wait < time.Microsecond { // numbers are rounded: who waited as long as told must pass
+	if wait < time.Microsecond { // numbers are rounded, and a client that has waited must pass
 		return 0
 	}
 	return wait

@@ -79,7 +79,7 @@ func TestLimiter_Take(t *testing.T) {
 	}
 }
 
-// TestLimiter_RetryAfterIsTrue: whoever waits as long as told succeeds, and the rate is
+// TestLimiter_RetryAfterIsTrue: a client that waits for Retry-After succeeds, and the rate is
 // never more than the limit.
 func TestLimiter_RetryAfterIsTrue(t *testing.T) {
 	t.Parallel()

@@ -102,7 +102,9 @@ func (s setting) variable() string {
 }
 
 // isSize reports whether the setting is a number of bytes, which may have a unit.
-func (s setting) isSize() bool { return strings.HasSuffix(s.key, "_bytes") }
+func (s setting) isSize() bool {
+	return strings.HasSuffix(s.key, "_bytes") || strings.HasSuffix(s.key, ".bytes")
+}
 
 // kindBool is the kind of a setting that is true or false.
 const kindBool = "true|false"

@@ -28,7 +28,7 @@ func (s *Shares) Held(client string) int64 { return s.held[client] }
 // Fits reports whether a client may take n more.
 func (s *Shares) Fits(client string, n int64) bool { return s.FitsWithin(client, n, s.limit) }
 
-// FitsWithin is Fits with a lower limit, for those who must leave a part to others.
+// FitsWithin is Fits with a lower limit, for requests that must leave a part to others.
 func (s *Shares) FitsWithin(client string, n, limit int64) bool {
 	const aloneParts, parts = 3, 4
 	held := s.held[client]

@@ -12,9 +12,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/fair"
 )
 
-// TestSlots_GoToThoseWhoHoldTheFewest starts clients in an order, one after the other.
+// TestSlots_GoToTheClientWithTheFewest starts clients in an order, one after the other.
 // Each holds its slot for as many seconds as the test says.
-func TestSlots_GoToThoseWhoHoldTheFewest(t *testing.T) {
+func TestSlots_GoToTheClientWithTheFewest(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		slots   int

@@ -40,7 +40,7 @@ func TestLines_SlowedStreamsHoldNoMemory(t *testing.T) {
 }
 
 // TestLines_IdleStreamsHoldNoMemory opens 1,000 streams that send an event and then wait.
-// They need none of the memory for bodies, so everybody else can have it.
+// They need none of the memory for bodies, so all other clients can have it.
 func TestLines_IdleStreamsHoldNoMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
