@@ -41,7 +41,8 @@
 // An entry that was added by hand is delivered. An unreadable entry becomes a dead
 // letter with its text. The access list of the user
 // needs ~{eventagg:* +@connection +@stream +@scripting +hmget +hincrby +hset +type
-// +del +exists +time +config|get +info.
+// +del +exists +time +config|get +info. With +hget +scan, workers also find events that
+// are left in streams of other settings.
 //
 // # Decisions
 //

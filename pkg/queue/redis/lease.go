@@ -58,8 +58,10 @@ func (c *consumer) Leave(ctx context.Context) error {
 	})
 }
 
-// Prune removes the names of consumers that have no messages and were silent.
+// Prune removes the names of consumers that have no messages and were silent. It also
+// reports streams that no worker reads.
 func (c *consumer) Prune(ctx context.Context, idle time.Duration) error {
+	defer c.queue.reportUnread(ctx)
 	return c.queue.each(ctx, "prune", func(_ int, s *stream) error {
 		_, err := c.queue.eval(ctx, c.queue.commands, c.queue.scripts.prune, []string{s.events}, group, idle.Milliseconds())
 		return ignoreNoGroup(err)

@@ -31,6 +31,7 @@ type Queue struct {
 	writes, reads, commands goredis.UniversalClient
 
 	durability durability
+	unread     unread
 	next       atomic.Uint64 // decides which stream the next append tries first
 	closed     atomic.Bool
 }
