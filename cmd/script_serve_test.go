@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/eventagg/eventagg/pkg/certs/certstest"
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
@@ -39,9 +40,9 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	stateOf(ts).started = s
 	ts.Defer(s.kill)
 	line := s.waitFor(ts, args[0])
-	if url := regexp.MustCompile(`http://[^ ,]+`).FindString(strings.TrimSpace(line)); url != "" {
+	if url := regexp.MustCompile(`https?://[^ ,]+`).FindString(strings.TrimSpace(line)); url != "" {
 		ts.Setenv("URL", url)
-		ts.Setenv("ADDR", strings.TrimPrefix(url, "http://"))
+		ts.Setenv("ADDR", url[strings.LastIndex(url, "/")+1:])
 	}
 }
 
@@ -122,6 +123,21 @@ func hang(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.HasPrefix(response, "HTTP/1.1 100 ") {
 		ts.Fatalf("the server responded %q", response)
 	}
+}
+
+// certificates writes ca.pem, other-ca.pem, and certificates of ca.pem with their keys:
+// server.pem, renewed.pem and client.pem.
+func certificates(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: certificates")
+	}
+	test, folder := stateOf(ts).test, ts.MkAbs(".")
+	authority := certstest.NewAuthority(test)
+	certstest.Write(test, filepath.Join(folder, "ca.pem"), authority.PEM())
+	certstest.Write(test, filepath.Join(folder, "other-ca.pem"), certstest.NewAuthority(test).PEM())
+	authority.Server().Write(test, folder, "server")
+	authority.Server().Write(test, folder, "renewed")
+	authority.Client("robot", "spiffe://example.org/robot").Write(test, folder, "client")
 }
 
 func sendsignal(ts *testscript.TestScript, neg bool, args []string) {

@@ -38,8 +38,9 @@ func (b binary) Run() int { return testdb.Main(b.M) }
 //	hang                      starts a request to $ADDR that never ends
 //	sendsignal NAME TEXT      sends a signal to the program and waits for a line
 //	                          with the text
-//	signal NAME CODE          sends a signal (INT, TERM, KILL) to the program, which
+//	signal NAME CODE          sends a signal (INT, TERM, KILL, HUP) to the program, which
 //	                          must end with the exit code; serve.log has its output
+//	certificates              writes certificates of a new authority
 //	postgres                  creates an empty database; sets $POSTGRES to its URL
 //	asrole NAME               runs the SQL on standard output in that database, and
 //	                          sets $POSTGRES to the URL for the role
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis,
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis, "certificates": certificates,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)

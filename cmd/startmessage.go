@@ -14,8 +14,8 @@ import (
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
 	if c.Log.Format == "json" {
-		log.Info("listening", slog.String("addr", addr.String()), slog.String("url", s.url()), slog.String("database", s.database.String()),
-			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version))
+		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
+			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.String("url", s.url()))
 		return
 	}
 	target := s.database.String() + queueLine(c.Broker)
