@@ -21,14 +21,14 @@ func newAccess(factory promauto.Factory) access {
 	a := access{
 		failures: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventagg_auth_failures_total",
-			Help: "Requests that were refused because of their API key: missing, invalid, limited (too many invalid keys from an address) or scope (the key may not do this).",
+			Help: "Requests that were refused because of their API key: missing, invalid, limited (too many invalid keys from an address) or scope and topic (the key may not do this).",
 		}, []string{labelReason}),
 		events: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "eventagg_key_events_total",
 			Help: "Events by the key of their sender and the outcome in the response of this instance. Only the IDs in the keys file occur.",
 		}, []string{"key", "outcome"}),
 	}
-	for _, reason := range []string{"missing", "invalid", "limited", "scope"} {
+	for _, reason := range []string{"missing", "invalid", "limited", "scope", "topic"} {
 		a.failures.WithLabelValues(reason) // exists from the start, so that rate() sees the first one
 	}
 	return a

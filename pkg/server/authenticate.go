@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ const (
 	reasonInvalid = "invalid"
 	reasonLimited = "limited"
 	reasonScope   = "scope"
+	reasonTopic   = "topic"
 )
 
 // scopeOf returns the scope that a route needs. Routes without data need none: health
@@ -120,6 +122,14 @@ func (s *Server) refuseKey(c echo.Context) error {
 	}
 	s.authFailed(reasonInvalid, "")
 	return respond.KeyInvalid()
+}
+
+// reportTopic calls Options.OnAuthFailure if a handler refused a request because of its
+// topic.
+func (s *Server) reportTopic(c echo.Context, err error) {
+	if refused, ok := errors.AsType[*respond.Error](err); ok && refused.Type == api.ProblemForbidden {
+		s.authFailed(reasonTopic, respond.Identity(c).Key)
+	}
 }
 
 // authFailed calls Options.OnAuthFailure.

@@ -49,7 +49,9 @@ func TestAuthenticate_Scopes(t *testing.T) {
 	t.Parallel()
 	all, option := withKeys(t, 0, someEntries()...)
 	s := serverWith(new(memory).fill(4), option, func(o *Options) {
-		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "text/plain; version=0.0.4") })
+		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		})
 	})
 	const invalid, missing, insufficient = `Bearer realm="eventagg", error="invalid_token"`, `Bearer realm="eventagg"`, `Bearer realm="eventagg", error="insufficient_scope"`
 	paths := map[string]string{

@@ -49,7 +49,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			err = s.checkScarce(c)
 		}
 		if err == nil {
-			err = respond.Guard(func() error { return next(c) })
+			if err = respond.Guard(func() error { return next(c) }); err != nil {
+				s.reportTopic(c, err)
+			}
 		}
 		broken := err != nil && c.Response().Committed
 		if err != nil {

@@ -93,8 +93,8 @@ type Options struct {
 	OnRequest func(Request)
 	OnEvents  func(key string, t event.Tally)
 	// OnAuthFailure is called for each request that is refused because of its key:
-	// "missing", "invalid", "limited" (too many invalid ones) or "scope" (the key may
-	// not do this), and the ID of the key if it is known. It is called concurrently.
+	// "missing", "invalid", "limited" (too many invalid ones), "scope" or "topic" (the
+	// key may not do this), and the ID of the key if it is known. It is called concurrently.
 	// nil: no calls.
 	OnAuthFailure func(reason, key string)
 	// OnLimited is called for each request that exceeds a limit of its client: the ID
@@ -224,7 +224,7 @@ func New(options Options) *Server {
 		Appender: o.Appender, Direct: o.Direct, Async: o.Async, TopicsRefused: o.TopicsRefused,
 		MaxBodyBytes: o.MaxBodyBytes, MaxEventBytes: o.MaxEventBytes, MaxBatchEvents: o.MaxBatchEvents,
 		MaxBufferedBytes: o.MaxBufferedBytes, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
-		Shutdown: s.shutdown, OnEvents: o.OnEvents, Now: o.Now, Limiter: auth.NewLimiter(o.Now), OnLimited: s.limited,
+		Shutdown: s.shutdown, OnEvents: o.OnEvents, Still: s.still, Now: o.Now, Limiter: auth.NewLimiter(o.Now), OnLimited: s.limited,
 	})
 	reading := query.Options{
 		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, Still: s.still, MaxFollowersPerClient: o.MaxFollowersPerClient, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,

@@ -25,6 +25,9 @@ func (s *Server) traced(next echo.HandlerFunc) echo.HandlerFunc {
 			name += " " + route
 			attributes = append(attributes, attribute.String("http.route", route))
 		}
+		if key := respond.Identity(c).Key; key != "" {
+			attributes = append(attributes, attribute.String("eventagg.key", key))
+		}
 		ctx, span := s.options.Tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
 		defer span.End()
 		c.SetRequest(r.WithContext(ctx))

@@ -45,7 +45,7 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	reader := lineReader{
 		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
 		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
-		checkTopic: p.checkTopic, deadline: deadline, budget: budget, queue: queue, result: result,
+		checkTopic: p.checkTopic, key: keyCheck{handler: h, sender: p.sender, last: h.options.Now()}, deadline: deadline, budget: budget, queue: queue, result: result,
 		pacer:   linePacer{handler: h, sender: p.sender, client: r.Context()},
 		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
 	}

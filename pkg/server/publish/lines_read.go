@@ -24,6 +24,7 @@ type lineReader struct {
 	idle          []*idleByteLimit
 	shutdown      context.Context
 	checkTopic    func(event.Event) error
+	key           keyCheck
 	deadline      *readDeadline
 	budget        *lineBudget
 	queue         *lineQueue
@@ -35,10 +36,14 @@ type lineReader struct {
 // run reads all lines.
 func (l *lineReader) run() error {
 	for first := true; ; first = false {
-		if !l.lines.Buffered() {
+		received := !l.lines.Buffered()
+		if received {
 			l.deadline.extend()
 		}
 		text, err := l.lines.Next()
+		if received && err == nil {
+			err = l.key.check()
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil

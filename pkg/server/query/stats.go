@@ -56,13 +56,20 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	id := respond.Identity(c)
+	if query.Topic == "" {
+		query.Topic = id.OnlyTopic()
+	}
+	if query.Topic != "" && !id.MayUse(query.Topic) {
+		return respond.TopicForbidden("The API key may not read this topic.")
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readTimeout)
 	defer cancel()
 	limit := query.Limit
 	query.Limit++ // one more row shows whether there is a next page
 	var topics []store.TopicStats
 	err = h.topics.read(ctx, respond.Client(c), func() (err error) {
-		topics, err = h.options.Store.TopicStats(ctx, query)
+		topics, err = h.topicsOf(ctx, id, query)
 		return err
 	})
 	if err != nil {
@@ -74,9 +81,6 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	}
 	rows := make([]api.TopicStats, 0, len(topics)) // not nil: without topics the JSON is [], not null
 	for _, topic := range topics {
-		if !respond.Identity(c).MayUse(topic.Topic) {
-			continue
-		}
 		rows = append(rows, api.TopicStats{
 			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates,
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),

@@ -1,0 +1,36 @@
+package publish
+
+import (
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/auth"
+	"github.com/eventagg/eventagg/pkg/server/respond"
+)
+
+// keyCheckEvery is the time between two looks at the key of a stream of lines.
+const keyCheckEvery = 15 * time.Second
+
+// keyCheck ends a stream of lines after its key was removed or has expired. A stream may
+// take hours, so the look at its begin is not enough.
+type keyCheck struct {
+	handler *Handler
+	sender  *auth.Identity
+	last    time.Time
+}
+
+// check returns an error if the key is no longer valid. Most calls only look at the clock.
+func (k *keyCheck) check() error {
+	still := k.handler.options.Still
+	if still == nil || k.sender.Key == "" {
+		return nil
+	}
+	now := k.handler.options.Now()
+	if now.Sub(k.last) < keyCheckEvery {
+		return nil
+	}
+	k.last = now
+	if !still(k.sender) {
+		return respond.KeyInvalid()
+	}
+	return nil
+}
