@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -133,7 +134,12 @@ func prepare(ctx context.Context, server string) error {
 	s := &sender{address: server, http: client}
 	for i := range 40 {
 		body := fmt.Sprintf(`{"topic":"large","event_id":"%d","timestamp":"2025-12-19","source":"s","payload":{"x":%q}}`, i, strings.Repeat("x", 1_000_000))
-		if status, _ := s.post(ctx, body); status != 200 {
+		status, wait := s.post(ctx, body)
+		for status == http.StatusTooManyRequests {
+			pause(ctx, wait)
+			status, wait = s.post(ctx, body)
+		}
+		if status != http.StatusOK {
 			return fmt.Errorf("status %d", status)
 		}
 	}

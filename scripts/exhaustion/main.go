@@ -17,6 +17,8 @@ type options struct {
 	memory                       int64 // MiB
 	p99                          time.Duration
 	only                         string
+	serve                        string // further flags of the server
+	attack                       string // address of the server, in the process that attacks it
 }
 
 func main() {
@@ -29,10 +31,16 @@ func main() {
 	flag.Int64Var(&o.memory, "memory", 256, "maximum memory of the server in MiB")
 	flag.DurationVar(&o.p99, "p99", time.Second, "maximum p99 latency of the well-behaved sender")
 	flag.StringVar(&o.only, "only", "", "run only attacks whose name contains this")
+	flag.StringVar(&o.serve, "serve", "", "further flags of the server, such as --limits-events=2000")
+	flag.StringVar(&o.attack, "attack", "", "only run the attacks against this address (internal)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	do := run
+	if o.attack != "" {
+		do = runAttacks
+	}
+	if err := do(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "exhaustion:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
@@ -41,7 +49,7 @@ func main() {
 
 // run starts the server, attacks it, and judges the result.
 func run(ctx context.Context, o options) (err error) {
-	s, err := startServer(ctx, o.binary, o.folder)
+	s, err := startServer(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -64,10 +72,13 @@ func run(ctx context.Context, o options) (err error) {
 	}()
 	good := newSender(s.address, r)
 	good.start(watching)
-	attackAll(ctx, s.address, o, r)
+	errAttacks := attackFromOutside(ctx, s.address, o, r)
 	stopWatching()
 	<-done
 	good.wait()
+	if errAttacks != nil {
+		return fmt.Errorf("attack the server: %w", errAttacks)
+	}
 	problems := r.judge(o)
 	if err := good.verify(context.WithoutCancel(ctx)); err != nil {
 		problems = append(problems, err.Error())
@@ -81,30 +92,6 @@ func run(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("%d limits do not hold", len(problems))
 	}
 	return nil
-}
-
-// rest is the time without attacks before and after.
-const rest = 5 * time.Second
-
-// attackAll starts the attacks one after the other in the first half of the time, and
-// ends all of them together.
-func attackAll(ctx context.Context, address string, o options, r *record) {
-	chosen := attacks(o.only)
-	pause(ctx, rest)
-	attacking, stop := context.WithTimeout(ctx, o.length-2*rest)
-	defer stop()
-	step := (o.length - 2*rest) / 2 / time.Duration(max(1, len(chosen)))
-	running := make([]func(), 0, len(chosen))
-	for i := range chosen {
-		running = append(running, chosen[i].start(attacking, address, r))
-		pause(attacking, step)
-	}
-	<-attacking.Done()
-	for _, wait := range running {
-		wait()
-	}
-	r.ended(time.Now())
-	pause(ctx, rest)
 }
 
 // pause waits for d or the end of ctx.

@@ -23,7 +23,7 @@ type server struct {
 }
 
 // startServer starts the server on a free port and waits until it responds.
-func startServer(ctx context.Context, binary, folder string) (*server, error) {
+func startServer(ctx context.Context, o options) (*server, error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,9 +31,10 @@ func startServer(ctx context.Context, binary, folder string) (*server, error) {
 	}
 	s := &server{address: listener.Addr().String(), log: new(bytes.Buffer)}
 	_ = listener.Close()
-	s.cmd = exec.Command(binary, "serve", "--http-addr", s.address, //nolint:gosec // the binary that the caller wants to attack
-		"--database-url", "sqlite:"+filepath.Join(folder, "events.db"), "--log-level", "warn")
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, s.log, s.log
+	flags := append([]string{"serve", "--http-addr", s.address, "--database-url", "sqlite:" + filepath.Join(o.folder, "events.db"), "--log-level", "warn"},
+		strings.Fields(o.serve)...)
+	s.cmd = exec.Command(o.binary, flags...) //nolint:gosec // the binary that the caller wants to attack
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = o.folder, s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends the attacks first
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
