@@ -187,6 +187,7 @@ func TestSystemdUnit_IsValid(t *testing.T) {
 	}
 	write("/usr/lib/systemd/system/eventagg.service", string(unit), 0o644)
 	write("/usr/bin/eventagg", "#!/bin/sh\n", 0o755)
+	write("/bin/kill", "#!/bin/sh\n", 0o755)
 	for _, target := range []string{"basic", "sysinit", "shutdown", "multi-user", "network-online"} {
 		write("/usr/lib/systemd/system/"+target+".target", "[Unit]\n", 0o644)
 	}
