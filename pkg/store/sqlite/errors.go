@@ -60,13 +60,13 @@ func hints(code int) string {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
 		return "another process writes to the database file"
 	case lib.SQLITE_READONLY:
-		return "the database file is read-only; check the permissions of the file and of its folder"
+		return "the database file is read-only; check the permissions of the file and of its folder, and that its file system is not mounted read-only"
 	case lib.SQLITE_CANTOPEN:
-		return "the database file can't be opened; check its permissions, and that files can be created in its folder"
+		return "the database file can't be opened; check its permissions, and that files can be created in its folder: its file system may be mounted read-only"
 	case lib.SQLITE_FULL:
 		return "the disk is full"
 	case lib.SQLITE_IOERR:
-		return "the disk has an error, or the database file or its -wal file was truncated while it was in use; " +
+		return "the disk has an error, its file system became read-only (see dmesg), or the database file or its -wal file was truncated while it was in use; " +
 			"keep a copy of the file and those beside it (-wal, -shm) before you do anything else"
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return "the database file is damaged or not a SQLite database; stop eventagg, move the file and those beside it " +
