@@ -59,11 +59,14 @@ func asRole(t *testing.T) (address, owner, role string) {
 // appends, duplicates, reads, deliveries and their retention, and readiness.
 func TestGrants_AreAllThatAStoreNeeds(t *testing.T) {
 	t.Parallel()
-	var owners sync.Map // by the URL of the role
+	var mu sync.Mutex
+	owners := map[string]string{} // by the URL of the role
 	as := func(t *testing.T, _ store.Store) *Store {
 		t.Helper()
 		address, owner, _ := asRole(t)
-		owners.Store(address, owner)
+		mu.Lock()
+		owners[address] = owner
+		mu.Unlock()
 		return open(t, Options{URL: address})
 	}
 	storetest.Run(t, storetest.Harness{
@@ -73,8 +76,9 @@ func TestGrants_AreAllThatAStoreNeeds(t *testing.T) {
 		},
 		Copy: func(t *testing.T, s store.Store) store.Store { return copied(t, s, Options{URL: urlOf(t, as(t, nil))}) },
 		Outage: func(t *testing.T, s store.Store) (down, up func()) {
-			owner, _ := owners.Load(urlOf(t, s))
-			return outage(t, open(t, Options{URL: owner.(string)}))
+			mu.Lock()
+			defer mu.Unlock()
+			return outage(t, open(t, Options{URL: owners[urlOf(t, s)]}))
 		},
 		Rejected: refusedEvent,
 	})
@@ -84,7 +88,10 @@ func TestGrants_AreAllThatAStoreNeeds(t *testing.T) {
 // say at start what is missing.
 func TestGrants_EachIsNeeded(t *testing.T) {
 	t.Parallel()
-	_, _, _, all := withRole(t)
+	owner, _, _, all := withRole(t)
+	if owner == "" || len(all) < 2 {
+		t.Fatalf("the statements are %q", all)
+	}
 	for left, statement := range all[1:] {
 		t.Run(regexp.MustCompile(` (TO|ON DATABASE) .*`).ReplaceAllString(statement, ""), func(t *testing.T) {
 			t.Parallel()
