@@ -29,8 +29,11 @@ func layers() map[string]string {
 		"cmd": "...", // wires everything
 
 		// Packages that import nothing of ours.
-		"sql": "", "pkg/config": "", "pkg/fair": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/auth": "", "pkg/certs": "",
+		"sql": "", "pkg/size": "", "pkg/fair": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/certs": "",
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
+
+		// They read sizes.
+		"pkg/config": "pkg/size", "pkg/auth": "pkg/size",
 
 		// The model and the contracts.
 		"pkg/event":             "pkg/event/payload",

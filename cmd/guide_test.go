@@ -24,6 +24,7 @@ import (
 	"github.com/eventagg/eventagg/cmd"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/guide"
+	"github.com/eventagg/eventagg/pkg/size"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the guides")
@@ -92,7 +93,7 @@ func settingRanges(t *testing.T) map[string]string {
 		if !strings.Contains(file.String(), section+":\n") {
 			fmt.Fprintf(&file, "%s:\n", section)
 		}
-		if _, isNumber := config.ParseSize(s.Default); isNumber {
+		if _, isNumber := size.Parse(s.Default); isNumber {
 			fmt.Fprintf(&file, "  %s: -1\n", name)
 		} else if _, err := time.ParseDuration(s.Default); err == nil {
 			fmt.Fprintf(&file, "  %s: -1s\n", name)

@@ -14,6 +14,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/metrics"
+	"github.com/eventagg/eventagg/pkg/size"
 	"github.com/eventagg/eventagg/pkg/watch"
 )
 
@@ -64,7 +65,7 @@ func readKeys(path string) ([]byte, error) {
 	case info.Mode().Perm()&othersWrite != 0:
 		return nil, fmt.Errorf("%s: every user of this machine can write keys into it (chmod o-w %s)", path, path)
 	case info.Size() > maxKeysBytes:
-		return nil, fmt.Errorf("%s: longer than %s", path, config.FormatSize(maxKeysBytes))
+		return nil, fmt.Errorf("%s: longer than %s", path, size.Format(maxKeysBytes))
 	}
 	return os.ReadFile(path) //nolint:gosec // the operator names the file
 }

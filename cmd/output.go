@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/size"
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
@@ -58,11 +58,11 @@ func (a *app) interactive() bool { return terminal.HasColour(a.errOut) }
 type sizeValue int
 
 // String returns the size as the user may write it.
-func (v *sizeValue) String() string { return config.FormatSize(int64(*v)) }
+func (v *sizeValue) String() string { return size.Format(int64(*v)) }
 
 // Set parses a size.
 func (v *sizeValue) Set(text string) error {
-	bytes, ok := config.ParseSize(text)
+	bytes, ok := size.Parse(text)
 	if !ok || bytes > math.MaxInt32 {
 		return errors.New("must be a size such as 512, 4KiB or 1MB")
 	}

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/eventagg/eventagg/pkg/size"
 )
 
 // Limits of an entry.
@@ -247,15 +248,16 @@ func parseExpires(node *yaml.Node) (time.Time, error) {
 }
 
 func parseLimits(problems *problems, limits *Limits, node *yaml.Node) {
-	number := func(target *int64) func(*yaml.Node) error {
-		return func(n *yaml.Node) error {
-			value, err := strconv.ParseInt(n.Value, 10, 64)
-			if n.Kind != yaml.ScalarNode || err != nil || value < 0 {
-				return errors.New("expected a whole number a second (0: no limit)")
-			}
-			*target = value
-			return nil
-		}
+	parseMembers(problems, node, map[string]func(*yaml.Node) error{
+		"events": func(n *yaml.Node) (err error) { limits.Events, err = parseRate(n, "a whole number"); return err },
+		"bytes":  func(n *yaml.Node) (err error) { limits.Bytes, err = parseRate(n, "a size such as 10MiB"); return err },
+	})
+}
+
+func parseRate(node *yaml.Node, expected string) (int64, error) {
+	rate, ok := size.Parse(node.Value)
+	if node.Kind != yaml.ScalarNode || !ok || rate < 0 {
+		return 0, fmt.Errorf("expected %s a second (0: no limit)", expected)
 	}
-	parseMembers(problems, node, map[string]func(*yaml.Node) error{"events": number(&limits.Events), "bytes": number(&limits.Bytes)})
+	return rate, nil
 }

@@ -21,7 +21,7 @@ func TestParseKeys_ReadsEveryMember(t *testing.T) {
   scopes: [publish, read]
   topics: ["order_*", refund]
   expires: 2027-06-30
-  limits: {events: 5000, bytes: 10485760}
+  limits: {events: 5000, bytes: 10MiB}
 - {id: gateway, cert: "spiffe://example.com/gateway", scopes: admin}
 `, key1.Hash(), key2.Hash())
 	entries, err := auth.ParseKeys([]byte(text))
@@ -38,7 +38,7 @@ func TestParseKeys_ReadsEveryMember(t *testing.T) {
 		if id == nil {
 			t.Fatal("a key is unknown on its last day")
 		}
-		if id.Client() != "key shop-prod" || !id.Has(auth.ScopePublish) || !id.Has(auth.ScopeRead) || id.Has(auth.ScopeMetrics) || id.Limits.Events != 5000 {
+		if id.Client() != "key shop-prod" || !id.Has(auth.ScopePublish) || !id.Has(auth.ScopeRead) || id.Has(auth.ScopeMetrics) || id.Limits != (auth.Limits{Events: 5000, Bytes: 10 << 20}) {
 			t.Errorf("got %+v", id)
 		}
 		if set.Find(key.Hash(), lastMoment.Add(time.Second)) != nil {
@@ -80,6 +80,7 @@ func TestParseKeys_NamesTheLineOfEachFault(t *testing.T) {
 		{"an empty list of hashes", "- {id: a, hash: [], scopes: read}", "the list is empty"},
 		{"a date that does not exist", entry + ", expires: 2027-02-30}", "expires: expected a date"},
 		{"a negative limit", entry + ", limits: {events: -1}}", "events: expected a whole number"},
+		{"a limit that is not a size", entry + ", limits: {bytes: 10M}}", "bytes: expected a size such as 10MiB a second"},
 		{"an unknown limit", entry + ", limits: {requests: 1}}", `unknown member "requests"`},
 		{"a pattern longer than a topic", entry + ", topics: [" + strings.Repeat("x", 256) + "]}", "256 bytes"},
 		{"an anchor", "- &a {id: a, hash: " + hash + ", scopes: read}\n- *a", "line 2: expected members"},

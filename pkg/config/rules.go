@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/eventagg/eventagg/pkg/size"
 )
 
 // A rule returns what is wrong with a value, or nothing. The text follows the key
@@ -29,7 +31,7 @@ func upTo(high int64) func(any) string {
 func sizeUpTo(high int64) func(any) string {
 	return func(value any) string {
 		if bytes, _ := value.(int64); bytes < 1 || bytes > high {
-			return fmt.Sprintf("must be between 1 and %s, not %s", FormatSize(high), FormatSize(bytes))
+			return fmt.Sprintf("must be between 1 and %s, not %s", size.Format(high), size.Format(bytes))
 		}
 		return ""
 	}
@@ -39,7 +41,7 @@ func sizeUpTo(high int64) func(any) string {
 func sizeFromZeroTo(high int64) func(any) string {
 	return func(value any) string {
 		if bytes, _ := value.(int64); bytes < 0 || bytes > high {
-			return fmt.Sprintf("must be between 0 and %s, not %s", FormatSize(high), FormatSize(bytes))
+			return fmt.Sprintf("must be between 0 and %s, not %s", size.Format(high), size.Format(bytes))
 		}
 		return ""
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventagg/eventagg/pkg/size"
 )
 
 // setting is one setting: a key, a line of help and a pointer to its value.
@@ -153,7 +155,7 @@ func (s setting) value() any {
 // text returns the value as it is written in flags, variables and the file.
 func (s setting) text() string {
 	if bytes, ok := s.value().(int64); ok && s.isSize() {
-		return FormatSize(bytes)
+		return size.Format(bytes)
 	}
 	duration, ok := s.value().(time.Duration)
 	if !ok {
@@ -256,7 +258,7 @@ func (s setting) notClause(raw any) string {
 // parseNumber parses a whole number, which may have a unit if it is a size.
 func (s setting) parseNumber(raw any) (int64, bool) {
 	if text, ok := raw.(string); ok && s.isSize() {
-		return ParseSize(text)
+		return size.Parse(text)
 	}
 	return parseInt(raw)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -251,15 +252,31 @@ func TestPublish_ResponseHasContentLength(t *testing.T) {
 	}
 }
 
-// BenchmarkHandler compares POST /publish with GET /healthz. The difference is the
-// cost of the publish handler; scripts/bench measures it over real connections.
+// BenchmarkHandler compares POST /publish with and without a key, and GET /healthz. The
+// difference to the latter is the cost of the publish handler; scripts/bench measures it
+// over real connections.
 func BenchmarkHandler(b *testing.B) {
-	s := serverWith(&memory{outcome: event.Stored})
-	for name, target := range map[string][2]string{"publish": {"POST", "/publish"}, "healthz": {"GET", "/healthz"}} {
-		b.Run(name, func(b *testing.B) {
+	key := auth.NewKey()
+	set, err := auth.NewSet([]auth.Entry{{ID: "bench", Scopes: auth.ScopePublish, Hashes: []auth.Hash{key.Hash()}}}, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	open := serverWith(&memory{outcome: event.Stored})
+	keyed := serverWith(&memory{outcome: event.Stored}, func(o *Options) { o.Keys = func() *auth.Set { return set } })
+	for _, row := range []struct {
+		name, method, path string
+		server             *Server
+		headers            []string
+	}{
+		{"publish", "POST", "/publish", open, nil},
+		{"publish with a header that is not used", "POST", "/publish", open, []string{"Authorization", bearer(key)}},
+		{"publish with a key", "POST", "/publish", keyed, []string{"Authorization", bearer(key)}},
+		{"healthz", "GET", "/healthz", open, nil},
+	} {
+		b.Run(row.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if response := send(s, target[0], target[1], goodEvent); response.Code != 200 {
+				if response := send(row.server, row.method, row.path, goodEvent, row.headers...); response.Code != 200 {
 					b.Fatal(response.Body)
 				}
 			}
