@@ -19,10 +19,10 @@ import (
 func TestLines_SlowedStreamsHoldNoMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := serverWith(new(memory), func(o *Options) { o.Limits, o.Now = auth.Limits{Events: 25}, time.Now })
+		s := serverWith(new(memory), func(o *Options) { o.Limits, o.Now = auth.Limits{Events: 10}, time.Now })
 		ctx, cancel := context.WithCancel(t.Context())
 		var streams sync.WaitGroup
-		for n := range 5 {
+		for n := range 2 {
 			streams.Go(func() {
 				request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/publish", strings.NewReader(eventLines(n*3000, 3000)))
 				request.Header.Set("Content-Type", "application/x-ndjson")
@@ -31,8 +31,8 @@ func TestLines_SlowedStreamsHoldNoMemory(t *testing.T) {
 		}
 		time.Sleep(190 * time.Second) // of the bubble's clock: the first buffers are used up
 		synctest.Wait()
-		if used := s.publish.BufferedBytes(); used > 5*4<<10 {
-			t.Errorf("5 streams hold %d bytes", used)
+		if used := s.publish.BufferedBytes(); used > 2*4<<10 {
+			t.Errorf("2 streams hold %d bytes", used)
 		}
 		cancel()
 		streams.Wait()
@@ -67,7 +67,7 @@ func TestLines_IdleStreamsHoldNoMemory(t *testing.T) {
 		if used := s.publish.BufferedBytes(); used != 0 {
 			t.Errorf("idle streams hold %d bytes", used)
 		}
-		if response := sendFrom(s, here, eventArray(10_000, 10_000)); response.Code != http.StatusOK {
+		if response := sendFrom(s, here, eventArray(10_000, 3000)); response.Code != http.StatusOK {
 			t.Errorf("an array beside them: %d %s", response.Code, response.Body)
 		}
 		for _, end := range ends {
