@@ -55,9 +55,10 @@ func TestFollower_LongEventsTakeMemory(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					defer follower.Leave()
 					followers[i] = follower
 				}
+				defer followers[1].Leave()
+				defer followers[0].Leave()
 				if late {
 					synctest.Wait()
 					time.Sleep(time.Second)

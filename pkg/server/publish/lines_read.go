@@ -64,26 +64,28 @@ func (l *lineReader) run() error {
 				Detail: "The body looks like JSON over several lines. Write each event on one line, or send one event with Content-Type: application/json.",
 			}
 		}
-		l.pacer.pace(len(text))
-		e, err := l.decoder.Decode(text)
-		if err == nil {
-			err = l.checkTopic(e)
-		}
-		if err != nil {
-			if err := l.refuse(err, text, first); err != nil {
-				return err
-			}
-			continue
-		}
-		l.resetIdle()
-		l.invalid.row = 0
-		if err := l.budget.hold(len(text)); err != nil {
-			return err
-		}
-		if err := l.queue.add(e, l.lines.Number(), int64(len(text))); err != nil {
+		if err := l.take(text, first); err != nil {
 			return err
 		}
 	}
+}
+
+// take decodes a line and hands its event over.
+func (l *lineReader) take(text []byte, first bool) error {
+	l.pacer.pace(len(text))
+	e, err := l.decoder.Decode(text)
+	if err == nil {
+		err = l.checkTopic(e)
+	}
+	if err != nil {
+		return l.refuse(err, text, first)
+	}
+	l.resetIdle()
+	l.invalid.row = 0
+	if err := l.budget.hold(len(text)); err != nil {
+		return err
+	}
+	return l.queue.add(e, l.lines.Number(), int64(len(text)))
 }
 
 // refuse records an invalid line. The first line may show that the body is not

@@ -55,13 +55,12 @@ func (z *zstdFrames) pass(p []byte) error {
 // passFrame reads the head of a frame, if it is complete.
 func (z *zstdFrames) passFrame() error {
 	var header zstd.Header
-	err := header.Decode(z.head)
-	switch {
+	switch err := header.Decode(z.head); {
 	case errors.Is(err, io.ErrUnexpectedEOF) || err == nil && len(z.head) < header.HeaderSize:
 		return nil
 	case err != nil:
 		z.unknown = true
-		return nil
+		return nil //nolint:nilerr // the decoder reports it
 	case header.Skippable:
 		z.skip, z.head = int64(header.SkippableSize), z.head[:0]
 		return nil

@@ -31,7 +31,8 @@ func (h *Handler) hold(c echo.Context, bytes int64) (*held, error) {
 		return part, nil
 	}
 	part.client = respond.Client(c)
-	return part, part.resize(bytes)
+	err := part.resize(bytes)
+	return part, err
 }
 
 // resize takes more memory, or gives some back, so that the response has that many
