@@ -254,7 +254,7 @@ func clientURL(value any) string {
 	case parsed.RawQuery != "" || parsed.Fragment != "":
 		return fmt.Sprintf("%s without a query or fragment, not %q", expected, Redact(text))
 	case parsed.User != nil:
-		return "must not have a user or a password: this release has no authentication"
+		return "must not have a user or a password: the server takes an API key (client.api_key_file)"
 	default:
 		return ""
 	}
