@@ -18,10 +18,9 @@ import (
 )
 
 // openFiles loads the files that may change while the server runs, and watches them.
-// SIGHUP makes it look at once. If there is no such file and onTerminal is set, SIGHUP
-// ends the process as usual, so that serve does not outlive its terminal. A service
-// manager may send SIGHUP in any case.
-func (s *service) openFiles(ctx context.Context, c config.Config, onTerminal bool, log *slog.Logger) error {
+// SIGHUP makes it look at once. If there is no such file, SIGHUP ends the process as
+// usual, so that serve does not outlive its terminal.
+func (s *service) openFiles(ctx context.Context, c config.Config, log *slog.Logger) error {
 	var sources []watch.Source
 	if c.TLS.Cert != "" {
 		sources = append(sources, s.certificateSource(c.TLS, log))
@@ -29,7 +28,7 @@ func (s *service) openFiles(ctx context.Context, c config.Config, onTerminal boo
 	if s.keys = newKeyring(c.Auth, s.metrics, log); s.keys != nil {
 		sources = append(sources, s.keys.source(c.Auth.KeysFile))
 	}
-	if len(sources) == 0 && onTerminal {
+	if len(sources) == 0 {
 		return nil
 	}
 	watcher := watch.New(watch.Options{Sources: sources, Logger: log, OnFailure: s.metrics.RecordReloadFailure})

@@ -21,7 +21,6 @@ import (
 	"github.com/eventagg/eventagg/pkg/metrics"
 	"github.com/eventagg/eventagg/pkg/server"
 	"github.com/eventagg/eventagg/pkg/store"
-	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
 const serveLong = `Receives events over HTTP and stores each exactly once. Without configuration it
@@ -118,7 +117,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 			err = errors.Join(err, s.open.unwind(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := s.openFiles(ctx, c, terminal.IsTerminal(a.errOut), log); err != nil {
+	if err := s.openFiles(ctx, c, log); err != nil {
 		return nil, err
 	}
 	if s.listener, err = listen(ctx, c.HTTP.Addr); err != nil {

@@ -17,6 +17,7 @@ const (
 	PathSeries      = "/stats/series"
 	PathStream      = "/events/stream"
 	PathEvents      = "/events" // and /events/{topic}/{event_id}, both escaped
+	PathSession     = "/session"
 	PathHealthz     = "/healthz"
 	PathReadyz      = "/readyz"
 	PathHealth      = "/health"
@@ -157,6 +158,24 @@ type Stats struct {
 	// absent without a queue, and while the queue is unavailable.
 	Queued      *int64 `json:"queued,omitempty"`
 	DeadLetters *int64 `json:"dead_letters,omitempty"`
+}
+
+// Login is the body of POST /session.
+type Login struct {
+	// Key is the API key.
+	Key string `json:"key"`
+}
+
+// Session is the response of GET /session.
+type Session struct {
+	// Required is set if the server has API keys.
+	Required bool `json:"required"`
+	// Key is the ID of the sender's key, "" without one. It is not secret.
+	Key string `json:"key,omitempty"`
+	// Scopes are what the sender may do with the cookie of a login, and without a key.
+	Scopes []string `json:"scopes"`
+	// Topics are the patterns of the topics that the key may use, nil for all.
+	Topics []string `json:"topics,omitempty"`
 }
 
 // TopicStats is a row of GET /stats/topics.

@@ -65,6 +65,10 @@ func (i *Identity) MayUse(topic string) bool {
 	return i.topics == nil || slices.ContainsFunc(i.topics, func(pattern string) bool { return matches(pattern, topic) })
 }
 
+// Topics returns the patterns of the topics that the key may use, nil for all. The caller
+// must not change it.
+func (i *Identity) Topics() []string { return i.topics }
+
 // Bounded reports whether the key may use only some topics.
 func (i *Identity) Bounded() bool { return i.topics != nil }
 

@@ -33,12 +33,15 @@ func ParseScope(name string) (Scope, error) {
 func (s Scope) Has(want Scope) bool { return s&ScopeAdmin != 0 || s&want == want }
 
 // String returns the names of the scopes, separated by spaces as in RFC 6749.
-func (s Scope) String() string {
+func (s Scope) String() string { return strings.Join(s.Names(), " ") }
+
+// Names returns the names of the scopes.
+func (s Scope) Names() []string {
 	var names []string
 	for i, name := range strings.Fields(scopeNames) {
 		if s&(1<<i) != 0 {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(names, " ")
+	return names
 }

@@ -105,9 +105,8 @@ func TestPage_ResumesAfterStatus503(t *testing.T) {
 	p.expectLostRequests()
 	setFailing(true)
 	p.waitText("#connection", "Server error since")
-	// 3 requests, because the browser itself gives up after the first error response.
 	p.until("the page retries the stream", func() bool {
-		return strings.Count(strings.Join(p.requests, "\n"), "EventSource ") >= 3
+		return strings.Count(strings.Join(p.requests, "\n"), "/events/stream") >= 3
 	})
 	s.publish(numbered("t", "e", 3, 40)...)
 	setFailing(false)

@@ -34,6 +34,10 @@ var (
 	topicsScript string
 	//go:embed page/events.js
 	eventsScript string
+	//go:embed page/stream.js
+	streamScript string
+	//go:embed page/session.js
+	sessionScript string
 	//go:embed page/main.js
 	mainScript string
 )
@@ -67,7 +71,7 @@ func Handler() http.Handler {
 // assemble returns the page with its style and scripts, and the policy that allows
 // only these.
 func assemble() (page, policy string) {
-	script := textsScript + pageScript + jsonScript + connectionScript + statsScript + chartScript + topicsScript + eventsScript + mainScript
+	script := textsScript + pageScript + jsonScript + connectionScript + statsScript + chartScript + topicsScript + eventsScript + streamScript + sessionScript + mainScript
 	page = strings.Replace(markup, stylePlaceholder, "<style>"+style+"</style>", 1)
 	page = strings.Replace(page, scriptPlaceholder, `<script type="module">`+script+"</script>", 1)
 	return page, policyFor(style, script)

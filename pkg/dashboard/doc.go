@@ -16,7 +16,9 @@
 //	chart.js       the chart of that history
 //	topics.js      the table of topics
 //	events.js      the list of events
-//	main.js        the stream of events, and the start
+//	stream.js      the stream of events, which the tabs of a browser share
+//	session.js     the key of the reader
+//	main.js        the start
 //
 // Published events can be hostile. The page inserts them only as text, never as
 // markup. Its Content-Security-Policy allows only its own script and style (by

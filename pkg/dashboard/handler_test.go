@@ -33,8 +33,8 @@ func body(t *testing.T) string {
 func TestHandler_ServesWholePage(t *testing.T) {
 	t.Parallel()
 	page := body(t)
-	if size := len(page); size >= 60<<10 {
-		t.Errorf("the page has %d bytes, want less than 60 KiB", size)
+	if size := len(page); size >= 88<<10 {
+		t.Errorf("the page has %d bytes, want less than 88 KiB", size)
 	}
 	if !strings.HasPrefix(page, "<!doctype html>") || !strings.HasSuffix(page, "</html>\n") {
 		t.Error("the page is not complete")

@@ -138,6 +138,7 @@ func withHistory(t *testing.T, s *site) string {
 	proxy.FlushInterval = -1
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == api.PathSeries {
+			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(made)
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/ingest"
 	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/server"
@@ -28,7 +29,8 @@ type site struct {
 	path    string // of the database file
 	queue   server.Queue
 	origins []string // of other pages that may send requests
-	stop    func()   // nil if it does not run
+	keys    func() *auth.Set
+	stop    func() // nil if it does not run
 }
 
 func startSite(t *testing.T) *site {
@@ -52,7 +54,7 @@ func (s *site) start() {
 	events, committed := store.NotifyOnCommit(opened)
 	appender := ingest.New(events, ingest.Options{})
 	served := server.New(server.Options{
-		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3", AllowedOrigins: s.origins,
+		Appender: appender, Store: events, Committed: committed, Queue: s.queue, Version: "1.2.3", AllowedOrigins: s.origins, Keys: s.keys,
 		MaxEventBytes: 2 << 20, ReadTimeout: timeout, WriteTimeout: timeout,
 	})
 	listener, err := net.Listen("tcp", s.address)

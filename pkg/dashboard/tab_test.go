@@ -40,8 +40,21 @@ func open(t *testing.T, address string) *tab {
 // newTab opens an empty tab.
 func newTab(t *testing.T) *tab {
 	t.Helper()
+	return newTabIn(t, chromium.start(t), chromedp.WithNewBrowserContext())
+}
+
+// beside opens an address in another tab of the same profile.
+func (p *tab) beside(address string) *tab {
+	p.t.Helper()
+	other := newTabIn(p.t, p.ctx)
+	other.visit(address)
+	return other
+}
+
+func newTabIn(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *tab {
+	t.Helper()
 	p := &tab{t: t, recorded: make(chan struct{}, 1)}
-	ctx, cancel := chromedp.NewContext(chromium.start(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(p.record))
+	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.record))...)
 	p.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -121,6 +134,15 @@ func (p *tab) sent() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
+}
+
+// streams returns how many requests of the stream there were.
+func (p *tab) streams() int { return strings.Count(strings.Join(p.sent(), "\n"), "/events/stream?") }
+
+// hide hides or shows the tab.
+func (p *tab) hide(hidden bool) {
+	p.t.Helper()
+	eval[bool](p, fmt.Sprintf("Object.defineProperty(document, 'hidden', {value: %t, configurable: true}) && document.dispatchEvent(new Event('visibilitychange'))", hidden))
 }
 
 // until waits until a condition on requests and errors is true. It checks after

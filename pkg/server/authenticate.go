@@ -51,7 +51,7 @@ func (s *Server) authenticate(c echo.Context) error {
 		return nil
 	}
 	set := s.options.Keys()
-	id, sent := s.keyOf(set, c.Request())
+	id, sent := s.keyOf(set, c.Request(), scope)
 	switch {
 	case id == nil && sent:
 		return s.refuseKey(c)
@@ -69,8 +69,9 @@ func (s *Server) authenticate(c echo.Context) error {
 }
 
 // keyOf returns the identity of the key that a request has: in Authorization, in a
-// client certificate, or in the cookie of a login. sent is set if there is any.
-func (s *Server) keyOf(set *auth.Set, r *http.Request) (id *auth.Identity, sent bool) {
+// client certificate, or in the cookie of a login. sent is set if there is any; an
+// invalid cookie counts as none, because browsers send it on their own.
+func (s *Server) keyOf(set *auth.Set, r *http.Request, scope auth.Scope) (id *auth.Identity, sent bool) {
 	if values := r.Header[headerAuthorization]; len(values) > 0 {
 		key, err := auth.ParseKey(bearerToken(values))
 		if err != nil {
@@ -79,6 +80,9 @@ func (s *Server) keyOf(set *auth.Set, r *http.Request) (id *auth.Identity, sent 
 		return set.Find(key.Hash(), s.options.Now()), true
 	}
 	if id := s.certificateOf(set, r); id != nil {
+		return id, true
+	}
+	if id := s.cookieOf(set, r, scope); id != nil {
 		return id, true
 	}
 	return nil, false

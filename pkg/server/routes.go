@@ -29,6 +29,9 @@ func (s *Server) routes() {
 	s.get(api.PathEvents, s.query.Events)
 	s.get(api.PathStream, s.query.Stream)
 	s.get(routeEvent, s.query.Event)
+	s.get(api.PathSession, s.session)
+	s.echo.POST(api.PathSession, s.login)
+	s.echo.DELETE(api.PathSession, s.logout)
 	for _, path := range []string{api.PathHealthz, api.PathLivez, api.PathHealthLive} {
 		s.get(path, s.healthz)
 	}

@@ -116,9 +116,6 @@ func (w *Watcher) Run(ctx context.Context, now <-chan os.Signal) {
 // look looks at every source, and returns the time until the next look.
 func (w *Watcher) look(forced bool) time.Duration {
 	wait := w.options.Interval
-	if forced && len(w.sources) == 0 {
-		w.options.Logger.Info("no files to reload")
-	}
 	for _, s := range w.sources {
 		changed, err := s.load(forced)
 		switch {

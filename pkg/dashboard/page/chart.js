@@ -63,12 +63,12 @@ renderers.push(() => {
   const width = box.clientWidth;
   if (width === 0) return;
   const { samples } = currentHistory();
-  const now = samples.at(-1)?.t ?? Date.now();
-  points = stepRates(samples, now);
+  const end = samples.at(-1)?.t ?? now();
+  points = stepRates(samples, end);
   const peak = Math.max(0, ...points.map((point) => point.stored + point.duplicates));
   const top = roundUp(peak);
   plotLeft = Math.max(...[top / 2, top].map((rate) => translate('perSecond', formatRate(rate)).length)) * 7 + 8;
-  const x = (t) => plotLeft + (t - now + CHART_SPAN) / CHART_SPAN * (width - plotLeft);
+  const x = (t) => plotLeft + (t - end + CHART_SPAN) / CHART_SPAN * (width - plotLeft);
   const y = (rate) => MARGIN.top + (1 - rate / top) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const svg = createNode('svg', { width, height: HEIGHT, 'aria-hidden': 'true' });
   for (const rate of [0, top / 2, top]) svg.append(createNode('line', { x1: plotLeft, x2: width, y1: y(rate), y2: y(rate), class: 'grid' }));
@@ -78,18 +78,28 @@ renderers.push(() => {
   );
   for (const rate of [top / 2, top]) svg.append(createNode('text', { x: plotLeft - 8, y: y(rate) + 4, 'text-anchor': 'end' }, translate('perSecond', formatRate(rate))));
   const minutes = width < 500 ? 5 : 3;
-  for (let t = Math.ceil((now - CHART_SPAN) / (minutes * 60000)) * minutes * 60000; t < now; t += minutes * 60000) {
+  for (let t = Math.ceil((end - CHART_SPAN) / (minutes * 60000)) * minutes * 60000; t < end; t += minutes * 60000) {
     if (x(t) > plotLeft + 20 && x(t) < width - 20) svg.append(createNode('text', { x: x(t), y: HEIGHT - 5, 'text-anchor': 'middle' }, clock(t, 'minute')));
   }
   const selected = selectedPoint();
   if (selected) svg.append(createNode('line', { x1: x(selected.t), x2: x(selected.t), y1: MARGIN.top, y2: y(0), class: 'cursor' }));
   box.replaceChildren(svg);
   const rates = currentHistory().rates();
-  box.setAttribute('aria-label', translate('chart', formatRate(rates && rates.stored + rates.duplicates), formatRate(peak)));
+  describe(box, rates && rates.stored + rates.duplicates, peak, selected);
   setText(byID('readout'), selected ? readout(selected) : translate('peak', formatRate(peak)));
   byID('chart-note').hidden = state.topic === null;
   setText(byID('chart-note'), translate('chartSince'));
 });
+
+// describe names the chart for screen readers. The chart is a slider over its points: a screen reader reads the text of the
+// point that a key selects. The text stays while no other point is selected, because each change is read aloud.
+function describe(box, rate, peak, selected) {
+  box.setAttribute('aria-label', translate('chart', formatRate(rate), formatRate(peak)));
+  box.setAttribute('aria-valuemax', points.length);
+  box.setAttribute('aria-valuenow', selected ? points.indexOf(selected) + 1 : points.length);
+  const text = selected ? readout(selected) : translate('latest');
+  if (box.getAttribute('aria-valuetext') !== text) box.setAttribute('aria-valuetext', text);
+}
 
 const selectedPoint = () => (selectedTime === null ? null : points.find((point) => Math.abs(point.t - selectedTime) <= STEP / 2) ?? points.at(-1));
 
@@ -105,13 +115,13 @@ function select(time) {
 
 byID('chart').addEventListener('pointermove', (event) => {
   const box = byID('chart').getBoundingClientRect();
-  const now = currentHistory().samples.at(-1)?.t ?? Date.now();
-  select(now - CHART_SPAN + Math.max(0, event.clientX - box.left - plotLeft) / (box.width - plotLeft) * CHART_SPAN);
+  const end = currentHistory().samples.at(-1)?.t ?? now();
+  select(end - CHART_SPAN + Math.max(0, event.clientX - box.left - plotLeft) / (box.width - plotLeft) * CHART_SPAN);
 });
 byID('chart').addEventListener('pointerleave', () => select(null));
 byID('chart').addEventListener('blur', () => select(null));
 byID('chart').addEventListener('keydown', (event) => {
-  const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -points.length, End: points.length }[event.key];
+  const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 12, PageDown: -12, Home: -points.length, End: points.length }[event.key];
   if (event.key === 'Escape') select(null);
   if (!steps || points.length === 0) return;
   event.preventDefault();

@@ -40,7 +40,14 @@ function scheduleUpdate() {
 
 function updateList() {
   trimPending();
-  const added = pending.map(parseEvent).reverse();
+  const shown = new Set(list.map(identity));
+  const added = [];
+  for (const text of pending) {
+    const fields = parseFields(text);
+    if (shown.has(identity({ fields }))) continue; // a tab that joins a stream may get an event again
+    shown.add(identity({ fields }));
+    added.unshift(makeItem(text, fields));
+  }
   pending = [];
   waiting = 0;
   if (added.length === 0) return;
@@ -58,10 +65,16 @@ function clearEvents() {
   renderEvents();
 }
 
-function parseEvent(text) {
+const identity = ({ fields }) => JSON.stringify([fields.topic, fields.event_id]);
+
+function parseFields(text) {
   const values = members(text);
   const fields = { payload: values.get('payload') };
   for (const name of ['topic', 'event_id', 'source', 'timestamp', 'created_at']) fields[name] = JSON.parse(values.get(name) ?? '""');
+  return fields;
+}
+
+function makeItem(text, fields) {
   const item = { text, fields };
   item.element = makeEvent(item);
   item.element.hidden = !matches(item);
@@ -69,11 +82,11 @@ function parseEvent(text) {
 }
 
 function makeEvent({ fields }) {
-  const created = new Date(fields.created_at);
-  const time = createNode('time', { datetime: fields.created_at, title: fields.created_at }, clock(created, 'millisecond'));
+  const time = createNode('time', { datetime: fields.created_at, title: fields.created_at }, formatMoment(fields.created_at, 'millisecond'));
   const cell = (name, text) => createNode('span', { class: name }, createNode('bdi', {}, text));
   const preview = escapeInvisible(fields.payload.slice(0, PREVIEW_LENGTH)) + (fields.payload.length > PREVIEW_LENGTH ? ' …' : '');
-  const details = createNode('details', {}, createNode('summary', {}, time, cell('topic', fields.topic), cell('id', fields.event_id), cell('preview', preview)));
+  const names = [cell('topic', escapeName(fields.topic)), cell('id', escapeName(fields.event_id))];
+  const details = createNode('details', {}, createNode('summary', {}, time, ...names, cell('preview', preview)));
   details.addEventListener('toggle', () => {
     if (!details.open) return;
     if (details.children.length === 1) details.append(makeDetails(fields));
@@ -82,10 +95,21 @@ function makeEvent({ fields }) {
   return createNode('li', {}, details);
 }
 
+// Events of another day show their date, also after midnight and after a change of the language.
+let timesShown = '';
+renderers.push(() => {
+  const shown = language + new Date().toDateString();
+  if (shown === timesShown) return;
+  timesShown = shown;
+  for (const time of document.querySelectorAll('#events time')) setText(time, formatMoment(time.dateTime, 'millisecond'));
+});
+
+const utf8 = new TextEncoder();
+
 function makeDetails(fields) {
   const facts = createNode('dl');
   for (const [key, name] of [['topic', 'topic'], ['eventID', 'event_id'], ['source', 'source'], ['timestamp', 'timestamp'], ['storedAt', 'created_at']]) {
-    facts.append(createNode('dt', { 'data-t': key }, translate(key)), createNode('dd', {}, createNode('bdi', {}, fields[name])));
+    facts.append(createNode('dt', { 'data-t': key }, translate(key)), createNode('dd', {}, createNode('bdi', {}, escapeName(fields[name]))));
   }
   const payload = createNode('pre', { tabindex: 0, 'aria-label': translate('payload') }, indent(fields.payload, MAX_PAYLOAD_SHOWN));
   const copy = createNode('button', { type: 'button', 'data-t': 'copy' }, translate('copy'));
@@ -95,16 +119,21 @@ function makeDetails(fields) {
   if (!path.some((part) => part === '.' || part === '..')) { // a URL can't have these parts
     actions.append(createNode('a', { href: `events/${path.map(encodeURIComponent).join('/')}`, 'data-t': 'openJSON' }, translate('openJSON')));
   }
+  const parts = [facts, payload, actions];
   if (indent(fields.payload, MAX_PAYLOAD_SHOWN + 1).length > payload.textContent.length) {
-    const more = createNode('button', { type: 'button' }, translate('more', formatBytes(fields.payload.length)));
+    payload.append(' …');
+    const cut = createNode('p', { class: 'note' }, translate('payloadCut', formats.whole.format(MAX_PAYLOAD_SHOWN), formatBytes(utf8.encode(fields.payload).length)));
+    const more = createNode('button', { type: 'button', 'data-t': 'more' }, translate('more'));
     more.addEventListener('click', () => {
       setText(payload, indent(fields.payload));
       payload.focus();
       more.remove();
+      cut.remove();
     });
     actions.prepend(more);
+    parts.splice(2, 0, cut);
   }
-  return createNode('div', { class: 'body' }, facts, payload, actions);
+  return createNode('div', { class: 'body' }, ...parts);
 }
 
 // The search compares topic, event ID, source and payload, ignoring case.
@@ -138,7 +167,9 @@ function renderEvents() {
   const notes = [];
   if (query !== '') notes.push(translate('matches', formats.whole.format(list.filter((item) => !item.element.hidden).length), formats.whole.format(list.length)));
   if (paused && waiting > pending.length) notes.push(translate('waitingLimit', count, formats.whole.format(pending.length)));
-  if (list.length === 0 && !paused) notes.push(translate('noEvents'));
+  if (connection.stream.status === 'denied') notes.push(translate('eventsDenied'));
+  else if (!may('read') && session.state === 'open') notes.push(translate('noEventsScope'));
+  else if (list.length === 0 && !paused) notes.push(translate('noEvents'));
   setText(byID('events-note'), notes.join(' '));
 }
 renderers.push(renderEvents);

@@ -53,9 +53,13 @@ function members(text) {
   return found;
 }
 
-// Invisible characters and characters that change the text direction are shown as JSON escapes.
-const INVISIBLE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-const escapeInvisible = (text) => text.replace(INVISIBLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+// Invisible characters and characters that change the text direction are shown as JSON escapes. Names also have their spaces
+// escaped, except the usual one: two names that look the same are the same.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+const INVISIBLE_IN_NAMES = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]|(?! )\p{Zs}/gu;
+const escapeUnit = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+const escapeInvisible = (text) => text.replace(INVISIBLE, (c) => (c === '\n' ? c : c.split('').map(escapeUnit).join('')));
+const escapeName = (text) => text.replace(INVISIBLE_IN_NAMES, (c) => c.split('').map(escapeUnit).join(''));
 
 // indent writes each member and element on its own line. It stops after limit characters.
 function indent(json, limit = Infinity) {

@@ -22,7 +22,8 @@ if (!location.pathname.endsWith('/')) history.replaceState(null, '', `${location
 const state = {
   topic: new URLSearchParams(location.search).get('topic'), // the selected topic, null for all
   totals: null, // last response of /stats
-  topics: null, // last response of /stats/topics
+  totalsDenied: false, // the key may not read them
+  topics: null, // last responses of /stats/topics
   version: null, // of the server
 };
 
@@ -51,7 +52,7 @@ byID('filter-clear').addEventListener('click', () => {
 
 renderers.push(() => {
   byID('filter').hidden = state.topic === null;
-  setText(byID('filter-topic'), state.topic ?? '');
+  setText(byID('filter-topic'), escapeName(state.topic ?? ''));
 });
 
 // showNotice shows a text until the user closes it.

@@ -2,7 +2,23 @@
 const CHART_SPAN = 15 * 60 * 1000; // ms
 const TOPIC_HISTORIES = 50;
 
-// History is a list of totals with the times of the browser's clock, oldest first.
+// now returns the time of the browser's clock, but without its jumps: a difference of two times is the time that passed. If
+// the clock was set, checkClock moves the past along, so that the chart has the reader's new times.
+let clockOffset = Date.now() - performance.now();
+const now = () => performance.now() + clockOffset;
+
+function checkClock() {
+  const jump = Date.now() - now();
+  if (Math.abs(jump) < 2000) return;
+  clockOffset += jump;
+  seriesNeeded = true;
+  for (const history of [histories.all, ...histories.topics.values()]) {
+    if (jump < 0) history.move(jump);
+    else history.samples = []; // perhaps the machine was asleep; the server has the past
+  }
+}
+
+// History is a list of totals with the times of now, oldest first.
 class History {
   samples = [];
 
@@ -12,6 +28,10 @@ class History {
     else if (last && t - last.t < 100) return;
     this.samples.push({ t, stored, duplicates });
     while (this.samples[0].t < t - CHART_SPAN - 30000) this.samples.shift();
+  }
+
+  move(by) {
+    for (const sample of this.samples) sample.t += by;
   }
 
   // rates returns the events per second over the last 5 seconds, or null if they are unknown.
@@ -33,6 +53,7 @@ function resetTotals() {
   histories.all = new History();
   histories.topics.clear();
   state.totals = null;
+  state.totalsDenied = false;
   state.topics = null;
   seriesNeeded = true;
 }
@@ -41,38 +62,54 @@ function resetTotals() {
 // whole seconds, so half a second is added.
 async function loadSeries() {
   const { body, date } = await fetchJSON('stats/series');
-  const shift = Date.now() - (Number.isNaN(date) ? Date.now() : date + 500);
+  const shift = Number.isNaN(date) ? 0 : now() - date - 500;
   const points = body.points.map((p) => ({ t: Date.parse(p.time) + shift, stored: p.unique_processed, duplicates: p.duplicate_dropped }));
   const own = histories.all.samples.filter((sample) => points.length === 0 || sample.t < points[0].t - 1000);
   histories.all = new History();
-  for (const { t, stored, duplicates } of [...own, ...points]) histories.all.add(Math.min(t, Date.now()), stored, duplicates);
+  for (const { t, stored, duplicates } of [...own, ...points]) histories.all.add(Math.min(t, now()), stored, duplicates);
   seriesNeeded = false;
 }
 
 async function pollTotals() {
+  checkClock();
   if (seriesNeeded) await loadSeries();
   const { body } = await fetchJSON('stats');
   state.totals = body;
-  histories.all.add(Date.now(), body.unique_processed, body.duplicate_dropped);
-  checkStream(body.unique_processed, connection.polls.status === 'lost');
+  histories.all.add(now(), body.unique_processed, body.duplicate_dropped);
+  checkStream(!['ok', 'connecting'].includes(connection.polls.status));
   connected('polls');
   render();
 }
 
-async function pollTopics() {
-  const { body } = await fetchJSON('stats/topics');
-  state.topics = body.map((row) => ({
+// totalsDenied: totals need a key that may use all topics.
+function totalsDenied() {
+  state.totalsDenied = true;
+  connected('polls');
+  render();
+}
+
+async function fetchTopics(parameters) {
+  const { body } = await fetchJSON(`stats/topics?${new URLSearchParams(parameters)}`);
+  return body.map((row) => ({
     topic: row.topic, received: row.unique_processed + row.duplicate_dropped, stored: row.unique_processed, duplicates: row.duplicate_dropped,
     share: row.duplicate_dropped / (row.unique_processed + row.duplicate_dropped), last: Date.parse(row.last_seen),
   }));
-  const now = Date.now();
+}
+
+// pollTopics loads the busiest topics, as many as the page shows, and the selected one.
+async function pollTopics() {
+  const selected = state.topic;
+  const topics = await fetchTopics({ limit: allTopics ? MOST_TOPICS : MAX_TOPICS_SHOWN });
+  if (selected !== null && !topics.some((row) => row.topic === selected)) topics.push(...await fetchTopics({ topic: selected }));
+  state.topics = topics;
+  const time = now();
   for (const row of state.topics) {
     let history = histories.topics.get(row.topic);
     if (!history && (histories.topics.size < TOPIC_HISTORIES || row.topic === state.topic)) {
       history = new History();
       histories.topics.set(row.topic, history);
     }
-    history?.add(now, row.stored, row.duplicates);
+    history?.add(time, row.stored, row.duplicates);
   }
   render();
 }
@@ -83,6 +120,7 @@ let checks = null;
 async function pollHealth() {
   const { body } = await fetchJSON('readyz', 503);
   checks = body.checks ?? {};
+  if (!may('metrics')) connected('polls'); // otherwise the totals show that the server responds
   render();
 }
 
@@ -129,10 +167,18 @@ renderers.push(() => {
 // If there are no events, the page shows how to publish one.
 renderers.push(() => {
   const { totals } = state;
-  const empty = totals !== null && totals.received === 0 && !totals.queued && state.topic === null;
+  const signedOut = session.state === 'needed';
+  const empty = !signedOut && totals !== null && totals.received === 0 && !totals.queued && state.topic === null;
+  const noTotals = signedOut || !may('metrics') || state.totalsDenied;
+  byID('totals').hidden = noTotals && (signedOut || state.topic === null);
   byID('empty').hidden = !empty;
-  byID('rates').hidden = empty;
-  byID('lists').hidden = empty;
+  byID('rates').hidden = empty || byID('totals').hidden;
+  byID('lists').hidden = empty || signedOut;
+  byID('topics-panel').hidden = !may('metrics');
+  byID('lists').classList.toggle('single', !may('metrics'));
+  const denied = !signedOut && session.required && (noTotals ? 'noTotals' : !may('read') ? 'noEventsScope' : null);
+  byID('denied').hidden = !denied;
+  if (denied) setText(byID('denied'), translate(denied));
 });
 
 const home = new URL('.', location.href).href.replaceAll("'", '%27');

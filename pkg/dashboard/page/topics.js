@@ -1,5 +1,6 @@
 // The table of topics. A click on a header sorts it, a click on a row selects the topic.
 const MAX_TOPICS_SHOWN = 100;
+const MOST_TOPICS = 1000; // after a click on the button below the table; the server has the rest
 
 const sorting = { key: 'received', descending: true };
 let allTopics = false;
@@ -19,7 +20,7 @@ function sorted(topics) {
 }
 
 function makeRow(topic) {
-  const button = createNode('button', { type: 'button' }, createNode('bdi', {}, topic));
+  const button = createNode('button', { type: 'button' }, createNode('bdi', {}, escapeName(topic)));
   button.addEventListener('click', () => selectTopic(state.topic === topic ? null : topic));
   return createNode('tr', {}, createNode('th', { scope: 'row' }, button), createNode('td'), createNode('td'), createNode('td'), createNode('td'));
 }
@@ -27,13 +28,12 @@ function makeRow(topic) {
 function fillRow(row, data) {
   const [head, received, duplicates, share, last] = row.children;
   head.firstChild.setAttribute('aria-pressed', state.topic === data.topic);
-  head.firstChild.title = translate('filterBy', data.topic);
+  head.firstChild.title = translate('filterBy', escapeName(data.topic));
   row.classList.toggle('selected', state.topic === data.topic);
   setText(received, formats.whole.format(data.received));
   setText(duplicates, formats.whole.format(data.duplicates));
   setText(share, formatShare(data.duplicates, data.received));
-  const today = new Date(data.last).toDateString() === new Date().toDateString();
-  setText(last, today ? clock(data.last) : formats.day.format(data.last));
+  setText(last, formatMoment(data.last));
   last.title = new Date(data.last).toISOString();
 }
 
@@ -43,13 +43,8 @@ renderers.push(() => {
     if (head.getAttribute('aria-sort') !== order) head.setAttribute('aria-sort', order);
   }
   if (!state.topics) return;
-  let list = sorted(state.topics);
-  const count = list.length;
-  if (!allTopics && count > MAX_TOPICS_SHOWN) {
-    const selected = list.find((data) => data.topic === state.topic);
-    list = list.slice(0, MAX_TOPICS_SHOWN);
-    if (selected && !list.includes(selected)) list.push(selected);
-  }
+  const list = sorted(state.topics);
+  const count = Math.max(state.totals?.topics_active ?? 0, list.length);
   const listed = new Set(list.map((data) => data.topic));
   for (const topic of rows.keys()) if (!listed.has(topic)) rows.delete(topic);
   const elements = list.map((data) => {
@@ -58,9 +53,9 @@ renderers.push(() => {
     return rows.get(data.topic);
   });
   updateRows(elements);
-  setText(byID('topics-count'), count === 0 ? translate('noTopics') : translate('topicsOf', formats.whole.format(list.length), formats.whole.format(count)));
-  byID('topics-all').hidden = list.length === count;
-  setText(byID('topics-all'), translate('showTopics', formats.whole.format(count)));
+  setText(byID('topics-count'), count === 0 ? translate('noTopics') : translate(list.length < count ? 'busiestOf' : 'topicsOf', formats.whole.format(list.length), formats.whole.format(count)));
+  byID('topics-all').hidden = allTopics || list.length >= count;
+  setText(byID('topics-all'), count > MOST_TOPICS ? translate('showBusiest', formats.whole.format(MOST_TOPICS)) : translate('showTopics', formats.whole.format(count)));
 });
 
 // updateRows replaces the rows if their order changed. It restores the focus, because a moved row loses it.
@@ -82,6 +77,6 @@ for (const head of document.querySelectorAll('th[data-key]')) {
 }
 
 byID('topics-all').addEventListener('click', () => {
-  allTopics = true;
+  allTopics = true; // the next poll loads them
   render();
 });
