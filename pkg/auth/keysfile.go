@@ -183,7 +183,7 @@ func parseID(node *yaml.Node) (string, error) {
 func ValidID(id string) bool {
 	for i := range len(id) {
 		c := id[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-", c) >= 0) {
+		if letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'; !letter && (c < '0' || c > '9') && strings.IndexByte("._-", c) < 0 {
 			return false
 		}
 	}

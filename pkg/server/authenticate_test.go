@@ -207,6 +207,7 @@ func TestAuthenticate_TopicsOfPublishers(t *testing.T) {
 		"a forbidden topic, and all or nothing": {"[" + foreign + "," + newEvent + "]", "application/json", "handling=strict", http.StatusUnprocessableEntity, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := new(memory)
 			s := serverWith(m, option)
 			response := send(s, http.MethodPost, api.PathPublish, row.body,
@@ -215,8 +216,7 @@ func TestAuthenticate_TopicsOfPublishers(t *testing.T) {
 				t.Fatalf("%d, %d events: %s", response.Code, len(m.records), response.Body)
 			}
 			var result struct {
-				Type   string
-				Errors []struct{ Field string }
+				Type string `json:"type"`
 			}
 			_ = json.Unmarshal(response.Body.Bytes(), &result)
 			if row.status == http.StatusForbidden && result.Type != api.ProblemForbidden {

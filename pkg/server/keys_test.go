@@ -180,7 +180,7 @@ func FuzzAuthenticate_Header(f *testing.F) {
 	s := serverWith(new(memory), func(o *Options) { o.Keys = func() *auth.Set { return set } })
 	f.Fuzz(func(t *testing.T, header string) {
 		s.failures = auth.NewFailures(noon)
-		request := httptest.NewRequest(http.MethodGet, api.PathStats, nil)
+		request := httptest.NewRequest(http.MethodGet, api.PathStats, http.NoBody)
 		request.Header["Authorization"] = []string{header}
 		response := httptest.NewRecorder()
 		s.Handler().ServeHTTP(response, request)

@@ -170,21 +170,6 @@ func (h *Handler) skipped(ctx context.Context, p *request) []event.Outcome {
 	return outcomes
 }
 
-// report passes outcomes on to Options.OnEvents.
-func (p *request) report(t event.Tally) {
-	if p.handler.options.OnEvents != nil && t != (event.Tally{}) {
-		p.handler.options.OnEvents(p.sender.Key, t)
-	}
-}
-
-// checkTopic returns an error if the key of the sender may not publish an event's topic.
-func (p *request) checkTopic(e event.Event) error {
-	if p.sender.MayUse(e.Topic) {
-		return nil
-	}
-	return &event.InvalidError{Fields: []event.FieldError{{Field: event.FieldTopic, Message: "is not one that this API key may publish"}}}
-}
-
 // request is the state of one POST /publish. It is reused for others.
 type request struct {
 	handler *Handler
@@ -204,6 +189,21 @@ type request struct {
 	charged int64 // bytes on the budget
 	room    int64 // the part of charged that is for the body
 	window  int64 // the part of charged that is for the decompressor
+}
+
+// report passes outcomes on to Options.OnEvents.
+func (p *request) report(t event.Tally) {
+	if p.handler.options.OnEvents != nil && t != (event.Tally{}) {
+		p.handler.options.OnEvents(p.sender.Key, t)
+	}
+}
+
+// checkTopic returns an error if the key of the sender may not publish an event's topic.
+func (p *request) checkTopic(e event.Event) error {
+	if p.sender.MayUse(e.Topic) {
+		return nil
+	}
+	return &event.InvalidError{Fields: []event.FieldError{{Field: event.FieldTopic, Message: "is not one that this API key may publish"}}}
 }
 
 func newRequest(h *Handler) *request {
