@@ -135,7 +135,7 @@ func TestRootCmd_HasCommandsOfContract(t *testing.T) {
 			t.Errorf("%s lacks a line of help, examples or a check of its arguments", command.Name())
 		}
 	}
-	want := []string{"completion", "deadletter", "demo", "export", "migrate", "publish", "queue", "serve", "stats", "tail", "version"}
+	want := []string{"completion", "deadletter", "demo", "export", "key", "migrate", "publish", "queue", "serve", "stats", "tail", "version"}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands %v, expected %v", got, want)
 	}

@@ -30,10 +30,10 @@ func TestBudget_ReserveAndRelease(t *testing.T) {
 		{what: "a request that is alone gets all", client: "a", reserve: 100},
 		{what: "and others get nothing beyond", client: "b", reserve: 1, full: true, after: time.Second},
 		{what: "after a slow drain", client: "a", release: 40, pass: 10 * time.Second},
-		{what: "the wait grows, since only half of what is free is for this client", client: "b", reserve: 21, full: true, after: 2900 * time.Millisecond},
+		{what: "the wait grows, since only half of what is free is for this client", client: "b", reserve: 21, full: true, after: 1450 * time.Millisecond},
 		{what: "a request that fits gets memory all the same", client: "b", reserve: 20},
 		{what: "a third client gets a part of the rest", client: "c", reserve: 10},
-		{what: "the first client gets nothing more", client: "a", reserve: 1, full: true, after: 2900 * time.Millisecond},
+		{what: "the first client gets nothing more", client: "a", reserve: 1, full: true, after: 1450 * time.Millisecond},
 	}
 	for _, step := range steps {
 		now = now.Add(step.pass)
