@@ -23,8 +23,8 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error)
 
 // readStatements are the statements of the readers.
 type readStatements struct {
-	stats, topicStats, event, lastID, known, newestTime, knownTopic *stdsql.Stmt
-	older, newer                                                    pageStatements
+	stats, topicStats, event, lastID, known, newestTime, knownTopics *stdsql.Stmt
+	older, newer                                                     pageStatements
 }
 
 // pageStatements read a page in one direction: of all topics or of one, without or
@@ -35,7 +35,7 @@ func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	var s readStatements
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID, "known": &s.known,
-		"newest_time": &s.newestTime, "known_topic": &s.knownTopic,
+		"newest_time": &s.newestTime, "known_topics": &s.knownTopics,
 		"older": &s.older.all, "older_of_topic": &s.older.topic,
 		"older_between": &s.older.between, "older_of_topic_between": &s.older.topicBetween,
 		"newer": &s.newer.all, "newer_of_topic": &s.newer.topic,

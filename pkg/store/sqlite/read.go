@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	stdsql "database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -44,13 +45,18 @@ func (s *Store) TopicStats(ctx context.Context, query store.TopicQuery) ([]store
 // KnownTopics implements [store.TopicReader].
 func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error) {
 	return call(ctx, s, "look for topics", func() ([]bool, error) {
-		known := make([]bool, len(topics))
-		for i, topic := range topics {
-			if err := s.read.knownTopic.QueryRowContext(ctx, topic).Scan(&known[i]); err != nil {
-				return nil, err
-			}
+		if len(topics) == 0 { // JSON has null for nil
+			return nil, nil
 		}
-		return known, nil
+		names, err := json.Marshal(topics)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := s.read.knownTopics.QueryContext(ctx, string(names))
+		return collect(rows, err, func(from row) (known bool, err error) {
+			err = from.Scan(&known)
+			return known, err
+		})
 	})
 }
 
