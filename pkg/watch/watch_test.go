@@ -52,7 +52,7 @@ func TestWatcher_ReplacesFilesThatBelongTogether(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(f *files, hup chan<- os.Signal) // after 10 seconds
-		after  time.Duration                       // since the start
+		after  time.Duration                        // since the start
 		inUse  string
 		logged string // "" for nothing
 		count  int    // of reported faults
