@@ -104,10 +104,8 @@ func (a *app) reach(ctx context.Context, target publishTarget, opts publishOptio
 			return explainForeign(opts.client.URL, err)
 		case !opts.wait && errors.As(err, &response):
 			return nil
-		case !store.Temporary(err):
-			return reasonOnly(err) // a wrong certificate; the error says what to do
 		case wrongCertificate(err):
-			return reasonOnly(err)
+			return reasonOnly(err) // the error says what to do
 		case !opts.wait:
 			return withHint(reasonOnly(err), "Start a server with 'eventagg serve', use --url for another one, or use --wait to wait for it.")
 		case !waiting:
