@@ -2,7 +2,6 @@ package respond
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
@@ -39,7 +38,7 @@ func KeyRetry(wait time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Type: api.ProblemUnauthenticated, Title: "Too many invalid keys",
 		Detail: "This address sent too many invalid API keys. Nothing was done.",
-		Header: "Retry-After", Value: strconv.FormatInt(wholeSeconds(wait), 10),
+		Header: headerRetryAfter, Value: wholeSeconds(wait),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -104,31 +103,11 @@ func SendError(c echo.Context, err error) {
 		return
 	}
 	problem := Problem(c.Request(), err)
+	addContext(&problem, err)
 	header := c.Response().Header()
-	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Header != "" {
-		header.Set(refused.Header, refused.Value)
-	}
-	if hinted := (*HintedError)(nil); errors.As(err, &hinted) {
-		problem.Detail += " The body " + hinted.Hint + "."
-	}
-	if partial := (*PartialError)(nil); errors.As(err, &partial) {
-		problem.CommittedLines = &partial.Committed
-		if problem.Status >= http.StatusInternalServerError {
-			problem.Detail = problem.Title + "." // the detail is about the whole request, which is not true here
-		}
-		problem.Detail += " " + partial.detail()
-	}
-	if quota := (*auth.QuotaError)(nil); errors.As(err, &quota) {
-		setQuota(header, quota)
-	}
-	if followers := (*FollowersError)(nil); errors.As(err, &followers) {
-		setFollowers(header, followers)
-	}
-	if problem.Status == http.StatusServiceUnavailable {
-		header.Set("Retry-After", retryAfter(err))
-	}
-	body, err := json.Marshal(problem)
-	if err != nil { // a Problem always encodes; if not, the status says the most important part
+	setHeaders(header, problem.Status, err)
+	body, encoding := json.Marshal(problem)
+	if encoding != nil { // a Problem always encodes; if not, the status says the most important part
 		body = nil
 	}
 	body = append(body, '\n')
@@ -142,6 +121,36 @@ func SendError(c echo.Context, err error) {
 	if early {
 		_ = http.NewResponseController(c.Response()).Flush()
 		c.Set(keyDrain, true)
+	}
+}
+
+// addContext adds to a problem what the layers above the first error know about it.
+func addContext(problem *api.Problem, err error) {
+	if hinted := (*HintedError)(nil); errors.As(err, &hinted) {
+		problem.Detail += " The body " + hinted.Hint + "."
+	}
+	if partial := (*PartialError)(nil); errors.As(err, &partial) {
+		problem.CommittedLines = &partial.Committed
+		if problem.Status >= http.StatusInternalServerError {
+			problem.Detail = problem.Title + "." // the detail is about the whole request, which is not true here
+		}
+		problem.Detail += " " + partial.detail()
+	}
+}
+
+// setHeaders sets the header fields of an error.
+func setHeaders(header http.Header, status int, err error) {
+	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Header != "" {
+		header.Set(refused.Header, refused.Value)
+	}
+	if quota := (*auth.QuotaError)(nil); errors.As(err, &quota) {
+		setQuota(header, quota)
+	}
+	if followers := (*FollowersError)(nil); errors.As(err, &followers) {
+		setFollowers(header, followers)
+	}
+	if status == http.StatusServiceUnavailable {
+		setRetryAfter(header, store.RetryAfter(err, time.Second))
 	}
 }
 
@@ -210,11 +219,4 @@ func newProblem(r rule, fields []event.FieldError) api.Problem {
 		problem.Title = http.StatusText(r.status)
 	}
 	return problem
-}
-
-// retryAfter is the wait that an error asks for, in whole seconds as the header
-// needs it: rounded up, at least 1.
-func retryAfter(err error) string {
-	seconds := math.Ceil(store.RetryAfter(err, time.Second).Seconds())
-	return strconv.Itoa(max(1, int(seconds)))
 }

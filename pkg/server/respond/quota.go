@@ -26,15 +26,16 @@ func quotaProblem(err *auth.QuotaError) api.Problem {
 
 // Names of header fields, in net/http's canonical form.
 const (
-	headerRateLimit = "Ratelimit"
-	headerPolicy    = "Ratelimit-Policy"
+	headerRetryAfter = "Retry-After"
+	headerRateLimit  = "Ratelimit"
+	headerPolicy     = "Ratelimit-Policy"
 )
 
 // setQuota sets the header fields of a 429. RateLimit and RateLimit-Policy are those of
 // draft-ietf-httpapi-ratelimit-headers-11: lists of names with q (quota), w (window in
 // seconds), qu (unit), and r (what is left), t (seconds until there is enough).
 func setQuota(header http.Header, err *auth.QuotaError) {
-	header.Set("Retry-After", strconv.FormatInt(wholeSeconds(err.RetryAfter), 10))
+	setRetryAfter(header, err.RetryAfter)
 	policies, left := make([]string, 0, 2), make([]string, 0, len(err.Exceeded))
 	if err.Limits.Events > 0 {
 		policies = append(policies, `"`+auth.QuotaEvents+`";q=`+strconv.FormatInt(err.Limits.Events, 10)+";w=1")
@@ -43,7 +44,7 @@ func setQuota(header http.Header, err *auth.QuotaError) {
 		policies = append(policies, `"`+auth.QuotaBytes+`";q=`+strconv.FormatInt(err.Limits.Bytes, 10)+`;w=1;qu="content-bytes"`)
 	}
 	for _, quota := range err.Exceeded {
-		left = append(left, `"`+quota.Name+`";r=`+strconv.FormatInt(quota.Left, 10)+";t="+strconv.FormatInt(wholeSeconds(quota.Wait), 10))
+		left = append(left, `"`+quota.Name+`";r=`+strconv.FormatInt(quota.Left, 10)+";t="+wholeSeconds(quota.Wait))
 	}
 	header.Set(headerPolicy, strings.Join(policies, ", "))
 	header.Set(headerRateLimit, strings.Join(left, ", "))
@@ -73,9 +74,17 @@ const followersRetry = 10 * time.Second
 
 // setFollowers sets the header fields of such a 429.
 func setFollowers(header http.Header, err *FollowersError) {
-	header.Set("Retry-After", strconv.FormatInt(wholeSeconds(followersRetry), 10))
+	setRetryAfter(header, followersRetry)
 	header.Set(headerPolicy, `"followers";q=`+strconv.Itoa(err.Limit)+`;qu="concurrent-requests"`)
 }
 
-// wholeSeconds rounds up, so that a client that waits never comes too early.
-func wholeSeconds(d time.Duration) int64 { return max(1, int64(math.Ceil(d.Seconds()))) }
+// setRetryAfter sets the header field Retry-After.
+func setRetryAfter(header http.Header, wait time.Duration) {
+	header.Set(headerRetryAfter, wholeSeconds(wait))
+}
+
+// wholeSeconds returns a time in whole seconds, at least 1. It rounds up, so that a
+// client that waits never retries too early.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
+}
