@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/certs"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/ingest"
@@ -106,9 +105,10 @@ type service struct {
 //	listener ══▶ server ──Append──▶ ingest ──Append──▶ store ──▶ PostgreSQL or SQLite
 //	                └──────────Stats, Events─────────────┘
 //
-// The files that can change come first. Then comes the port: a second server that is started by mistake fails there, before
-// it touches the database. Then come store, group commit and HTTP server. They are
-// closed in reverse order, so that each has what it needs until it is closed.
+// Keys and certificates come first. Then comes the port: a second server that is started
+// by mistake fails there, before it touches the database. Then come store, group commit
+// and HTTP server. They are closed in reverse order, so that each has what it needs until
+// it is closed.
 func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logger) (_ *service, err error) {
 	c := opts.config
 	s := &service{database: newDatabase(c.Database), metrics: metrics.New(metrics.Options{Version: a.version})}
@@ -141,21 +141,8 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return nil, err
 	}
 	routes.limitTopics(c.Ingest.MaxTopics, events, log)
-	options := server.Options{
-		Appender: routes.appender, Direct: routes.direct, Async: routes.async, TopicsRefused: routes.topicsRefused, Queue: routes.queue,
-		TLS:          s.tlsConfig(),
-		AllowedHosts: c.HTTP.AllowedHosts.Items(), AllowedOrigins: c.HTTP.AllowedOrigins.Items(),
-		Store: events, Committed: committed, MaxFollowers: c.HTTP.MaxFollowers, MaxSlowReads: max(1, c.Database.MaxConns/2), Logger: log, Version: a.version, Now: time.Now,
-		Tracer: s.tracer, Metrics: s.metrics.Handler(), OnRequest: s.onRequest, OnEvents: s.onEvents,
-		MaxBodyBytes: c.HTTP.MaxBodyBytes, MaxEventBytes: c.HTTP.MaxEventBytes, MaxBatchEvents: c.HTTP.MaxBatchEvents, MaxBufferedBytes: c.HTTP.MaxBufferedBytes, MaxReadBytes: c.HTTP.MaxReadBytes,
-		MaxFollowersPerClient: c.HTTP.MaxFollowersPerClient, MaxConnections: c.HTTP.MaxConnections,
-		Proxies: proxiesOf(c), Limits: auth.Limits(c.Limits), OnLimited: s.metrics.RecordLimited, OnConnectionLimit: s.metrics.RecordConnectionLimit,
-		WriteTimeout:      responseTimeout(c),
-		ReadHeaderTimeout: c.HTTP.ReadHeaderTimeout, ReadTimeout: c.HTTP.ReadTimeout, IdleTimeout: c.HTTP.IdleTimeout,
-	}
-	if s.keys != nil {
-		options.Keys, options.OnAuthFailure = s.keys.set, s.keys.onFailure
-	}
+	options := s.serverOptions(c, routes, events, log)
+	options.Committed, options.Version = committed, a.version
 	s.server = server.New(options)
 	s.open.push("HTTP server", func(ctx context.Context) error {
 		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
@@ -163,12 +150,6 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	s.watch(opened, routes)
 	summarize(routes.queue)
 	return s, nil
-}
-
-// proxiesOf returns http.trusted_proxies, which was validated.
-func proxiesOf(c config.Config) auth.Proxies {
-	proxies, _ := c.HTTP.TrustedProxies.Prefixes()
-	return proxies
 }
 
 // explainShutdown adds a hint to the timeout of the HTTP server. The layers below have
@@ -179,14 +160,6 @@ func explainShutdown(err error, grace time.Duration) error {
 	}
 	return withHint(err, "Some requests were not finished within http.shutdown_timeout (%s). "+
 		"They got no response, so their senders retry them.", grace)
-}
-
-// responseTimeout returns the maximum time from the header of a request to the end of
-// its response: reading the body, waiting for a writer, the transaction, and sending.
-// If it were shorter, committed events could be left without a response.
-func responseTimeout(c config.Config) time.Duration {
-	const send = 20 * time.Second
-	return c.HTTP.ReadTimeout + ingest.DefaultMaxWait + c.Ingest.FlushTimeout + send
 }
 
 // limitMemory makes the garbage collector work harder when the heap comes near the sum

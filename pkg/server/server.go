@@ -220,21 +220,12 @@ func New(options Options) *Server {
 	s.origins = newCrossOrigin(o.AllowedHosts, o.AllowedOrigins)
 	s.shutdown, s.endRequests = context.WithCancel(context.Background())
 	s.streaming, s.endStreaming = context.WithCancel(context.Background())
-	s.publish = publish.New(publish.Options{
-		Appender: o.Appender, Direct: o.Direct, Async: o.Async, TopicsRefused: o.TopicsRefused,
-		MaxBodyBytes: o.MaxBodyBytes, MaxEventBytes: o.MaxEventBytes, MaxBatchEvents: o.MaxBatchEvents,
-		MaxBufferedBytes: o.MaxBufferedBytes, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
-		Shutdown: s.shutdown, OnEvents: o.OnEvents, Still: s.still, Now: o.Now, Limiter: auth.NewLimiter(o.Now), OnLimited: s.limited,
-	})
-	reading := query.Options{
-		Store: o.Store, Committed: o.Committed, MaxFollowers: o.MaxFollowers, Still: s.still, MaxFollowersPerClient: o.MaxFollowersPerClient, MaxSlowReads: o.MaxSlowReads, MaxReadBytes: o.MaxReadBytes, Streaming: s.streaming, Logger: o.Logger, Now: o.Now,
-	}
 	s.store = probe{ping: o.Store.Ping, now: o.Now}
 	if o.Queue != nil {
 		s.queue = &probe{ping: o.Queue.Ping, now: o.Now}
-		reading.Queue = o.Queue
 	}
-	s.query = query.New(reading)
+	s.publish = publish.New(s.publishOptions())
+	s.query = query.New(s.queryOptions())
 	s.routes()
 	s.http = &http.Server{
 		Handler:           s.echo,
@@ -253,6 +244,45 @@ func New(options Options) *Server {
 	return s
 }
 
+func (s *Server) publishOptions() publish.Options {
+	o := s.options
+	return publish.Options{
+		Appender:         o.Appender,
+		Direct:           o.Direct,
+		Async:            o.Async,
+		TopicsRefused:    o.TopicsRefused,
+		MaxBodyBytes:     o.MaxBodyBytes,
+		MaxEventBytes:    o.MaxEventBytes,
+		MaxBatchEvents:   o.MaxBatchEvents,
+		MaxBufferedBytes: o.MaxBufferedBytes,
+		ReadTimeout:      o.ReadTimeout,
+		WriteTimeout:     o.WriteTimeout,
+		Shutdown:         s.shutdown,
+		Limiter:          auth.NewLimiter(o.Now),
+		OnLimited:        s.limited,
+		OnEvents:         o.OnEvents,
+		Still:            s.still,
+		Now:              o.Now,
+	}
+}
+
+func (s *Server) queryOptions() query.Options {
+	o := s.options
+	return query.Options{
+		Store:                 o.Store,
+		Queue:                 o.Queue,
+		Committed:             o.Committed,
+		MaxFollowers:          o.MaxFollowers,
+		MaxFollowersPerClient: o.MaxFollowersPerClient,
+		MaxSlowReads:          o.MaxSlowReads,
+		MaxReadBytes:          o.MaxReadBytes,
+		Still:                 s.still,
+		Streaming:             s.streaming,
+		Logger:                o.Logger,
+		Now:                   o.Now,
+	}
+}
+
 // protocols returns the versions of HTTP on the port. With TLS a handshake agrees on the
 // version. Without it, some clients know that this server speaks HTTP/2 (h2c).
 func protocols(encrypted bool) *http.Protocols {
@@ -267,8 +297,8 @@ func protocols(encrypted bool) *http.Protocols {
 // It has none of the timeouts.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Serve accepts connections, with TLS if Options.TLS is set, until [Server.Shutdown], and then returns nil.
-// Meanwhile it records the series of the totals.
+// Serve accepts connections until [Server.Shutdown], and then returns nil. It uses TLS if
+// Options.TLS is set. Meanwhile it records the series of the totals.
 func (s *Server) Serve(listener net.Listener) error {
 	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
