@@ -55,7 +55,7 @@ func layers() map[string]string {
 
 		// Users of the contracts.
 		"pkg/follow":   "pkg/event pkg/store pkg/retry",
-		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/retry",
+		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
 		"pkg/metrics":  "pkg/event pkg/store pkg/queue",
 		"pkg/export":   "pkg/event pkg/event/codec pkg/store",
 		"pkg/server":   "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -37,7 +38,7 @@ func (a *app) newReachability() func(error) {
 	return func(err error) {
 		switch {
 		case err != nil && !lost:
-			_, _ = fmt.Fprintf(a.errOut, "eventagg: %v; retrying\n", reasonOnly(err))
+			_, _ = fmt.Fprintf(a.errOut, "eventagg: %s; retrying\n", api.Printable(reasonOnly(err).Error()))
 		case err == nil && lost:
 			_, _ = fmt.Fprintln(a.errOut, "eventagg: the server responds again")
 		}

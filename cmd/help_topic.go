@@ -63,7 +63,7 @@ func unknownTopic(about *cobra.Command, name string) error {
 	}
 	err := unknownCommand(about, name)
 	if usage, ok := err.(*usageError); ok { //nolint:errorlint // made by unknownCommand, not wrapped
-		usage.hint = suggest(topics, name, "") + usage.hint
+		usage.hint = suggest(topics, name, "") + "Run 'eventagg --help' for all commands and guides."
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/config"
 )
 
@@ -64,6 +65,8 @@ func (a *app) finish(ctx context.Context, err error) int {
 	switch {
 	case errors.Is(err, errServed):
 		return exitDone
+	case errors.Is(err, errOutputClosed):
+		return exitSignal + brokenPipe
 	case interrupted && (err == nil || errors.Is(err, context.Canceled)):
 		return exitSignal + stopped.number
 	case err == nil:
@@ -82,9 +85,9 @@ func (a *app) finish(ctx context.Context, err error) int {
 
 // report writes the message of an error, and its hint, if any, on the next line.
 func (a *app) report(err error) {
-	_, _ = fmt.Fprintf(a.errOut, "eventagg: %s\n", err)
+	_, _ = fmt.Fprintf(a.errOut, "eventagg: %s\n", api.PrintableLines(err.Error()))
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) && hinted.Hint() != "" {
-		_, _ = fmt.Fprintf(a.errOut, "%s\n", hinted.Hint())
+		_, _ = fmt.Fprintf(a.errOut, "%s\n", api.PrintableLines(hinted.Hint()))
 	}
 }

@@ -45,7 +45,7 @@ func (f *outputFormat) Type() string { return "format" }
 // writeJSON writes v as indented JSON with a line end. It doesn't escape
 // characters such as <: terminals and jq read it, not browsers.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(terminal.JSONWriter(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)

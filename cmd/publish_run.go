@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/loadgen"
@@ -64,7 +65,7 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	if err := writeReport(a.out, report, opts.format); err != nil {
 		return err
 	}
-	return explainDenied(verdict(report, runErr, verifyErr))
+	return explainDenied(verdict(report, runErr, verifyErr, !opts.format.json() && terminal.IsTerminal(a.out)))
 }
 
 // endsRun reports whether no further request can succeed: the server does not know the
@@ -94,7 +95,9 @@ func (l *lineReporter) rejected(line int64, reason error) {
 	l.println(fmt.Sprintf("line %d: rejected: %v", line, reason))
 }
 
+// println writes a line. Texts in it may be those of a file or of the server.
 func (l *lineReporter) println(line string) {
+	line = api.Printable(line)
 	if l.progress != nil {
 		l.progress.Println(line)
 		return
@@ -129,7 +132,10 @@ func writeReport(out io.Writer, report loadgen.Report, format outputFormat) erro
 
 // verdict returns the error that has the right exit code. A failed check comes
 // before failures, which the report shows anyway.
-func verdict(report loadgen.Report, runErr, verifyErr error) error {
+//
+// shown is set if the report is on the terminal of the error: the checks that failed
+// are just above it.
+func verdict(report loadgen.Report, runErr, verifyErr error, shown bool) error {
 	var failed []error
 	switch proof := report.Proof; {
 	case proof == nil || proof.Holds:
@@ -138,10 +144,17 @@ func verdict(report loadgen.Report, runErr, verifyErr error) error {
 	default:
 		failed = append(failed, fmt.Errorf("verify: wrong responses, %s violations", terminal.Count(proof.Violations)))
 	}
+	failedChecks := 0
 	for _, check := range report.Checks {
 		if check.Failed {
-			failed = append(failed, errors.New(check.String()))
+			failedChecks++
+			if !shown {
+				failed = append(failed, errors.New(check.String()))
+			}
 		}
+	}
+	if shown && failedChecks > 0 {
+		failed = append(failed, fmt.Errorf("%d of %d checks of --fail-if failed", failedChecks, len(report.Checks)))
 	}
 	failure := errors.Join(runErr, verifyErr)
 	switch {

@@ -108,12 +108,14 @@ func (a *app) showStats(ctx context.Context, target statsTarget, opts statsOptio
 	for {
 		select {
 		case <-ctx.Done():
+			view.screen.End()
 			return ctx.Err()
 		case <-ticker.C:
 		}
 		next, err := view.sample(ctx, target)
 		switch {
 		case ctx.Err() != nil:
+			view.screen.End()
 			return ctx.Err()
 		case err != nil && !store.Temporary(err):
 			return explainUnreachable(opts.client.URL, err)
@@ -184,7 +186,7 @@ func (a *app) newStatsView(opts statsOptions) *statsView {
 		view.limit = opts.limit
 	}
 	if opts.format.json() {
-		view.json = json.NewEncoder(a.out)
+		view.json = json.NewEncoder(terminal.JSONWriter(a.out))
 	} else if opts.watch && view.screen.Redraws() {
 		view.topics, view.limit = true, terminal.MaxTopics
 	}

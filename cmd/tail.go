@@ -117,7 +117,7 @@ func (a *app) runTail(ctx context.Context, opts tailOptions) error {
 		return err
 	}
 	defer c.Close()
-	return a.showTail(ctx, c, opts)
+	return untilClosed(ctx, a.out, func(ctx context.Context) error { return a.showTail(ctx, c, opts) })
 }
 
 // showTail writes the last events, and with -f those after them.
@@ -196,6 +196,7 @@ func (f *tailFormat) writer(out io.Writer) func(...store.Record) error {
 		return terminal.NewEventWriter(out, f.template).Write
 	}
 	var lines []byte
+	out = terminal.JSONWriter(out)
 	return func(records ...store.Record) error {
 		lines = lines[:0]
 		for _, r := range records {

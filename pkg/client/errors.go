@@ -33,15 +33,16 @@ type ResponseError struct {
 	means error
 }
 
-// Error returns the status and the detail of the problem.
+// Error returns the status and the detail of the problem. Texts of the server are
+// escaped, so that they can be shown on a terminal.
 func (e *ResponseError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "server responded %d %s", e.Status, http.StatusText(e.Status))
 	if e.Problem.Detail != "" {
-		text.WriteString(": " + e.Problem.Detail)
+		text.WriteString(": " + api.Printable(e.Problem.Detail))
 	}
 	for _, fault := range e.Problem.Errors {
-		text.WriteString(" [" + fault.Field + " " + fault.Message + "]")
+		text.WriteString(" [" + api.Printable(fault.Field+" "+fault.Message) + "]")
 	}
 	return text.String()
 }

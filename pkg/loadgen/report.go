@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/eventagg/eventagg/pkg/api"
 )
 
 // Report is the result of a run.
@@ -75,7 +77,7 @@ func (r Report) WriteText(out io.Writer) error {
 		t.line("stopped before its end; what was under way counts as failed")
 	}
 	if r.FirstFailure != "" {
-		t.line("first failure: %s", r.FirstFailure)
+		t.line("first failure: %s", api.Printable(r.FirstFailure))
 	}
 	for _, check := range r.Checks {
 		t.line("%s", check)

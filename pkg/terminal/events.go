@@ -26,7 +26,7 @@ type EventWriter struct {
 // NewEventWriter returns an EventWriter for out. If the template is nil, events
 // are written in columns; on a terminal these are coloured and cut to its width.
 func NewEventWriter(out io.Writer, template *Template) *EventWriter {
-	return &EventWriter{out: out, template: template, terminal: IsTerminal(out), colour: HasColour(out), width: Width(out)}
+	return &EventWriter{out: out, template: template, terminal: isTTY(out), colour: HasColour(out), width: Width(out)}
 }
 
 // Write writes records with one call of the underlying Write.

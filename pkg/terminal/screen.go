@@ -34,6 +34,13 @@ func (s *Screen) Redraws() bool { return s.terminal }
 // place. Call it after something else was written to the terminal.
 func (s *Screen) KeepLast() { s.lines = 0 }
 
+// End puts the cursor on a line of its own after Ctrl-C, which terminals show as ^C.
+func (s *Screen) End() {
+	if s.terminal {
+		_, _ = fmt.Fprintln(s.out)
+	}
+}
+
 // Show writes a sample with the rates since before. If before is the zero Sample
 // there are no rates, and trends start again.
 func (s *Screen) Show(now, before Sample) error {

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/eventagg/eventagg/pkg/api"
 )
 
 // IsTerminal reports whether w is a terminal that can overwrite a line. One that
@@ -15,6 +17,32 @@ func IsTerminal(w io.Writer) bool {
 		return false
 	}
 	return os.Getenv("TERM") != "dumb" //nolint:forbidigo // a convention of terminals, not a setting
+}
+
+// isTTY reports whether w is a terminal of any kind.
+func isTTY(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// JSONWriter returns a writer for JSON. If w is a terminal, it escapes characters that
+// control it; they are in strings, so the values stay the same. Each Write must have
+// whole characters.
+func JSONWriter(w io.Writer) io.Writer {
+	if isTTY(w) {
+		return jsonWriter{w}
+	}
+	return w
+}
+
+type jsonWriter struct{ io.Writer }
+
+// Write writes text, escaped.
+func (w jsonWriter) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(w.Writer, api.PrintableLines(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // HasColour reports whether w may be coloured: it is a terminal, and NO_COLOR

@@ -6,10 +6,11 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/rivo/uniseg"
+
+	"github.com/eventagg/eventagg/pkg/api"
 )
 
 // Count formats a number with thousands separators: 20,000.
@@ -46,27 +47,8 @@ func percent(part, whole int64) string {
 	return fmt.Sprintf("%.1f %%", float64(part)*100/float64(whole))
 }
 
-// Printable escapes characters that control a terminal: control characters, of
-// which JSON allows those from U+007F on, and those that change the direction of
-// text.
-func Printable(text string) string {
-	if strings.IndexFunc(text, unsafeRune) < 0 {
-		return text
-	}
-	var escaped strings.Builder
-	for _, r := range text {
-		if unsafeRune(r) {
-			_, _ = fmt.Fprintf(&escaped, `\u%04x`, r)
-			continue
-		}
-		escaped.WriteRune(r)
-	}
-	return escaped.String()
-}
-
-func unsafeRune(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
-}
+// Printable is [api.Printable].
+func Printable(text string) string { return api.Printable(text) }
 
 // shorten cuts a text to a number of columns and ends it with an ellipsis. It
 // never cuts within a grapheme cluster.

@@ -1,0 +1,33 @@
+package terminal
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+func TestJSONWriter_EscapesWithoutChange(t *testing.T) {
+	t.Parallel()
+	const text = "{\n\t\"a\": \"\u009b1m\u202e\u200b\u007f\U000e0067é日本\"\n}\n"
+	var out bytes.Buffer
+	if _, err := (jsonWriter{&out}).Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "{\n\t\"a\": \"\\u009b1m\\u202e\\u200b\\u007f\\udb40\\udc67é日本\"\n}\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+	var before, after any
+	if json.Unmarshal([]byte(text), &before) != nil || json.Unmarshal(out.Bytes(), &after) != nil {
+		t.Fatal("not JSON")
+	}
+	if before.(map[string]any)["a"] != after.(map[string]any)["a"] {
+		t.Errorf("the value changed: %q", after)
+	}
+	if _, err := JSONWriter(&out).Write([]byte("\u009b")); err != nil || out.String() != want+"\u009b" {
+		t.Error("a pipe gets other bytes")
+	}
+}
+
+// unprintable reports whether a character is escaped.
+func unprintable(r rune) bool { return Printable(string(r)) != string(r) }
