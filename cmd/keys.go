@@ -67,7 +67,7 @@ func readKeys(path string) ([]byte, error) {
 	case info.Size() > maxKeysBytes:
 		return nil, fmt.Errorf("%s: longer than %s", path, size.Format(maxKeysBytes))
 	}
-	return os.ReadFile(path) //nolint:gosec // the operator names the file
+	return os.ReadFile(path)
 }
 
 // apply replaces all keys, or none if there is a fault.

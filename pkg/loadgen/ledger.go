@@ -52,7 +52,7 @@ func (l *Ledger) record(ref Ref, outcome event.Outcome) {
 	case event.Queued:
 		word, shift := l.word(ref.Index)
 		word.Or(wasQueued << shift)
-	case event.Rejected: // it is not stored
+	case event.Rejected, event.TopicRefused: // it is not stored
 	}
 }
 

@@ -145,7 +145,7 @@ func (s *Server) isSecure(r *http.Request) bool {
 }
 
 func (s *Server) setCookie(c echo.Context, value string, age time.Duration) {
-	c.SetCookie(&http.Cookie{
+	c.SetCookie(&http.Cookie{ //nolint:gosec // Secure depends on the connection
 		Name: s.cookieName(c.Request()), Value: value, Path: "/", MaxAge: int(age.Seconds()),
 		Secure: s.isSecure(c.Request()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})

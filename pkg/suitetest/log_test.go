@@ -1,6 +1,9 @@
 package suitetest
 
-import "testing"
+import (
+	"log/slog"
+	"testing"
+)
 
 func TestLog_CollectsLines(t *testing.T) {
 	t.Parallel()
@@ -9,7 +12,7 @@ func TestLog_CollectsLines(t *testing.T) {
 		t.Errorf("a new log has %d lines, want 0", log.Lines())
 	}
 	log.Logger().Info("first")
-	log.Logger().Warn("second", "key", "value")
+	log.Logger().Warn("second", slog.String("key", "value"))
 	if got := log.Lines(); got != 2 {
 		t.Errorf("%d lines, want 2:\n%s", got, log.String())
 	}

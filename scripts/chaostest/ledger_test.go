@@ -46,7 +46,7 @@ func (l *ledger) recordOutcomes(events []event.Event, outcomes []event.Outcome) 
 			e.ignored++
 		case event.Queued:
 			e.queued++
-		case event.Rejected: // nothing is guaranteed
+		case event.Rejected, event.TopicRefused: // nothing is guaranteed
 		}
 	}
 }

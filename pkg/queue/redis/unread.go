@@ -31,7 +31,7 @@ type unread struct {
 }
 
 // streamKey is the key of a stream of any queue: its prefix and its number.
-var streamKey = regexp.MustCompile(`^\{(.+):([0-9]+)\}:events$`)
+var streamKey = regexp.MustCompile(`^\{(.+):(\d+)\}:events$`)
 
 // reportUnread warns once of each stream that has events and that no worker reads, as
 // after a change of broker.prefix or broker.streams. A stream of another prefix that a
