@@ -73,11 +73,11 @@ func (s *Server) authenticate(c echo.Context) error {
 // invalid cookie counts as none, because browsers send it on their own.
 func (s *Server) keyOf(set *auth.Set, r *http.Request, scope auth.Scope) (id *auth.Identity, sent bool) {
 	if values := r.Header[headerAuthorization]; len(values) > 0 {
-		key, err := auth.ParseKey(bearerToken(values))
+		hash, err := hashOf(r.Context(), values)
 		if err != nil {
 			return nil, true
 		}
-		return set.Find(key.Hash(), s.options.Now()), true
+		return set.Find(hash, s.options.Now()), true
 	}
 	if id := s.certificateOf(set, r); id != nil {
 		return id, true

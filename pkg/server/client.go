@@ -18,7 +18,7 @@ const headerForwardedFor = "X-Forwarded-For"
 // identity of its other end.
 func (s *Server) connContext(ctx context.Context, conn net.Conn) context.Context {
 	ctx = respond.WithIdentity(ctx, auth.NewAddress(addressOf(conn), s.options.Limits))
-	return markScarce(ctx, conn)
+	return markScarce(withKeyCache(ctx), conn)
 }
 
 // addressOf returns the address of the other end of a connection.
