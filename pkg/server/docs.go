@@ -97,6 +97,8 @@ func (s *Server) docsFile(c echo.Context) error {
 	switch name := c.Param("file"); name {
 	case "docs.js":
 		return s.writeFile(c, typeScript, name, func() ([]byte, error) { return docsFiles.ReadFile("docs/docs.js") })
+	case "docs.css":
+		return s.writeFile(c, "text/css; charset=utf-8", name, func() ([]byte, error) { return docsFiles.ReadFile("docs/docs.css") })
 	case "swagger-ui-bundle.js":
 		return s.writeCompressed(c, typeScript, name)
 	case "swagger-ui.css":
