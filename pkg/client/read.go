@@ -143,7 +143,7 @@ func (c *Client) Events(ctx context.Context, query EventsQuery) (Page, error) {
 
 func (q EventsQuery) values() url.Values {
 	values := url.Values{}
-	for name, text := range map[string]string{"topic": q.Topic, "source": q.Source, "cursor": q.Cursor} {
+	for name, text := range map[string]string{"topic": q.Topic, "source": q.Source, "event_id": q.ID, "cursor": q.Cursor} {
 		if text != "" {
 			values.Set(name, text)
 		}

@@ -110,7 +110,9 @@ func (f *follower) connect(ctx context.Context) error {
 
 // open requests the stream and checks the response.
 func (f *follower) open(ctx context.Context) (*http.Response, error) {
-	query := EventsQuery{Filter: store.Filter{Topic: f.filter.Topic, Source: f.filter.Source, Since: f.filter.Since}}
+	filter := f.filter
+	filter.Until = time.Time{} // the stream has no such parameter
+	query := EventsQuery{Filter: filter}
 	request, err := f.newRequest(ctx, api.PathStream, "", query.values())
 	if err != nil {
 		return nil, err

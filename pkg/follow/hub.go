@@ -3,6 +3,7 @@ package follow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -113,7 +114,8 @@ func (h *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.P
 // Join starts to follow the events after a position that match. It reads the
 // first page, so errors of the store are returned at once: among them
 // [store.ErrForeignPosition], and [store.ErrOverloaded] if there are
-// MaxFollowers already. The caller must call [Follower.Leave].
+// MaxFollowers already. The caller must call [Follower.Leave]. A filter with an ID is an
+// error: no second event will have this key, and the hub keeps no IDs.
 func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
 	return h.JoinWithin(ctx, filter, after, nil)
 }
@@ -122,6 +124,9 @@ func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Positio
 // event may have a megabyte, and a thousand followers that don't read would hold a
 // gigabyte. If there is no memory for the first page, it returns the error of memory.
 func (h *Hub) JoinWithin(ctx context.Context, filter store.Filter, after store.Position, memory Memory) (*Follower, error) {
+	if filter.ID != "" {
+		return nil, errFilterByID
+	}
 	t, err := h.enter() //nolint:contextcheck // the tail ends with its last follower, not with its first
 	if err != nil {
 		return nil, err
@@ -156,6 +161,8 @@ func (h *Hub) enter() (*tail, error) {
 	h.current.users++
 	return h.current, nil
 }
+
+var errFilterByID = errors.New("follow events: a follower can't select an event ID (read the event instead)")
 
 // retryWhenFull is when a client should try again after Join returned
 // ErrOverloaded.

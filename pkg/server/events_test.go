@@ -50,6 +50,10 @@ func TestEvents_Query(t *testing.T) {
 		"limit=2":                            {"e12", "e11"},
 		"limit=1000&topic=t0":                {"e12", "e10", "e8", "e6", "e4", "e2"},
 		"topic=t0&source=s0":                 {"e12", "e6"},
+		"event_id=e7":                        {"e7"},
+		"event_id=e7&topic=t1&settled=true":  {"e7"},
+		"event_id=e7&topic=t0":               {},
+		"event_id=none":                      {},
 		"topic=none":                         {},
 		"since=2025-12-19T12:00:11Z":         {"e12", "e11"},
 		"until=2025-12-19T12:00:02Z":         {"e1"},
@@ -78,6 +82,9 @@ func TestEvents_InvalidQuery(t *testing.T) {
 	s := serverWith(new(memory).fill(3))
 	for query, want := range map[string]string{
 		"limit=0":                 "422 limit",
+		"event_id=":               "422 event_id",
+		"event_id=%00":            "422 event_id",
+		"event_id=a&event_id=b":   "422 event_id",
 		"limit=1001":              "422 limit",
 		"limit=-1":                "422 limit",
 		"limit=%2B5":              "422 limit",

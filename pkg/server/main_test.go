@@ -152,7 +152,7 @@ func (m *memory) Event(_ context.Context, key event.Key) (store.Record, error) {
 }
 
 func matches(r store.Record, f store.Filter) bool {
-	return (f.Topic == "" || r.Topic == f.Topic) && (f.Source == "" || r.Source == f.Source) &&
+	return (f.Topic == "" || r.Topic == f.Topic) && (f.Source == "" || f.Source == r.Source) && (f.ID == "" || f.ID == r.ID) &&
 		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))
 }
 

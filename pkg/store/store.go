@@ -156,6 +156,10 @@ type Filter struct {
 	// Topic and Source must match exactly, unless they are empty.
 	Topic  string
 	Source string
+	// ID must match Event.ID exactly, unless it is empty. Events of several
+	// topics can have the same ID. With a Topic the store looks up one key.
+	// Without one it looks up a key in each topic.
+	ID string
 	// Since (inclusive) and Until (exclusive) bound Record.CreatedAt, unless
 	// they are zero.
 	Since time.Time

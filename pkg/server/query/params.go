@@ -41,9 +41,10 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 		return eventsQuery{}, err
 	}
 	query := eventsQuery{limit: defaultLimit}
-	p.checkNames("topic", "source", "since", "until", "limit", "cursor", "settled")
+	p.checkNames("topic", "source", "event_id", "since", "until", "limit", "cursor", "settled")
 	p.read("topic", func(text string) error { query.filter.Topic = text; return nil })
 	p.read("source", func(text string) error { query.filter.Source = text; return nil })
+	p.read("event_id", func(text string) error { query.filter.ID = text; return nil })
 	p.read("since", func(text string) (err error) { query.filter.Since, err = parseTime(text); return err })
 	p.read("until", func(text string) (err error) { query.filter.Until, err = parseTime(text); return err })
 	p.read("limit", func(text string) (err error) { query.limit, err = parseLimit(text); return err })
@@ -61,7 +62,7 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 // name and any path prefix of a proxy.
 func (q eventsQuery) link(cursor api.Cursor, relation string) string {
 	values := url.Values{"cursor": {cursor.String()}, "limit": {strconv.Itoa(q.limit)}}
-	for name, text := range map[string]string{"topic": q.filter.Topic, "source": q.filter.Source} {
+	for name, text := range map[string]string{"topic": q.filter.Topic, "source": q.filter.Source, "event_id": q.filter.ID} {
 		if text != "" {
 			values.Set(name, text)
 		}
@@ -137,7 +138,7 @@ func (p *params) read(name string, set func(text string) error) {
 // checkFilter applies the rules of an event's texts. No event can match a text that
 // breaks them, and a database may refuse it.
 func (p *params) checkFilter(filter store.Filter) {
-	for _, found := range textErrors(event.Event{Topic: filter.Topic, Source: filter.Source}, "topic", "source") {
+	for _, found := range textErrors(event.Event{Topic: filter.Topic, ID: filter.ID, Source: filter.Source}, "topic", "event_id", "source") {
 		if text := p.values[found.Field]; len(text) == 1 && text[0] != "" {
 			p.add(found.Field, found.Message)
 		}

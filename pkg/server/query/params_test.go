@@ -29,7 +29,7 @@ func TestEventKey_RoundTrip(t *testing.T) {
 
 func FuzzEventsQuery(f *testing.F) {
 	for _, seed := range []string{
-		"", "limit=5", "topic=a&source=b", "since=2025-12-19T12:00:00+07:00&until=2026-01-01", "cursor=bzEuMQ", "settled=true", "%", "a=1;b=2",
+		"", "limit=5", "topic=a&source=b", "event_id=https%3A%2F%2Fa%2Fb+1&topic=a", "since=2025-12-19T12:00:00+07:00&until=2026-01-01", "cursor=bzEuMQ", "settled=true", "%", "a=1;b=2",
 		"topic=%E2%98%83&limit=1000", "cursor=", "limit=1&limit=2",
 	} {
 		f.Add(seed)

@@ -88,7 +88,10 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 		before = store.Position{Commit: math.MaxInt64, Seq: math.MaxInt32}
 	}
 	query, arguments := s.queries.older, []any{before.Commit, before.Seq, nil, orNull(filter.Source), orNull(filter.Since), orNull(filter.Until)}
-	if filter.Topic != "" {
+	switch {
+	case filter.ID != "":
+		query, arguments = s.queries.olderByID, append(arguments, filter.ID, orNull(filter.Topic))
+	case filter.Topic != "":
 		query, arguments = s.queries.olderOfTopic, append(arguments, filter.Topic)
 	}
 	return s.records(ctx, "read older events", query, arguments, limit, check)
@@ -110,7 +113,10 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	}
 	query, arguments := s.queries.newer,
 		[]any{after.Commit, after.Seq, nil, orNull(filter.Source), orNull(filter.Since), orNull(filter.Until), stable.Commit}
-	if filter.Topic != "" {
+	switch {
+	case filter.ID != "":
+		query, arguments = s.queries.newerByID, append(arguments, filter.ID, orNull(filter.Topic))
+	case filter.Topic != "":
 		query, arguments = s.queries.newerOfTopic, append(arguments, filter.Topic)
 	}
 	records, more, err := s.records(ctx, attempted, query, arguments, limit, store.Position{})

@@ -163,6 +163,7 @@ type queries struct {
 	readerBegin, probeBegin                                             string
 	append, appendOne, stats, topicStats, event, stableHead             string
 	older, newer, olderOfTopic, newerOfTopic, fingerprint               string
+	olderByID, newerByID                                                string
 	remember, known, forget, knownTopics                                string
 }
 
@@ -174,7 +175,7 @@ func loadQueries(schema string) (queries, error) {
 		"writer_begin": &q.writerBegin, "reader_begin": &q.readerBegin, "probe_begin": &q.probeBegin, "writer_transaction": &q.writerTransaction,
 		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
 		"older": &q.older, "newer": &q.newer, "stable_head": &q.stableHead,
-		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "fingerprint": &q.fingerprint,
+		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "older_by_id": &q.olderByID, "newer_by_id": &q.newerByID, "fingerprint": &q.fingerprint,
 		"remember": &q.remember, "known": &q.known, "forget": &q.forget, "known_topics": &q.knownTopics,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")

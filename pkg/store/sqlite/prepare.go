@@ -28,8 +28,8 @@ type readStatements struct {
 }
 
 // pageStatements read a page in one direction: of all topics or of one, without or
-// with bounds on created_at.
-type pageStatements struct{ all, topic, between, topicBetween *stdsql.Stmt }
+// with bounds on created_at; or of the events with one ID.
+type pageStatements struct{ all, topic, between, topicBetween, byID *stdsql.Stmt }
 
 func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	var s readStatements
@@ -38,6 +38,7 @@ func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 		"newest_time": &s.newestTime, "known_topics": &s.knownTopics,
 		"older": &s.older.all, "older_of_topic": &s.older.topic,
 		"older_between": &s.older.between, "older_of_topic_between": &s.older.topicBetween,
+		"older_by_id": &s.older.byID, "newer_by_id": &s.newer.byID,
 		"newer": &s.newer.all, "newer_of_topic": &s.newer.topic,
 		"newer_between": &s.newer.between, "newer_of_topic_between": &s.newer.topicBetween,
 	})

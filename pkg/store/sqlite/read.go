@@ -148,6 +148,10 @@ func readPage(ctx context.Context, statements pageStatements, filter store.Filte
 		until = ceilMicros(filter.Until)
 	}
 	arguments := []any{first, end, limit + 1, filter.Source}
+	if filter.ID != "" {
+		rows, err := statements.byID.QueryContext(ctx, append(arguments, since, until, filter.ID, filter.Topic)...)
+		return collectPage(rows, err, limit)
+	}
 	query, queryOfTopic := statements.all, statements.topic
 	if !filter.Since.IsZero() || !filter.Until.IsZero() {
 		query, queryOfTopic = statements.between, statements.topicBetween

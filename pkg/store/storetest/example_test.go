@@ -358,6 +358,6 @@ func (m *memory) Close() error {
 }
 
 func matches(f store.Filter, r store.Record) bool {
-	return (f.Topic == "" || f.Topic == r.Topic) && (f.Source == "" || f.Source == r.Source) &&
+	return (f.Topic == "" || f.Topic == r.Topic) && (f.Source == "" || f.Source == r.Source) && (f.ID == "" || f.ID == r.ID) &&
 		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))
 }

@@ -73,7 +73,7 @@ func filters(t *testing.T, h Harness) {
 	for batch := range 6 {
 		events := newEvents(fmt.Sprintf("topic %d", batch%3), 6)
 		for i := range events {
-			events[i].ID = fmt.Sprintf("%d/%d", batch, i)
+			events[i].ID = fmt.Sprintf("%d/%d", batch/3, i) // in each of the topics
 			events[i].Source = fmt.Sprintf("source %d", i%2)
 		}
 		mustAppend(t, s, events...)
@@ -85,6 +85,9 @@ func filters(t *testing.T, h Harness) {
 		{Topic: "%"}, {Since: early}, {Until: late}, {Since: early, Until: late}, {Since: early.Add(time.Microsecond)}, {Until: early}, {Since: late, Until: early},
 		{Topic: "topic 0", Source: "source 1", Since: early, Until: late}, {Since: early.In(time.FixedZone("east", 7*3600))},
 		{Since: early.Add(-time.Hour)}, {Until: late.Add(time.Hour)}, {Since: late.Add(time.Hour)}, {Until: early.Add(-time.Hour)},
+		{ID: "0/1"}, {ID: "1/5"}, {ID: "0/"}, {ID: "%"}, {ID: "topic 0"}, {Topic: "topic 1", ID: "0/1"}, {Topic: "none", ID: "0/1"},
+		{ID: "0/1", Source: "source 1"}, {ID: "0/1", Source: "source 0"}, {ID: "0/3", Since: early}, {ID: "0/3", Until: early}, {ID: "1/3", Since: early, Until: late},
+		{Topic: "topic 2", ID: "1/2", Since: early}, {Topic: "topic 2", ID: "1/2", Until: early},
 	} {
 		var want []event.Event
 		for _, record := range all {
@@ -106,7 +109,7 @@ func filters(t *testing.T, h Harness) {
 
 // matches is the specification of a filter.
 func matches(f store.Filter, r store.Record) bool {
-	return (f.Topic == "" || f.Topic == r.Topic) && (f.Source == "" || f.Source == r.Source) &&
+	return (f.Topic == "" || f.Topic == r.Topic) && (f.Source == "" || f.Source == r.Source) && (f.ID == "" || f.ID == r.ID) &&
 		(f.Since.IsZero() || !r.CreatedAt.Before(f.Since)) && (f.Until.IsZero() || r.CreatedAt.Before(f.Until))
 }
 
