@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,10 +30,12 @@ import (
 const proxyName = "events.example.com"
 
 // TestProxies_GuideConfigurationsWork runs each reverse proxy with the configuration in
-// the guide "security", with other ports and files, in front of a server.
+// the guide "security", with other ports and files, in front of a server. The last one
+// is the balancer of docker-compose.yml.
 func TestProxies_GuideConfigurationsWork(t *testing.T) {
 	t.Parallel()
 	guide := readFile(t, "../pkg/guide/security.md")
+	balancer := strings.Replace(readFile(t, "../config/haproxy.cfg"), "server-template instance 16 aggregator:8000", "server instance 127.0.0.1:8000", 1)
 	for program, start := range map[string]func(t *testing.T, p proxy, configuration string){
 		"caddy": func(t *testing.T, p proxy, configuration string) {
 			t.Helper()
@@ -48,6 +51,11 @@ func TestProxies_GuideConfigurationsWork(t *testing.T) {
 			path := p.write(t, "nginx.conf", "daemon off; pid "+p.folder+"/pid; error_log stderr;\nevents {}\nhttp { access_log off;\n"+configuration+"}\n")
 			testdb.StartProxy(t, p.address, "nginx", "-c", path, "-e", "stderr")
 		},
+		"compose": func(t *testing.T, p proxy, configuration string) {
+			t.Helper()
+			path := p.write(t, "haproxy.cfg", strings.Replace(configuration, "bind :8000", "bind 127.0.0.1:"+p.port, 1))
+			testdb.StartProxy(t, p.address, "haproxy", "-db", "-f", path)
+		},
 		"haproxy": func(t *testing.T, p proxy, configuration string) {
 			t.Helper()
 			configuration = strings.ReplaceAll(configuration, "bind :443", "bind 127.0.0.1:"+p.port)
@@ -57,18 +65,26 @@ func TestProxies_GuideConfigurationsWork(t *testing.T) {
 	} {
 		t.Run(program, func(t *testing.T) {
 			t.Parallel()
-			block := regexp.MustCompile("(?s)```" + program + "\n(.*?)```").FindStringSubmatch(guide)
-			if block == nil {
-				t.Fatalf("the guide has no block %s", program)
+			configuration := balancer
+			if program != "compose" {
+				block := regexp.MustCompile("(?s)```" + program + "\n(.*?)```").FindStringSubmatch(guide)
+				if block == nil {
+					t.Fatalf("the guide has no block %s", program)
+				}
+				configuration = block[1]
 			}
 			s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
 			s.serve("--http-allowed-hosts", proxyName)
 			p := newProxy(t)
-			if !strings.Contains(block[1], "127.0.0.1:8000") {
-				t.Fatalf("the block %s does not name the server", program)
+			if program == "compose" {
+				p.scheme = "http"
 			}
-			start(t, p, strings.ReplaceAll(block[1], "127.0.0.1:8000", s.addr))
+			if !strings.Contains(configuration, "127.0.0.1:8000") {
+				t.Fatalf("the configuration of %s does not name the server", program)
+			}
+			start(t, p, strings.ReplaceAll(configuration, "127.0.0.1:8000", s.addr))
 			p.check(t)
+			p.checkDelay(t)
 			s.end(syscall.SIGTERM)
 		})
 	}
@@ -77,6 +93,7 @@ func TestProxies_GuideConfigurationsWork(t *testing.T) {
 // proxy is a place for a reverse proxy: an address, and files with its certificate.
 type proxy struct {
 	folder, address, port  string
+	scheme                 string // of its address, https or http
 	certificate, key, both string
 	client                 *http.Client
 }
@@ -87,7 +104,7 @@ func newProxy(t *testing.T) proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := proxy{folder: t.TempDir(), address: listener.Addr().String()}
+	p := proxy{scheme: "https", folder: t.TempDir(), address: listener.Addr().String()}
 	_ = listener.Close()
 	_, p.port, _ = net.SplitHostPort(p.address)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -144,7 +161,7 @@ func (p proxy) send(t *testing.T, method, path string, body io.Reader, header ..
 
 func (p proxy) open(t *testing.T, method, path string, body io.Reader, header ...string) *http.Response {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+proxyName+path, body)
+	request, err := http.NewRequestWithContext(t.Context(), method, p.scheme+"://"+proxyName+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +189,7 @@ func (p proxy) check(t *testing.T) {
 		want int
 	}{
 		{"an event is stored", "/publish", one(1), []string{"Content-Type", "application/json"}, 200},
-		{"a page of the proxy's name may send", "/publish", one(1), []string{"Content-Type", "application/json", "Origin", "https://" + proxyName, "Sec-Fetch-Site", "same-origin"}, 200},
+		{"a page of the proxy's name may send", "/publish", one(1), []string{"Content-Type", "application/json", "Origin", p.scheme + "://" + proxyName, "Sec-Fetch-Site", "same-origin"}, 200},
 		{"a page of another name may not", "/publish", one(1), []string{"Content-Type", "application/json", "Origin", "https://evil.example.com"}, 403},
 		{"an array of 3 MB is stored", "/publish", "[" + strings.Repeat(one(1)+",", 9_000) + one(1) + "]", []string{"Content-Type", "application/json"}, 200},
 	} {
@@ -207,5 +224,37 @@ func (p proxy) check(t *testing.T) {
 	_ = writer.Close()
 	if status := <-sent; status != http.StatusOK {
 		t.Errorf("the stream of lines got %d", status)
+	}
+}
+
+// checkDelay measures the time from the sending of an event until a follower has it. A
+// proxy that waits for more to send adds 40 to 200 ms to each event.
+func (p proxy) checkDelay(t *testing.T) {
+	t.Helper()
+	const events, maximum = 15, 30 * time.Millisecond
+	stream := p.open(t, http.MethodGet, "/events/stream", nil)
+	timer := time.AfterFunc(20*time.Second, func() { _ = stream.Body.Close() })
+	defer timer.Stop()
+	defer func() { _ = stream.Body.Close() }()
+	scanner := bufio.NewScanner(stream.Body)
+	delays := make([]time.Duration, 0, events)
+	for n := range events {
+		id := "delay-" + strconv.Itoa(n)
+		body := `{"topic":"t","event_id":"` + id + `","timestamp":"2025-12-19","source":"s","payload":{}}`
+		began := time.Now()
+		if status, text := p.send(t, http.MethodPost, "/publish", strings.NewReader(body), "Content-Type", "application/json"); status != http.StatusOK {
+			t.Fatalf("publish: %d %s", status, text)
+		}
+		for !strings.Contains(scanner.Text(), `"event_id":"`+id+`"`) {
+			if !scanner.Scan() {
+				t.Fatalf("the stream ended before the event %s: %v", id, scanner.Err())
+			}
+		}
+		delays = append(delays, time.Since(began))
+	}
+	slices.Sort(delays)
+	t.Logf("delay of an event: median %s, maximum %s", delays[events/2], delays[events-1])
+	if delays[events/2] > maximum {
+		t.Errorf("the median delay of an event is %s, want at most %s", delays[events/2], maximum)
 	}
 }
