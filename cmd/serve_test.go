@@ -62,17 +62,49 @@ func TestLocalAddress_CanBeConnectedTo(t *testing.T) {
 
 func TestStartMessage_HasCommandsForThisServer(t *testing.T) {
 	t.Parallel()
-	usual := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000/", true)
-	if strings.Contains(usual, "--url") || !strings.Contains(usual, "eventagg tail -f\n") {
-		t.Errorf("the usual address needs no --url:\n%s", usual)
-	}
-	other := startMessage("1", "http://127.0.0.1:9", "x.db", "http://127.0.0.1:8000", true)
-	if strings.Count(other, "--url http://127.0.0.1:9") != 3 || !strings.Contains(other, "curl http://127.0.0.1:9/publish") {
-		t.Errorf("another address needs --url:\n%s", other)
-	}
-	worker := startMessage("1", "http://127.0.0.1:8000", "x.db", "http://127.0.0.1:8000", false)
-	if strings.Contains(worker, "publish") || !strings.Contains(worker, "\n  eventagg stats\n") {
-		t.Errorf("a worker accepts no events:\n%s", worker)
+	usual := startInfo{version: "1", url: "http://127.0.0.1:8000", storage: "x.db", clientURL: "http://127.0.0.1:8000/", accepts: true}
+	for name, row := range map[string]struct {
+		change func(*startInfo)
+		has    []string
+		lacks  []string
+	}{
+		"the usual address needs no --url": {
+			change: func(*startInfo) {}, has: []string{"eventagg tail -f\n"}, lacks: []string{"--url", "KEY", "--api-key-file"},
+		},
+		"another address needs --url": {
+			change: func(info *startInfo) { info.url = "http://127.0.0.1:9" },
+			has: []string{
+				"curl http://127.0.0.1:9/publish", "eventagg publish --url http://127.0.0.1:9 ",
+				"eventagg stats --url http://127.0.0.1:9\n", "eventagg tail --url http://127.0.0.1:9 -f\n",
+			},
+		},
+		"a worker accepts no events": {
+			change: func(info *startInfo) { info.accepts = false }, has: []string{"\n  eventagg stats\n"}, lacks: []string{"publish"},
+		},
+		"with keys every command needs one": {
+			change: func(info *startInfo) { info.keys = true },
+			has: []string{
+				"/publish -H 'Authorization: Bearer KEY' -H ", "eventagg publish --api-key-file FILE --count",
+				"eventagg stats --api-key-file FILE\n", "eventagg tail --api-key-file FILE -f\n",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			info := usual
+			row.change(&info)
+			message := startMessage(info)
+			for _, text := range row.has {
+				if !strings.Contains(message, text) {
+					t.Errorf("%q is missing:\n%s", text, message)
+				}
+			}
+			for _, text := range row.lacks {
+				if strings.Contains(message, text) {
+					t.Errorf("%q is there:\n%s", text, message)
+				}
+			}
+		})
 	}
 }
 

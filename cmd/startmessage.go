@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/eventagg/eventagg/pkg/config"
@@ -18,11 +19,14 @@ func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.String("url", s.url()))
 		return
 	}
-	target := s.database.String() + queueLine(c.Broker)
-	accepts := c.Broker.URL == "" || c.Broker.Role != "worker"
-	_, _ = fmt.Fprint(a.errOut, startMessage(a.version, s.url(), target, c.Client.URL, accepts))
-	if host, _, err := net.SplitHostPort(addr.String()); err == nil && isUnspecified(host) {
-		_, _ = fmt.Fprintln(a.errOut, "It listens on all addresses of this machine without authentication: make sure that only your senders can connect.")
+	_, _ = fmt.Fprint(a.errOut, startMessage(startInfo{
+		version: a.version, url: s.url(), clientURL: c.Client.URL,
+		storage: s.database.String() + queueLine(c.Broker),
+		accepts: c.Broker.URL == "" || c.Broker.Role != "worker",
+		keys:    s.keys != nil,
+	}))
+	if s.keys == nil && c.TLS.ClientCA == "" && !isLoopback(addr.String()) {
+		_, _ = fmt.Fprintln(a.errOut, "Without API keys every client that reaches this address can publish and read events.")
 	}
 }
 
@@ -41,20 +45,32 @@ func queueLine(c config.Broker) string {
 	return "\n  queueing in   " + config.Redact(c.URL) + ", " + meaning
 }
 
+// startInfo is what the message of serve depends on.
+type startInfo struct {
+	version, url, storage string
+	clientURL             string // client.url
+	accepts               bool   // the instance accepts events
+	keys                  bool   // requests need an API key
+}
+
 // startMessage returns the message of serve for people. The commands in it have --url
-// only if the server is not at client.url, and they include publishing only if the
-// instance accepts events.
-func startMessage(version, url, database, clientURL string, accepts bool) string {
-	flag := ""
-	if url != strings.TrimSuffix(clientURL, "/") {
-		flag = " --url " + url
+// only if the server is not at client.url, and a key only if they need one. They include
+// publishing only if the instance accepts events.
+func startMessage(info startInfo) string {
+	flags, header := "", ""
+	if info.url != strings.TrimSuffix(info.clientURL, "/") {
+		flags = " --url " + info.url
+	}
+	if info.keys {
+		flags += " --api-key-file FILE"
+		header = " -H 'Authorization: Bearer KEY'"
 	}
 	publish := ""
-	if accepts {
-		publish = fmt.Sprintf(`  curl %s/publish -H 'Content-Type: application/json' -d '{"topic": "greeting",
+	if info.accepts {
+		publish = fmt.Sprintf(`  curl %s/publish%s -H 'Content-Type: application/json' -d '{"topic": "greeting",
     "event_id": "1", "timestamp": "2025-12-19T12:00:00Z", "source": "me", "payload": {"text": "hello"}}'
   eventagg publish%s --count 20000 --dup-rate 0.3
-`, url, flag)
+`, info.url, header, flags)
 	}
 	return fmt.Sprintf(`eventagg %[1]s
   listening on  %[2]s
@@ -67,7 +83,7 @@ Each event is stored exactly once; the response success means committed. Try in 
   eventagg tail%[4]s -f
 
 Ctrl-C finishes accepted requests, then stops.
-`, version, url, database, flag, publish)
+`, info.version, info.url, info.storage, flags, publish)
 }
 
 // url returns the URL of the server for clients on this machine.
@@ -95,4 +111,10 @@ func localAddress(address string) string {
 func isUnspecified(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsUnspecified()
+}
+
+// isLoopback reports whether only this machine can reach an address, as host:port.
+func isLoopback(address string) bool {
+	parsed, err := netip.ParseAddrPort(address)
+	return err == nil && parsed.Addr().IsLoopback()
 }
