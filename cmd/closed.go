@@ -9,7 +9,7 @@ import (
 
 // errOutputClosed is the error of a command that follows something and whose reader is
 // gone, as in 'eventagg tail -f | head'.
-var errOutputClosed = errors.New("nobody reads the output any more")
+var errOutputClosed = errors.New("the reader closed the output")
 
 // brokenPipe is the number of SIGPIPE, which ends other programs in this case.
 const brokenPipe = 13

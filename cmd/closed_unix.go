@@ -21,7 +21,7 @@ func waitClosed(ctx context.Context, file *os.File) bool {
 		return false
 	}
 	for ctx.Err() == nil {
-		fds := []unix.PollFd{{Fd: int32(file.Fd())}} //nolint:gosec // descriptors are small
+		fds := []unix.PollFd{{Fd: int32(file.Fd())}}
 		if _, err := unix.Poll(fds, int(closedEvery.Milliseconds())); err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0 {
 			return true
 		}

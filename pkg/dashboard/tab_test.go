@@ -40,23 +40,23 @@ func open(t *testing.T, address string) *tab {
 // newTab opens an empty tab.
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	return newTabIn(t, chromium.start(t), chromedp.WithNewBrowserContext())
+	return newTabIn(chromium.start(t), t, chromedp.WithNewBrowserContext())
 }
 
 // beside opens an address in another tab of the same profile.
 func (p *tab) beside(address string) *tab {
 	p.t.Helper()
-	other := newTabIn(p.t, p.ctx)
+	other := newTabIn(p.ctx, p.t)
 	other.visit(address)
 	return other
 }
 
-func newTabIn(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *tab {
+func newTabIn(parent context.Context, t *testing.T, options ...chromedp.ContextOption) *tab {
 	t.Helper()
 	p := &tab{t: t, recorded: make(chan struct{}, 1)}
 	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.record))...)
 	p.ctx = ctx
-	t.Cleanup(func() {
+	t.Cleanup(func() { //nolint:contextcheck // the context of the tab
 		if t.Failed() {
 			t.Logf("the page at the end:\n%.3000s", p.text("body"))
 		}

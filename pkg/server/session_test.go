@@ -1,11 +1,13 @@
 package server
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/auth"
@@ -87,13 +89,20 @@ func TestSession_RefusesBadLogins(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", row.name, response.Code, response.Body, row.status)
 		}
 	}
+	cut := httptest.NewRequest(http.MethodPost, api.PathSession, iotest.ErrReader(io.ErrUnexpectedEOF))
+	cut.Header.Set("Content-Type", jsonType)
+	response := httptest.NewRecorder()
+	contract.Handler(s.Handler()).ServeHTTP(response, cut)
+	if response.Code != http.StatusBadRequest {
+		t.Errorf("an incomplete body: %d, want 400", response.Code)
+	}
 	for range 20 {
 		send(s, http.MethodPost, api.PathSession, loginBody(auth.NewKey()), "Content-Type", jsonType)
 	}
 	if response := send(s, http.MethodPost, api.PathSession, loginBody(auth.NewKey()), "Content-Type", jsonType); response.Code != http.StatusTooManyRequests {
 		t.Errorf("the login after 20 failures: %d, want 429", response.Code)
 	}
-	response := send(s, http.MethodPost, api.PathSession, loginBody(all["admin"]), "Content-Type", jsonType, "Origin", "http://attacker.example", "Sec-Fetch-Site", "cross-site")
+	response = send(s, http.MethodPost, api.PathSession, loginBody(all["admin"]), "Content-Type", jsonType, "Origin", "http://attacker.example", "Sec-Fetch-Site", "cross-site")
 	if response.Code != http.StatusForbidden {
 		t.Errorf("a login by another page: %d, want 403", response.Code)
 	}
@@ -142,7 +151,7 @@ func TestSession_CookieAttributes(t *testing.T) {
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("X-Forwarded-Proto", row.forwarded)
 			w := httptest.NewRecorder()
-			s.echo.ServeHTTP(w, r)
+			contract.Handler(s.Handler()).ServeHTTP(w, r)
 			got := w.Header().Get("Set-Cookie")
 			secure := strings.HasPrefix(row.want, "__Host-")
 			if w.Code != http.StatusNoContent || !strings.HasPrefix(got, row.want) || !strings.Contains(got, "; Path=/;") ||
@@ -158,7 +167,7 @@ func TestSession_CookieAttributes(t *testing.T) {
 
 func TestSession_SaysWhatTheSenderMayRead(t *testing.T) {
 	t.Parallel()
-	all, option := withKeys(t, auth.ScopeMetrics, someEntries()...)
+	all, option := withKeys(t, auth.ScopeMetrics, append(someEntries(), auth.Entry{ID: "ops", Scopes: auth.ScopeRead | auth.ScopeMetrics})...)
 	s := serverWith(new(memory), option)
 	for name, row := range map[string]struct {
 		header, value, want string
@@ -167,6 +176,7 @@ func TestSession_SaysWhatTheSenderMayRead(t *testing.T) {
 		"an invalid key":      {"Authorization", bearer(auth.NewKey()), `{"required":true,"scopes":["metrics"]}`},
 		"a key":               {"Authorization", bearer(all["reader"]), `{"required":true,"key":"reader","scopes":["read","metrics"]}`},
 		"a cookie":            {"Cookie", logIn(t, s, all["admin"]), `{"required":true,"key":"admin","scopes":["read","metrics"]}`},
+		"a key of both":       {"Authorization", bearer(all["ops"]), `{"required":true,"key":"ops","scopes":["read","metrics"]}`},
 		"a key of one topic":  {"Cookie", logIn(t, s, all["t1"]), `{"required":true,"key":"t1","scopes":["read","metrics"],"topics":["t1"]}`},
 		"a cookie of another": {"Cookie", "eventagg=x", `{"required":true,"scopes":["metrics"]}`},
 	} {

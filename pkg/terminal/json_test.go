@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"testing"
 )
 
@@ -21,7 +22,7 @@ func TestJSONWriter_EscapesWithoutChange(t *testing.T) {
 	if json.Unmarshal([]byte(text), &before) != nil || json.Unmarshal(out.Bytes(), &after) != nil {
 		t.Fatal("not JSON")
 	}
-	if before.(map[string]any)["a"] != after.(map[string]any)["a"] {
+	if !reflect.DeepEqual(before, after) {
 		t.Errorf("the value changed: %q", after)
 	}
 	if _, err := JSONWriter(&out).Write([]byte("\u009b")); err != nil || out.String() != want+"\u009b" {
