@@ -24,8 +24,17 @@ func (a *app) clientOptions(c config.Client) (client.Options, error) {
 	if err != nil {
 		return client.Options{}, invalidSetting(fileSetting(c, err), err)
 	}
+	lines, err := c.Headers.Resolve()
+	if err != nil {
+		return client.Options{}, invalidSetting("client.headers", err)
+	}
+	header, err := client.ParseHeaders(lines)
+	if err != nil {
+		return client.Options{}, invalidSetting("client.headers", err)
+	}
 	return client.Options{
-		URL: c.URL, Key: key, InsecureHTTP: c.InsecureHTTP, TLS: encryption, UserAgent: "eventagg/" + a.version,
+		Header: header,
+		URL:    c.URL, Key: key, InsecureHTTP: c.InsecureHTTP, TLS: encryption, UserAgent: "eventagg/" + a.version,
 	}, nil
 }
 

@@ -149,6 +149,7 @@ func publishOptions(base *url.URL, options Options) transport.Options {
 	if value := authorization(options.Key); value != "" {
 		header += "Authorization: " + value + "\r\n"
 	}
+	header = appendHeader(header, options.Header)
 	if options.Gzip {
 		header += "Content-Encoding: gzip\r\n"
 	}

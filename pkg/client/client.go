@@ -41,6 +41,9 @@ type Options struct {
 	Gzip bool
 	// UserAgent is the header of that name, default "eventagg".
 	UserAgent string
+	// Header is sent with every request to the server, and never after a redirect:
+	// those are errors. [ParseHeaders] names the headers that it must not have.
+	Header http.Header
 	// Timeout is the approximate maximum time of one request, default 30
 	// seconds. The error is then [store.ErrUnavailable]. If the context ends
 	// first, the error is the context's.
@@ -100,6 +103,9 @@ func New(options Options) (*Client, error) {
 	}
 	if options.Key != (auth.Key{}) && base.Scheme == "http" && !isLoopback(base.Hostname()) && !options.InsecureHTTP {
 		return nil, ErrKeyInPlainText
+	}
+	if err := checkHeader(options.Header); err != nil {
+		return nil, fmt.Errorf("client header: %w", err)
 	}
 	roundTripper := &http.Transport{
 		TLSClientConfig:     options.TLS,

@@ -211,6 +211,9 @@ func (c *Client) newRequest(ctx context.Context, path, escaped string, query url
 	if err != nil {
 		return nil, err
 	}
+	for name, values := range c.options.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
 	request.Header.Set("User-Agent", c.options.UserAgent)
 	if value := authorization(c.options.Key); value != "" {
 		request.Header.Set("Authorization", value)

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -44,6 +45,7 @@ func originsOf(v *viper.Viper, flags *pflag.FlagSet, settings []setting) map[str
 const (
 	keyClientKey     = "client.api_key"
 	keyClientKeyFile = "client.api_key_file"
+	keyClientHeaders = "client.headers"
 )
 
 // standardInput in place of an API key makes the command read it from there.
@@ -78,7 +80,8 @@ func (c *Client) settle(origins map[string]origin, inFolder bool) []Problem {
 	if (c.Cert == "") != (c.Key == "") {
 		problems = append(problems, Problem{Key: "client.cert", Message: "must be set together with client.key"})
 	}
-	if inFolder && (key > fromFile || file > fromFile || file == fromFile && !liesHere(c.APIKeyFile)) {
+	foreign := key > fromFile || file > fromFile || file == fromFile && !liesHere(c.APIKeyFile)
+	if inFolder && (foreign || c.Headers.foreign(origins[keyClientHeaders])) {
 		problems = append(problems, foreignDestination(origins)...)
 	}
 	return problems
@@ -91,11 +94,57 @@ func foreignDestination(origins map[string]origin) []Problem {
 	var problems []Problem
 	for _, key := range []string{"client.url", "client.ca", "client.insecure_http"} {
 		if origins[key] == fromFile {
-			problems = append(problems, Problem{Key: key, Message: "comes from " + DefaultFile + " in the current folder, and the API key does not: " +
-				"the key is not sent, because the folder may belong to someone else (name the file: --config " + DefaultFile + ", or use --url)"})
+			problems = append(problems, Problem{Key: key, Message: "comes from " + DefaultFile + " in the current folder, and the API key or a header does not: " +
+				"it is not sent, because the folder may belong to someone else (name the file: --config " + DefaultFile + ", or use --url)"})
 		}
 	}
 	return problems
+}
+
+// headerLines is the rule of client.headers. The command that sends them checks the rest.
+func headerLines(value any) string {
+	lines, _ := value.(Lines)
+	for _, item := range lines.Items() {
+		if _, file := headerFile(item); !file && (!strings.Contains(item, ":") || strings.ContainsRune(item, '\x7f')) {
+			return "must have the form 'Name: value', or @FILE"
+		}
+	}
+	return ""
+}
+
+// headerFile returns the file that an item of client.headers names.
+func headerFile(item string) (path string, ok bool) {
+	return strings.CutPrefix(strings.TrimSpace(item), "@")
+}
+
+// foreign reports whether headers come from elsewhere than the current folder, so that
+// they may be secrets of the user.
+func (l Lines) foreign(from origin) bool {
+	if from > fromFile {
+		return true
+	}
+	return slices.ContainsFunc(l.Items(), func(item string) bool {
+		path, file := headerFile(item)
+		return file && !liesHere(path)
+	})
+}
+
+// Resolve returns the header lines, with those of files in place of their names.
+func (l Lines) Resolve() ([]string, error) {
+	var lines []string
+	for _, item := range l.Items() {
+		path, file := headerFile(item)
+		if !file {
+			lines = append(lines, item)
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, strings.Split(string(text), "\n")...)
+	}
+	return lines, nil
 }
 
 // liesHere reports whether a file is in the current folder or below it. A link to a file

@@ -52,6 +52,10 @@ func TestLoad_ClientKey(t *testing.T) {
 		"the folder's URL, but another one by flag":           {yaml: elsewhere, args: []string{"--url", "https://mine.example", "--api-key-file", own}, file: own},
 		"the folder's URL, but another one by variable":       {yaml: elsewhere, variables: map[string]string{"API_KEY": clientKey, "URL": "https://mine.example"}, key: clientKey},
 		"the folder's URL is the default":                     {yaml: "client:\n  url: http://127.0.0.1:8000\n", variables: map[string]string{"API_KEY": clientKey}, key: clientKey},
+		"the folder's URL, a header of a flag":                {yaml: elsewhere, args: []string{"--header", "X-A: b"}, problem: "client.url"},
+		"the folder's URL, a header of a variable":            {yaml: elsewhere, variables: map[string]string{"HEADERS": "X-A: b"}, problem: "client.url"},
+		"the folder's URL and header":                         {yaml: elsewhere + "  headers: ['X-A: b', 'X-C: d']\n"},
+		"the folder's URL and headers in a file elsewhere":    {yaml: elsewhere + "  headers: ['@" + own + "']\n", problem: "client.url"},
 		"the folder's authority, key of a variable":           {yaml: "client:\n  ca: ca.pem\n", variables: map[string]string{"API_KEY": clientKey}, problem: "client.ca"},
 		"the folder allows plain HTTP, key of a variable":     {yaml: "client:\n  insecure_http: true\n", variables: map[string]string{"API_KEY": clientKey}, problem: "client.insecure_http"},
 	} {

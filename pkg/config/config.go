@@ -170,6 +170,8 @@ type Client struct {
 	// Cert and Key are the files of the client's certificate and its private key.
 	Cert string
 	Key  string
+	// Headers are sent with every request.
+	Headers Lines
 	// InsecureHTTP allows to send a key without TLS to another machine.
 	InsecureHTTP bool
 }

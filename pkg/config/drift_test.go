@@ -63,7 +63,7 @@ func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 		if flag == nil || flag.DefValue != setting.Default || flag.Usage != setting.Help || setting.Help == "" {
 			t.Errorf("%s: its flag is %+v", setting.Key, flag)
 		}
-		short := []string{"auth.insecure", "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate"} // typed often
+		short := []string{"auth.insecure", "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "client.headers", "broker.role", "broker.workers", "database.migrate"} // typed often
 		if want := section + "-" + strings.ReplaceAll(name, "_", "-"); setting.Flag != want && !slices.Contains(short, setting.Key) {
 			t.Errorf("%s: its flag is named %s, expected %s", setting.Key, setting.Flag, want)
 		}

@@ -35,6 +35,9 @@ func (v *flagValue) String() string { return v.text }
 
 // Set accepts any text; Load checks it.
 func (v *flagValue) Set(text string) error {
+	if v.kind == kindLines && v.text != "" {
+		text = v.text + "\n" + text
+	}
 	v.text = text
 	return nil
 }

@@ -36,6 +36,38 @@ func (l List) Prefixes() ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
+// Lines is a list of texts without line ends, one a line. It is one text, so that
+// configurations can be compared.
+type Lines string
+
+// Items returns the texts.
+func (l Lines) Items() []string {
+	if l == "" {
+		return nil
+	}
+	return strings.Split(string(l), "\n")
+}
+
+// parseLines parses lines: a text from flags and variables, or also a list from YAML.
+func parseLines(raw any) (Lines, bool) {
+	switch raw := raw.(type) {
+	case string:
+		return Lines(strings.TrimRight(raw, "\n")), true
+	case []any:
+		items := make([]string, len(raw))
+		for i, item := range raw {
+			text, ok := item.(string)
+			if !ok || strings.Contains(text, "\n") {
+				return "", false
+			}
+			items[i] = text
+		}
+		return Lines(strings.Join(items, "\n")), true
+	default:
+		return "", false
+	}
+}
+
 // parseList parses a list: a text with commas from flags and variables, or also a list
 // from YAML.
 func parseList(raw any) (List, bool) {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/config"
@@ -62,5 +63,33 @@ func TestValidate_HostsAndOrigins(t *testing.T) {
 		if err := c.Validate(); (err == nil) != valid {
 			t.Errorf("origin %q: %v", text, err)
 		}
+	}
+}
+
+func TestLoad_ReadsHeaderLinesFromEverySource(t *testing.T) {
+	for name, test := range map[string]struct {
+		yaml, variable string
+		args           []string
+		want           []string
+	}{
+		"none":                      {},
+		"a list in the file":        {yaml: "client:\n  headers: ['X-A: b, c', '@secret.txt']\n", want: []string{"X-A: b, c", "@secret.txt"}},
+		"a text in the file":        {yaml: "client:\n  headers: 'X-A: b'\n", want: []string{"X-A: b"}},
+		"a variable with two lines": {variable: "X-A: b\nX-C: d\n", want: []string{"X-A: b", "X-C: d"}},
+		"repeated flags, not the variable": {
+			variable: "X-E: f", args: []string{"--header", "X-A: b", "--header=@x"}, want: []string{"X-A: b", "@x"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clearEnv(t)
+			t.Setenv("EVENTAGG_CLIENT_HEADERS", test.variable)
+			got, err := load(t, test.yaml, test.args...)
+			if err != nil || !slices.Equal(got.Client.Headers.Items(), test.want) {
+				t.Errorf("got %q, %v, want %q", got.Client.Headers.Items(), err, test.want)
+			}
+			if len(test.want) > 0 && strings.Contains(got.String(), "X-A") {
+				t.Errorf("headers are shown: %s", got)
+			}
+		})
 	}
 }

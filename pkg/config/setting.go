@@ -14,7 +14,7 @@ import (
 type setting struct {
 	key  string
 	help string
-	// target is a *string, *List, *YAML, *bool, *int, *int64 or *time.Duration into a Config.
+	// target is a *string, *List, *Lines, *YAML, *bool, *int, *int64 or *time.Duration into a Config.
 	target any
 	// rule returns what is wrong with a value, or nothing.
 	rule func(value any) string
@@ -81,6 +81,7 @@ func (c *Config) settings() []setting {
 		{key: "client.ca", help: "file of the authorities to trust, in PEM format (empty: those of the system)", target: &c.Client.CA, rule: filePath},
 		{key: "client.cert", help: "file of the client's TLS certificate, in PEM format, for servers with tls.client_ca", target: &c.Client.Cert, rule: filePath},
 		{key: "client.key", help: "file of the private key of client.cert, in PEM format", target: &c.Client.Key, rule: filePath},
+		{key: "client.headers", help: "header of every request, such as 'X-Tenant: blue', or @FILE with one a line, for secrets; the flag can be repeated", target: &c.Client.Headers, rule: headerLines, secret: true},
 		{key: "client.insecure_http", help: "send the API key over http:// to another machine, too, where others on the network can read it", target: &c.Client.InsecureHTTP, rule: anything},
 	}
 }
@@ -91,6 +92,8 @@ func (s setting) flag() string {
 	switch s.key {
 	case "auth.insecure":
 		return "insecure-no-auth"
+	case "client.headers":
+		return "header"
 	case "client.url", "client.api_key", "client.api_key_file", "client.insecure_http", "broker.role", "broker.workers", "database.migrate":
 		_, name, _ := strings.Cut(s.key, ".")
 		return strings.ReplaceAll(name, "_", "-")
@@ -111,12 +114,17 @@ func (s setting) isSize() bool {
 // kindBool is the kind of a setting that is true or false.
 const kindBool = "true|false"
 
+// kindLines is the kind of a setting whose flag can be repeated.
+const kindLines = "header"
+
 // kind returns the placeholder of the value in help texts.
 func (s setting) kind() string {
 	if s.isSize() {
 		return "size"
 	}
 	switch s.target.(type) {
+	case *Lines:
+		return kindLines
 	case *List, *YAML:
 		return "list"
 	case *time.Duration:
@@ -136,6 +144,8 @@ func (s setting) value() any {
 	case *string:
 		return *target
 	case *List:
+		return *target
+	case *Lines:
 		return *target
 	case *YAML:
 		return *target
@@ -173,7 +183,7 @@ func (s setting) text() string {
 // redacted returns the value as text, without a password.
 func (s setting) redacted() string {
 	switch {
-	case (s.key == "client.api_key" || s.key == "auth.keys") && s.text() != "":
+	case (s.key == "client.api_key" || s.key == "client.headers" || s.key == "auth.keys") && s.text() != "":
 		return hidden
 	case s.secret:
 		return Redact(s.text())
@@ -202,6 +212,12 @@ func (s setting) set(raw any) string {
 			return "must be a list of texts without commas"
 		}
 		*target = list
+	case *Lines:
+		lines, ok := parseLines(raw)
+		if !ok {
+			return "must be a list of texts"
+		}
+		*target = lines
 	case *YAML:
 		text, err := parseYAML(raw)
 		if err != nil {
