@@ -31,7 +31,7 @@ func behindWhileStoring(t *testing.T, count int) (_ *Hub, followers []*Follower,
 		}
 	}()
 	stop = func() { cancel(); <-ended }
-	first, err := h.Join(t.Context(), store.Filter{}, store.Position{})
+	first, err := h.Join(t.Context(), store.Filter{}, store.Position{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func behindWhileStoring(t *testing.T, count int) (_ *Hub, followers []*Follower,
 		joining.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), readTimeout)
 			defer cancel()
-			follower, err := h.Join(ctx, store.Filter{}, store.Position{})
+			follower, err := h.Join(ctx, store.Filter{}, store.Position{}, nil)
 			if err != nil {
 				t.Errorf("follower %d can't join: %v", i, err)
 				follower = first
@@ -109,7 +109,7 @@ func TestFollower_LeaveReleasesItsBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, followers, stop := behindWhileStoring(t, 500)
 		leave(followers)
-		again, err := h.Join(t.Context(), store.Filter{}, store.Position{})
+		again, err := h.Join(t.Context(), store.Filter{}, store.Position{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestHub_IgnoresCommitsFromBeforeTheFirstFollower(t *testing.T) {
 		fake.add(10)
 		committed <- struct{}{}
 		time.Sleep(time.Hour) // without followers
-		follower, err := h.Join(t.Context(), store.Filter{}, store.Position{})
+		follower, err := h.Join(t.Context(), store.Filter{}, store.Position{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func ExampleHub() {
 		fmt.Println(err)
 		return
 	}
-	follower, err := hub.Join(ctx, store.Filter{}, start)
+	follower, err := hub.Join(ctx, store.Filter{}, start, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

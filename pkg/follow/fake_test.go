@@ -131,7 +131,7 @@ func newHub(s *fakeStore, change ...func(*Options)) *Hub {
 // join adds a follower that leaves when the test ends.
 func join(t *testing.T, h *Hub, filter store.Filter, after store.Position) *Follower {
 	t.Helper()
-	follower, err := h.Join(t.Context(), filter, after)
+	follower, err := h.Join(t.Context(), filter, after, nil)
 	if err != nil {
 		t.Fatalf("join: %v", err)
 	}

@@ -116,14 +116,11 @@ func (h *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.P
 // [store.ErrForeignPosition], and [store.ErrOverloaded] if there are
 // MaxFollowers already. The caller must call [Follower.Leave]. A filter with an ID is an
 // error: no second event will have this key, and the hub keeps no IDs.
-func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Position) (*Follower, error) {
-	return h.JoinWithin(ctx, filter, after, nil)
-}
-
-// JoinWithin is Join for a follower whose long events take memory that is limited: an
-// event may have a megabyte, and a thousand followers that don't read would hold a
-// gigabyte. If there is no memory for the first page, it returns the error of memory.
-func (h *Hub) JoinWithin(ctx context.Context, filter store.Filter, after store.Position, memory Memory) (*Follower, error) {
+//
+// memory limits the memory of long events: an event may have a megabyte, and a thousand
+// followers that don't read would hold a gigabyte. If there is no memory for the first
+// page, Join returns the error of memory. nil means no limit.
+func (h *Hub) Join(ctx context.Context, filter store.Filter, after store.Position, memory Memory) (*Follower, error) {
 	if filter.ID != "" {
 		return nil, errFilterByID
 	}

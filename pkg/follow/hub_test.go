@@ -155,7 +155,7 @@ func TestHub_JoinReturnsOverloadedAtTheLimit(t *testing.T) {
 	h := newHub(&fakeStore{}, func(o *Options) { o.MaxFollowers = 2 })
 	first := join(t, h, store.Filter{}, store.Position{})
 	join(t, h, store.Filter{}, store.Position{})
-	_, err := h.Join(t.Context(), store.Filter{}, store.Position{})
+	_, err := h.Join(t.Context(), store.Filter{}, store.Position{}, nil)
 	if !errors.Is(err, store.ErrOverloaded) || store.RetryAfter(err, 0) != retryWhenFull || h.Followers() != 2 {
 		t.Errorf("the third follower got %v, with %d followers", err, h.Followers())
 	}
@@ -171,11 +171,11 @@ func TestHub_JoinReturnsTheErrorsOfTheStore(t *testing.T) {
 	t.Parallel()
 	fake := &fakeStore{}
 	h := newHub(fake)
-	if _, err := h.Join(t.Context(), store.Filter{}, store.Position{Commit: 99}); !errors.Is(err, store.ErrForeignPosition) {
+	if _, err := h.Join(t.Context(), store.Filter{}, store.Position{Commit: 99}, nil); !errors.Is(err, store.ErrForeignPosition) {
 		t.Errorf("a position of other data: %v", err)
 	}
 	fake.setFail(store.ErrUnavailable)
-	if _, err := h.Join(t.Context(), store.Filter{}, store.Position{}); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := h.Join(t.Context(), store.Filter{}, store.Position{}, nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("an unavailable store: %v", err)
 	}
 	if h.Followers() != 0 {

@@ -51,7 +51,7 @@ func TestFollower_LongEventsTakeMemory(t *testing.T) {
 				}
 				var followers [2]*Follower
 				for i := range followers {
-					follower, err := h.JoinWithin(t.Context(), store.Filter{}, store.Position{}, memory.use)
+					follower, err := h.Join(t.Context(), store.Filter{}, store.Position{}, memory.use)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -102,11 +102,11 @@ func TestFollower_LeaveGivesMemoryBack(t *testing.T) {
 	h := newHub(fake, func(o *Options) {
 		o.Encode = func(dst []byte, _ store.Record) []byte { return append(dst, make([]byte, 2*chunkBytes)...) }
 	})
-	first, err := h.JoinWithin(t.Context(), store.Filter{}, store.Position{}, memory.use)
+	first, err := h.Join(t.Context(), store.Filter{}, store.Position{}, memory.use)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.JoinWithin(t.Context(), store.Filter{}, store.Position{}, memory.use); !errors.Is(err, store.ErrOverloaded) {
+	if _, err := h.Join(t.Context(), store.Filter{}, store.Position{}, memory.use); !errors.Is(err, store.ErrOverloaded) {
 		t.Errorf("the second follower joined: %v", err)
 	}
 	if _, err := first.Next(context.Background(), time.Second); err != nil {

@@ -100,7 +100,7 @@ func (h *Handler) join(ctx context.Context, client string, query streamQuery) (*
 			return nil, store.Position{}, err
 		}
 	}
-	follower, err := h.hub.JoinWithin(ctx, query.filter, start, func(bytes int64) error {
+	follower, err := h.hub.Join(ctx, query.filter, start, func(bytes int64) error {
 		if bytes < 0 {
 			h.memory.Release(client, -bytes)
 			return nil

@@ -39,7 +39,7 @@ func TestWriteStream_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
 	const size = 1 << 20
 	large := event.Event{Topic: "t", ID: "e", Source: "s", Payload: `{"x":"` + strings.Repeat("x", size) + `"}`}
 	h := New(Options{Store: oneEvent{record: store.Record{Event: large, Position: store.Position{Commit: 1, Seq: 1}}}, Streaming: t.Context(), Logger: slog.New(slog.DiscardHandler), Now: time.Now})
-	follower, err := h.hub.Join(t.Context(), store.Filter{}, store.Position{})
+	follower, err := h.hub.Join(t.Context(), store.Filter{}, store.Position{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
