@@ -26,7 +26,7 @@ func (a *app) dial(c config.Client, onConnection func(error)) (*client.Client, e
 func newClient(options client.Options) (*client.Client, error) {
 	c, err := client.New(options)
 	if errors.Is(err, client.ErrKeyInPlainText) {
-		return nil, &usageError{err: err, hint: "Use https:// in client.url, or --insecure-http if everybody on the network may know the key."}
+		return nil, &usageError{err: err, hint: "Use https:// in client.url, or --insecure-http if everyone on the network may read the key."}
 	}
 	return c, err
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/watch"
 )
 
-// keyring holds the API keys in use, and reports what is done with them.
+// keyring has the API keys in use, and reports the requests that were refused because of
+// their key.
 type keyring struct {
 	inline  string // auth.keys
 	public  auth.Scope
@@ -50,11 +51,11 @@ func (k *keyring) source(file string) watch.Source {
 	return source
 }
 
-// maxKeysBytes has room for some 500,000 keys.
+// maxKeysBytes is the maximum size of a keys file: about 500,000 keys.
 const maxKeysBytes = 64 << 20
 
-// readKeys reads a keys file. It must not be a file in which other users of the machine
-// can write keys of their own.
+// readKeys reads a keys file. It returns an error if every user of the machine can add keys
+// to the file.
 func readKeys(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -70,7 +71,7 @@ func readKeys(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// apply replaces all keys, or none if there is a fault.
+// apply replaces all keys, or returns an error and replaces none.
 func (k *keyring) apply(contents [][]byte) error {
 	var entries []auth.Entry
 	for _, content := range append(slices.Clone(contents), []byte(k.inline)) {

@@ -8,18 +8,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How many requests with an invalid key an address may send, and how many addresses are
-// remembered.
 const (
+	// maxFailures is the number of invalid keys that an address may send in failureWindow.
 	maxFailures   = 20
 	failureWindow = time.Minute
-	maxFailing    = 10_000
+	// maxFailing is the maximum number of addresses that are remembered.
+	maxFailing = 10_000
 )
 
-// Failures counts requests with an invalid key by address, so that keys can't be tried at
-// the speed of the network. Valid keys of such an address are still accepted: other
-// clients may share it. Make one with [NewFailures]; its methods can be called
-// concurrently.
+// Failures counts requests with an invalid key by address, so that guessing keys is slow.
+// Valid keys of such an address are still accepted, because other clients may share it.
+// Make one with [NewFailures]; its methods can be called concurrently.
 type Failures struct {
 	now func() time.Time
 
@@ -50,8 +49,8 @@ func (f *Failures) Add(address netip.Prefix) time.Duration {
 	return failureWindow / maxFailures
 }
 
-// forget makes room for an address: all that have no recent failure go, and if there are
-// none, an arbitrary one. The caller holds mu.
+// forget removes addresses if there are too many: all that have no recent failure, or one
+// of the others if there is none. The caller holds mu.
 func (f *Failures) forget(now time.Time) {
 	if len(f.addresses) < maxFailing {
 		return

@@ -15,13 +15,13 @@ type Limits struct {
 	Bytes int64
 }
 
-// Identity is who sent a request, and what the sender may do. It is never changed after
-// it was made, because many requests share it.
+// Identity is the client of a request, and what it may do. Many requests share one, so it
+// is never changed.
 type Identity struct {
 	// Key is the ID of the key, never the key. It is "" without a key.
 	Key string
-	// Address is the address of a client without a key: one IPv4 address, or 64 bits of
-	// an IPv6 address, because one machine usually has all addresses below.
+	// Address is the address of a client without a key: one IPv4 address, or the first
+	// 64 bits of an IPv6 address, because one machine usually has the whole network.
 	Address netip.Prefix
 	// Limits are those of the key, or those of an address without a key.
 	Limits Limits
@@ -85,8 +85,8 @@ func (i *Identity) expired(now time.Time) bool {
 	return !i.expires.IsZero() && !now.Before(i.expires)
 }
 
-// AddressPrefix returns what stands for a client's address: /32 for IPv4, /64 for IPv6.
-// An invalid address has an invalid prefix.
+// AddressPrefix returns the part of an address by which clients are distinguished: /32 of
+// IPv4, /64 of IPv6. An invalid address has an invalid prefix.
 func AddressPrefix(address netip.Addr) netip.Prefix {
 	const subnet = 64
 	address = address.Unmap().WithZone("")

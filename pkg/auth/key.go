@@ -54,7 +54,7 @@ func ParseKey(text string) (Key, error) {
 		return Key{}, fmt.Errorf("invalid API key: it has %d bytes instead of %d (copy it again)", len(text), keyLength)
 	case strings.Trim(text[len(keyPrefix):checkedLength], keyAlphabet) != "", text[checkedLength] != '_',
 		strings.Trim(text[checkedLength+1:], keyAlphabet) != "":
-		return Key{}, errors.New("invalid API key: it has a character that no key has (copy it again)")
+		return Key{}, errors.New("invalid API key: it has a character that keys do not have (copy it again)")
 	}
 	if sum := checksum(text[:checkedLength]); string(sum[:]) != text[checkedLength+1:] {
 		return Key{}, errors.New("invalid API key: wrong checksum, so a character is wrong or misplaced (copy it again)")
@@ -63,7 +63,7 @@ func ParseKey(text string) (Key, error) {
 }
 
 // checksum returns the CRC-32 of the first part of a key in base 32. It uses the table
-// itself, because the functions of package crc32 cost an allocation for each key.
+// directly, because the functions of package crc32 allocate memory for each key.
 func checksum(text string) (sum [sumLength]byte) {
 	crc := ^uint32(0)
 	for i := range len(text) {
@@ -93,8 +93,8 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(hiddenKey), nil }
 // LogValue returns a text without the secret.
 func (k Key) LogValue() slog.Value { return slog.StringValue(hiddenKey) }
 
-// Session proves that its owner has a key, without being the key. A browser keeps it as
-// a cookie. It is as secret as the key, but it can't be used in place of the key.
+// Session proves that its owner has a key. A browser keeps it as a cookie. It is secret,
+// but allows less than the key: the server accepts it only in requests that read.
 type Session [sha256.Size]byte
 
 // Session returns the session of the key.
@@ -110,7 +110,7 @@ func (k Key) Session() Session {
 func (s Session) Hash() Hash { return sha256.Sum256(s[:]) }
 
 // Hash identifies a key without revealing it: SHA-256 of its session. A fast hash is
-// enough, because nobody can guess 130 random bits.
+// enough, because 130 random bits can't be guessed.
 type Hash [sha256.Size]byte
 
 // Hash returns the hash of the key.

@@ -14,7 +14,8 @@ import (
 // maxClients is the maximum number of addresses that a Limiter remembers: about 4 MB.
 const maxClients = 10_000
 
-// maxForgetTries is how many clients are looked at to find one that can be forgotten.
+// maxForgetTries is the maximum number of clients that are checked to find one that can be
+// forgotten.
 const maxForgetTries = 8
 
 // Limiter measures the rate of each client with two token buckets: one of events, one
@@ -22,9 +23,9 @@ const maxForgetTries = 8
 //
 // The number of clients is bounded. The least recently used client is forgotten first,
 // but only if its buckets are full: then nothing is lost, because a new client has full
-// buckets, too. Otherwise a client could empty its bucket, be pushed out of the memory
-// by requests from other addresses, and begin again with a full one. If no client can
-// be forgotten, new addresses share the buckets of one client until there is room.
+// buckets, too. Otherwise a client could empty its buckets, make the limiter forget it by
+// requests from other addresses, and start again with full ones. If no client can be
+// forgotten, new addresses share one pair of buckets.
 type Limiter struct {
 	now func() time.Time
 	max int
@@ -32,12 +33,12 @@ type Limiter struct {
 	mu      sync.Mutex
 	recent  *list.List // of *buckets, the most recently used first
 	clients map[string]*list.Element
-	crowd   *buckets // shared by addresses for which there is no room
+	shared  *buckets // of all new addresses while the limiter is full
 }
 
 // NewLimiter returns a limiter without clients. now is the clock.
 func NewLimiter(now func() time.Time) *Limiter {
-	return &Limiter{now: now, max: maxClients, recent: list.New(), clients: map[string]*list.Element{}, crowd: &buckets{}}
+	return &Limiter{now: now, max: maxClients, recent: list.New(), clients: map[string]*list.Element{}, shared: &buckets{}}
 }
 
 // Usage is what a request sends.
@@ -48,9 +49,9 @@ type Usage struct {
 	Bytes int64
 }
 
-// Check returns a [*QuotaError] if a client has no tokens left for any request. It
-// takes nothing. Its wait is that of a full bucket: the size of the request is not known
-// yet, and after that wait any request passes.
+// Check returns a [*QuotaError] if a client has no tokens left. It takes none. The error
+// has the time until the buckets are full: the size of the request is not known yet, and
+// after that time a request of any size is accepted.
 func (l *Limiter) Check(id *Identity) error {
 	if id.Limits == (Limits{}) {
 		return nil
@@ -65,9 +66,9 @@ func (l *Limiter) Check(id *Identity) error {
 	return b.missing(now, Usage{Events: id.Limits.Events, Bytes: id.Limits.Bytes})
 }
 
-// Take takes the tokens for a request, or returns a [*QuotaError] and takes nothing.
-// A request that is larger than a full bucket needs a full one and then leaves less
-// than nothing in it, so it passes and the rate is still the limit in the long run.
+// Take takes the tokens for a request, or returns a [*QuotaError] and takes none. A request
+// that is larger than a bucket needs a full one, and leaves a negative number of tokens.
+// So it is accepted, and the average rate does not exceed the limit.
 func (l *Limiter) Take(id *Identity, usage Usage) error {
 	if id.Limits == (Limits{}) {
 		return nil
@@ -84,9 +85,9 @@ func (l *Limiter) Take(id *Identity, usage Usage) error {
 	return nil
 }
 
-// Charge takes the tokens of what a client has sent already, also if there are too few,
-// and returns how long the client must wait until its buckets are not below zero. A
-// stream that waits that long after each line keeps the rate.
+// Charge takes the tokens for what a client has sent already, even if there are too few.
+// It returns the time until the buckets are not negative. A stream that waits that long
+// after each line does not exceed the rate.
 func (l *Limiter) Charge(id *Identity, usage Usage) time.Duration {
 	if id.Limits == (Limits{}) {
 		return 0
@@ -111,16 +112,16 @@ func (l *Limiter) find(id *Identity, now time.Time) *buckets {
 		element = l.recent.PushFront(&buckets{client: name})
 		l.clients[name] = element
 	default:
-		l.crowd.set(now, id.Limits)
-		return l.crowd
+		l.shared.set(now, id.Limits)
+		return l.shared
 	}
 	b := element.Value.(*buckets) //nolint:forcetypeassert // the list has nothing else
 	b.set(now, id.Limits)
 	return b
 }
 
-// forget removes one of the least recently used clients whose buckets are full. Those
-// whose buckets are not full get to the front, so that the next call sees others.
+// forget removes one of the least recently used clients, whose buckets must be full. It
+// moves those whose buckets are not full to the front, so that the next call checks others.
 func (l *Limiter) forget(now time.Time) bool {
 	for range maxForgetTries {
 		oldest := l.recent.Back()
@@ -142,7 +143,7 @@ type buckets struct {
 	events, bytes bucket
 }
 
-// set changes the limits of a client whose key was loaded again.
+// set changes the limits, if those of the client's key have changed.
 func (b *buckets) set(now time.Time, limits Limits) {
 	if b.limits == limits {
 		return

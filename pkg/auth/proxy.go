@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the proxies whose X-Forwarded-For is believed.
+// Proxies are the addresses of the proxies whose X-Forwarded-For is trusted.
 type Proxies []netip.Prefix
 
 // Contains reports whether an address is that of a proxy.
@@ -16,9 +16,9 @@ func (p Proxies) Contains(address netip.Addr) bool {
 }
 
 // ClientAddress returns the address of the client behind proxies: the last address in
-// X-Forwarded-For that is not a proxy. The addresses before it are what the client sent
-// itself, so they prove nothing. If the header has something else than addresses, the
-// result is the last proxy that was found.
+// X-Forwarded-For that is not a proxy. The client itself may have sent the addresses
+// before it, so they are ignored. At a part of the header that is not an address, the
+// search ends with the proxy that was found last.
 func (p Proxies) ClientAddress(connection netip.Addr, forwardedFor []string) netip.Addr {
 	client := connection
 	for _, value := range slices.Backward(forwardedFor) {
@@ -37,7 +37,7 @@ func (p Proxies) ClientAddress(connection netip.Addr, forwardedFor []string) net
 	return client
 }
 
-// parseHop reads an address, perhaps with a port, as some proxies write it.
+// parseHop parses an address. Some proxies add a port.
 func parseHop(text string) (netip.Addr, bool) {
 	if address, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 		return address, true

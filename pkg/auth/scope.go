@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Scope is a set of things that a client may do.
+// Scope is a set of kinds of requests that a client may send.
 type Scope uint8
 
 // The scopes. ScopeAdmin includes all others.

@@ -26,8 +26,7 @@ type Entry struct {
 	Limits Limits
 }
 
-// Set is the keys that are valid, for lookups. It is never changed after it was made,
-// so it can be used concurrently.
+// Set has the valid keys. It is never changed, so it can be used concurrently.
 type Set struct {
 	hashes       map[Hash]*Identity
 	certificates map[string]*Identity
@@ -76,9 +75,9 @@ func (s *Set) FindCertificate(name string, now time.Time) *Identity {
 	return valid(s.certificates[name], now)
 }
 
-// Still reports whether an identity of an earlier set is valid in this one, with the same
+// StillValid reports whether an identity of an earlier set is valid in this one, with the same
 // rights.
-func (s *Set) Still(id *Identity, now time.Time) bool {
+func (s *Set) StillValid(id *Identity, now time.Time) bool {
 	current := s.certificates[id.proof]
 	if hash, err := ParseHash(id.proof); err == nil {
 		current = s.hashes[hash]

@@ -5,8 +5,8 @@ import "strings"
 // wildcard stands for any text in patterns.
 const wildcard = "*"
 
-// matches reports whether a topic matches a pattern, in which * stands for any text,
-// also none. All other bytes stand for themselves.
+// matches reports whether a topic matches a pattern, in which * stands for any text, even
+// an empty one.
 func matches(pattern, topic string) bool {
 	first, rest, wild := strings.Cut(pattern, wildcard)
 	if !wild {

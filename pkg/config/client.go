@@ -60,10 +60,10 @@ func apiKey(value any) string {
 	return ""
 }
 
-// settle keeps one of key and key file: that of the origin with precedence. It returns
+// chooseKey keeps one of key and key file: that of the origin with precedence. It returns
 // the problems that depend on origins. inFolder is set if the file is that of the current
 // folder, which may belong to someone else.
-func (c *Client) settle(origins map[string]origin, inFolder bool) []Problem {
+func (c *Client) chooseKey(origins map[string]origin, inFolder bool) []Problem {
 	var problems []Problem
 	key, file := origins[keyClientKey], origins[keyClientKeyFile]
 	switch {

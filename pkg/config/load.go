@@ -64,7 +64,7 @@ func Load(source Source) (Config, error) {
 		}
 	}
 	if findFlag(source.Flags, "url") != nil && len(problems)+len(invalid) == 0 {
-		invalid = config.Client.settle(originsOf(v, source.Flags, settings), source.File == "")
+		invalid = config.Client.chooseKey(originsOf(v, source.Flags, settings), source.File == "")
 	}
 	// A setting that could not be parsed still has its default, which is no problem.
 	invalid = slices.DeleteFunc(invalid, func(problem Problem) bool { return unparsed[problem.Key] })

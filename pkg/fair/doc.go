@@ -1,3 +1,4 @@
-// Package fair divides what all clients of a server share, so that none of them can
-// take everything: memory, connections, and slots for slow reads.
+// Package fair divides the shared resources of a server among its clients: memory,
+// connections, and slots for slow reads. One client can never take all of them. It is
+// internal to eventagg.
 package fair

@@ -1,14 +1,14 @@
 package fair
 
-// Shares counts what each client holds of a limited resource. The rule:
+// Shares counts how much of a limited resource each client holds. The rule:
 //
-//   - A client that is alone may hold three quarters of the limit.
-//   - Beside others a client may hold at most as much as is free afterwards.
+//   - If no other client holds any, a client may hold three quarters of the limit.
+//   - Otherwise a client may hold at most as much as is free afterwards.
 //
-// So a part is always free for the next client, and clients that want more and more
-// end with equal shares: with two greedy clients each has a third, and a third is
-// free. Such a threshold is known from the buffers of network switches (Choudhury and
-// Hahne, 1998). A fixed quarter for each would be used up by four clients.
+// So a part is always free for the next client. Clients that take as much as they can get
+// equal shares: two of them have a third each, and a third is free. Network switches
+// divide their buffers in the same way (dynamic thresholds; Choudhury and Hahne, 1998).
+// With a fixed quarter for each client, four clients could use up everything.
 //
 // Make one with [NewShares]. It is not safe for concurrent use.
 type Shares struct {
@@ -28,7 +28,7 @@ func (s *Shares) Held(client string) int64 { return s.held[client] }
 // Fits reports whether a client may take n more.
 func (s *Shares) Fits(client string, n int64) bool { return s.FitsWithin(client, n, s.limit) }
 
-// FitsWithin is Fits with a lower limit, for requests that must leave a part to others.
+// FitsWithin is Fits with a lower limit, for requests that must leave a part free.
 func (s *Shares) FitsWithin(client string, n, limit int64) bool {
 	const aloneParts, parts = 3, 4
 	held := s.held[client]
@@ -38,7 +38,7 @@ func (s *Shares) FitsWithin(client string, n, limit int64) bool {
 	return held+n <= limit-s.used-n
 }
 
-// Take adds n to what a client holds, also if it does not fit. A negative n gives back.
+// Take adds n to what a client holds, even if it does not fit. A negative n returns it.
 func (s *Shares) Take(client string, n int64) {
 	s.used += n
 	if held := s.held[client] + n; held == 0 {

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// Slots are a number of places, for example for slow reads. One client can hold all but
-// one of them. A slot that becomes free goes to the client that holds the fewest; among
-// equal ones, to the one that has waited longest. Make them with [NewSlots]. They are
-// safe for concurrent use.
+// Slots is a semaphore, for example for slow reads. One client can hold all slots but one.
+// A slot that becomes free goes to the waiting client that holds the fewest, and among
+// those to the one that has waited longest. Make one with [NewSlots]. It is safe for
+// concurrent use.
 type Slots struct {
 	limit int // of a client
 

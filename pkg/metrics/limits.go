@@ -38,7 +38,7 @@ func (m *Metrics) RecordLimited(key string, slowed bool) {
 	m.limited.WithLabelValues(client, result).Inc()
 }
 
-// newConnectionLimits counts new connections above the limit, by what became of them.
+// newConnectionLimits counts new connections above the limit, by the result.
 func newConnectionLimits(factory promauto.Factory) *prometheus.CounterVec {
 	limited := factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "eventagg_limited_connections_total",

@@ -39,9 +39,9 @@ func scopeOf(route string) auth.Scope {
 	}
 }
 
-// authenticate finds out who sent a request, and refuses it if the sender may not do
-// this. It runs before the body is read. Without keys everybody may do everything, and
-// the name in Host must be known; see [crossOrigin].
+// authenticate finds the key of a request, and returns an error if the key does not allow
+// the request. It runs before the body is read. A request without a key, if that is
+// allowed, must have a known name in Host; see [crossOrigin].
 func (s *Server) authenticate(c echo.Context) error {
 	if s.options.Keys == nil {
 		return s.origins.checkHost(c.Request())
@@ -69,8 +69,8 @@ func (s *Server) authenticate(c echo.Context) error {
 }
 
 // keyOf returns the identity of the key that a request has: in Authorization, in a
-// client certificate, or in the cookie of a login. sent is set if there is any; an
-// invalid cookie counts as none, because browsers send it on their own.
+// client certificate, or in the cookie of a login. sent is set if the request has one.
+// An invalid cookie counts as none, because browsers send cookies on their own.
 func (s *Server) keyOf(set *auth.Set, r *http.Request, scope auth.Scope) (id *auth.Identity, sent bool) {
 	if values := r.Header[headerAuthorization]; len(values) > 0 {
 		hash, err := hashOf(r.Context(), values)
@@ -143,7 +143,7 @@ func (s *Server) authFailed(reason, key string) {
 	}
 }
 
-// still reports whether the sender of a long request may go on with it.
-func (s *Server) still(id *auth.Identity) bool {
-	return s.options.Keys == nil || id.Key == "" || s.options.Keys().Still(id, s.options.Now())
+// stillAllowed reports whether the sender of a stream may continue it.
+func (s *Server) stillAllowed(id *auth.Identity) bool {
+	return s.options.Keys == nil || id.Key == "" || s.options.Keys().StillValid(id, s.options.Now())
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// headerForwardedFor has the addresses that proxies saw, the last one at the end.
+// headerForwardedFor has the addresses of the client and of proxies. Each proxy adds the
+// other end of its connection at the end.
 const headerForwardedFor = "X-Forwarded-For"
 
 // connContext is [http.Server.ConnContext]: the requests of a connection share the

@@ -15,16 +15,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/fair"
 )
 
-// connections is a listener that limits the number of open connections, and how many of
-// them one address has. In this order, a new connection
+// connections is a listener that limits the number of open connections, and the number
+// that one address has; see [fair.Shares]. For a new connection above a limit
 //
-//   - is accepted, if there are fewer than the limit and its address has not its share;
-//   - takes the place of idle connections: those of its address, or else those of
-//     addresses that have more than its own;
-//   - is scarce: only requests for health and metrics get more than a 503;
-//   - is closed.
+//   - it closes idle connections: those of the same address, or otherwise those of
+//     addresses that have more;
+//   - if there are none, it accepts the connection as scarce: all requests get 503, except
+//     for health and metrics;
+//   - if there are too many scarce connections, too, it closes the new one.
 //
-// Trusted proxies have no share, because all their clients come from one address.
+// The limit of an address does not apply to trusted proxies, because all their clients
+// have one address.
 type connections struct {
 	net.Listener
 
@@ -32,12 +33,12 @@ type connections struct {
 	proxies  auth.Proxies
 	log      *slog.Logger
 	onLimit  func(result string)
-	nextScan time.Time // there was nothing idle before; only used by Accept
+	nextScan time.Time // of idle connections, not before; only used by Accept
 
 	mu     sync.Mutex
 	open   map[*trackedConn]struct{}
-	shares *fair.Shares // of connections that are not scarce
-	spare  *fair.Shares // of scarce connections
+	normal *fair.Shares // of connections that are not scarce
+	scarce *fair.Shares // of scarce connections
 }
 
 // Results of a connection above the limit, as in Options.OnConnectionLimit.
@@ -50,7 +51,7 @@ const (
 func newConnections(inner net.Listener, limit int, o Options) *connections {
 	l := &connections{
 		Listener: inner, limit: int64(limit), proxies: o.Proxies, log: o.Logger, onLimit: o.OnConnectionLimit,
-		open: map[*trackedConn]struct{}{}, shares: fair.NewShares(int64(limit)), spare: fair.NewShares(maxScarce),
+		open: map[*trackedConn]struct{}{}, normal: fair.NewShares(int64(limit)), scarce: fair.NewShares(maxScarce),
 	}
 	if l.onLimit == nil {
 		l.onLimit = func(string) {}
@@ -62,8 +63,8 @@ func newConnections(inner net.Listener, limit int, o Options) *connections {
 const maxScarce = 64
 
 // connectionLimit returns how many connections a process may have: wanted, or fewer if
-// the system allows fewer descriptors. Some are left for scarce connections, and as many
-// for the database.
+// the system allows fewer descriptors. It leaves descriptors for scarce connections, and
+// as many for the database.
 func connectionLimit(wanted, descriptors int) int {
 	if descriptors == 0 {
 		return wanted
@@ -76,7 +77,7 @@ type trackedConn struct {
 	net.Conn
 
 	listener *connections
-	client   string // whose share it is
+	client   string // the address, as a key of the shares
 	trusted  bool   // a proxy
 	scarce   bool
 	// idleSince is the time in nanoseconds at which the connection became idle, 0 while
@@ -112,7 +113,7 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
-// admit finds a place for a connection, and reports whether there is one.
+// admit reports whether a connection is accepted. It may close idle ones for it.
 func (l *connections) admit(conn *trackedConn) bool {
 	if l.add(conn) {
 		return true
@@ -138,7 +139,7 @@ func (l *connections) admit(conn *trackedConn) bool {
 	return admitted
 }
 
-// add counts a connection if there is a place for it.
+// add counts a connection, if it is within the limits.
 func (l *connections) add(conn *trackedConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,12 +157,12 @@ func (l *connections) add(conn *trackedConn) bool {
 
 func (l *connections) sharesOf(conn *trackedConn) *fair.Shares {
 	if conn.scarce {
-		return l.spare
+		return l.scarce
 	}
-	return l.shares
+	return l.normal
 }
 
-// remove ends the counting of a connection. A second call does nothing.
+// remove no longer counts a connection. A second call does nothing.
 func (l *connections) remove(conn *trackedConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,15 +179,15 @@ func (l *connections) count() int {
 	return len(l.open)
 }
 
-// A search for idle connections looks at all, so it closes several. If it finds none,
-// the next one has to wait.
+// A search for idle connections checks all of them. So it closes one in idleDivisor of
+// those that it finds. If it finds none, the next search is idleInterval later.
 const (
 	idleDivisor  = 16
 	idleInterval = 50 * time.Millisecond
 )
 
-// idle returns the connections that are idle for the longest time: of a client, or else
-// of clients that have more connections.
+// idle returns the connections that have been idle longest: of a client, or otherwise of
+// clients that have more connections.
 func (l *connections) idle(client string) []*trackedConn {
 	if time.Now().Before(l.nextScan) {
 		return nil
@@ -194,13 +195,13 @@ func (l *connections) idle(client string) []*trackedConn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var own, others []*trackedConn
-	held := l.shares.Held(client)
+	held := l.normal.Held(client)
 	for conn := range l.open {
 		switch {
 		case conn.idleSince.Load() == 0 || conn.scarce:
 		case conn.client == client:
 			own = append(own, conn)
-		case l.shares.Held(conn.client) > held:
+		case l.normal.Held(conn.client) > held:
 			others = append(others, conn)
 		}
 	}

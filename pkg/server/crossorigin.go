@@ -39,7 +39,7 @@ func newCrossOrigin(hosts, origins []string) crossOrigin {
 		c.hosts = append(c.hosts, strings.ToLower(host))
 	}
 	for _, origin := range origins {
-		_ = c.check.AddTrustedOrigin(origin) // an invalid origin is trusted by nobody
+		_ = c.check.AddTrustedOrigin(origin) // an invalid origin is never equal to that of a request
 	}
 	return c
 }

@@ -28,8 +28,8 @@ var docsFiles embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// staticFiles keeps the files of the pages and their hashes. They never change, and to
-// unpack and hash a script of 1.4 MB for each request would be a way to use up the CPU.
+// staticFiles keeps the files of the pages and their hashes. They never change, and
+// clients could use up the CPU if each request decompressed and hashed a script of 1.4 MB.
 type staticFiles struct {
 	mu    sync.Mutex
 	files map[string]staticFile

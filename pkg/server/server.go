@@ -75,8 +75,7 @@ type Options struct {
 	Proxies auth.Proxies
 	// Limits are the rates of each address. The zero value means no limits.
 	Limits auth.Limits
-	// Keys returns the keys that are valid at the moment. nil: every client may do
-	// everything.
+	// Keys returns the valid keys. nil: the server needs no keys.
 	Keys func() *auth.Set
 	// Committed is [follow.Options].Committed of the event streams.
 	Committed <-chan struct{}
@@ -123,7 +122,7 @@ type Options struct {
 	// Default: 4,096.
 	MaxConnections int
 	// MaxSlowReads is the maximum number of concurrent reads of many events from the
-	// store; half of it are reads of topics. Others wait up to 2 s and then get 503.
+	// store; half of it are reads of topics. Others wait up to 1.5 s and then get 503.
 	// It must be less than the store's connections for reading. Default: 4.
 	MaxSlowReads int
 	// MaxReadBytes is the maximum memory for responses that clients have not read yet.
@@ -261,7 +260,7 @@ func (s *Server) publishOptions() publish.Options {
 		Limiter:          auth.NewLimiter(o.Now),
 		OnLimited:        s.limited,
 		OnEvents:         o.OnEvents,
-		Still:            s.still,
+		StillAllowed:     s.stillAllowed,
 		Now:              o.Now,
 	}
 }
@@ -276,7 +275,7 @@ func (s *Server) queryOptions() query.Options {
 		MaxFollowersPerClient: o.MaxFollowersPerClient,
 		MaxSlowReads:          o.MaxSlowReads,
 		MaxReadBytes:          o.MaxReadBytes,
-		Still:                 s.still,
+		StillAllowed:          s.stillAllowed,
 		Streaming:             s.streaming,
 		Logger:                o.Logger,
 		Now:                   o.Now,

@@ -83,8 +83,8 @@ func (s *Server) logout(c echo.Context) error {
 	return nil
 }
 
-// session handles GET /session: what the sender may read. It needs no key, so that a
-// page can find out whether it needs one.
+// session handles GET /session: what the client may read. It needs no key, so that a page
+// can find out whether other requests need one.
 func (s *Server) session(c echo.Context) error {
 	result := api.Session{Scopes: []string{}}
 	if s.options.Keys == nil {

@@ -19,13 +19,12 @@ const (
 	// pendingAge is how long an admitted topic counts although the store does not have
 	// it: its append failed, or it is in a queue.
 	pendingAge = time.Minute
-	// manyPending is the number of admitted topics from which those that were stored
-	// meanwhile are looked for.
+	// manyPending is the number of pending topics at which the limiter checks which of
+	// them were stored meanwhile.
 	manyPending = 10_000
 )
 
-// admit decides about the topics of events that are not known, and returns those that
-// are refused.
+// admit decides about the unknown topics of events, and returns the refused ones.
 func (l *Limiter) admit(ctx context.Context, events []event.Event) map[string]bool {
 	l.deciding.Lock()
 	defer l.deciding.Unlock()
@@ -55,23 +54,23 @@ func (l *Limiter) decide(ctx context.Context, topics []string) (map[string]bool,
 	if err != nil {
 		return nil, err
 	}
-	var begun []string
+	var created []string
 	for i, topic := range topics {
 		if _, admitted := l.pending[topic]; exist[i] || admitted {
 			l.known.add(topic)
 		} else {
-			begun = append(begun, topic)
+			created = append(created, topic)
 		}
 	}
-	if len(begun) == 0 {
+	if len(created) == 0 {
 		return nil, nil
 	}
-	room, err := l.room(ctx, int64(len(begun)))
+	room, err := l.room(ctx, int64(len(created)))
 	if err != nil {
 		return nil, err
 	}
 	var refused map[string]bool
-	for _, topic := range begun {
+	for _, topic := range created {
 		if room <= 0 {
 			if refused == nil {
 				refused = map[string]bool{}
@@ -86,8 +85,8 @@ func (l *Limiter) decide(ctx context.Context, topics []string) (map[string]bool,
 	return refused, nil
 }
 
-// room returns how many topics may begin. It counts exactly if there is not room for
-// all that are wanted.
+// room returns how many topics may be created. The result is exact if it is less than
+// wanted.
 func (l *Limiter) room(ctx context.Context, wanted int64) (int64, error) {
 	if len(l.pending) < manyPending {
 		totals, err := l.options.Store.Stats(ctx)
@@ -108,7 +107,8 @@ func (l *Limiter) room(ctx context.Context, wanted int64) (int64, error) {
 	return l.options.Max - totals.Topics - int64(len(l.pending)), nil
 }
 
-// confirm removes from pending what the store has, and what it will probably not get.
+// confirm removes from pending the topics that the store has, and those that have been
+// pending for so long that their events were probably not stored.
 func (l *Limiter) confirm(ctx context.Context) error {
 	topics := slices.Collect(maps.Keys(l.pending))
 	exist, err := l.options.Store.KnownTopics(ctx, topics)

@@ -12,8 +12,8 @@ import (
 const maxKnown = 100_000
 
 // known remembers topics that exist or were admitted, so that most appends need no read
-// of the store. It keeps hashes: a topic whose hash is that of another one is admitted,
-// which does no harm, and nobody can look for one, because the seed is random.
+// of the store. It has hashes: a topic whose hash is equal to that of a known topic is
+// admitted. That does no harm, and senders can't cause it, because the seed is random.
 type known struct {
 	seed  maphash.Seed
 	limit int

@@ -28,15 +28,15 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Limiter refuses events that would begin a topic above the maximum. Events of topics
+// Limiter refuses events that would create a topic above the maximum. Events of topics
 // that exist are never refused.
 //
-// One Limiter never lets more than Max topics begin, however many events are appended
-// at once. While the last of them are being stored, it may refuse a topic that would
-// just fit. Several instances with one store can exceed Max together, by the topics
-// that the others begin between two reads of one of them: at most a batch each.
-// While the store is unavailable, topics are not counted, because events may go to a
-// queue; those of a queue are stored in any case.
+// One Limiter never creates more than Max topics, however many events are appended at
+// once. While the last ones are being stored, it may refuse a topic that would just fit.
+// Several instances with one store can exceed Max together, each by at most one batch:
+// by the topics that other instances create between two of its reads. While the store is
+// unavailable, topics are not counted, because events may go to a queue; events from a
+// queue are always stored.
 type Limiter struct {
 	options Options
 	known   known
@@ -58,8 +58,8 @@ func New(options Options) *Limiter {
 	return &Limiter{options: options, known: newKnown(options.Max), pending: map[string]time.Time{}}
 }
 
-// Refused returns the topics of events that may not begin. The others have their place
-// for a minute. It is for callers that append all events or none.
+// Refused returns the topics of events that must not be created. Room for the others is
+// reserved for a minute. It is for callers that append all events or none.
 func (l *Limiter) Refused(ctx context.Context, events []event.Event) map[string]bool {
 	if l.known.hasAll(events) {
 		return nil

@@ -29,22 +29,23 @@ type Source struct {
 type Options struct {
 	// Sources are the files to watch.
 	Sources []Source
-	// Interval is the time between two looks at the files. Default: 15 s.
+	// Interval is the time between two checks of the files. Default: 15 s.
 	Interval time.Duration
-	// Settle is the time after which a fault is looked at again before it is reported.
-	// Files that belong together are often replaced one after the other. Default: 1 s.
-	Settle time.Duration
-	// Logger gets a record of each reload and each fault. The default discards them.
+	// ConfirmAfter is the time after which an error is checked again before it is
+	// reported: files that belong together are often replaced one after the other.
+	// Default: 1 s.
+	ConfirmAfter time.Duration
+	// Logger records each reload and each error. The default discards the records.
 	Logger *slog.Logger
-	// OnFailure is called with the name of a source when a fault is reported. Default:
-	// no calls.
+	// OnFailure is called with the name of a source when an error is reported. nil: no
+	// calls.
 	OnFailure func(name string)
 }
 
 // WithDefaults returns o with zero fields replaced by their defaults.
 func (o Options) WithDefaults() Options {
 	o.Interval = cmp.Or(o.Interval, 15*time.Second)
-	o.Settle = cmp.Or(o.Settle, time.Second)
+	o.ConfirmAfter = cmp.Or(o.ConfirmAfter, time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -66,8 +67,8 @@ type state struct {
 	Source
 
 	applied  [sha256.Size]byte // digest of the contents in use
-	suspect  string            // text of a fault that was seen and not reported yet
-	reported string            // text of the fault that was reported last; empty if there is none
+	suspect  string            // text of an error that was not reported yet, "" for none
+	reported string            // text of the error that was reported last, "" for none
 }
 
 // New returns a watcher. It reads nothing yet.
@@ -82,8 +83,7 @@ func New(options Options) *Watcher {
 	return w
 }
 
-// Load reads and applies every source. It returns the first error: at the start of a
-// program a fault is final.
+// Load reads and applies every source, and returns the first error.
 func (w *Watcher) Load() error {
 	for _, s := range w.sources {
 		if _, err := s.load(true); err != nil {
@@ -94,8 +94,9 @@ func (w *Watcher) Load() error {
 }
 
 // Run applies the sources whose files have changed, until ctx ends. A value from now
-// applies all of them at once, changed or not. If a source has a fault, what was applied
-// before stays in use; the fault is logged once, and its files are looked at again.
+// applies all of them at once, changed or not. If the files of a source can't be applied,
+// the contents that were applied before stay in use. The error is logged once, and the
+// files are read again at the next check.
 func (w *Watcher) Run(ctx context.Context, now <-chan os.Signal) {
 	wait := w.options.Interval
 	for {
@@ -106,22 +107,22 @@ func (w *Watcher) Run(ctx context.Context, now <-chan os.Signal) {
 			return
 		case <-now:
 			timer.Stop()
-			wait = w.look(true)
+			wait = w.check(true)
 		case <-timer.C:
-			wait = w.look(false)
+			wait = w.check(false)
 		}
 	}
 }
 
-// look looks at every source, and returns the time until the next look.
-func (w *Watcher) look(forced bool) time.Duration {
+// check loads every source, and returns the time until the next check.
+func (w *Watcher) check(forced bool) time.Duration {
 	wait := w.options.Interval
 	for _, s := range w.sources {
 		changed, err := s.load(forced)
 		switch {
 		case err != nil && !forced && s.suspect != err.Error():
 			s.suspect = err.Error()
-			wait = w.options.Settle
+			wait = w.options.ConfirmAfter
 		case err != nil && (forced || s.reported != err.Error()):
 			s.suspect, s.reported = err.Error(), err.Error()
 			w.options.Logger.Error("files not reloaded", slog.String("what", s.Name), slog.String("files", strings.Join(s.Files, ", ")),

@@ -12,10 +12,9 @@ const (
 	largeBuffer = 64 << 10
 )
 
-// lineBuffer reads ahead. Its buffer is small until a read fills it, and small again
-// after a read that would fit into a small one. So a fast sender has a large buffer, and
-// a stream that waits for its sender holds little memory: 560 idle streams with large
-// buffers used up the memory for all request bodies.
+// lineBuffer reads ahead. Its buffer is small until a read fills it, and becomes small
+// again after a read that would fit into a small one. So only streams with fast senders
+// have large buffers: 560 idle streams with large ones used up the memory for all bodies.
 type lineBuffer struct {
 	in    io.Reader
 	small []byte // kept while the large one is in use
@@ -26,8 +25,8 @@ type lineBuffer struct {
 	last       int   // size of the last read
 	slow       bool  // the buffer stays small
 
-	// take returns a buffer of largeBuffer bytes, nil if there is no memory for it;
-	// give gets it back.
+	// take returns a buffer of largeBuffer bytes, or nil if there is no memory for it.
+	// give releases it.
 	take func() []byte
 	give func([]byte)
 }

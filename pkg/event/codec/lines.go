@@ -32,13 +32,13 @@ const LargeBuffer = largeBuffer
 
 // SetBuffers sets where the reader gets the large buffer that it needs while lines
 // arrive fast. take returns one of LargeBuffer bytes, or nil if there is no memory; then
-// the reader goes on with a small one. give gets it back as soon as lines arrive slowly,
-// or in Release.
+// the reader continues with a small one. give releases the buffer when lines arrive
+// slowly, or in Release.
 func (r *LineReader) SetBuffers(take func() []byte, give func([]byte)) {
 	r.buffer.take, r.buffer.give = take, give
 }
 
-// StaySmall makes the reader go on with a small buffer, for a stream that is slowed down.
+// StaySmall makes the reader use only a small buffer, for a stream that is slowed down.
 func (r *LineReader) StaySmall() { r.buffer.slow = true }
 
 // Release gives a large buffer back. The reader can't be used any more.

@@ -11,14 +11,17 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// SmallShare is how much a request may have of the budget's last quarter. Requests
-// that need more can't take that quarter, so a few large ones never block the many
-// small requests.
+// SmallShare is the maximum memory of a small request. Only small requests can take the
+// last quarter of the budget, so a few large ones never block the many small ones.
 const SmallShare = 512 << 10
 
-// Budget bounds the memory of all requests of one kind together, for example that of
-// their bodies. When many clients need much at once, some get 503 and memory stays
-// flat. No client can take all of it: it is divided as package fair does.
+// FreeBytes is the size up to which callers do not charge a body or a response to the
+// budget: a connection needs as much anyway.
+const FreeBytes = 4 << 10
+
+// Budget limits the memory of all requests of one kind together, for example of their
+// bodies. When clients need more, some of them get 503. No client can take all of it; see
+// [fair.Shares].
 // Make one with [NewBudget].
 type Budget struct {
 	now   func() time.Time
@@ -38,9 +41,9 @@ func NewBudget(limit int64, full error, now func() time.Time) *Budget {
 	return &Budget{limit: limit, full: full, now: now, shares: fair.NewShares(limit), drain: retry.DrainRate{Min: time.Second, Max: 20 * time.Second}}
 }
 
-// Reserve takes n bytes for a request of a client that has own bytes already.
-// Otherwise the error says how long the bytes in use need to drain. A request that is
-// alone may have as much as it needs.
+// Reserve takes n bytes for a request of a client that has own bytes already. The error
+// is a [*store.RetryError] with the time until enough bytes were probably released. A
+// request that is alone may have as much as it needs.
 func (b *Budget) Reserve(client string, n, own int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,7 +51,7 @@ func (b *Budget) Reserve(client string, n, own int64) error {
 		return err
 	}
 	if b.shares.Used() == 0 {
-		b.drain.Resume(b.now()) // idle time is no slow drain
+		b.drain.Resume(b.now()) // idle time must not count as a slow drain
 	}
 	b.shares.Take(client, n)
 	return nil

@@ -6,17 +6,14 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/server/memory"
 	"github.com/eventagg/eventagg/pkg/store"
 )
-
-// freeBytes is the size up to which a body is not charged to the budget. Most
-// single events are that small, and a connection needs as much anyway.
-const freeBytes = 4 << 10
 
 // BufferedBytes returns the memory that is charged for bodies at the moment.
 func (h *Handler) BufferedBytes() int64 { return h.budget.Used() }
 
-// charge puts n more bytes on the budget, until the response is sent.
+// charge takes n more bytes of the budget until the response is sent.
 func (p *request) charge(n int64) error {
 	if err := p.handler.budget.Reserve(p.sender.Client(), n, p.charged); err != nil {
 		return err
@@ -57,10 +54,10 @@ func (p *request) closeDecoder() {
 	p.window = 0
 }
 
-// chargeBody charges for a body of size bytes, without what is charged already. If
-// a part of the body is here, it waits for other requests to finish.
+// chargeBody charges for a body of size bytes, less what is charged already. If a part of
+// the body has arrived, it waits for other requests to finish.
 func (p *request) chargeBody(ctx context.Context, size int64) error {
-	if size <= max(p.room, freeBytes) {
+	if size <= max(p.room, memory.FreeBytes) {
 		return nil
 	}
 	charge := func() error { return p.charge(size - p.room) }
@@ -85,8 +82,8 @@ const (
 )
 
 // chargeEvents charges for the events of a batch while they are decoded: 71 compressed
-// bytes may be 10,000 events, with a result each. It is before they are appended, because
-// a request that is refused must store nothing.
+// bytes may be 10,000 events, with a result each. It runs before the events are appended,
+// because a refused request must store nothing.
 func (p *request) chargeEvents() {
 	if n := len(p.events) + len(p.invalid); n%chargedEvents == 0 {
 		p.full = p.charge(chargedEvents * eventBytes)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventagg/eventagg/pkg/server/memory"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
@@ -36,7 +37,7 @@ func TestBudget_SmallBodiesNeedNoMemory(t *testing.T) {
 			t.Errorf("a small body of declared length %d: %v", length, err)
 		}
 	}
-	if err := newRequest(h).readBody(t.Context(), strings.NewReader(""), freeBytes, 1<<20); !errors.Is(err, respond.ErrBodyMemory) {
+	if err := newRequest(h).readBody(t.Context(), strings.NewReader(""), memory.FreeBytes, 1<<20); !errors.Is(err, respond.ErrBodyMemory) {
 		t.Errorf("a body that needs memory: %v", err)
 	}
 }

@@ -48,9 +48,9 @@ type Options struct {
 	// OnEvents receives the outcomes of events before their sender does, and the ID of
 	// the sender's key. It is called concurrently. nil discards them.
 	OnEvents func(key string, t event.Tally)
-	// Still reports whether the sender of a stream of lines may go on. It is called from
-	// time to time. nil: it may.
-	Still func(*auth.Identity) bool
+	// StillAllowed reports whether the sender of a stream of lines may continue. It is
+	// called every 15 seconds. nil: always.
+	StillAllowed func(*auth.Identity) bool
 	// Now is the clock.
 	Now func() time.Time
 }

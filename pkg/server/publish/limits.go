@@ -32,23 +32,23 @@ func (h *Handler) limited(p *request, err error) error {
 	return err
 }
 
-// minPause is the shortest pause of a stream. Shorter ones add up in the bucket.
+// minPause is the minimum pause of a stream. The bucket adds up shorter ones.
 const minPause = time.Millisecond
 
-// linePacer slows a stream of lines down to the limits of its client: it waits after a
-// line until the client's buckets are not below zero. Meanwhile TCP makes the client
-// wait, as a full disk would. A stream has no response before its end, so it can't be
-// refused without losing what it sent.
+// linePacer slows a stream of lines down to the limits of its client: after a line it
+// waits until the client's buckets are not negative. Meanwhile the flow control of TCP
+// makes the client wait. A stream is not refused, because it has no response before its
+// end, and the client would not know which lines were stored.
 type linePacer struct {
 	handler *Handler
 	sender  *auth.Identity
-	client  context.Context // ends when the client is gone
+	client  context.Context // ends when the client disconnects
 	onSlow  func()          // called before the first wait
 	slow    bool
 }
 
-// pace waits for a line of n bytes. It returns early when the client is gone or the
-// server shuts down; the reader notices that itself.
+// pace waits after a line of n bytes. It returns early when the client disconnects or the
+// server shuts down; then the next read returns an error.
 func (l *linePacer) pace(n int) {
 	wait := l.handler.options.Limiter.Charge(l.sender, auth.Usage{Events: 1, Bytes: int64(n)})
 	if wait < minPause {

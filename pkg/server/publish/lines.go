@@ -36,43 +36,33 @@ func (h *Handler) publishLines(c echo.Context, p *request, body io.Reader) error
 	}
 	p.setBatchDefaults()
 	r, control := c.Request(), http.NewResponseController(c.Response())
-	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
-	budget := &lineBudget{request: r, work: p}
-	defer budget.release()
-	result := &lineResult{report: p.report}
-	queue := newLineQueue()
-	deadline := &readDeadline{control: control, timeout: h.options.ReadTimeout}
-	reader := lineReader{
-		header: r.Header, lines: codec.NewLineReader(plain, int(h.options.MaxEventBytes)), decoder: p.decoders.event,
-		maxEventBytes: int(h.options.MaxEventBytes), idle: []*idleByteLimit{plain, &p.raw.idleByteLimit}, shutdown: h.options.Shutdown,
-		checkTopic: p.checkTopic, key: keyCheck{handler: h, sender: p.sender, last: h.options.Now()}, deadline: deadline, budget: budget, queue: queue, result: result,
-		pacer:   linePacer{handler: h, sender: p.sender, client: r.Context()},
-		invalid: invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
+	stream := &lineStream{
+		budget:   &lineBudget{request: r, work: p},
+		deadline: &readDeadline{control: control, timeout: h.options.ReadTimeout},
+		queue:    newLineQueue(),
+		result:   &lineResult{report: p.report},
 	}
-	reader.pacer.onSlow = func() {
-		reader.lines.StaySmall()
-		if h.options.OnLimited != nil {
-			h.options.OnLimited(p.sender, true)
-		}
-	}
-	reader.lines.SetMemoryHook(budget.hold)
-	reader.lines.SetBuffers(budget.takeBuffer, budget.giveBuffer)
+	defer stream.budget.release()
+	reader := h.newLineReader(r, p, body, stream)
 	defer reader.lines.Release()
-	if coded, ok := body.(*decompressed); ok && coded.frames != nil {
-		coded.frames.charge = func(bytes int64) error { return budget.hold(int(bytes)) } // waits, and is safe beside the appender
-	}
-	appender := lineAppender{
-		handler: h, request: r, prefer: p.prefer, seed: maphash.MakeSeed(), deadline: deadline, budget: budget, queue: queue, result: result,
-	}
-	err := h.runLines(&reader, &appender)
+	appender := &lineAppender{lineStream: stream, handler: h, request: r, prefer: p.prefer, seed: maphash.MakeSeed()}
+	err := h.runLines(reader, appender)
 	_ = control.SetWriteDeadline(time.Now().Add(h.options.WriteTimeout)) // reading may have taken long
 	if err != nil {
 		c.Response().Header()[respond.HeaderConnection] = h.headers.Close // otherwise net/http waits for the rest of the body
-		return &respond.PartialError{Err: err, Committed: result.committed}
+		return &respond.PartialError{Err: err, Committed: stream.result.committed}
 	}
-	p.prefer.setApplied(c.Response().Header(), result.tally.Queued > 0) // it is minimal in any case
-	p.response = result.appendResponse(p.response[:0])
-	return h.send(c, p.prefer, batchStatus(result.tally, p.prefer.lenient), p.response)
+	p.prefer.setApplied(c.Response().Header(), stream.result.tally.Queued > 0) // it is minimal in any case
+	p.response = stream.result.appendResponse(p.response[:0])
+	return h.send(c, p.prefer, batchStatus(stream.result.tally, p.prefer.lenient), p.response)
+}
+
+// lineStream is what the reader and the appender of a stream share.
+type lineStream struct {
+	budget   *lineBudget
+	deadline *readDeadline
+	queue    *lineQueue
+	result   *lineResult
 }
 
 // runLines reads and appends until the body ends, or either fails. What was read

@@ -11,14 +11,12 @@ import (
 
 // lineAppender appends the lines of a stream, chunk after chunk.
 type lineAppender struct {
-	handler  *Handler
-	request  *http.Request
-	prefer   preferences
-	seed     maphash.Seed
-	deadline *readDeadline
-	budget   *lineBudget
-	queue    *lineQueue
-	result   *lineResult
+	*lineStream
+
+	handler *Handler
+	request *http.Request
+	prefer  preferences
+	seed    maphash.Seed
 }
 
 // run appends until there are no more chunks, or one fails.

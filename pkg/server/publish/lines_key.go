@@ -7,21 +7,21 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// keyCheckEvery is the time between two looks at the key of a stream of lines.
+// keyCheckEvery is the time between two checks of the key of a stream of lines.
 const keyCheckEvery = 15 * time.Second
 
 // keyCheck ends a stream of lines after its key was removed or has expired. A stream may
-// take hours, so the look at its begin is not enough.
+// take hours, so the check at its start is not enough.
 type keyCheck struct {
 	handler *Handler
 	sender  *auth.Identity
 	last    time.Time
 }
 
-// check returns an error if the key is no longer valid. Most calls only look at the clock.
+// check returns an error if the key is no longer valid. Most calls only read the clock.
 func (k *keyCheck) check() error {
-	still := k.handler.options.Still
-	if still == nil || k.sender.Key == "" {
+	allowed := k.handler.options.StillAllowed
+	if allowed == nil || k.sender.Key == "" {
 		return nil
 	}
 	now := k.handler.options.Now()
@@ -29,7 +29,7 @@ func (k *keyCheck) check() error {
 		return nil
 	}
 	k.last = now
-	if !still(k.sender) {
+	if !allowed(k.sender) {
 		return respond.KeyInvalid()
 	}
 	return nil

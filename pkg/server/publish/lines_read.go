@@ -17,6 +17,8 @@ import (
 
 // lineReader reads and decodes the lines of a stream.
 type lineReader struct {
+	*lineStream
+
 	header        http.Header
 	lines         *codec.LineReader
 	decoder       *codec.Decoder
@@ -25,12 +27,40 @@ type lineReader struct {
 	shutdown      context.Context
 	checkTopic    func(event.Event) error
 	key           keyCheck
-	deadline      *readDeadline
-	budget        *lineBudget
-	queue         *lineQueue
-	result        *lineResult
 	invalid       invalidLimit
 	pacer         linePacer
+}
+
+// newLineReader returns the reader of a body, which may be compressed.
+func (h *Handler) newLineReader(r *http.Request, p *request, body io.Reader, stream *lineStream) *lineReader {
+	maxEventBytes := int(h.options.MaxEventBytes)
+	plain := &idleByteLimit{in: body, limit: h.options.MaxBodyBytes}
+	lines := codec.NewLineReader(plain, maxEventBytes)
+	lines.SetMemoryHook(stream.budget.hold)
+	lines.SetBuffers(stream.budget.takeBuffer, stream.budget.giveBuffer)
+	if coded, ok := body.(*decompressed); ok && coded.frames != nil {
+		// It waits, and can be called beside the appender, unlike request.charge.
+		coded.frames.charge = func(bytes int64) error { return stream.budget.hold(int(bytes)) }
+	}
+	onSlow := func() {
+		lines.StaySmall()
+		if h.options.OnLimited != nil {
+			h.options.OnLimited(p.sender, true)
+		}
+	}
+	return &lineReader{
+		lineStream:    stream,
+		header:        r.Header,
+		lines:         lines,
+		decoder:       p.decoders.event,
+		maxEventBytes: maxEventBytes,
+		idle:          []*idleByteLimit{plain, &p.raw.idleByteLimit},
+		shutdown:      h.options.Shutdown,
+		checkTopic:    p.checkTopic,
+		key:           keyCheck{handler: h, sender: p.sender, last: h.options.Now()},
+		invalid:       invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
+		pacer:         linePacer{handler: h, sender: p.sender, client: r.Context(), onSlow: onSlow},
+	}
 }
 
 // run reads all lines.
@@ -107,9 +137,9 @@ func (l *lineReader) refuse(err error, text []byte, first bool) error {
 const maxInvalidLines = 10_000
 
 // invalidLimit ends a stream with too many invalid lines. Without it, a gzip of 70
-// million lines "{}" kept a request busy for more than 6 minutes, also when its client
-// was gone. TCP does not show that: a client may close its half of the connection and
-// still wait for the response. So the work for each byte received is bounded.
+// million lines "{}" kept a request busy for more than 6 minutes, even after its client
+// had disconnected. TCP does not show that: a client may close its half of the connection
+// and still wait for the response. So the work for each received byte is limited.
 type invalidLimit struct {
 	received   func() int64 // bytes of the body, compressed or not
 	compressed bool
@@ -138,7 +168,7 @@ func (l *invalidLimit) add(fields []event.FieldError) error {
 	}
 }
 
-// resetIdle records that there was an event.
+// resetIdle resets the limits of bytes without an event.
 func (l *lineReader) resetIdle() {
 	for _, limit := range l.idle {
 		limit.resetIdle()

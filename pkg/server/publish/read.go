@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/eventagg/eventagg/pkg/server/memory"
 	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -23,7 +24,7 @@ func (p *request) readBody(ctx context.Context, body io.Reader, length, limit in
 	maxSize := limit + 1
 	if length >= 0 {
 		maxSize = length + 1
-		if maxSize > freeBytes {
+		if maxSize > memory.FreeBytes {
 			if err := p.handler.budget.Admit(p.sender.Client(), maxSize); err != nil {
 				return err
 			}

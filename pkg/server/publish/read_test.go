@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/server/memory"
 )
 
 // newHandler returns a handler whose appender stores everything.
@@ -70,7 +71,7 @@ func TestReadBody_ReadsEverythingUpToTheLimit(t *testing.T) {
 		if err := p.readBody(t.Context(), strings.NewReader(body), length, int64(len(body))); err != nil || string(p.body) != body {
 			t.Errorf("got %d of %d bytes: %v", len(p.body), len(body), err)
 		}
-		if grown := cap(p.body) > before; grown && cap(p.body) > freeBytes && p.charged < int64(cap(p.body)) {
+		if grown := cap(p.body) > before; grown && cap(p.body) > memory.FreeBytes && p.charged < int64(cap(p.body)) {
 			t.Errorf("a buffer that grew to %d bytes has %d on the budget", cap(p.body), p.charged)
 		}
 	})

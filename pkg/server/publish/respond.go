@@ -13,8 +13,8 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// refusedFields returns the errors of an event that passed validation and was refused
-// all the same, nil for any other outcome.
+// refusedFields returns the errors of a valid event that was refused, nil for any other
+// outcome.
 func refusedFields(outcome event.Outcome) []event.FieldError {
 	switch outcome {
 	case event.Rejected:

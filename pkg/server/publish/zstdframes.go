@@ -7,10 +7,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdFrames passes a zstd stream on, and takes memory for the window that each frame
-// declares before the decoder sees it: the decoder allocates the whole window with the
-// first block, and a frame of 20 bytes can declare 8 MiB. The format is that of RFC 8878,
-// section 3.1.
+// zstdFrames reads a zstd stream for a decoder. Before the decoder gets a frame, it takes
+// memory for the window that the frame declares. The decoder allocates the whole window
+// with the first block, and a frame of 20 bytes can declare 8 MiB. RFC 8878, section 3.1,
+// has the format.
 type zstdFrames struct {
 	in     io.Reader
 	charge func(bytes int64) error
@@ -21,7 +21,7 @@ type zstdFrames struct {
 	inFrame  bool // head is that of a block, not of a frame
 	checksum bool // follows the last block of the frame
 	skip     int64
-	unknown  bool // it is not zstd; the decoder says so
+	unknown  bool // it is not zstd; the decoder returns the error
 }
 
 // Read implements [io.Reader].

@@ -9,16 +9,15 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// budgetTimeout is the maximum time that a request waits for its kind's budget. The
-// response is then 503 with Retry-After. With a lock_timeout of one second after it, a read
-// behind a lock gets 503 within three seconds.
+// budgetTimeout is the maximum time that a request waits for other reads; then it gets
+// 503 with Retry-After. After the wait, a read of a locked table takes up to a second
+// (lock_timeout), so it gets 503 within three seconds.
 const budgetTimeout = 1500 * time.Millisecond
 
-// budget limits the concurrent reads of one kind. Reads of many rows can be slow,
-// for example if they wait for a lock. Without a limit they take all connections,
-// and /stats, /readyz and reads of single events wait for them: ten requests for
-// events beside a locked table delayed /stats by 14 s. One client can't take all of
-// a budget, and its requests do not delay those of others.
+// budget limits the concurrent reads of one kind. Reads of many rows can be slow, for
+// example if they wait for a lock. Without a limit they take all connections, and /stats,
+// /readyz and reads of single events wait for them: ten requests for events of a locked
+// table delayed /stats by 14 s. One client can't take all of a budget.
 type budget struct{ slots *fair.Slots }
 
 func newBudget(reads int) budget { return budget{fair.NewSlots(max(1, reads))} }

@@ -58,8 +58,8 @@ func (h *Handler) Events(c echo.Context) error {
 }
 
 // readWithin reads the page of a query and takes memory for it. If there may be too
-// little, it looks at one event first: pages of large events that are read and then
-// refused would use up memory and CPU all the same.
+// little, it reads one event first and estimates the size of the page: a page of large
+// events that is read and then refused uses memory and CPU, too.
 func (h *Handler) readWithin(ctx context.Context, client string, query eventsQuery) (page, *held, error) {
 	part := &held{budget: h.memory, client: client}
 	if h.memory.Admit(client, store.PageBytes) != nil {

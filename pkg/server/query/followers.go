@@ -7,8 +7,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/server/respond"
 )
 
-// followers counts the event streams of each client, so that one client does not take
-// all of them.
+// followers limits the number of event streams of each client.
 type followers struct {
 	limit int // of a client
 

@@ -46,9 +46,9 @@ type Options struct {
 	MaxSlowReads int
 	// MaxReadBytes is the maximum memory for responses that clients have not read yet.
 	MaxReadBytes int64
-	// Still reports whether the client of an event stream may go on. It is called from
-	// time to time. nil: it may.
-	Still func(*auth.Identity) bool
+	// StillAllowed reports whether the client of an event stream may continue. It is
+	// called every 15 seconds. nil: always.
+	StillAllowed func(*auth.Identity) bool
 	// Streaming ends when event streams must end.
 	Streaming context.Context
 	Logger    *slog.Logger

@@ -11,10 +11,6 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// freeBytes is the size up to which a response is not charged to the budget. A
-// connection needs as much anyway.
-const freeBytes = 4 << 10
-
 // held is the memory that a response has on the budget. Without a budget, 150 clients
 // that requested pages of large events and did not read them took 1.6 GiB.
 type held struct {
@@ -27,7 +23,7 @@ type held struct {
 // must release it when the response is written.
 func (h *Handler) hold(c echo.Context, bytes int64) (*held, error) {
 	part := &held{budget: h.memory}
-	if bytes <= freeBytes {
+	if bytes <= memory.FreeBytes {
 		return part, nil
 	}
 	part.client = respond.Client(c)
@@ -35,10 +31,10 @@ func (h *Handler) hold(c echo.Context, bytes int64) (*held, error) {
 	return part, err
 }
 
-// resize takes more memory, or gives some back, so that the response has that many
-// bytes. Small responses have none.
+// resize takes or releases memory until the response has that many bytes. Small
+// responses have none.
 func (m *held) resize(bytes int64) error {
-	if bytes <= freeBytes {
+	if bytes <= memory.FreeBytes {
 		bytes = 0
 	}
 	if bytes <= m.bytes {
@@ -52,14 +48,14 @@ func (m *held) resize(bytes int64) error {
 	return nil
 }
 
-// free gives back a part that was written.
+// free releases a part that was written.
 func (m *held) free(bytes int64) {
 	bytes = min(bytes, m.bytes)
 	m.budget.Release(m.client, bytes)
 	m.bytes -= bytes
 }
 
-// release gives the rest back.
+// release releases the rest.
 func (m *held) release() { m.free(m.bytes) }
 
 // pageBytes is about the memory that a page needs while it is sent: its records, one

@@ -29,7 +29,8 @@ type refusals struct {
 	seen  map[string]error // by client and URL
 }
 
-// guard calls f, unless the same request of the same client was refused a moment ago.
+// guard calls f, unless the same request of the same client was refused less than a
+// second ago.
 func (r *refusals) guard(c echo.Context, f func() error) error {
 	if err := r.known(c); err != nil {
 		return err
@@ -43,7 +44,7 @@ func (r *refusals) guard(c echo.Context, f func() error) error {
 
 func keyOf(c echo.Context) string { return respond.Client(c) + " " + c.Request().URL.RequestURI() }
 
-// known returns why the same request was refused a moment ago, or nil.
+// known returns the error of the same request in the last second, or nil.
 func (r *refusals) known(c echo.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -79,7 +79,7 @@ func (h *Handler) Stream(c echo.Context) error {
 		header[respond.HeaderConnection] = h.headers.Close
 		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
 	}
-	err = writeStream(ctx, conn, c.Response(), follower, start, h.stillFunc(c))
+	err = writeStream(ctx, conn, c.Response(), follower, start, h.allowedFunc(c))
 	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // the client gets the 422 when it reconnects
 		return nil
 	}
@@ -110,15 +110,15 @@ func (h *Handler) join(ctx context.Context, client string, query streamQuery) (*
 	return follower, start, err
 }
 
-// stillFunc returns a function that reports whether the client of a request may go on.
-func (h *Handler) stillFunc(c echo.Context) func() bool {
+// allowedFunc returns a function that reports whether the client of a stream may continue.
+func (h *Handler) allowedFunc(c echo.Context) func() bool {
 	id := respond.Identity(c)
-	return func() bool { return h.options.Still == nil || h.options.Still(id) }
+	return func() bool { return h.options.StillAllowed == nil || h.options.StillAllowed(id) }
 }
 
 // writeStream writes events as they come, and a comment from time to time, until
 // ctx ends, the client stops reading, or its key is no longer valid.
-func writeStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position, still func() bool) error {
+func writeStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position, allowed func() bool) error {
 	// The server's timeouts are meant for requests that end.
 	if err := errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
@@ -151,7 +151,7 @@ func writeStream(ctx context.Context, conn *http.ResponseController, w http.Resp
 		if time.Now().Before(comment) {
 			continue
 		}
-		if !still() {
+		if !allowed() {
 			return nil // the client gets the 401 or 403 when it reconnects
 		}
 		if err := send(appendPosition([]byte(": still here\n"), follower.Position())); err != nil {

@@ -16,19 +16,19 @@ type identityKey struct{}
 // keyIdentity is the key of the identity of a request.
 const keyIdentity = "identity"
 
-// WithIdentity returns a context for a connection whose requests are from a client. One
-// value for all requests of a connection costs them nothing.
+// WithIdentity returns the context of a connection, with the identity of its client. All
+// requests of the connection share it, so none of them allocates memory for it.
 func WithIdentity(ctx context.Context, id *auth.Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, id)
 }
 
-// SetIdentity sets who sent a request, if that is not the other end of the connection.
+// SetIdentity sets the identity of a request that differs from that of its connection.
 func SetIdentity(c echo.Context, id *auth.Identity) { c.Set(keyIdentity, id) }
 
 // HasIdentity reports whether the connection of a request has an identity.
 func HasIdentity(c echo.Context) bool { return c.Request().Context().Value(identityKey{}) != nil }
 
-// Identity returns who sent a request. It is never nil.
+// Identity returns the identity of the client of a request. It is never nil.
 func Identity(c echo.Context) *auth.Identity {
 	if id, ok := c.Get(keyIdentity).(*auth.Identity); ok {
 		return id
@@ -48,5 +48,5 @@ func RemoteAddress(r *http.Request) netip.Addr {
 	return address.Addr()
 }
 
-// Client names the sender of a request: shares and limits are counted by this name.
+// Client returns the name of a request's client, by which shares and limits are counted.
 func Client(c echo.Context) string { return Identity(c).Client() }

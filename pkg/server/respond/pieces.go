@@ -14,14 +14,14 @@ const (
 	PieceBytes = 32 << 10
 	// pieceTimeout is the maximum time in which a client reads nothing.
 	pieceTimeout = 30 * time.Second
-	// minReadRate is the rate in bytes per second that a client must keep in the long
-	// run. A page of 8 MiB may take 17 minutes.
+	// minReadRate is the minimum average rate of a client in bytes per second. A page of
+	// 8 MiB may take 17 minutes.
 	minReadRate = 8 << 10
 )
 
-// Pieces writes a long response to clients of any speed, and gives up on a client that
-// does not read. One timeout for the whole response would do neither: it cuts off slow
-// clients, and lets the others hold their memory for as long.
+// Pieces writes a long response. Slow clients get all of it, and the response of a client
+// that does not read ends. With one timeout for the whole response, slow clients would
+// lose the end, and clients that do not read would hold memory until then.
 type Pieces struct {
 	writer  http.ResponseWriter
 	control *http.ResponseController
@@ -29,7 +29,7 @@ type Pieces struct {
 	written int64
 }
 
-// NewPieces returns a writer of the response's body. The time of the client begins now.
+// NewPieces returns a writer of the response's body. The time limits start now.
 func NewPieces(c echo.Context) *Pieces {
 	return &Pieces{writer: c.Response(), control: http.NewResponseController(c.Response()), begin: time.Now()}
 }
