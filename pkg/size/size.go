@@ -1,4 +1,5 @@
-// Package size reads and writes numbers of bytes with a unit, such as 16MiB.
+// Package size parses and formats numbers of bytes with a unit, such as 16MiB. It is
+// internal to eventagg.
 package size
 
 import (

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// attack is one way to use up the server: a number of connections of one address, each
-// of which does the same again and again.
+// attack is a number of connections of one address, each of which repeats the same
+// requests.
 type attack struct {
 	name        string
 	connections int
@@ -108,7 +108,7 @@ func (c *connection) post(contentType, coding, body string) error {
 	return err
 }
 
-// hold reads the status of the response, and then hardly anything: a byte a second.
+// hold reads the status of the response, and then one byte a second.
 func (c *connection) hold(ctx context.Context) error {
 	if err := c.readStatus(); err != nil || c.status >= http.StatusBadRequest {
 		return err

@@ -27,7 +27,7 @@ func main() {
 	flag.StringVar(&o.folder, "folder", "", "folder for the database")
 	flag.StringVar(&o.picture, "picture", "exhaustion.svg", "file for the picture")
 	flag.StringVar(&o.log, "log", "", "file for the log of the server")
-	flag.DurationVar(&o.length, "for", time.Minute, "how long the attacks run, with five seconds of rest before and after")
+	flag.DurationVar(&o.length, "for", time.Minute, "time of the whole run, with five seconds without attacks at the start and at the end")
 	flag.Int64Var(&o.memory, "memory", 256, "maximum memory of the server in MiB")
 	flag.DurationVar(&o.p99, "p99", time.Second, "maximum p99 latency of the well-behaved sender")
 	flag.StringVar(&o.only, "only", "", "run only attacks whose name contains this")
@@ -47,7 +47,7 @@ func main() {
 	}
 }
 
-// run starts the server, attacks it, and judges the result.
+// run starts the server, attacks it, and checks the result.
 func run(ctx context.Context, o options) (err error) {
 	s, err := startServer(ctx, o)
 	if err != nil {

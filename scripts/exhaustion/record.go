@@ -135,21 +135,21 @@ func (r *record) totals() (all, stored, again int) {
 	return all, stored, again
 }
 
-// judge returns which limits do not hold.
+// judge returns a text for each limit that was exceeded.
 func (r *record) judge(o options) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var problems []string
 	add := func(format string, arguments ...any) { problems = append(problems, fmt.Sprintf(format, arguments...)) }
 	if r.peak > o.memory<<20 {
-		add("the server used %d MiB of memory, allowed are %d", r.peak>>20, o.memory)
+		add("the server used %d MiB of memory, more than the limit of %d", r.peak>>20, o.memory)
 	}
 	all, stored, _ := r.totals()
 	if stored < all || all == 0 {
 		add("%d of %d events of the well-behaved sender were not stored within %v", all-stored, all, goodTimeout)
 	}
 	if p99 := r.percentile(0.99); p99 > o.p99 {
-		add("the p99 latency of the well-behaved sender is %v, allowed are %v", p99.Round(time.Millisecond), o.p99)
+		add("the p99 latency of the well-behaved sender is %v, more than the limit of %v", p99.Round(time.Millisecond), o.p99)
 	}
 	total := 0
 	for _, n := range r.reads {

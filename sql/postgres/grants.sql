@@ -1,9 +1,9 @@
--- The role of `eventagg serve`, with the rights that it needs and no others. It can't
--- change or delete an event, and can't create a table. `eventagg migrate
--- --print-grants` prints this file with the names in place.
+-- The role of `eventagg serve`, with only the rights that it needs. It can't change or
+-- delete an event, and can't create a table. `eventagg migrate --print-grants` prints this
+-- file with the names filled in.
 --
--- Run it as the owner of the tables, who may create roles, after each upgrade that has
--- new tables. Then give the role a password: \password in psql.
+-- Run it after each upgrade that has new tables, as an owner of the tables that may create
+-- roles. Then set the password of the role: \password in psql.
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') THEN
         CREATE ROLE :"role" LOGIN;

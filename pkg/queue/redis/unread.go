@@ -33,11 +33,10 @@ type unread struct {
 // streamKey is the key of a stream of any queue: its prefix and its number.
 var streamKey = regexp.MustCompile(`^\{(.+):(\d+)\}:events$`)
 
-// reportUnread warns once of each stream that has events and that no worker reads, as
-// after a change of broker.prefix or broker.streams. A stream of another prefix that a
-// worker reads belongs to another system. The search is an extra: it has no error. If
-// the access list of the user does not permit SCAN, streams of other prefixes are not
-// found.
+// reportUnread logs a warning once for each stream that has events and that no worker
+// reads: broker.prefix or broker.streams was changed. A stream of another prefix that a
+// worker reads belongs to another system. The search never fails the queue: if the access
+// list of the user does not allow SCAN, it finds no streams of other prefixes.
 func (q *Queue) reportUnread(ctx context.Context) {
 	u := &q.unread
 	u.mu.Lock()
@@ -106,8 +105,8 @@ func (q *Queue) has(key string) bool {
 	return slices.ContainsFunc(q.streams, func(s *stream) bool { return s.events == key })
 }
 
-// isRead reports whether a worker reads a stream of another prefix. One of the own
-// prefix has a number that is too high: some instance has another broker.streams.
+// isRead reports whether a worker reads a stream of another prefix. A stream of the own
+// prefix has a number that is too high for broker.streams, so no worker reads it.
 func (q *Queue) isRead(ctx context.Context, key string) bool {
 	if streamKey.FindStringSubmatch(key)[1] == q.options.Prefix {
 		return false

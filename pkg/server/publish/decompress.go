@@ -23,8 +23,8 @@ const gzipBytes = 48 << 10
 // zstdFrames.
 const zstdBytes = 64 << 10
 
-// maxWindow is how far back a zstd frame may refer. All levels of zstd stay
-// within, unless --long or --ultra is used.
+// maxWindow is the maximum window of a zstd frame. All levels of zstd have smaller ones,
+// except with --long or --ultra.
 const maxWindow = 8 << 20
 
 // contentCoding returns the single coding of a body, "" for none.

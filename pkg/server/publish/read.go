@@ -141,8 +141,8 @@ func (r *rawBody) reset(in io.Reader) {
 	r.progress, r.received, r.err = progressDeadline{}, 0, nil
 }
 
-// minUploadRate is the rate in bytes per second that an upload must keep in the
-// long run. A body of 16 MiB may take 34 minutes.
+// minUploadRate is the minimum average rate of an upload in bytes per second. A body of
+// 16 MiB may take 34 minutes.
 const minUploadRate = 8 << 10
 
 // progressDeadline extends the read deadline of an upload while bytes arrive. A
@@ -184,9 +184,9 @@ func (d *progressDeadline) extendWrite(timeout time.Duration) {
 	}
 }
 
-// idleByteLimit ends a body that goes on without an event: blank lines, an
-// endless line, compressed zeros. If the body is compressed, it must be a valid event. It bounds a stream that may otherwise have any
-// length.
+// idleByteLimit ends a body that has too many bytes without an event: blank lines, an
+// endless line, compressed zeros. In a compressed body only valid events count. Apart from
+// this limit, a stream may have any length.
 type idleByteLimit struct {
 	in    io.Reader
 	limit int64
