@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("chaos.for", 20*time.Second, "how long faults are injected")
+	duration = flag.Duration("chaos.for", 15*time.Second, "how long faults are injected")
 	seed     = flag.Uint64("chaos.seed", 1, "seed of events and faults; 0 for a random one")
 	only     = flag.String("chaos.only", "", "inject only faults whose name contains this")
 )
