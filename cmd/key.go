@@ -70,6 +70,10 @@ func (a *app) newKeyNewCmd() *cobra.Command {
 	flags.StringVar(&entry.Expires, "expires", "", "last `day` on which the key is valid, such as 2027-06-30 (default never)")
 	format.addFlag(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
+		// An empty shell variable must not create a key for all topics.
+		if flags.Changed("topics") && len(entry.Topics) == 0 {
+			return &usageError{err: errors.New("invalid --topics: the list is empty (leave the flag out for all topics)"), hint: helpHint(cmd)}
+		}
 		key := auth.NewKey()
 		entry.Hash = key.Hash().String()
 		if entry.ID == "" {
@@ -94,8 +98,12 @@ func formatEntry(entry keyEntry) ([]byte, error) {
 	if err := encoder.Encode([]keyEntry{entry}); err != nil {
 		return nil, err
 	}
-	if _, err := auth.ParseKeys(text.Bytes()); err != nil {
+	entries, err := auth.ParseKeys(text.Bytes())
+	if err != nil {
 		return nil, invalidEntry(err)
+	}
+	if at := entries[0].Expires; !at.IsZero() && !at.After(time.Now()) {
+		return nil, errors.New("invalid --expires: the key would have expired already")
 	}
 	return text.Bytes(), nil
 }
