@@ -60,6 +60,8 @@ func (s *Server) authenticate(c echo.Context) error {
 	case id == nil:
 		s.authFailed(reasonMissing, "")
 		return respond.KeyMissing()
+	case !id.Has(scope) && set.Public().Has(scope):
+		return nil // as without a key: a key must not take away what everyone may do
 	case !id.Has(scope):
 		s.authFailed(reasonScope, id.Key)
 		return respond.ScopeMissing(scope)

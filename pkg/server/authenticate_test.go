@@ -140,7 +140,7 @@ func TestAuthenticate_WithoutDataNeedsNoKey(t *testing.T) {
 
 func TestAuthenticate_PublicScopes(t *testing.T) {
 	t.Parallel()
-	_, option := withKeys(t, auth.ScopeMetrics, someEntries()...)
+	all, option := withKeys(t, auth.ScopeMetrics, someEntries()...)
 	s := serverWith(new(memory), option)
 	for path, want := range map[string]int{api.PathStats: http.StatusOK, api.PathEvents: http.StatusUnauthorized} {
 		if response := send(s, http.MethodGet, path, ""); response.Code != want {
@@ -149,6 +149,9 @@ func TestAuthenticate_PublicScopes(t *testing.T) {
 	}
 	if response := send(s, http.MethodGet, api.PathStats, "", "Authorization", bearer(auth.NewKey())); response.Code != http.StatusUnauthorized {
 		t.Errorf("an invalid key for a public path: %d, want 401", response.Code)
+	}
+	if response := send(s, http.MethodGet, api.PathStats, "", "Authorization", bearer(all["publisher"])); response.Code != http.StatusOK {
+		t.Errorf("a key without the scope for a public path: %d, want 200", response.Code)
 	}
 	s.origins.hosts = nil
 	if response := send(s, http.MethodGet, api.PathStats, ""); response.Code != http.StatusMisdirectedRequest {
