@@ -42,6 +42,8 @@ func (f ClientFiles) Config() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Cert, err)
 	}
-	config.Certificates = []tls.Certificate{pair}
+	// The certificate is sent even if the server names other authorities. The server then
+	// says that it does not accept it, and not that there is none.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return config, nil
 }
