@@ -84,6 +84,7 @@ func explainFiles(c config.Config, err error) error {
 			key = "auth.keys_file"
 		}
 	}
+	message := strings.TrimPrefix(err.Error(), "tls: ")
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		switch path.Path {
 		case c.TLS.Key:
@@ -92,5 +93,5 @@ func explainFiles(c config.Config, err error) error {
 			key = "tls.client_ca"
 		}
 	}
-	return &config.Error{Problems: []config.Problem{{Key: key, Message: err.Error()}}}
+	return &config.Error{Problems: []config.Problem{{Key: key, Message: message}}}
 }

@@ -39,12 +39,22 @@ func ParseKeys(text []byte) ([]Entry, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("invalid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("invalid YAML: %s%s", strings.TrimPrefix(err.Error(), "yaml: "), yamlHint(err))
 	}
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("invalid keys: the file has more than one YAML document (remove the lines ---)")
 	}
 	return parseList(document.Content[0])
+}
+
+// yamlHint returns what to do about an error of the YAML parser that says little. A * at
+// the beginning of a text means an alias in YAML.
+func yamlHint(err error) string {
+	const alias = "did not find expected alphabetic or numeric character"
+	if strings.Contains(err.Error(), alias) {
+		return ` (write patterns that begin with * in quotes: "*")`
+	}
+	return ""
 }
 
 func parseList(list *yaml.Node) ([]Entry, error) {

@@ -66,6 +66,7 @@ func TestParseKeys_NamesTheLineOfEachFault(t *testing.T) {
 		{"an entry that is a text", "- a", "line 1: expected members"},
 		{"two documents", entry + "}\n---\n[]", "more than one YAML document"},
 		{"broken YAML", "- {id: a", "invalid YAML"},
+		{"a pattern without quotes", entry + ", topics: [*]}", "in quotes"},
 		{"an unknown member", entry + ", scope: x}", `line 1: unknown member "scope"`},
 		{"a key in place of a member", entry + ", " + key1.Reveal() + ": x}", `line 1: unknown member "…"`},
 		{"a member twice", entry + ", id: b}", "line 1: id is there twice"},

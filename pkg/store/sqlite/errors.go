@@ -66,7 +66,7 @@ func hints(code int) string {
 	case lib.SQLITE_FULL:
 		return "the disk is full"
 	case lib.SQLITE_IOERR:
-		return "the disk has an error, its file system became read-only (see dmesg), or the database file or its -wal file was truncated while it was in use; " +
+		return "the disk is full or has an error, its file system became read-only (see dmesg), or the database file or its -wal file was truncated while it was in use; " +
 			"keep a copy of the file and those beside it (-wal, -shm) before you do anything else"
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return "the database file is damaged or not a SQLite database; stop eventagg, move the file and those beside it " +
