@@ -6,5 +6,6 @@
 //   - keysfile.go, set.go: the keys file, and the lookup of a key;
 //   - identity.go, scope.go, topics.go, proxy.go: which client it is, and its rights;
 //   - limiter.go: the events and bytes of each client;
-//   - failures.go: the invalid keys of each address.
+//   - failures.go: the invalid keys of each address;
+//   - recent.go: the map with which both forget clients.
 package auth

@@ -23,12 +23,19 @@ type Failures struct {
 	now func() time.Time
 
 	mu        sync.Mutex
-	addresses map[netip.Prefix]*rate.Limiter
+	addresses recent[netip.Prefix, *rate.Limiter]
+	shared    *rate.Limiter // of all new addresses while the map is full
 }
 
 // NewFailures returns an empty Failures. now is the clock.
 func NewFailures(now func() time.Time) *Failures {
-	return &Failures{now: now, addresses: map[netip.Prefix]*rate.Limiter{}}
+	unused := func(tokens *rate.Limiter, now time.Time) bool { return tokens.TokensAt(now) >= maxFailures }
+	return &Failures{now: now, addresses: newRecent[netip.Prefix](maxFailing, unused), shared: newTries()}
+}
+
+// newTries returns the tokens of an address, one for each failure.
+func newTries() *rate.Limiter {
+	return rate.NewLimiter(rate.Every(failureWindow/maxFailures), maxFailures)
 }
 
 // Add counts a failure. If the address had more than 20 in a minute, it returns how long
@@ -37,33 +44,17 @@ func (f *Failures) Add(address netip.Prefix) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	tokens := f.addresses[address]
-	if tokens == nil {
-		f.forget(now)
-		tokens = rate.NewLimiter(rate.Every(failureWindow/maxFailures), maxFailures)
-		f.addresses[address] = tokens
+	tokens, known := f.addresses.find(address)
+	switch {
+	case known:
+	case f.addresses.makeRoom(now):
+		tokens = newTries()
+		f.addresses.add(address, tokens)
+	default:
+		tokens = f.shared
 	}
 	if tokens.AllowN(now, 1) {
 		return 0
 	}
 	return failureWindow / maxFailures
-}
-
-// forget removes addresses if there are too many: all that have no recent failure, or one
-// of the others if there is none. The caller holds mu.
-func (f *Failures) forget(now time.Time) {
-	if len(f.addresses) < maxFailing {
-		return
-	}
-	for address, tokens := range f.addresses {
-		if tokens.TokensAt(now) >= maxFailures {
-			delete(f.addresses, address)
-		}
-	}
-	for address := range f.addresses {
-		if len(f.addresses) < maxFailing {
-			return
-		}
-		delete(f.addresses, address)
-	}
 }

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"container/list"
 	"fmt"
 	"math"
 	"strings"
@@ -14,31 +13,22 @@ import (
 // maxClients is the maximum number of addresses that a Limiter remembers: about 4 MB.
 const maxClients = 10_000
 
-// maxForgetTries is the maximum number of clients that are checked to find one that can be
-// forgotten.
-const maxForgetTries = 8
-
 // Limiter measures the rate of each client with two token buckets: one of events, one
 // of bytes. A full bucket has the tokens of one second. It is safe for concurrent use.
 //
-// The number of clients is bounded. The least recently used client is forgotten first,
-// but only if its buckets are full: then nothing is lost, because a new client has full
-// buckets, too. Otherwise a client could empty its buckets, make the limiter forget it by
-// requests from other addresses, and start again with full ones. If no client can be
-// forgotten, new addresses share one pair of buckets.
+// The number of clients is limited; see recent. If it is reached, new addresses share one
+// pair of buckets. Keys always have their own: the keys file limits their number.
 type Limiter struct {
 	now func() time.Time
-	max int
 
 	mu      sync.Mutex
-	recent  *list.List // of *buckets, the most recently used first
-	clients map[string]*list.Element
-	shared  *buckets // of all new addresses while the limiter is full
+	clients recent[string, *buckets]
+	shared  *buckets // of all new addresses while the map is full
 }
 
 // NewLimiter returns a limiter without clients. now is the clock.
 func NewLimiter(now func() time.Time) *Limiter {
-	return &Limiter{now: now, max: maxClients, recent: list.New(), clients: map[string]*list.Element{}, shared: &buckets{}}
+	return &Limiter{now: now, clients: newRecent[string](maxClients, (*buckets).full), shared: &buckets{}}
 }
 
 // Usage is what a request sends.
@@ -103,42 +93,21 @@ func (l *Limiter) Charge(id *Identity, usage Usage) time.Duration {
 
 // find returns the buckets of a client. The caller holds mu.
 func (l *Limiter) find(id *Identity, now time.Time) *buckets {
-	name := id.Client()
-	element, known := l.clients[name]
+	b, known := l.clients.find(id.Client())
 	switch {
 	case known:
-		l.recent.MoveToFront(element)
-	case len(l.clients) < l.max || l.forget(now) || id.Key != "": // the keys file bounds the number of keys
-		element = l.recent.PushFront(&buckets{client: name})
-		l.clients[name] = element
+	case l.clients.makeRoom(now) || id.Key != "":
+		b = &buckets{}
+		l.clients.add(id.Client(), b)
 	default:
-		l.shared.set(now, id.Limits)
-		return l.shared
+		b = l.shared
 	}
-	b := element.Value.(*buckets) //nolint:forcetypeassert // the list has nothing else
 	b.set(now, id.Limits)
 	return b
 }
 
-// forget removes one of the least recently used clients, whose buckets must be full. It
-// moves those whose buckets are not full to the front, so that the next call checks others.
-func (l *Limiter) forget(now time.Time) bool {
-	for range maxForgetTries {
-		oldest := l.recent.Back()
-		b := oldest.Value.(*buckets) //nolint:forcetypeassert // the list has nothing else
-		if b.full(now) {
-			l.recent.Remove(oldest)
-			delete(l.clients, b.client)
-			return true
-		}
-		l.recent.MoveToFront(oldest)
-	}
-	return false
-}
-
 // buckets are the token buckets of one client.
 type buckets struct {
-	client        string
 	limits        Limits
 	events, bytes bucket
 }

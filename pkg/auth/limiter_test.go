@@ -113,7 +113,7 @@ func TestLimiter_BucketsAreNotRefilledByForgetting(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	limiter := NewLimiter(clock.now)
-	limiter.max = 100
+	limiter.clients.max = 100
 	limits := Limits{Events: 10}
 	if err := limiter.Take(address(0, limits), Usage{Events: 1000}); err != nil {
 		t.Fatal(err)
@@ -127,8 +127,8 @@ func TestLimiter_BucketsAreNotRefilledByForgetting(t *testing.T) {
 			t.Fatalf("the client has tokens again after %d other clients", n)
 		}
 	}
-	if len(limiter.clients) > 100 || limiter.recent.Len() > 100 {
-		t.Errorf("%d clients are remembered", len(limiter.clients))
+	if len(limiter.clients.entries) > 100 || limiter.clients.order.Len() > 100 {
+		t.Errorf("%d clients are remembered", len(limiter.clients.entries))
 	}
 	if passed > 101 {
 		t.Errorf("%d clients emptied a bucket at one moment, want 99 and the shared one", passed)
@@ -146,7 +146,7 @@ func TestLimiter_BucketsAreNotRefilledByForgetting(t *testing.T) {
 func TestLimiter_KeysAlwaysHaveTheirOwnBuckets(t *testing.T) {
 	t.Parallel()
 	limiter := NewLimiter(newClock().now)
-	limiter.max = 2
+	limiter.clients.max = 2
 	for n := range 10 {
 		_ = limiter.Take(address(n, Limits{Events: 1}), Usage{Events: 1})
 	}
