@@ -40,7 +40,7 @@ func (h *Handler) newLineReader(r *http.Request, p *request, body io.Reader, str
 	lines.SetBuffers(stream.budget.takeBuffer, stream.budget.giveBuffer)
 	if coded, ok := body.(*decompressed); ok && coded.frames != nil {
 		// It waits, and can be called beside the appender, unlike request.charge.
-		coded.frames.charge = func(bytes int64) error { return stream.budget.hold(int(bytes)) }
+		coded.frames.charge = func(bytes int64) error { return stream.budget.hold(int(bytes)) } //nolint:contextcheck // the budget has the context of the request
 	}
 	onSlow := func() {
 		lines.StaySmall()

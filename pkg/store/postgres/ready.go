@@ -104,7 +104,7 @@ func (s *Store) ping(ctx context.Context, attempted string) error {
 
 // pingAppend returns why appends fail, nil if the last one succeeded.
 func (s *Store) pingAppend(ctx context.Context) error {
-	err, recent := s.sessions.lastFailure(time.Now())
+	recent, err := s.sessions.lastFailure(time.Now())
 	if err != nil && !recent {
 		err = s.probe(ctx)
 		s.sessions.appended(time.Now(), err)

@@ -91,11 +91,11 @@ func (s *sessions) appended(now time.Time, err error) {
 // lastFailure returns the error of the last append that the database refused, unless
 // one has succeeded since. It is recent if no probe is needed to know that the cause
 // lasts.
-func (s *sessions) lastFailure(now time.Time) (err error, recent bool) {
+func (s *sessions) lastFailure(now time.Time) (recent bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	age := now.Sub(s.failed)
-	return s.err, lasting(s.err) && age >= 0 && age < failureLasts
+	return lasting(s.err) && age >= 0 && age < failureLasts, s.err
 }
 
 // lasting reports whether an error of an append is about the database, and not about
