@@ -138,8 +138,11 @@ func addContext(problem *api.Problem, err error) {
 	}
 }
 
-// setHeaders sets the header fields of an error.
+// setHeaders sets the header fields of an error. Those of an [Error] have precedence.
 func setHeaders(header http.Header, status int, err error) {
+	if status == http.StatusServiceUnavailable {
+		setRetryAfter(header, store.RetryAfter(err, time.Second))
+	}
 	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Header != "" {
 		header.Set(refused.Header, refused.Value)
 	}
@@ -148,9 +151,6 @@ func setHeaders(header http.Header, status int, err error) {
 	}
 	if followers := (*FollowersError)(nil); errors.As(err, &followers) {
 		setFollowers(header, followers)
-	}
-	if status == http.StatusServiceUnavailable {
-		setRetryAfter(header, store.RetryAfter(err, time.Second))
 	}
 }
 
