@@ -41,7 +41,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			header[respond.HeaderConnection] = s.headers.Close
 		}
 		s.identify(c)
-		err := s.origins.admit(c)
+		leave, err := s.streams.enter(c)
+		defer leave()
+		if err == nil {
+			err = s.origins.admit(c)
+		}
 		if err == nil {
 			err = s.authenticate(c)
 		}

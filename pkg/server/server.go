@@ -203,6 +203,7 @@ type Server struct {
 
 	connections atomic.Pointer[connections] // nil before Serve
 
+	streams  *streams
 	ids      requestIDs
 	origins  crossOrigin
 	failures *auth.Failures
@@ -216,6 +217,7 @@ func New(options Options) *Server {
 	s := &Server{options: options.WithDefaults(), echo: echo.New(), ids: newRequestIDs(), headers: respond.NewHeaders()}
 	o := s.options
 	s.failures = auth.NewFailures(o.Now)
+	s.streams = newStreams(o.MaxConnections)
 	s.origins = newCrossOrigin(o.AllowedHosts, o.AllowedOrigins)
 	s.shutdown, s.endRequests = context.WithCancel(context.Background())
 	s.streaming, s.endStreaming = context.WithCancel(context.Background())
@@ -229,6 +231,7 @@ func New(options Options) *Server {
 	s.http = &http.Server{
 		Handler:           s.echo,
 		Protocols:         protocols(o.TLS != nil),
+		HTTP2:             http2Config(),
 		TLSConfig:         o.TLS,
 		ReadHeaderTimeout: o.ReadHeaderTimeout,
 		ReadTimeout:       o.ReadTimeout,

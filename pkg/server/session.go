@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"time"
@@ -59,7 +60,7 @@ func (s *Server) login(c echo.Context) error {
 // readLogin returns the key in the body of a login. Browsers can't send this media type
 // from another origin without the server's permission.
 func readLogin(r *http.Request) (string, error) {
-	if mediaType := r.Header.Get("Content-Type"); mediaType != api.TypeJSON {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != api.TypeJSON {
 		return "", &respond.Error{Status: http.StatusUnsupportedMediaType, Detail: "The body of a login must be application/json."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxLoginBytes))
@@ -111,19 +112,24 @@ func (s *Server) session(c echo.Context) error {
 
 // cookieOf returns the identity of a login's cookie, or nil. A cookie counts only for
 // requests that read, so a forged request of a browser can never write.
+//
+// A page of another port or of a subdomain can set a cookie with the same name and a
+// longer path, which browsers send first. So the first valid one counts: otherwise such a
+// page could log a user out for ever.
 func (s *Server) cookieOf(set *auth.Set, r *http.Request, scope auth.Scope) *auth.Identity {
 	if scope&sessionScopes == 0 || r.Method != http.MethodGet && r.Method != http.MethodHead || len(r.Header["Cookie"]) == 0 {
 		return nil
 	}
-	cookie, err := r.Cookie(s.cookieName(r))
-	if err != nil {
-		return nil
+	for _, cookie := range r.CookiesNamed(s.cookieName(r)) {
+		text, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+		if err != nil || len(text) != len(auth.Session{}) {
+			continue
+		}
+		if id := set.Find(auth.Session(text).Hash(), s.options.Now()); id != nil {
+			return id
+		}
 	}
-	text, err := base64.RawURLEncoding.DecodeString(cookie.Value)
-	if err != nil || len(text) != len(auth.Session{}) {
-		return nil
-	}
-	return set.Find(auth.Session(text).Hash(), s.options.Now())
+	return nil
 }
 
 // cookieName is the name of the cookie. Over TLS its prefix lets browsers accept it only

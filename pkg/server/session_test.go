@@ -48,6 +48,7 @@ func TestSession_CookieOnlyReads(t *testing.T) {
 		{"a cookie that was changed", http.MethodGet, "/events", admin[:len(admin)-2] + "AA", http.StatusUnauthorized},
 		{"an empty cookie", http.MethodGet, "/events", strings.SplitAfter(admin, "=")[0], http.StatusUnauthorized},
 		{"a long cookie", http.MethodGet, "/events", admin + admin, http.StatusUnauthorized},
+		{"a cookie that another page set for the same name", http.MethodGet, "/events", strings.SplitAfter(admin, "=")[0] + "x; " + admin, http.StatusOK},
 		{"the cookie of another port", http.MethodGet, "/events", "x" + admin, http.StatusUnauthorized},
 		{"the key as a cookie", http.MethodGet, "/events", strings.SplitAfter(admin, "=")[0] + all["admin"].Reveal(), http.StatusUnauthorized},
 	} {
@@ -88,6 +89,9 @@ func TestSession_RefusesBadLogins(t *testing.T) {
 		if response.Code != row.status || response.Header().Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d %s, want %d", row.name, response.Code, response.Body, row.status)
 		}
+	}
+	if response := send(s, http.MethodPost, api.PathSession, loginBody(all["admin"]), "Content-Type", jsonType+"; charset=utf-8"); response.Code != http.StatusNoContent {
+		t.Errorf("a login whose media type has a parameter: %d, want 204", response.Code)
 	}
 	cut := httptest.NewRequest(http.MethodPost, api.PathSession, iotest.ErrReader(io.ErrUnexpectedEOF))
 	cut.Header.Set("Content-Type", jsonType)
