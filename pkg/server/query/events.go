@@ -125,13 +125,10 @@ func (h *Handler) readNewer(ctx context.Context, query eventsQuery) (page, error
 	return page{records: records, prev: &api.Cursor{Newer: true, Position: position}}, nil
 }
 
-// writeBytes is the amount of a list that is gathered before it is sent.
-const writeBytes = 32 << 10
-
 // writeRecords sends records as an array. A page may have [store.PageBytes], so its
 // text is never in memory as a whole, and what was written is freed.
 func (h *Handler) writeRecords(c echo.Context, records []store.Record, memory *held) error {
-	buffer := make([]byte, 0, writeBytes)
+	buffer := make([]byte, 0, respond.PieceBytes)
 	buffer = append(buffer, '[')
 	var pieces *respond.Pieces
 	size := int64(0)
@@ -142,7 +139,7 @@ func (h *Handler) writeRecords(c echo.Context, records []store.Record, memory *h
 		buffer = appendRecord(buffer, records[i])
 		size += int64(records[i].Size())
 		records[i] = store.Record{}
-		if len(buffer) < writeBytes {
+		if len(buffer) < respond.PieceBytes {
 			continue
 		}
 		if pieces == nil {

@@ -69,7 +69,7 @@ func pageBytes(records []store.Record) int64 {
 		size := records[i].Size()
 		sum, largest = sum+size, max(largest, size)
 	}
-	return int64(sum + largest + min(sum, writeBytes))
+	return int64(sum + largest + min(sum, respond.PieceBytes))
 }
 
 // sendJSON sends a value whose text may be long.

@@ -19,14 +19,12 @@ import (
 )
 
 const (
-	// commentEvery is the interval of comments. They show both ends of a silent
-	// stream that the other is still there.
+	// commentEvery is the interval of comments. A silent stream needs them: each end
+	// notices within this time that the other has disconnected.
 	commentEvery = 15 * time.Second
-	// streamWriteTimeout is the maximum time in which a client reads nothing.
+	// streamWriteTimeout is the maximum time in which a client reads nothing. A large
+	// event has this time for each piece.
 	streamWriteTimeout = 30 * time.Second
-	// streamPiece is the amount that is written at once. A large event is many
-	// pieces for a slow client, and each piece has the full timeout.
-	streamPiece = 32 << 10
 )
 
 // streamRetry sets the time in milliseconds that browsers wait before they
@@ -64,6 +62,11 @@ func (h *Handler) Stream(c echo.Context) error {
 		return err
 	}
 	defer follower.Leave()
+	return h.sendStream(ctx, c, follower, start)
+}
+
+// sendStream sends the response, and the events of a follower until ctx ends.
+func (h *Handler) sendStream(ctx context.Context, c echo.Context, follower *follow.Follower, start store.Position) error {
 	respond.MarkStream(c)
 	header := c.Response().Header()
 	header["Content-Type"] = []string{api.TypeStream}
@@ -79,7 +82,7 @@ func (h *Handler) Stream(c echo.Context) error {
 		header[respond.HeaderConnection] = h.headers.Close
 		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
 	}
-	err = writeStream(ctx, conn, c.Response(), follower, start, h.allowedFunc(c))
+	err := writeStream(ctx, conn, c.Response(), follower, start, h.allowedFunc(c))
 	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // the client gets the 422 when it reconnects
 		return nil
 	}
@@ -124,7 +127,7 @@ func writeStream(ctx context.Context, conn *http.ResponseController, w http.Resp
 		return err
 	}
 	send := func(text []byte) error {
-		for piece := range slices.Chunk(text, streamPiece) {
+		for piece := range slices.Chunk(text, respond.PieceBytes) {
 			_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // only tests have a writer without deadlines
 			if _, err := w.Write(piece); err != nil {
 				return fmt.Errorf("write to a follower: %w", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/server/respond"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -49,7 +50,7 @@ func TestWriteStream_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
 	if err := writeStream(ctx, http.NewResponseController(link), link, follower, store.Position{}, func() bool { return true }); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if link.most > streamPiece || link.deadlines < size/streamPiece {
+	if link.most > respond.PieceBytes || link.deadlines < size/respond.PieceBytes {
 		t.Errorf("%d deadlines, pieces of up to %d bytes", link.deadlines, link.most)
 	}
 }
