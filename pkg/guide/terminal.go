@@ -10,10 +10,17 @@ import (
 	extension "github.com/yuin/goldmark/extension/ast"
 )
 
-// Terminal lays the guide out for a terminal with so many columns. If styled is
-// true, headings and code are bold; there are no colours, so that the text suits
-// a light and a dark background.
+// usualWidth is the number of columns of a terminal that does not report them, for example
+// a serial console or a container's.
+const usualWidth = 80
+
+// Terminal lays the guide out for a terminal with so many columns (0: not known). If
+// styled is true, headings and code are bold; there are no colours, so that the text
+// suits a light and a dark background.
 func (t Topic) Terminal(width int, styled bool) string {
+	if width <= 0 {
+		width = usualWidth
+	}
 	source := []byte(t.Text)
 	l := layout{source: source, styled: styled}
 	return strings.Join(l.blocks(parse(newMarkdown(), source), width), "\n") + "\n"

@@ -55,6 +55,9 @@ func TestTopic_Terminal_FitsEveryGuide(t *testing.T) {
 	const width = 80
 	for _, topic := range guide.Topics() {
 		text := topic.Terminal(width, false)
+		if topic.Terminal(0, false) != text {
+			t.Errorf("%s: a terminal of unknown width is not laid out as one of %d columns", topic.Name, width)
+		}
 		for _, bad := range []string{"](", "<!--", "|---", "**"} {
 			if strings.Contains(text, bad) {
 				t.Errorf("%s: the text has %q", topic.Name, bad)
