@@ -1,9 +1,8 @@
 package cmd
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -15,8 +14,8 @@ import (
 )
 
 // clientOptions returns what all clients have: the server, the API key and TLS.
-func (a *app) clientOptions(c config.Client) (client.Options, error) {
-	key, err := a.clientKey(c)
+func (a *app) clientOptions(ctx context.Context, c config.Client) (client.Options, error) {
+	key, err := a.clientKey(ctx, c)
 	if err != nil {
 		return client.Options{}, err
 	}
@@ -53,7 +52,7 @@ func fileSetting(c config.Client, err error) string {
 }
 
 // clientKey returns the API key. Without one it is the zero Key.
-func (a *app) clientKey(c config.Client) (auth.Key, error) {
+func (a *app) clientKey(ctx context.Context, c config.Client) (auth.Key, error) {
 	const key, keyFile = "client.api_key", "client.api_key_file"
 	switch {
 	case c.APIKeyFile != "":
@@ -63,9 +62,9 @@ func (a *app) clientKey(c config.Client) (auth.Key, error) {
 		}
 		return parseClientKey(keyFile, string(text))
 	case c.APIKey == stdStream:
-		text, err := readLine(a.in)
+		text, err := a.readKey(ctx)
 		if err != nil {
-			return auth.Key{}, fmt.Errorf("read the API key from standard input: %w", err)
+			return auth.Key{}, err
 		}
 		return parseClientKey(key, text)
 	case c.APIKey != "":
@@ -81,27 +80,6 @@ func parseClientKey(setting, text string) (auth.Key, error) {
 		return auth.Key{}, invalidSetting(setting, err)
 	}
 	return key, nil
-}
-
-// readLine reads a short line, and nothing after it: that may be for another reader.
-func readLine(in io.Reader) (string, error) {
-	const maxLine = 1 << 10
-	var line []byte
-	one := make([]byte, 1)
-	for len(line) < maxLine {
-		n, err := in.Read(one)
-		switch {
-		case n == 1 && one[0] == '\n':
-			return string(line), nil
-		case n == 1:
-			line = append(line, one[0])
-		case errors.Is(err, io.EOF):
-			return string(line), nil
-		case err != nil:
-			return "", err
-		}
-	}
-	return "", errors.New("the line is too long")
 }
 
 // invalidSetting returns the error of a setting whose file or value can't be used.

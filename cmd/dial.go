@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 )
 
 // dial returns a client for a command that sends one request at a time.
-func (a *app) dial(c config.Client, onConnection func(error)) (*client.Client, error) {
-	options, err := a.clientOptions(c)
+func (a *app) dial(ctx context.Context, c config.Client, onConnection func(error)) (*client.Client, error) {
+	options, err := a.clientOptions(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (a *app) newExportCmd(runF func(context.Context, exportOptions) error) *cob
 func (a *app) runExport(ctx context.Context, opts exportOptions) error {
 	var state exportState
 	report := a.newReachability()
-	c, err := a.dial(opts.client, func(lost error) {
+	c, err := a.dial(ctx, opts.client, func(lost error) {
 		state.lost.Store(&lost)
 		if a.quietExport(opts) {
 			report(lost)

@@ -139,10 +139,10 @@ Only keys of 'eventagg key new' have one: a fast hash does not protect a passwor
 		Example: "  eventagg key hash <shop.key",
 	}
 	format.addFlag(cmd)
-	cmd.RunE = func(*cobra.Command, []string) error {
-		line, err := readLine(a.in)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		line, err := a.readKey(cmd.Context())
 		if err != nil {
-			return fmt.Errorf("read the key from standard input: %w", err)
+			return err
 		}
 		key, err := auth.ParseKey(strings.TrimSpace(line))
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 
 // runPublish sends events to the server at opts.client.URL.
 func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
-	target, closeTarget, err := a.dialPublish(opts)
+	target, closeTarget, err := a.dialPublish(ctx, opts)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ type publishTarget interface {
 type httpTarget struct{ *client.Client }
 
 // dialPublish returns a client with a connection for every concurrent request.
-func (a *app) dialPublish(opts publishOptions) (publishTarget, func(), error) {
-	options, err := a.clientOptions(opts.client)
+func (a *app) dialPublish(ctx context.Context, opts publishOptions) (publishTarget, func(), error) {
+	options, err := a.clientOptions(ctx, opts.client)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,7 +46,7 @@ func (a *app) runReady(ctx context.Context, opts readyOptions) error {
 	if own {
 		target.URL, target.CA = ownURL(opts.config), ""
 	}
-	options, err := a.clientOptions(target)
+	options, err := a.clientOptions(ctx, target)
 	if err != nil {
 		return err
 	}

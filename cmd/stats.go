@@ -81,7 +81,7 @@ func (a *app) newStatsCmd(runF func(context.Context, statsOptions) error) *cobra
 }
 
 func (a *app) runStats(ctx context.Context, opts statsOptions) error {
-	c, err := a.dial(opts.client, nil)
+	c, err := a.dial(ctx, opts.client, nil)
 	if err != nil {
 		return err
 	}

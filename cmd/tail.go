@@ -112,7 +112,7 @@ func (a *app) newTailCmd(runF func(context.Context, tailOptions) error) *cobra.C
 }
 
 func (a *app) runTail(ctx context.Context, opts tailOptions) error {
-	c, err := a.dial(opts.client, a.newReachability())
+	c, err := a.dial(ctx, opts.client, a.newReachability())
 	if err != nil {
 		return err
 	}
