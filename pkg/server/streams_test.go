@@ -34,7 +34,7 @@ func TestStreams_OfOneAddressAreLimited(t *testing.T) {
 	if statuses["503"] == 0 || statuses["reset"] == 0 {
 		t.Errorf("requests above the share: %v, want 503 for some, and the others reset", statuses)
 	}
-	response, err := http.Get("http://" + address + "/healthz") //nolint:noctx // a test
+	response, err := http.Get("http://" + address + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
