@@ -25,7 +25,7 @@ func (s *service) openFiles(ctx context.Context, c config.Config, log *slog.Logg
 	if c.TLS.Cert != "" {
 		sources = append(sources, s.certificateSource(c.TLS, log))
 	}
-	if s.keys = newKeyring(c.Auth, s.metrics, log); s.keys != nil {
+	if s.keys = newKeyring(c, s.metrics, log); s.keys != nil {
 		sources = append(sources, s.keys.source(c.Auth.KeysFile))
 	}
 	if len(sources) == 0 {
@@ -78,13 +78,13 @@ func (s *service) tlsConfig() *tls.Config {
 // setting.
 func explainFiles(c config.Config, err error) error {
 	key := "tls.cert"
+	message := strings.TrimPrefix(err.Error(), "tls: ")
 	if text, found := strings.CutPrefix(err.Error(), "keys: "); found {
-		key, err = "auth.keys", errors.New(text)
-		if c.Auth.KeysFile != "" {
+		key, message = "auth.keys", text
+		if _, inline := errors.AsType[*inlineError](err); !inline && c.Auth.KeysFile != "" {
 			key = "auth.keys_file"
 		}
 	}
-	message := strings.TrimPrefix(err.Error(), "tls: ")
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		switch path.Path {
 		case c.TLS.Key:

@@ -27,15 +27,17 @@ type keyring struct {
 	metrics *metrics.Metrics
 	current atomic.Pointer[auth.Set]
 	refused refusals
+	// certificates is set if clients can send certificates.
+	certificates bool
 }
 
 // newKeyring returns a keyring without keys, nil if none are configured.
-func newKeyring(c config.Auth, m *metrics.Metrics, log *slog.Logger) *keyring {
-	if c.KeysFile == "" && c.Keys == "" {
+func newKeyring(c config.Config, m *metrics.Metrics, log *slog.Logger) *keyring {
+	if c.Auth.KeysFile == "" && c.Auth.Keys == "" {
 		return nil
 	}
-	k := &keyring{inline: string(c.Keys), log: log, metrics: m}
-	for _, name := range c.Public.Items() {
+	k := &keyring{inline: string(c.Auth.Keys), log: log, metrics: m, certificates: c.TLS.ClientCA != ""}
+	for _, name := range c.Auth.Public.Items() {
 		scope, _ := auth.ParseScope(name) // was validated
 		k.public |= scope
 	}
@@ -74,13 +76,18 @@ func readKeys(path string) ([]byte, error) {
 // apply replaces all keys, or returns an error and replaces none.
 func (k *keyring) apply(contents [][]byte) error {
 	var entries []auth.Entry
-	for _, content := range append(slices.Clone(contents), []byte(k.inline)) {
+	for _, content := range contents {
 		more, err := auth.ParseKeys(content)
 		if err != nil {
 			return err
 		}
 		entries = append(entries, more...)
 	}
+	inline, err := auth.ParseKeys([]byte(k.inline))
+	if err != nil {
+		return &inlineError{err}
+	}
+	entries = append(entries, inline...)
 	set, err := auth.NewSet(entries, k.public)
 	if err != nil {
 		return err
@@ -91,8 +98,32 @@ func (k *keyring) apply(contents [][]byte) error {
 	}
 	k.log.Info("keys loaded", slog.Int("keys", len(set.IDs())),
 		slog.String("added", listIDs(without(set.IDs(), old.IDs()))), slog.String("removed", listIDs(without(old.IDs(), set.IDs()))))
+	k.reportUnusable(entries)
 	return nil
 }
+
+// reportUnusable logs a warning if keys have a certificate, and no client can send one.
+func (k *keyring) reportUnusable(entries []auth.Entry) {
+	if k.certificates {
+		return
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.Certificate != "" {
+			ids = append(ids, e.ID)
+		}
+	}
+	if len(ids) > 0 {
+		k.log.Warn("keys with a certificate cannot be used: tls.client_ca is empty", slog.String("keys", listIDs(ids)),
+			slog.String("consequence", "requests of their clients get 401"))
+	}
+}
+
+// inlineError is an error in auth.keys.
+type inlineError struct{ error }
+
+// Unwrap returns the error.
+func (e *inlineError) Unwrap() error { return e.error }
 
 // without returns the elements of a sorted list that another sorted list does not have.
 func without(list, other []string) []string {
