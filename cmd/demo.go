@@ -106,7 +106,7 @@ func (a *app) demo(ctx context.Context, opts demoOptions, open *stack) error {
 	go func() { served <- service.run(serving, 0, log) }()
 	err = a.show(ctx, url, opts)
 	if err == nil && opts.keep {
-		a.reportStart(service, c, log)
+		a.printStart(service, c)
 	} else {
 		stopServing()
 	}

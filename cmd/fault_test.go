@@ -80,7 +80,7 @@ func (s *stage) serve(args ...string) {
 		if err != nil {
 			s.t.Fatalf("the server ended before it listened: %s", s.log)
 		}
-		listening = strings.Contains(line, "listening on")
+		listening = strings.Contains(line, "msg=listening")
 	}
 	go func(log *bytes.Buffer, drained chan struct{}) {
 		defer close(drained)

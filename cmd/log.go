@@ -12,11 +12,20 @@ import (
 // samples floods of equal records. The function returned writes what it holds
 // back and must be called at the end.
 func newLogger(w io.Writer, log config.Log) (*slog.Logger, func()) {
-	levels := map[string]slog.Level{
+	return newLeveledLogger(w, log, levelOf(log))
+}
+
+// levelOf returns the minimum level of the configuration.
+func levelOf(log config.Log) slog.Level {
+	return map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo,
 		"warn": slog.LevelWarn, "error": slog.LevelError,
-	}
-	options := &slog.HandlerOptions{Level: levels[log.Level]}
+	}[log.Level]
+}
+
+// newLeveledLogger is newLogger with a level that can change while it is in use.
+func newLeveledLogger(w io.Writer, log config.Log, level slog.Leveler) (*slog.Logger, func()) {
+	options := &slog.HandlerOptions{Level: level}
 	var output slog.Handler = slog.NewTextHandler(w, options)
 	if log.Format == "json" {
 		output = slog.NewJSONHandler(w, options)

@@ -96,7 +96,7 @@ func TestServe_ParsesArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parse(t, (*app).newServeCmd, test.args...); err != nil || got != test.want {
+			if got, err := parse(t, (*app).newServeCmd, test.args...); err != nil || got.config != test.want.config {
 				t.Errorf("error %v, options\n%+v, expected\n%+v", err, got, test.want)
 			}
 		})

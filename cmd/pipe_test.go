@@ -24,8 +24,8 @@ func TestServe_SurvivesBrokenLogPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stderr)
-	for ready := false; !ready && lines.Scan(); { // the last line of the start message
-		ready = strings.Contains(lines.Text(), "Ctrl-C")
+	for ready := false; !ready && lines.Scan(); {
+		ready = strings.Contains(lines.Text(), "msg=listening")
 	}
 	if err := stderr.Close(); err != nil {
 		t.Fatal(err)

@@ -62,6 +62,7 @@ func (a *app) newRootCmd() *cobra.Command {
 	)
 	addHelpTopics(root)
 	strictDefaults(root)
+	completeValues(root)
 	return root
 }
 

@@ -28,7 +28,7 @@ type started struct {
 }
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {
-	start(ts, neg, append([]string{"listening on", "serve", "--http-addr", "127.0.0.1:0"}, args...))
+	start(ts, neg, append([]string{"msg=listening", "serve", "--http-addr", "127.0.0.1:0"}, args...))
 }
 
 func start(ts *testscript.TestScript, neg bool, args []string) {

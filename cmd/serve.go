@@ -44,6 +44,8 @@ type serveOptions struct {
 	unchecked
 
 	config config.Config
+	// load reads the configuration again; nil: it never changes.
+	load func() (config.Config, error)
 }
 
 func (o *serveOptions) configure(c config.Config) { o.config = c }
@@ -57,6 +59,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Long:    serveLong,
 		Example: serveExample,
 	}
+	opts.load = func() (config.Config, error) { return a.config(cmd) }
 	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "broker", "limits", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
@@ -64,8 +67,11 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 // runServe serves until ctx ends, and then returns errServed.
 func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	ignoreBrokenPipe()
-	log, flush := newLogger(a.errOut, opts.config.Log)
+	level := new(slog.LevelVar)
+	level.Set(levelOf(opts.config.Log))
+	log, flush := newLeveledLogger(a.errOut, opts.config.Log, level)
 	defer flush()
+	defer a.watchLogLevel(level, opts.load, log)()
 	limitMemory(opts.config)
 	service, err := a.openService(ctx, opts, log)
 	switch {

@@ -8,24 +8,30 @@ import (
 	"strings"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// reportStart prints the address of the server, its database and queue, and commands to
-// try. If the log is JSON, it writes one log record instead.
+// reportStart shows where the server is. People at a terminal get its address, database
+// and queue, and commands to try. A log gets one record with the same facts.
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
-	if c.Log.Format == "json" {
-		log.Info("listening", slog.String("addr", addr.String()), slog.String("database", s.database.String()),
-			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.String("url", s.url()))
+	if c.Log.Format == "json" || !terminal.IsTerminal(a.errOut) {
+		log.Info("listening", slog.String("url", s.url()), slog.String("addr", addr.String()), slog.String("database", s.database.String()),
+			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.Bool("keys", s.keys != nil))
 		return
 	}
+	a.printStart(s, c)
+}
+
+// printStart prints the message for people.
+func (a *app) printStart(s *service, c config.Config) {
 	_, _ = fmt.Fprint(a.errOut, startMessage(startInfo{
 		version: a.version, url: s.url(), clientURL: c.Client.URL,
 		storage: s.database.String() + queueLine(c.Broker),
 		accepts: c.Broker.URL == "" || c.Broker.Role != "worker",
 		keys:    s.keys != nil,
 	}))
-	if s.keys == nil && c.TLS.ClientCA == "" && !isLoopback(addr.String()) {
+	if s.keys == nil && c.TLS.ClientCA == "" && !isLoopback(s.listener.Addr().String()) {
 		_, _ = fmt.Fprintln(a.errOut, "Without API keys every client that reaches this address can publish and read events.")
 	}
 }

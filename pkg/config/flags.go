@@ -57,6 +57,8 @@ type Setting struct {
 	Flag string
 	// Variable is the name of its environment variable.
 	Variable string
+	// Values are all valid values if there are few: names, or true and false.
+	Values []string
 	// Default is the default as text.
 	Default string
 	// Help is one line about its effect.
@@ -71,7 +73,10 @@ func Settings() []Setting {
 	for i, setting := range table {
 		settings[i] = Setting{
 			Key: setting.key, Flag: setting.flag(), Variable: setting.variable(),
-			Default: setting.text(), Help: setting.help,
+			Default: setting.text(), Help: setting.help, Values: setting.values,
+		}
+		if setting.kind() == kindBool {
+			settings[i].Values = []string{"true", "false"}
 		}
 	}
 	return settings

@@ -16,8 +16,10 @@ type setting struct {
 	help string
 	// target is a *string, *List, *Lines, *YAML, *bool, *int, *int64 or *time.Duration into a Config.
 	target any
-	// rule returns what is wrong with a value, or nothing.
+	// rule returns what is wrong with a value, or nothing. With values it is nil.
 	rule func(value any) string
+	// values are all valid values of a setting with few of them.
+	values []string
 	// secret is set if the value may contain a password.
 	secret bool
 }
@@ -50,11 +52,11 @@ func (c *Config) settings() []setting {
 		{key: "tls.cert", help: "file of the TLS certificate with its intermediates, in PEM format (empty: plain HTTP)", target: &c.TLS.Cert, rule: filePath},
 		{key: "tls.key", help: "file of the private key of tls.cert, in PEM format", target: &c.TLS.Key, rule: filePath},
 		{key: "tls.client_ca", help: "file of the authorities of client certificates; if set, every client needs a certificate", target: &c.TLS.ClientCA, rule: filePath},
-		{key: "tls.min_version", help: "minimum version of TLS: 1.2 or 1.3", target: &c.TLS.MinVersion, rule: oneOf("1.2", "1.3")},
+		{key: "tls.min_version", help: "minimum version of TLS: 1.2 or 1.3", target: &c.TLS.MinVersion, values: []string{"1.2", "1.3"}},
 		{key: "database.url", help: "postgres://… or sqlite:PATH (empty: sqlite:eventagg.db)", target: &c.Database.URL, rule: databaseURL, secret: true},
 		{key: "database.schema", help: "PostgreSQL schema of the tables (empty: the one that has them)", target: &c.Database.Schema, rule: schemaName},
 		{key: "database.max_conns", help: "maximum number of PostgreSQL connections for reading; writers have connections of their own", target: &c.Database.MaxConns, rule: upTo(1000)},
-		{key: "database.pooler", help: "connection pooler behind database.url: none, or transaction (PgBouncer with pool_mode=transaction)", target: &c.Database.Pooler, rule: oneOf("none", "transaction")},
+		{key: "database.pooler", help: "connection pooler behind database.url: none, or transaction (PgBouncer with pool_mode=transaction)", target: &c.Database.Pooler, values: []string{"none", "transaction"}},
 		{key: "database.migrate", help: "create or update the tables when serve starts (false: the role needs no right to do it)", target: &c.Database.Migrate, rule: anything},
 		{key: "ingest.writers", help: "number of concurrent transactions (SQLite always has one)", target: &c.Ingest.Writers, rule: upTo(64)},
 		{key: "ingest.max_batch", help: "maximum number of events in a transaction", target: &c.Ingest.MaxBatch, rule: upTo(100_000)},
@@ -63,8 +65,8 @@ func (c *Config) settings() []setting {
 		{key: "ingest.max_topics", help: "maximum number of topics; events of further topics are invalid (0: no limit)", target: &c.Ingest.MaxTopics, rule: between(0, 1_000_000_000)},
 		{key: "ingest.flush_timeout", help: "timeout of a transaction", target: &c.Ingest.FlushTimeout, rule: waitUpTo(time.Hour)},
 		{key: "broker.url", help: "Redis for the optional queue: redis://…, rediss://… or unix://… (empty: no queue)", target: &c.Broker.URL, rule: brokerURL, secret: true},
-		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, rule: oneOf("durable", "queued")},
-		{key: "broker.role", help: "work of this instance with a queue: all, api (accepts events) or worker (stores queued events)", target: &c.Broker.Role, rule: oneOf("all", "api", "worker")},
+		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, values: []string{"durable", "queued"}},
+		{key: "broker.role", help: "work of this instance with a queue: all, api (accepts events) or worker (stores queued events)", target: &c.Broker.Role, values: []string{"all", "api", "worker"}},
 		{key: "broker.workers", help: "number of workers, each of which stores queued events in its own transaction (0: none)", target: &c.Broker.Workers, rule: between(0, 64)},
 		{key: "broker.max_events", help: "maximum number of queued events, for all instances; when full, requests get 503", target: &c.Broker.MaxEvents, rule: upTo(1 << 40)},
 		{key: "broker.max_bytes", help: "maximum size of the queue, for all instances; when full, requests get 503", target: &c.Broker.MaxBytes, rule: sizeUpTo(1 << 40)},
@@ -73,8 +75,8 @@ func (c *Config) settings() []setting {
 		{key: "broker.allow_weak_durability", help: "allow a Redis that may lose acknowledged events (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
 		{key: "limits.events", help: "events a second that each address without a key may send, on this instance; more get 429, NDJSON is slowed down (0: no limit)", target: &c.Limits.Events, rule: between(0, 1_000_000_000)},
 		{key: "limits.bytes", help: "size a second that each address without a key may send, after decompression; more get 429, NDJSON is slowed down (0: no limit)", target: &c.Limits.Bytes, rule: sizeFromZeroTo(1 << 40)},
-		{key: "log.level", help: "minimum log level: debug, info, warn or error", target: &c.Log.Level, rule: oneOf("debug", "info", "warn", "error")},
-		{key: "log.format", help: "log format: text or json", target: &c.Log.Format, rule: oneOf("text", "json")},
+		{key: "log.level", help: "minimum log level: debug, info, warn or error", target: &c.Log.Level, values: []string{"debug", "info", "warn", "error"}},
+		{key: "log.format", help: "log format: text or json", target: &c.Log.Format, values: []string{"text", "json"}},
 		{key: "client.url", help: "base URL of the server that commands send requests to", target: &c.Client.URL, rule: clientURL, secret: true},
 		{key: "client.api_key", help: "API key for the server; the flag takes only -, which reads the key from standard input", target: &c.Client.APIKey, rule: apiKey, secret: true},
 		{key: "client.api_key_file", help: "file of the API key for the server", target: &c.Client.APIKeyFile, rule: filePath},
@@ -191,7 +193,15 @@ func (s setting) redacted() string {
 	return s.text()
 }
 
-func (s setting) check() string { return s.rule(s.value()) }
+func (s setting) check() string { return s.wrong(s.value()) }
+
+// wrong returns what is wrong with a value, or nothing.
+func (s setting) wrong(value any) string {
+	if s.rule == nil {
+		return oneOf(s.values...)(value)
+	}
+	return s.rule(value)
+}
 
 // set parses a value: text from flags and variables, or a value from YAML. It
 // returns what is wrong with its type, or nothing.
@@ -199,7 +209,7 @@ func (s setting) set(raw any) string {
 	switch target := s.target.(type) {
 	case *string:
 		text, ok := raw.(string)
-		if number, isNumber := raw.(float64); isNumber && s.rule(fmt.Sprint(number)) == "" {
+		if number, isNumber := raw.(float64); isNumber && s.wrong(fmt.Sprint(number)) == "" {
 			text, ok = fmt.Sprint(number), true // YAML without quotes: min_version: 1.3
 		}
 		if !ok {

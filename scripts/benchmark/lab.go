@@ -98,7 +98,7 @@ func (l *lab) createDatabase(ctx context.Context, name string) error {
 func (l *lab) serve(ctx context.Context, instances int, url string) ([]*process, error) {
 	var servers []*process
 	for range instances {
-		server, err := start(ctx, l.binary, "serve", "--http-addr", "127.0.0.1:0", "--database-url", url, "--log-level", "warn")
+		server, err := start(ctx, l.binary, "serve", "--http-addr", "127.0.0.1:0", "--database-url", url, "--log-level", "info")
 		if err != nil {
 			return nil, errors.Join(err, stopAll(servers))
 		}
