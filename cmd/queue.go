@@ -75,7 +75,14 @@ func withQueue(ctx context.Context, broker config.Broker, run func(queue.Queue) 
 	if err != nil {
 		return err
 	}
-	err = errors.Join(run(q), q.Close())
+	// The Redis client does not look at ctx while it waits for a response. Without
+	// connections it stops at once.
+	stop := context.AfterFunc(ctx, func() { _ = q.Close() })
+	err = run(q)
+	if !stop() {
+		return errors.Join(err, ctx.Err())
+	}
+	err = errors.Join(err, q.Close())
 	if errors.Is(err, store.ErrUnavailable) { // an invalid ID or a full disk has another hint
 		return withHint(err, "The queue is %s; use --broker-url for another.", config.Redact(broker.URL))
 	}
