@@ -75,15 +75,19 @@ func (s *Set) FindCertificate(name string, now time.Time) *Identity {
 	return valid(s.certificates[name], now)
 }
 
-// StillValid reports whether an identity of an earlier set is valid in this one, with the same
-// rights.
-func (s *Set) StillValid(id *Identity, now time.Time) bool {
+// Current returns the identity in this set of a client that has an identity of an earlier
+// set. It has the same rights, but perhaps other limits. It is nil if the rights are others,
+// or if the key was removed or has expired.
+func (s *Set) Current(id *Identity, now time.Time) *Identity {
 	current := s.certificates[id.proof]
 	if hash, err := ParseHash(id.proof); err == nil {
 		current = s.hashes[hash]
 	}
 	current = valid(current, now)
-	return current != nil && current.Key == id.Key && current.scopes == id.scopes && slices.Equal(current.topics, id.topics)
+	if current == nil || current.Key != id.Key || current.scopes != id.scopes || !slices.Equal(current.topics, id.topics) {
+		return nil
+	}
+	return current
 }
 
 // Public returns the scopes that need no key.

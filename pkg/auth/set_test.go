@@ -173,16 +173,16 @@ func TestSet_StillComparesRights(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			id := newSet(t, before).Find(key1.Hash(), now)
-			if got := newSet(t, test.after).StillValid(id, now); got != test.want {
+			if got := newSet(t, test.after).Current(id, now) != nil; got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}
 	certificate := auth.Entry{ID: "c", Certificate: "x.example", Scopes: auth.ScopeRead}
-	if id := newSet(t, certificate).FindCertificate("x.example", now); !newSet(t, certificate).StillValid(id, now) {
+	if id := newSet(t, certificate).FindCertificate("x.example", now); newSet(t, certificate).Current(id, now) == nil {
 		t.Error("a certificate is not the same in an equal set")
 	}
-	if newSet(t, before).StillValid(auth.NewAddress(netip.Addr{}, auth.Limits{}), now) {
+	if newSet(t, before).Current(auth.NewAddress(netip.Addr{}, auth.Limits{}), now) != nil {
 		t.Error("a client without a key has the rights of a key")
 	}
 }

@@ -145,7 +145,11 @@ func (s *Server) authFailed(reason, key string) {
 	}
 }
 
-// stillAllowed reports whether the sender of a stream may continue it.
-func (s *Server) stillAllowed(id *auth.Identity) bool {
-	return s.options.Keys == nil || id.Key == "" || s.options.Keys().StillValid(id, s.options.Now())
+// current returns who the sender of a stream is now, with the limits of the keys that are
+// in use, or nil if the sender may not continue.
+func (s *Server) current(id *auth.Identity) *auth.Identity {
+	if s.options.Keys == nil || id.Key == "" {
+		return id
+	}
+	return s.options.Keys().Current(id, s.options.Now())
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -192,4 +193,54 @@ func FuzzAuthenticate_Header(f *testing.F) {
 			t.Errorf("%q: %d %s", header, response.Code, response.Body)
 		}
 	})
+}
+
+// An operator lowers the limits of a key to stop a stream that takes too much.
+func TestPublishLines_FollowsTheLimitsOfItsKey(t *testing.T) {
+	t.Parallel()
+	key := auth.NewKey()
+	var set atomic.Pointer[auth.Set]
+	use := func(limits auth.Limits) {
+		loaded, err := auth.NewSet([]auth.Entry{{ID: "a", Scopes: auth.ScopePublish, Hashes: []auth.Hash{key.Hash()}, Limits: limits}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Store(loaded)
+	}
+	use(auth.Limits{})
+	var skipped atomic.Int64
+	limited := make(chan struct{}, 1)
+	s := serverWith(new(memory), func(o *Options) {
+		o.Keys = set.Load
+		o.Now = func() time.Time { return noon().Add(time.Duration(skipped.Load())) }
+		o.OnLimited = func(string, bool) { limited <- struct{}{} }
+	})
+	body, lines := io.Pipe()
+	request := httptest.NewRequest(http.MethodPost, api.PathPublish, body)
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	request.Header.Set("Authorization", bearer(key))
+	response, done := httptest.NewRecorder(), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Handler().ServeHTTP(response, request)
+	}()
+	sent := 0
+	for len(limited) == 0 {
+		if sent == 40 {
+			use(auth.Limits{Events: 20})
+			skipped.Store(int64(20 * time.Second))
+		}
+		if sent == 100 {
+			t.Fatal("the stream goes on without the new limit")
+		}
+		if _, err := io.WriteString(lines, eventNumber(sent)+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		sent++
+	}
+	_ = lines.Close()
+	<-done
+	if want := fmt.Sprintf(`"success":%d`, sent); response.Code != http.StatusOK || !strings.Contains(response.Body.String(), want) || sent < 60 {
+		t.Errorf("%d %s, want all %d lines, limited after 60", response.Code, response.Body, sent)
+	}
 }

@@ -263,7 +263,7 @@ func (s *Server) publishOptions() publish.Options {
 		Limiter:          auth.NewLimiter(o.Now),
 		OnLimited:        s.limited,
 		OnEvents:         o.OnEvents,
-		StillAllowed:     s.stillAllowed,
+		Current:          s.current,
 		Now:              o.Now,
 	}
 }
@@ -278,7 +278,7 @@ func (s *Server) queryOptions() query.Options {
 		MaxFollowersPerClient: o.MaxFollowersPerClient,
 		MaxSlowReads:          o.MaxSlowReads,
 		MaxReadBytes:          o.MaxReadBytes,
-		StillAllowed:          s.stillAllowed,
+		StillAllowed:          func(id *auth.Identity) bool { return s.current(id) != nil },
 		Streaming:             s.streaming,
 		Logger:                o.Logger,
 		Now:                   o.Now,

@@ -48,9 +48,10 @@ type Options struct {
 	// OnEvents receives the outcomes of events before their sender does, and the ID of
 	// the sender's key. It is called concurrently. nil discards them.
 	OnEvents func(key string, t event.Tally)
-	// StillAllowed reports whether the sender of a stream of lines may continue. It is
-	// called every 15 seconds. nil: always.
-	StillAllowed func(*auth.Identity) bool
+	// Current returns who the sender of a stream of lines is now, after keys were loaded
+	// again: with other limits, perhaps, or nil if the sender may not continue. nil: the
+	// sender stays the same.
+	Current func(*auth.Identity) *auth.Identity
 	// Now is the clock.
 	Now func() time.Time
 }

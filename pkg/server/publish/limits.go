@@ -41,18 +41,18 @@ const minPause = time.Millisecond
 // end, and the client would not know which lines were stored.
 type linePacer struct {
 	handler *Handler
-	sender  *auth.Identity
 	client  context.Context // ends when the client disconnects
 	onSlow  func()          // called before the first wait
 	slow    bool
 }
 
-// pace waits after a line of n bytes. It returns early when the client disconnects or the
-// server shuts down; then the next read returns an error.
-func (l *linePacer) pace(n int) {
-	wait := l.handler.options.Limiter.Charge(l.sender, auth.Usage{Events: 1, Bytes: int64(n)})
+// pace waits after a line of n bytes of a sender, and reports whether it did. It returns
+// early when the client disconnects or the server shuts down; then the next read returns
+// an error.
+func (l *linePacer) pace(sender *auth.Identity, n int) bool {
+	wait := l.handler.options.Limiter.Charge(sender, auth.Usage{Events: 1, Bytes: int64(n)})
 	if wait < minPause {
-		return
+		return false
 	}
 	if !l.slow {
 		l.slow = true
@@ -62,4 +62,5 @@ func (l *linePacer) pace(n int) {
 	defer cancel()
 	defer context.AfterFunc(l.handler.options.Shutdown, cancel)()
 	_ = retry.Sleep(ctx, wait)
+	return true
 }

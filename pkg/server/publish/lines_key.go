@@ -18,10 +18,11 @@ type keyCheck struct {
 	last    time.Time
 }
 
-// check returns an error if the key is no longer valid. Most calls only read the clock.
+// check returns an error if the key is no longer valid. Otherwise sender has the limits
+// that the key has now. Most calls only read the clock.
 func (k *keyCheck) check() error {
-	allowed := k.handler.options.StillAllowed
-	if allowed == nil || k.sender.Key == "" {
+	current := k.handler.options.Current
+	if current == nil || k.sender.Key == "" {
 		return nil
 	}
 	now := k.handler.options.Now()
@@ -29,8 +30,10 @@ func (k *keyCheck) check() error {
 		return nil
 	}
 	k.last = now
-	if !allowed(k.sender) {
+	sender := current(k.sender)
+	if sender == nil {
 		return respond.KeyInvalid()
 	}
+	k.sender = sender
 	return nil
 }

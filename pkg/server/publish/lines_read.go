@@ -59,7 +59,7 @@ func (h *Handler) newLineReader(r *http.Request, p *request, body io.Reader, str
 		checkTopic:    p.checkTopic,
 		key:           keyCheck{handler: h, sender: p.sender, last: h.options.Now()},
 		invalid:       invalidLimit{received: func() int64 { return p.raw.received }, compressed: body != io.Reader(p.raw)},
-		pacer:         linePacer{handler: h, sender: p.sender, client: r.Context(), onSlow: onSlow},
+		pacer:         linePacer{handler: h, client: r.Context(), onSlow: onSlow},
 	}
 }
 
@@ -78,7 +78,9 @@ func (l *lineReader) run() error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, codec.ErrLineTooLong):
-			l.pacer.pace(l.maxEventBytes)
+			if err := l.pace(l.maxEventBytes); err != nil {
+				return err
+			}
 			if err := l.refuse(codec.EventTooLong(l.maxEventBytes), nil, first); err != nil {
 				return err
 			}
@@ -100,9 +102,20 @@ func (l *lineReader) run() error {
 	}
 }
 
+// pace waits after a line of n bytes. Then it checks the key, because lines that arrived
+// before may wait for long.
+func (l *lineReader) pace(n int) error {
+	if !l.pacer.pace(l.key.sender, n) {
+		return nil
+	}
+	return l.key.check()
+}
+
 // take decodes a line and hands its event over.
 func (l *lineReader) take(text []byte, first bool) error {
-	l.pacer.pace(len(text))
+	if err := l.pace(len(text)); err != nil {
+		return err
+	}
 	e, err := l.decoder.Decode(text)
 	if err == nil {
 		err = l.checkTopic(e)
