@@ -161,3 +161,12 @@ func generatedLine(t *testing.T, name, line string) bool {
 	}
 	return false
 }
+
+// On a narrow screen a table has no row of headings: each cell has its label.
+func TestPages_LabelCells(t *testing.T) {
+	t.Parallel()
+	found, ok := page(t, "/docs/guides/cli")
+	if want := `<td data-label="meaning">`; !ok || !strings.Contains(string(found.Content), want) {
+		t.Errorf("no cell has %s", want)
+	}
+}
