@@ -31,6 +31,11 @@ const (
 // reconnect.
 const streamRetry = "retry: 1000\n"
 
+// streamFarewell is the last message of a stream that ends because the server stops. A
+// browser's EventSource gives up for ever if a reverse proxy responds with 502 or 503, so
+// it must not come back before another instance is there.
+const streamFarewell = "retry: 5000\n"
+
 // Stream handles GET /events/stream with server-sent events (WHATWG HTML standard,
 // section 9.2): each stored event once, from the client's start or its cursor on.
 func (h *Handler) Stream(c echo.Context) error {
@@ -82,7 +87,11 @@ func (h *Handler) sendStream(ctx context.Context, c echo.Context, follower *foll
 		header[respond.HeaderConnection] = h.headers.Close
 		defer func() { _ = conn.SetReadDeadline(time.Now()) }()
 	}
-	err := writeStream(ctx, conn, c.Response(), follower, start, h.allowedFunc(c))
+	out := streamWriter{conn: conn, w: c.Response()}
+	err := out.follow(ctx, follower, start, h.allowedFunc(c))
+	if h.options.Streaming.Err() != nil && errors.Is(err, context.Canceled) {
+		_ = out.send(appendPosition([]byte(streamFarewell), follower.Position())) // the client may be gone
+	}
 	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // the client gets the 422 when it reconnects
 		return nil
 	}
@@ -119,25 +128,33 @@ func (h *Handler) allowedFunc(c echo.Context) func() bool {
 	return func() bool { return h.options.StillAllowed == nil || h.options.StillAllowed(id) }
 }
 
-// writeStream writes events as they come, and a comment from time to time, until
-// ctx ends, the client stops reading, or its key is no longer valid.
-func writeStream(ctx context.Context, conn *http.ResponseController, w http.ResponseWriter, follower *follow.Follower, start store.Position, allowed func() bool) error {
-	// The server's timeouts are meant for requests that end.
-	if err := errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	send := func(text []byte) error {
-		for piece := range slices.Chunk(text, respond.PieceBytes) {
-			_ = conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // only tests have a writer without deadlines
-			if _, err := w.Write(piece); err != nil {
-				return fmt.Errorf("write to a follower: %w", err)
-			}
+// streamWriter writes an event stream.
+type streamWriter struct {
+	conn *http.ResponseController
+	w    http.ResponseWriter
+}
+
+// send sends a text at once.
+func (s streamWriter) send(text []byte) error {
+	for piece := range slices.Chunk(text, respond.PieceBytes) {
+		_ = s.conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // only tests have a writer without deadlines
+		if _, err := s.w.Write(piece); err != nil {
+			return fmt.Errorf("write to a follower: %w", err)
 		}
-		return conn.Flush()
+	}
+	return s.conn.Flush()
+}
+
+// follow writes events as they come, and a comment from time to time, until ctx ends,
+// the client stops reading, or its key is no longer valid.
+func (s streamWriter) follow(ctx context.Context, follower *follow.Follower, start store.Position, allowed func() bool) error {
+	// The server's timeouts are meant for requests that end.
+	if err := errors.Join(s.conn.SetReadDeadline(time.Time{}), s.conn.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
 	}
 	// A client that knows its start misses nothing if it is cut off before its first
 	// event.
-	if err := send(appendPosition([]byte(streamRetry), start)); err != nil {
+	if err := s.send(appendPosition([]byte(streamRetry), start)); err != nil {
 		return err
 	}
 	comment := time.Now().Add(commentEvery)
@@ -147,7 +164,7 @@ func writeStream(ctx context.Context, conn *http.ResponseController, w http.Resp
 			return err
 		}
 		if len(text) > 0 {
-			if err := send(text); err != nil {
+			if err := s.send(text); err != nil {
 				return err
 			}
 		}
@@ -157,7 +174,7 @@ func writeStream(ctx context.Context, conn *http.ResponseController, w http.Resp
 		if !allowed() {
 			return nil // the client gets the 401 or 403 when it reconnects
 		}
-		if err := send(appendPosition([]byte(": still here\n"), follower.Position())); err != nil {
+		if err := s.send(appendPosition([]byte(": still here\n"), follower.Position())); err != nil {
 			return err
 		}
 		comment = time.Now().Add(commentEvery)

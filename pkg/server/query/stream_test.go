@@ -35,7 +35,7 @@ func (l *slowLink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestWriteStream_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
+func TestStreamWriter_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20
 	large := event.Event{Topic: "t", ID: "e", Source: "s", Payload: `{"x":"` + strings.Repeat("x", size) + `"}`}
@@ -47,7 +47,7 @@ func TestWriteStream_GivesEachPieceOfALargeEventItsTime(t *testing.T) {
 	defer follower.Leave()
 	ctx, cancel := context.WithCancel(t.Context())
 	link := &slowLink{cancel: cancel, left: size}
-	if err := writeStream(ctx, http.NewResponseController(link), link, follower, store.Position{}, func() bool { return true }); !errors.Is(err, context.Canceled) {
+	if err := (streamWriter{conn: http.NewResponseController(link), w: link}).follow(ctx, follower, store.Position{}, func() bool { return true }); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if link.most > respond.PieceBytes || link.deadlines < size/respond.PieceBytes {
