@@ -18,8 +18,7 @@ import (
 )
 
 // openFiles loads the files that may change while the server runs, and watches them.
-// SIGHUP makes it look at once. If there is no such file, SIGHUP ends the process as
-// usual, so that serve does not outlive its terminal.
+// SIGHUP makes it look at once. Without such files see [app.watchLogLevel].
 func (s *service) openFiles(ctx context.Context, c config.Config, log *slog.Logger) error {
 	var sources []watch.Source
 	if c.TLS.Cert != "" {
