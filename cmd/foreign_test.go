@@ -34,6 +34,9 @@ func TestClientCommands_RecognizeForeignServer(t *testing.T) {
 			t.Parallel()
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", row.kind)
+				if row.status/100 == 3 {
+					w.Header().Set("Location", "https://events.example.com/readyz")
+				}
 				w.WriteHeader(row.status)
 				_, _ = io.WriteString(w, row.text)
 			}))
@@ -62,6 +65,9 @@ func TestClientCommands_RecognizeForeignServer(t *testing.T) {
 				}
 				foreign := strings.Contains(errOut.String(), "eventagg: "+s.URL+" does not look like an eventagg server: ") &&
 					strings.Contains(errOut.String(), "Use --url for another address (or EVENTAGG_CLIENT_URL")
+				if row.status/100 == 3 && !strings.Contains(errOut.String(), "it redirects to https://events.example.com\n") {
+					t.Errorf("%s: wrote %s", command, errOut)
+				}
 				if foreign != row.foreign || foreign != client.ForeignServer(err) || foreign && out.Len() > 0 {
 					t.Errorf("%s: wrote %s%s", command, out, errOut)
 				}

@@ -83,6 +83,7 @@ const plainOnTLS = "Client sent an HTTP request to an HTTPS server"
 type response struct {
 	status     int
 	retryAfter string
+	location   string // of a redirect
 	body       []byte
 }
 
@@ -93,6 +94,9 @@ func (r response) err() error {
 	_ = json.Unmarshal(r.body, &e.Problem)
 	if bytes.HasPrefix(r.body, []byte(plainOnTLS)) {
 		e.Problem = api.Problem{Type: api.ProblemBlank, Detail: "the server speaks TLS on this port (use https:// in client.url)"}
+	}
+	if to, err := url.Parse(r.location); r.status/100 == 3 && err == nil && to.Host != "" {
+		e.Problem.Detail = "it redirects to " + to.Scheme + "://" + to.Host // perhaps from http to https
 	}
 	switch r.status {
 	case http.StatusNotFound:

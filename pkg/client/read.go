@@ -235,7 +235,7 @@ func (c *Client) responseError(ctx context.Context, from *http.Response) error {
 	if err != nil {
 		return c.connectionError(ctx, err)
 	}
-	return response{status: from.StatusCode, retryAfter: from.Header.Get("Retry-After"), body: body}.err()
+	return response{status: from.StatusCode, retryAfter: from.Header.Get("Retry-After"), location: from.Header.Get("Location"), body: body}.err()
 }
 
 // decode decodes the JSON of a response. An incomplete response is a failed

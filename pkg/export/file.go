@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"bufio"
 	"crypto/rand"
 	"errors"
@@ -202,7 +203,7 @@ func (f *File) wrap(err error) error {
 		return fmt.Errorf("%s %w", f.path, err)
 	}
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("write %s: %w", f.path, pathError.Err)
+		return fmt.Errorf("write %s: %w", cmp.Or(f.path, "standard output"), pathError.Err)
 	}
 	return err
 }
