@@ -25,7 +25,8 @@ this server or another: eventagg publish --file FILE
 
 --out names the file. It is compressed if the name ends with .gz or .zst. The file
 gets its name when it is complete: an export that fails or is stopped leaves nothing.
-With --out - the events go to standard output.
+With --out - the events go to standard output; on a terminal, characters that control
+it are escaped.
 
 The export contains what was stored when it started. Events of transactions that were
 still open then may be missing; a later export with --since contains them. If the
@@ -172,7 +173,7 @@ func (a *app) export(ctx context.Context, target exportTarget, opts exportOption
 
 func (a *app) openExport(opts exportOptions) (*export.File, error) {
 	if opts.out == stdStream {
-		return export.NewStream(a.out), nil
+		return export.NewStream(terminal.JSONWriter(a.out)), nil
 	}
 	return export.Open(opts.out, opts.force)
 }

@@ -11,8 +11,16 @@ func TestJSONWriter_EscapesWithoutChange(t *testing.T) {
 	t.Parallel()
 	const text = "{\n\t\"a\": \"\u009b1m\u202e\u200b\u007f\U000e0067é日本\"\n}\n"
 	var out bytes.Buffer
-	if _, err := (jsonWriter{&out}).Write([]byte(text)); err != nil {
-		t.Fatal(err)
+	parts := &jsonWriter{Writer: &out}
+	for i := range len(text) { // each part ends within a character
+		if n, err := parts.Write([]byte(text[i : i+1])); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	one := out.String()
+	out.Reset()
+	if _, err := (&jsonWriter{Writer: &out}).Write([]byte(text)); err != nil || out.String() != one {
+		t.Fatalf("%q in parts of one byte, otherwise %q, %v", one, out.String(), err)
 	}
 	const want = "{\n\t\"a\": \"\\u009b1m\\u202e\\u200b\\u007f\\udb40\\udc67é日本\"\n}\n"
 	if out.String() != want {

@@ -1,8 +1,11 @@
 package terminal
 
 import (
+	"bytes"
 	"io"
 	"os"
+	"slices"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -26,23 +29,44 @@ func isTTY(w io.Writer) bool {
 }
 
 // JSONWriter returns a writer for JSON. If w is a terminal, it escapes characters that
-// control it; they are in strings, so the values stay the same. Each Write must have
-// whole characters.
+// control it; they are in strings, so the values stay the same. A Write may end within a
+// character.
 func JSONWriter(w io.Writer) io.Writer {
 	if isTTY(w) {
-		return jsonWriter{w}
+		return &jsonWriter{Writer: w}
 	}
 	return w
 }
 
-type jsonWriter struct{ io.Writer }
+type jsonWriter struct {
+	io.Writer
+
+	partial []byte // the start of a character whose rest has not been written yet
+}
 
 // Write writes text, escaped.
-func (w jsonWriter) Write(text []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, api.PrintableLines(string(text))); err != nil {
+func (w *jsonWriter) Write(text []byte) (int, error) {
+	all := slices.Concat(w.partial, text)
+	whole := wholeCharacters(all)
+	w.partial = bytes.Clone(all[whole:])
+	if _, err := io.WriteString(w.Writer, api.PrintableLines(string(all[:whole]))); err != nil {
 		return 0, err
 	}
 	return len(text), nil
+}
+
+// wholeCharacters returns the length of text without a character at its end that is
+// not complete.
+func wholeCharacters(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if at := len(text) - n; utf8.RuneStart(text[at]) {
+			if !utf8.FullRune(text[at:]) {
+				return at
+			}
+			break
+		}
+	}
+	return len(text)
 }
 
 // HasColour reports whether w may be coloured: it is a terminal, and NO_COLOR
