@@ -17,13 +17,13 @@ import (
 //
 // On a terminal without a configuration file SIGHUP ends the process as usual, unless
 // keys or certificates are watched, so that serve does not outlive its terminal.
-func (a *app) watchLogLevel(level *slog.LevelVar, load func() (config.Config, error), log *slog.Logger) (stop func()) {
+func (a *app) watchLogLevel(ctx context.Context, level *slog.LevelVar, load func() (config.Config, error), log *slog.Logger) (stop func()) {
 	if load == nil || a.configFile == "" && terminal.IsTerminal(a.errOut) {
 		return func() {}
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	running, cancel := context.WithCancel(context.Background())
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {

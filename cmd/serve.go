@@ -71,7 +71,7 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 	level.Set(levelOf(opts.config.Log))
 	log, flush := newLeveledLogger(a.errOut, opts.config.Log, level)
 	defer flush()
-	defer a.watchLogLevel(level, opts.load, log)()
+	defer a.watchLogLevel(ctx, level, opts.load, log)()
 	limitMemory(opts.config)
 	service, err := a.openService(ctx, opts, log)
 	switch {

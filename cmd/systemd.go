@@ -15,7 +15,7 @@ import (
 func notifySystemd(ctx context.Context, log *slog.Logger) (stop func()) {
 	supported, err := daemon.SdNotify(false, daemon.SdNotifyReady)
 	if err != nil {
-		log.Warn("systemd not notified", slog.String("error", err.Error()), slog.String("consequence", "with Type=notify systemd stops the service"))
+		log.WarnContext(ctx, "systemd not notified", slog.String("error", err.Error()), slog.String("consequence", "with Type=notify systemd stops the service"))
 	}
 	if !supported {
 		return func() {}

@@ -50,6 +50,7 @@ func newCrossOrigin(hosts, origins []string) crossOrigin {
 func (o crossOrigin) admit(c echo.Context) error {
 	r := c.Request()
 	if len(o.origins) > 0 {
+		o.grantWebHook(c)
 		c.Response().Header().Add(headerVary, headerOrigin)
 	}
 	if r.Header[headerOrigin] == nil && r.Header[headerFetchSite] == nil {
