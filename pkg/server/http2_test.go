@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http2"
 )
 
 // TestServer_SpeaksHTTP2WithPriorKnowledge: clients such as curl
@@ -35,5 +37,27 @@ func TestServer_SpeaksHTTP2WithPriorKnowledge(t *testing.T) {
 		if err != nil || response.ProtoMajor != 2 || response.StatusCode != row.status || !strings.Contains(string(text), row.want) {
 			t.Errorf("%s: got %s %d %s, %v", name, response.Proto, response.StatusCode, text, err)
 		}
+	}
+}
+
+// TestServer_HTTP2RefusesWithoutAReset: the response arrives before the body does, and
+// the rest of the body is read. A reset would hide the response from some clients.
+func TestServer_HTTP2RefusesWithoutAReset(t *testing.T) {
+	t.Parallel()
+	client := dialHTTP2(t, serveRaw(t, serverWith(&memory{})))
+	if err := client.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	client.open(t, 1, false, ":method POST", ":path /publish", "content-type text/plain")
+	seen := map[string]int{}
+	client.readUntilSilent(seen)
+	for i := range 4 {
+		if err := client.framer.WriteData(1, i == 3, make([]byte, 10_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client.readUntilSilent(seen)
+	if seen["415"] != 1 || seen["reset"] != 0 {
+		t.Errorf("responses and resets: %v, want one 415", seen)
 	}
 }

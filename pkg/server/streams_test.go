@@ -94,14 +94,20 @@ func dialHTTP2(t *testing.T, address string) *rawHTTP2 {
 
 func (c *rawHTTP2) get(t *testing.T, stream uint32, path string) {
 	t.Helper()
+	c.open(t, stream, true, ":method GET", ":path "+path)
+}
+
+// open begins a request with header fields, and ends it if it has no body.
+func (c *rawHTTP2) open(t *testing.T, stream uint32, end bool, fields ...string) {
+	t.Helper()
 	c.header.Reset()
-	for _, field := range []string{":method GET", ":scheme http", ":authority localhost", ":path " + path} {
+	for _, field := range append([]string{":scheme http", ":authority localhost"}, fields...) {
 		name, value, _ := strings.Cut(field, " ")
 		if err := c.encoder.WriteField(hpack.HeaderField{Name: name, Value: value}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.header.Bytes(), EndHeaders: true, EndStream: true}); err != nil {
+	if err := c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.header.Bytes(), EndHeaders: true, EndStream: end}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -21,11 +21,13 @@ const (
 // read. Without it net/http reads up to 256 KiB of the body before it sends the
 // response, and then resets the connection. Many clients that are still sending
 // report the reset and never see the response, so they send the body again for ever.
+// With HTTP/2 only the stream is reset, but clients such as curl 7.88 report that in place
+// of the response, too.
 //
 // It reports whether the caller should call [Drain] after the response.
 func refusedEarly(c echo.Context, err error) bool {
 	r := c.Request()
-	if _, read := errors.AsType[*event.InvalidError](err); read || r.ContentLength == 0 || r.ProtoMajor != 1 {
+	if _, read := errors.AsType[*event.InvalidError](err); read || r.ContentLength == 0 {
 		return false
 	}
 	if r.Header.Get("Expect") != "" { // the client waits for the response before it sends the body

@@ -27,13 +27,13 @@ func TestSendError_DropsTheRestOfARefusedBody(t *testing.T) {
 		change  func(*http.Request)
 		dropped bool
 	}{
-		"a request that is refused before its body was read":  {err: refused, dropped: true},
-		"an invalid event, whose body was read":               {err: invalid},
-		"an invalid event with a hint":                        {err: &HintedError{Err: invalid, Hint: "looks like a form"}},
-		"an invalid event with a wrapped error":               {err: fmt.Errorf("decode: %w", invalid)},
-		"a request without a body":                            {err: refused, change: func(r *http.Request) { r.ContentLength = 0 }},
-		"HTTP/2, which sends the response beside the request": {err: refused, change: func(r *http.Request) { r.ProtoMajor = 2 }},
-		"a client that waits for 100 Continue":                {err: refused, change: func(r *http.Request) { r.Header.Set("Expect", "100-continue") }},
+		"a request that is refused before its body was read": {err: refused, dropped: true},
+		"an invalid event, whose body was read":              {err: invalid},
+		"an invalid event with a hint":                       {err: &HintedError{Err: invalid, Hint: "looks like a form"}},
+		"an invalid event with a wrapped error":              {err: fmt.Errorf("decode: %w", invalid)},
+		"a request without a body":                           {err: refused, change: func(r *http.Request) { r.ContentLength = 0 }},
+		"HTTP/2, whose clients report a reset as well":       {err: refused, dropped: true, change: func(r *http.Request) { r.ProtoMajor = 2 }},
+		"a client that waits for 100 Continue":               {err: refused, change: func(r *http.Request) { r.Header.Set("Expect", "100-continue") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
