@@ -64,7 +64,7 @@ func (w *worker) pace(ctx context.Context, began time.Time) (time.Time, bool) {
 	if limit := w.options.Duration; limit > 0 && due >= limit {
 		return now, false
 	}
-	if retry.Sleep(ctx, w.pacer.Wait(now.Sub(began), w.batch.Slot)) != nil {
+	if wait := w.pacer.Wait(now.Sub(began), w.batch.Slot); wait > 0 && waitPrecisely(ctx, wait) != nil {
 		return now, false
 	}
 	return began.Add(due), true
