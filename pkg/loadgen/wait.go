@@ -19,8 +19,12 @@ func waitPrecisely(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	for left := time.Until(end); left > 0; left = time.Until(end) {
-		if nap(left); time.Until(end) == left { // the clock of a test, which stands still
-			time.Sleep(left)
+		nap(left)
+		if time.Until(end) != left {
+			continue
+		}
+		if err := retry.Sleep(ctx, left); err != nil { // the clock of a test stood still
+			return err
 		}
 	}
 	return ctx.Err()

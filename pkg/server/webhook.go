@@ -32,7 +32,7 @@ func (o crossOrigin) grantWebHook(c echo.Context) {
 		return
 	}
 	header := c.Response().Header()
-	header.Set("WebHook-Allowed-Origin", name)
+	header.Set("Webhook-Allowed-Origin", name)
 	if r.Header["Webhook-Request-Rate"] == nil {
 		return
 	}
@@ -41,5 +41,5 @@ func (o crossOrigin) grantWebHook(c echo.Context) {
 	if limit := respond.Identity(c).Limits.Events; limit > 0 {
 		rate = strconv.FormatInt(limit*minute, 10)
 	}
-	header.Set("WebHook-Allowed-Rate", rate)
+	header.Set("Webhook-Allowed-Rate", rate)
 }

@@ -32,7 +32,7 @@ func TestWebHook_GrantsAllowedOrigins(t *testing.T) {
 		})
 		response := send(s, http.MethodOptions, row.path, "", row.headers...)
 		header := response.Header()
-		if response.Code != http.StatusNoContent || header.Get("WebHook-Allowed-Origin") != row.origin || header.Get("WebHook-Allowed-Rate") != row.rate {
+		if response.Code != http.StatusNoContent || header.Get("Webhook-Allowed-Origin") != row.origin || header.Get("Webhook-Allowed-Rate") != row.rate {
 			t.Errorf("%s: %d %v", name, response.Code, header)
 		}
 	}
