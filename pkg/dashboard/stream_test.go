@@ -107,6 +107,7 @@ func TestPage_VisibleTabsShareAStream(t *testing.T) {
 		tabs = append(tabs, tabs[0].beside(f.url))
 	}
 	for _, p := range tabs {
+		p.expectLostRequests() // six tabs that poll a busy machine may get 503
 		p.waitEvents(countdown(3))
 		p.waitText("#connection", "Live")
 	}
