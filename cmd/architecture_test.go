@@ -90,7 +90,7 @@ func technologies() map[string]string {
 		"github.com/spf13/pflag":             "pkg/config cmd",
 		"github.com/spf13/cobra":             "cmd",
 		"github.com/schollz/progressbar":     "pkg/terminal",
-		"golang.org/x/term":                  "pkg/terminal",
+		"golang.org/x/term":                  "pkg/terminal cmd",
 		"github.com/yuin/goldmark":           "pkg/guide",
 
 		// For tests only.

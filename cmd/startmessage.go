@@ -11,16 +11,18 @@ import (
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// reportStart shows where the server is. People at a terminal get its address, database
-// and queue, and commands to try. A log gets one record with the same facts.
+// reportStart shows where the server is: its address, database and queue, and commands to
+// try. If standard error is not a terminal, or the log is JSON, one record has the same
+// facts for programs.
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	addr := s.listener.Addr()
+	if c.Log.Format != "json" {
+		a.printStart(s, c)
+	}
 	if c.Log.Format == "json" || !terminal.IsTerminal(a.errOut) {
 		log.Info("listening", slog.String("url", s.url()), slog.String("addr", addr.String()), slog.String("database", s.database.String()),
 			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.Bool("keys", s.keys != nil))
-		return
 	}
-	a.printStart(s, c)
 }
 
 // printStart prints the message for people.

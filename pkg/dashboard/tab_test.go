@@ -197,8 +197,15 @@ func (p *tab) wait(expression string) {
 	const loop = `new Promise((resolve) => { const check = () => { (%s) ? resolve(true) : realTimeout(check, 20) }; check() })`
 	ctx, cancel := context.WithTimeout(p.ctx, timeout)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(loop, expression), chromedp.EvalAwaitPromise)); err != nil {
-		p.t.Fatalf("never true: %s: %v", expression, err)
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(loop, expression), chromedp.EvalAwaitPromise))
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() == nil && strings.Contains(err.Error(), "navigated"): // a link was followed meanwhile
+		default:
+			p.t.Fatalf("never true: %s: %v", expression, err)
+		}
 	}
 }
 

@@ -69,9 +69,9 @@ func shortReason(err error) string {
 	response, ok := errors.AsType[*client.ResponseError](err)
 	switch {
 	case !ok:
-		return err.Error()
+		return Printable(err.Error())
 	case response.Problem.Title != "":
-		return fmt.Sprintf("server responded %d %s", response.Status, response.Problem.Title)
+		return fmt.Sprintf("server responded %d %s", response.Status, Printable(response.Problem.Title))
 	default:
 		return response.Error()
 	}
