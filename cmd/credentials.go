@@ -40,14 +40,20 @@ func (a *app) clientOptions(ctx context.Context, c config.Client) (client.Option
 // fileSetting returns the setting of the file that an error of [certs.ClientFiles] is
 // about.
 func fileSetting(c config.Client, err error) string {
-	path, ok := errors.AsType[*fs.PathError](err)
-	switch {
-	case ok && path.Path == c.Key:
+	path := ""
+	if unreadable, ok := errors.AsType[*fs.PathError](err); ok {
+		path = unreadable.Path
+	}
+	if invalid, ok := errors.AsType[*certs.FileError](err); ok {
+		path = invalid.Path
+	}
+	switch path {
+	case c.Key:
 		return "client.key"
-	case c.Cert == "", c.CA != "" && strings.Contains(err.Error(), c.CA):
-		return "client.ca"
-	default:
+	case c.Cert:
 		return "client.cert"
+	default:
+		return "client.ca"
 	}
 }
 

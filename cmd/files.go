@@ -8,13 +8,18 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/eventagg/eventagg/pkg/certs"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/watch"
+)
+
+// Names of the sources, in logs and metrics.
+const (
+	sourceTLS  = "tls"
+	sourceKeys = "keys"
 )
 
 // openFiles loads the files that may change while the server runs, and watches them.
@@ -62,7 +67,7 @@ func (s *service) certificateSource(c config.TLS, log *slog.Logger) watch.Source
 	if c.ClientCA != "" {
 		files = append(files, c.ClientCA)
 	}
-	return watch.Source{Name: "tls", Files: files, Apply: s.certificates.Apply}
+	return watch.Source{Name: sourceTLS, Files: files, Apply: s.certificates.Apply}
 }
 
 // tlsConfig returns the configuration of TLS, or nil for plain HTTP.
@@ -77,9 +82,12 @@ func (s *service) tlsConfig() *tls.Config {
 // setting.
 func explainFiles(c config.Config, err error) error {
 	key := "tls.cert"
-	message := strings.TrimPrefix(err.Error(), "tls: ")
-	if text, found := strings.CutPrefix(err.Error(), "keys: "); found {
-		key, message = "auth.keys", text
+	loading, ok := errors.AsType[*watch.LoadError](err)
+	if ok {
+		err = loading.Err
+	}
+	if ok && loading.Name == sourceKeys {
+		key = "auth.keys"
 		if _, inline := errors.AsType[*inlineError](err); !inline && c.Auth.KeysFile != "" {
 			key = "auth.keys_file"
 		}
@@ -92,5 +100,5 @@ func explainFiles(c config.Config, err error) error {
 			key = "tls.client_ca"
 		}
 	}
-	return &config.Error{Problems: []config.Problem{{Key: key, Message: message}}}
+	return &config.Error{Problems: []config.Problem{{Key: key, Message: err.Error()}}}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// notifySystemd tells systemd that serve is ready, and that it stops as soon as ctx ends.
-// If the unit has WatchdogSec, it sends signs of life until the returned function is
+// notifySystemd reports to systemd that serve is ready, and when ctx ends that it stops.
+// If the unit has WatchdogSec, it sends watchdog messages until the returned function is
 // called. Without systemd (no NOTIFY_SOCKET) it does nothing.
 func notifySystemd(ctx context.Context, log *slog.Logger) (stop func()) {
 	supported, err := daemon.SdNotify(false, daemon.SdNotifyReady)

@@ -2,7 +2,6 @@ package certs
 
 import (
 	"crypto/tls"
-	"fmt"
 	"os"
 )
 
@@ -15,7 +14,23 @@ type ClientFiles struct {
 	Cert, Key string
 }
 
-// Config returns the TLS configuration of a client. It needs at least TLS 1.2.
+// FileError is a file with invalid content.
+type FileError struct {
+	// Path is the file.
+	Path string
+	// Err is what is wrong with its content.
+	Err error
+}
+
+// Error returns the path and what is wrong.
+func (e *FileError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Config returns the TLS configuration of a client. It needs at least TLS 1.2. An error
+// is an [*fs.PathError] for a file that can't be read, and a [*FileError] for invalid
+// content.
 func (f ClientFiles) Config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CA != "" {
@@ -24,7 +39,7 @@ func (f ClientFiles) Config() (*tls.Config, error) {
 			return nil, err
 		}
 		if config.RootCAs, err = parseAuthorities(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.CA, err)
+			return nil, &FileError{Path: f.CA, Err: err}
 		}
 	}
 	if f.Cert == "" {
@@ -40,7 +55,7 @@ func (f ClientFiles) Config() (*tls.Config, error) {
 	}
 	pair, err := parsePair(certificate, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Cert, err)
+		return nil, &FileError{Path: f.Cert, Err: err}
 	}
 	// The certificate is sent even if the server names other authorities. The server then
 	// says that it does not accept it, and not that there is none.

@@ -88,8 +88,8 @@ func (c *Client) chooseKey(origins map[string]origin, inFolder bool) []Problem {
 }
 
 // foreignDestination returns a problem for each setting of the file in the current folder
-// that decides where a key is sent. Without this check, a folder of someone else, such as
-// a cloned repository, could make a command send the user's key to another server.
+// that decides to which server a key is sent. Without this check the file of a cloned
+// repository could make a command send the user's key to another server.
 func foreignDestination(origins map[string]origin) []Problem {
 	var problems []Problem
 	for _, key := range []string{"client.url", "client.ca", "client.insecure_http"} {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -83,11 +82,26 @@ func New(options Options) *Watcher {
 	return w
 }
 
-// Load reads and applies every source, and returns the first error.
+// LoadError is the error of [Watcher.Load].
+type LoadError struct {
+	// Name is that of the source with a fault.
+	Name string
+	// Err is the fault.
+	Err error
+}
+
+// Error returns the name and the fault.
+func (e *LoadError) Error() string { return e.Name + ": " + e.Err.Error() }
+
+// Unwrap returns the fault.
+func (e *LoadError) Unwrap() error { return e.Err }
+
+// Load reads and applies every source. It returns the first fault as a [*LoadError]: when
+// a program starts, a fault is final.
 func (w *Watcher) Load() error {
 	for _, s := range w.sources {
 		if _, err := s.load(true); err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
+			return &LoadError{Name: s.Name, Err: err}
 		}
 	}
 	return nil

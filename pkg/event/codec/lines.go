@@ -30,7 +30,7 @@ func NewLineReader(in io.Reader, limit int) *LineReader {
 // LargeBuffer is the size in bytes of the buffers of [LineReader.SetBuffers].
 const LargeBuffer = largeBuffer
 
-// SetBuffers sets where the reader gets the large buffer that it needs while lines
+// SetBuffers sets the functions for the large buffer, which the reader needs while lines
 // arrive fast. take returns one of LargeBuffer bytes, or nil if there is no memory; then
 // the reader continues with a small one. give releases the buffer when lines arrive
 // slowly, or in Release.

@@ -46,7 +46,7 @@ func newKeyring(c config.Config, m *metrics.Metrics, log *slog.Logger) *keyring 
 
 // source returns the keys as files to watch. Without a file they never change.
 func (k *keyring) source(file string) watch.Source {
-	source := watch.Source{Name: "keys", Read: readKeys, Apply: k.apply}
+	source := watch.Source{Name: sourceKeys, Read: readKeys, Apply: k.apply}
 	if file != "" {
 		source.Files = []string{file}
 	}
@@ -193,6 +193,6 @@ func (r *refusals) report(log *slog.Logger) {
 	r.mu.Unlock()
 	for what, count := range counts {
 		log.Info("requests refused", slog.String("reason", what.reason), slog.String("key", what.key), slog.Int("requests", count),
-			slog.String("consequence", "nothing of them was stored"))
+			slog.String("consequence", "nothing of them was done"))
 	}
 }
