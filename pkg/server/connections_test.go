@@ -2,17 +2,20 @@ package server
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eventagg/eventagg/pkg/auth"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // crowd is a server with many connections.
@@ -73,15 +76,16 @@ func (c *crowd) get(from, path string) int {
 	return response.StatusCode
 }
 
-// idle opens a number of connections that are used once, and then idle.
+// idle opens a number of connections that are used once, and then idle. The first one is
+// idle for the longest time: the server marks a connection after its response.
 func (c *crowd) idle(from string, n int) {
 	c.t.Helper()
-	for range n {
+	for i := range n {
 		if status := c.get(from, "/stats"); status != http.StatusOK {
 			c.t.Fatalf("an idle connection of %s: status %d", from, status)
 		}
+		c.await(func(conn *trackedConn) bool { return conn.idleSince.Load() != 0 }, from, i+1)
 	}
-	c.await(func(conn *trackedConn) bool { return conn.idleSince.Load() != 0 }, from, n)
 }
 
 // busy opens a number of connections whose request never ends.
@@ -96,20 +100,18 @@ func (c *crowd) busy(from string, n int) {
 // await waits until a client has n connections of a kind.
 func (c *crowd) await(kind func(*trackedConn) bool, from string, n int) {
 	c.t.Helper()
-	for found := -1; found != n; runtime.Gosched() {
-		if c.t.Context().Err() != nil {
-			c.t.Fatalf("%d connections of %s, want %d", found, from, n)
-		}
-		found = 0
+	suitetest.Eventually(c.t, "the address has so many connections of the kind", func() bool {
+		found := 0
 		l := c.server.connections.Load()
 		l.mu.Lock()
+		defer l.mu.Unlock()
 		for conn := range l.open {
 			if conn.client == from+"/32" && kind(conn) {
 				found++
 			}
 		}
-		l.mu.Unlock()
-	}
+		return found == n
+	})
 }
 
 // limited returns the results so far.
@@ -134,8 +136,9 @@ func TestConnections_IdleOnesAreClosedFirst(t *testing.T) {
 	if got := c.limited(); !cmp.Equal(got, []string{"idle_closed"}) {
 		t.Errorf("results %q", got)
 	}
-	if _, err := bufio.NewReader(c.conns[0]).ReadByte(); err == nil {
-		t.Error("the connection that was idle for the longest time is open")
+	_ = c.conns[0].SetReadDeadline(time.Now().Add(suitetest.Timeout))
+	if _, err := c.conns[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection that was idle for the longest time is open: %v", err)
 	}
 	if status := c.get(client, "/stats"); status != http.StatusOK || len(c.limited()) != 1 {
 		t.Errorf("a connection of another address: status %d, results %q", status, c.limited())
