@@ -103,6 +103,9 @@ func (c *crowd) await(kind func(*trackedConn) bool, from string, n int) {
 	suitetest.Eventually(c.t, "the address has so many connections of the kind", func() bool {
 		found := 0
 		l := c.server.connections.Load()
+		if l == nil {
+			return false // the server has not begun to listen
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for conn := range l.open {
