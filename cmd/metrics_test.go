@@ -20,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -170,13 +171,41 @@ func TestMetrics_MatchStats(t *testing.T) {
 	}
 }
 
+// serveWithKey starts a server with one key, of which only the metrics need none, and
+// publishes an event with the key.
+func (s *stage) serveWithKey() {
+	s.t.Helper()
+	key := auth.NewKey()
+	file := filepath.Join(s.t.TempDir(), "keys.yaml")
+	entry := "- {id: shop, hash: '" + key.Hash().String() + "', scopes: publish}\n"
+	if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.serve("--auth-keys-file", file, "--auth-public", "metrics")
+	body := `{"topic":"t","event_id":"1","timestamp":"2025-12-19","source":"s","payload":{}}`
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.addr+api.PathPublish, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", api.TypeJSON)
+	request.Header.Set("Authorization", "Bearer "+key.Reveal())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		s.t.Fatalf("an event with the key: status %d", response.StatusCode)
+	}
+}
+
 // metricName finds the names of metrics in an expression.
 func metricName() *regexp.Regexp {
 	return regexp.MustCompile(`\b(?:eventagg|go|process|promhttp)_[a-z0-9_]+\b`)
 }
 
 // TestGuides_ListEveryMetric scrapes a server with PostgreSQL and Redis and one with
-// SQLite, and compares both with the guide, the alerts and the Grafana dashboard.
+// SQLite and keys, and compares both with the guide, the alerts and the Grafana dashboard.
 func TestGuides_ListEveryMetric(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, testdb.Postgres(t))
@@ -184,7 +213,7 @@ func TestGuides_ListEveryMetric(t *testing.T) {
 	s.fill("100")
 	got := s.scrape()
 	embedded := newStage(t, "sqlite:"+filepath.Join(t.TempDir(), "events.db"))
-	embedded.serve()
+	embedded.serveWithKey()
 	both := embedded.scrape()
 	maps.Copy(both.kinds, got.kinds)
 	maps.Copy(both.labels, got.labels)
