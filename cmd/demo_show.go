@@ -23,15 +23,18 @@ type demoResult struct {
 
 // show publishes to the server, verifies, and prints the counters and last events.
 func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
-	target, err := client.New(client.Options{URL: url, Concurrency: demoConcurrency, UserAgent: "eventagg/" + a.version})
+	responses := new(loadgen.Responses)
+	target, err := client.New(client.Options{
+		URL: url, Concurrency: demoConcurrency, UserAgent: "eventagg/" + a.version, OnResponse: responses.Count,
+	})
 	if err != nil {
 		return err
 	}
 	defer target.Close()
 	if opts.format.json() {
-		return a.showJSON(ctx, target, url, opts)
+		return a.showJSON(ctx, target, demoPublish(url, opts, responses))
 	}
-	err = a.publish(ctx, httpTarget{target}, demoPublish(url, opts))
+	err = a.publish(ctx, httpTarget{target}, demoPublish(url, opts, responses))
 	if err != nil {
 		return err
 	}
@@ -41,26 +44,26 @@ func (a *app) show(ctx context.Context, url string, opts demoOptions) error {
 	return errors.Join(errStats, errTail, a.showTail(ctx, target, tailOptions{client: config.Client{URL: url}, limit: demoTail}))
 }
 
-func demoPublish(url string, opts demoOptions) publishOptions {
+func demoPublish(url string, opts demoOptions, responses *loadgen.Responses) publishOptions {
 	return publishOptions{
 		client: config.Client{URL: url}, format: opts.format, verify: true, wait: true, waitTimeout: demoWait,
 		generate: loadgen.GeneratorOptions{Count: opts.count, DupRate: demoDupRate},
-		send:     loadgen.Options{Concurrency: demoConcurrency},
+		send:     loadgen.Options{Concurrency: demoConcurrency, Responses: responses},
 	}
 }
 
 // showJSON combines the JSON of the commands. The report of publish is printed even
 // if it failed.
-func (a *app) showJSON(ctx context.Context, target *client.Client, url string, opts demoOptions) error {
+func (a *app) showJSON(ctx context.Context, target *client.Client, opts publishOptions) error {
 	var published, stats, events bytes.Buffer
-	err := a.printingTo(&published).publish(ctx, httpTarget{target}, demoPublish(url, opts))
+	err := a.printingTo(&published).publish(ctx, httpTarget{target}, opts)
 	if err != nil {
 		_, errWrite := published.WriteTo(a.out)
 		return errors.Join(err, errWrite)
 	}
 	err = errors.Join(
-		a.printingTo(&stats).showStats(ctx, target, statsOptions{client: config.Client{URL: url}, format: opts.format}),
-		a.printingTo(&events).showTail(ctx, target, tailOptions{client: config.Client{URL: url}, format: tailFormat{outputFormat: opts.format}, limit: demoTail}),
+		a.printingTo(&stats).showStats(ctx, target, statsOptions{client: opts.client, format: opts.format}),
+		a.printingTo(&events).showTail(ctx, target, tailOptions{client: opts.client, format: tailFormat{outputFormat: opts.format}, limit: demoTail}),
 	)
 	if err != nil {
 		return err

@@ -29,6 +29,15 @@ request succeeds for that long. Other errors are final: 413 and 422 count as inv
 all others as failed. "queued" counts events that the server's queue holds (202); it
 is 0 if the server has no queue.
 
+--stages ramps the rate up or down, in an open loop, too: it begins at --rate, or at 0,
+and changes linearly to the rate of each stage within its time. A rate that stays needs
+a stage with the same rate again (30s:1000,5m:1000). The report has a line for each
+stage; without --count the stages decide how many events are sent.
+
+--compare FILE shows the report of an earlier run (of -o json) beside this one, with the
+ratio of each number and the options that differ. It never changes the exit code; use
+--fail-if for that.
+
 --verify records every response. At the end it proves that no event got two responses
 of success, and that each event with a response is stored as it was sent. If there was
 no response, nothing is proven. It can't be combined with --ndjson, because the server
@@ -40,6 +49,8 @@ with a number. Operators: > >= < <=.`
 
 const publishExample = `  eventagg publish --count 20000 --dup-rate 0.3 --verify
   eventagg publish --rate 2000 --duration 30s --fail-if 'p99>50ms' --fail-if 'failed>0'
+  eventagg publish --stages 30s:1000,1m:5000 -o json >before.json
+  eventagg publish --stages 30s:1000,1m:5000 --compare before.json --percentiles 50,95,99.99
   eventagg publish --file events.ndjson --batch-size 1000 --gzip
   jq -c '.[]' events.json | eventagg publish --file -`
 
@@ -63,6 +74,7 @@ type publishOptions struct {
 	verify      bool
 	failIf      []string
 	checks      []loadgen.Check // from failIf
+	measure     measureOptions
 }
 
 func (o *publishOptions) configure(c config.Config) { o.client = c.Client }
@@ -87,6 +99,7 @@ func (a *app) newPublishCmd(runF func(context.Context, publishOptions) error) *c
 	}
 	config.AddFlags(cmd.Flags(), "client")
 	opts.addFlags(cmd.Flags())
+	opts.measure.addFlags(cmd)
 	opts.format.addFlag(cmd)
 	return build(a, cmd, &opts, runF, a.runPublish)
 }
@@ -137,6 +150,7 @@ func (o *publishOptions) complete(cmd *cobra.Command, _ []string) error {
 	case o.send.Duration > 0:
 		o.generate.Count = 0
 	}
+	problems = append(problems, o.completeMeasure(flags)...)
 	if o.ndjson && !flags.Changed("batch-size") {
 		o.send.BatchSize = defaultLines
 	}

@@ -17,6 +17,7 @@ import (
 
 // runPublish sends events to the server at opts.client.URL.
 func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
+	opts.send.Responses = new(loadgen.Responses)
 	target, closeTarget, err := a.dialPublish(ctx, opts)
 	if err != nil {
 		return err
@@ -28,6 +29,10 @@ func (a *app) runPublish(ctx context.Context, opts publishOptions) error {
 // publish sends events to a target and prints the report. It returns an error if
 // the exit code must not be 0.
 func (a *app) publish(ctx context.Context, target publishTarget, opts publishOptions) error {
+	baseline, err := opts.measure.readBaseline()
+	if err != nil {
+		return err
+	}
 	lines := &lineReporter{out: a.errOut}
 	source, err := a.openSource(opts, lines.invalid)
 	if err != nil {
@@ -59,9 +64,7 @@ func (a *app) publish(ctx context.Context, target publishTarget, opts publishOpt
 	if opts.verify && runErr == nil {
 		verifyErr = a.prove(ctx, &report, source, target, opts, newest)
 	}
-	for _, check := range opts.checks {
-		report.Checks = append(report.Checks, check.Eval(report))
-	}
+	a.complement(&report, opts, baseline)
 	if err := writeReport(a.out, report, opts.format); err != nil {
 		return err
 	}

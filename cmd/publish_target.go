@@ -40,6 +40,7 @@ func (a *app) dialPublish(ctx context.Context, opts publishOptions) (publishTarg
 		return nil, nil, err
 	}
 	options.Lines, options.Gzip, options.Concurrency = opts.ndjson, opts.gzip, opts.send.Concurrency
+	options.OnResponse = opts.send.Responses.Count
 	c, err := newClient(options)
 	if err != nil {
 		return nil, nil, err

@@ -52,6 +52,23 @@ func TestPublish_ParsesArguments(t *testing.T) {
 				o.generate.Count, o.send.Duration, o.wait, o.waitTimeout = 9, 3*time.Second, true, 2*time.Second
 			},
 		},
+		"stages decide the count": {
+			[]string{"--stages=1s:100,1m:100", "--percentiles=50,p75", "--histogram=never", "--compare=x.json"},
+			func(o *publishOptions) {
+				o.generate.Count = 6050
+				o.send.Stages = []loadgen.Stage{{Duration: time.Second, Rate: 100}, {Duration: time.Minute, Rate: 100}}
+				o.send.Percentiles = []float64{50, 75}
+				o.measure = measureOptions{percentiles: "50,p75", stages: "1s:100,1m:100", histogram: "never", compare: "x.json"}
+			},
+		},
+		"stages begin at the rate": {
+			[]string{"--stages=1s:0", "--rate=100"},
+			func(o *publishOptions) {
+				o.generate.Count, o.send.Rate = 50, 100
+				o.send.Stages = []loadgen.Stage{{Duration: time.Second}}
+				o.measure.stages = "1s:0"
+			},
+		},
 		"a file without --dup-rate has no duplicates": {
 			[]string{"--file=-"}, func(o *publishOptions) { o.file, o.generate.DupRate = "-", 0 },
 		},
@@ -87,6 +104,10 @@ func TestPublish_NamesEveryInvalidArgument(t *testing.T) {
 		"only duplicates":                      {[]string{"--count=10", "--dup-rate=1"}, []string{"invalid dup-rate 1: all 10 events would be repeats"}},
 		"a file with only duplicates":          {[]string{"--file=x", "--dup-rate=1"}, []string{"--dup-rate"}},
 		"a file and flags of generated events": {[]string{"--file=x", "--count=1", "--topics=3"}, []string{"invalid --count with --file", "invalid --topics with --file"}},
+		"stages and a duration":                {[]string{"--stages=1s:1", "--duration=1s"}, []string{"invalid --duration with --stages"}},
+		"stages without events":                {[]string{"--stages=1s:0,1s:0"}, []string{"--stages \"1s:0,1s:0\": there are no events"}},
+		"invalid stages and percentiles":       {[]string{"--stages=1000:1s", "--percentiles=101", "--compare="}, []string{"--stages \"1000:1s\": invalid stage", "--percentiles \"101\": invalid percentile", "invalid --compare"}},
+		"an unknown value of --histogram":      {[]string{"--histogram=yes"}, []string{"must be auto, always or never"}},
 		"an invalid condition":                 {[]string{"--fail-if=p98>1s", "--fail-if=p99>1"}, []string{"p98", "invalid duration"}},
 		"a timeout without --wait":             {[]string{"--wait-timeout=1s"}, []string{"--wait"}},
 		"an unexpected argument":               {[]string{"x"}, []string{"unexpected argument"}},

@@ -164,9 +164,11 @@ func publishOptions(base *url.URL, options Options) transport.Options {
 func (c *Client) post(ctx context.Context, write func([]byte) []byte, limit int, read func(response) error) error {
 	var errRead error
 	err := c.pool.Do(ctx, write, limit, func(got transport.Response) {
+		c.options.OnResponse(got.Status)
 		errRead = read(response{status: got.Status, retryAfter: got.RetryAfter, body: got.Body})
 	})
 	if err != nil {
+		c.options.OnResponse(0)
 		return c.connectionError(ctx, err)
 	}
 	return errRead

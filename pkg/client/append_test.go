@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -142,5 +143,25 @@ func TestClient_AppendReportsRejections(t *testing.T) {
 				t.Errorf("reported %q", reported)
 			}
 		})
+	}
+}
+
+func TestClient_ReportsStatusOfResponses(t *testing.T) {
+	t.Parallel()
+	var statuses []int
+	status := 503
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	c, err := New(Options{URL: server.URL, OnResponse: func(status int) { statuses = append(statuses, status) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, status = range []int{503, 413} {
+		_, _ = c.Append(t.Context(), []event.Event{{Topic: "t"}})
+	}
+	server.Close()
+	_, _ = c.Append(t.Context(), []event.Event{{Topic: "t"}})
+	if !slices.Equal(statuses, []int{503, 413, 0}) {
+		t.Errorf("statuses %v", statuses)
 	}
 }

@@ -52,6 +52,10 @@ type Options struct {
 	// the connection is lost, with the reason, and once when there is a new
 	// one, with nil. The default does nothing.
 	OnConnection func(lost error)
+	// OnResponse is called with the HTTP status of each response to a request of
+	// [Client.Append], or with 0 if there was none. It may be called concurrently. The
+	// default does nothing.
+	OnResponse func(status int)
 	// Random returns a value in [0, 1) for the jitter of waits. It may be
 	// called concurrently. Default math/rand/v2.
 	Random func() float64
@@ -64,6 +68,9 @@ func (o Options) WithDefaults() Options {
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
 	if o.OnConnection == nil {
 		o.OnConnection = func(error) {}
+	}
+	if o.OnResponse == nil {
+		o.OnResponse = func(int) {}
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64

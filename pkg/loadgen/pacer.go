@@ -9,16 +9,23 @@ import (
 // closed loop: a slot is due as soon as a worker is free.
 type Pacer struct {
 	// Rate is the number of events per second, independent of the server (open
-	// loop). 0 means a closed loop.
+	// loop). Without stages 0 means a closed loop; with stages it is the rate
+	// before the first one.
 	Rate float64
+	// Stages change the rate. The run ends after the last one.
+	Stages []Stage
 }
 
 // Open reports whether this is an open loop.
-func (p Pacer) Open() bool { return p.Rate > 0 }
+func (p Pacer) Open() bool { return p.Rate > 0 || len(p.Stages) > 0 }
 
-// Due returns the scheduled time of a slot since the start: slot ÷ rate. In a
-// closed loop it is 0. The maximum is 292 years.
+// Due returns the scheduled time of a slot since the start: slot ÷ rate if there are
+// no stages. In a closed loop it is 0. The maximum is 292 years; a slot after the last
+// stage has it, too.
 func (p Pacer) Due(slot int64) time.Duration {
+	if len(p.Stages) > 0 {
+		return dueInStages(p.Rate, p.Stages, slot)
+	}
 	if !p.Open() {
 		return 0
 	}

@@ -25,6 +25,16 @@ type Report struct {
 	// Rate is the number of completed events per second.
 	Rate    float64
 	Latency Latency
+	// Histogram has the latencies of all requests. A report with none shows none.
+	Histogram []Bucket
+	// Responses are the numbers of responses by HTTP status, if they were counted.
+	Responses []StatusCount
+	// Stages are the results of each stage, if the run has stages.
+	Stages []StageResult
+	// Settings describe the run, so that two runs can be compared.
+	Settings map[string]string
+	// Comparison is nil if there was nothing to compare with.
+	Comparison *Comparison
 	// FirstFailure is the error of one of the failures, "" if there are none.
 	FirstFailure string
 	// Interrupted reports that the run was stopped before its end.
@@ -41,25 +51,34 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false) // checks have < and > in them
+	responses := map[string]int64{}
+	for _, c := range r.Responses {
+		responses[c.name()] = c.Requests
+	}
 	err := enc.Encode(struct {
-		Sent         int64         `json:"sent"`
-		Stored       int64         `json:"success"`
-		Duplicate    int64         `json:"ignored"`
-		Queued       int64         `json:"queued"`
-		Refused      int64         `json:"invalid"`
-		Failed       int64         `json:"failed"`
-		Retried      int64         `json:"retried"`
-		BadLines     int64         `json:"bad_lines"`
-		Elapsed      float64       `json:"elapsed_seconds"`
-		Rate         float64       `json:"events_per_second"`
-		Latency      Latency       `json:"latency_ms"`
-		FirstFailure string        `json:"first_failure,omitempty"`
-		Interrupted  bool          `json:"interrupted,omitempty"`
-		Proof        *Proof        `json:"verify,omitempty"`
-		Checks       []CheckResult `json:"fail_if,omitempty"`
+		Sent         int64             `json:"sent"`
+		Stored       int64             `json:"success"`
+		Duplicate    int64             `json:"ignored"`
+		Queued       int64             `json:"queued"`
+		Refused      int64             `json:"invalid"`
+		Failed       int64             `json:"failed"`
+		Retried      int64             `json:"retried"`
+		BadLines     int64             `json:"bad_lines"`
+		Elapsed      float64           `json:"elapsed_seconds"`
+		Rate         float64           `json:"events_per_second"`
+		Latency      Latency           `json:"latency_ms"`
+		Responses    map[string]int64  `json:"responses,omitempty"`
+		Histogram    []Bucket          `json:"histogram,omitempty"`
+		Stages       []StageResult     `json:"stages,omitempty"`
+		Settings     map[string]string `json:"settings,omitempty"`
+		FirstFailure string            `json:"first_failure,omitempty"`
+		Interrupted  bool              `json:"interrupted,omitempty"`
+		Proof        *Proof            `json:"verify,omitempty"`
+		Checks       []CheckResult     `json:"fail_if,omitempty"`
+		Comparison   *Comparison       `json:"compare,omitempty"`
 	}{
 		r.Sent, r.Stored, r.Duplicate, r.Queued, r.Refused(), r.Failed, r.Retried, r.BadLines, roundTo(r.Elapsed.Seconds(), 1e6), roundTo(r.Rate, 10), r.Latency,
-		r.FirstFailure, r.Interrupted, r.Proof, r.Checks,
+		responses, r.Histogram, r.Stages, r.Settings, r.FirstFailure, r.Interrupted, r.Proof, r.Checks, r.Comparison,
 	})
 	return out.Bytes(), err
 }
@@ -73,6 +92,10 @@ func (r Report) WriteText(out io.Writer) error {
 	for _, row := range r.rows() {
 		t.line("%-9s %s%s", row.name, pad(row.value, rowWidth), row.note)
 	}
+	for _, line := range histogramLines(r.Histogram) {
+		t.line("%s", line)
+	}
+	addStages(t, r.Stages)
 	if r.Interrupted {
 		t.line("stopped before its end; what was under way counts as failed")
 	}
@@ -81,6 +104,9 @@ func (r Report) WriteText(out io.Writer) error {
 	}
 	for _, check := range r.Checks {
 		t.line("%s", check)
+	}
+	if r.Comparison != nil {
+		r.Comparison.addTo(t)
 	}
 	if err := t.writeTo(out); err != nil {
 		return err
@@ -109,16 +135,22 @@ func (r Report) rows() []row {
 	if r.BadLines > 0 {
 		rows = append(rows, row{"bad lines", humanize.Comma(r.BadLines), ""})
 	}
-	return append(
+	for i, c := range r.Responses {
+		name := "responses"
+		if i > 0 {
+			name = ""
+		}
+		rows = append(rows, row{name, humanize.Comma(c.Requests), " (" + c.name() + ")"})
+	}
+	rows = append(
 		rows,
 		row{"elapsed", FormatDuration(r.Elapsed), ""},
 		row{"rate", humanize.Comma(int64(math.Round(r.Rate))), " events/s"},
-		row{"p50", FormatDuration(r.Latency.P50), ""},
-		row{"p90", FormatDuration(r.Latency.P90), ""},
-		row{"p99", FormatDuration(r.Latency.P99), ""},
-		row{"p99.9", FormatDuration(r.Latency.P999), ""},
-		row{"max", FormatDuration(r.Latency.Max), ""},
 	)
+	for _, p := range r.Latency.shown() {
+		rows = append(rows, row{p.name, FormatDuration(p.value), ""})
+	}
+	return rows
 }
 
 // duplicatePercent returns the percentage of duplicates.

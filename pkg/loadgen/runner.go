@@ -30,8 +30,10 @@ type Options struct {
 	// Rate is the scheduled number of events per second. 0 means a closed loop.
 	// If all workers are busy, events are late and their latency includes that.
 	Rate float64
+	// Stages change the rate, see [Pacer]. The run ends with the last one.
+	Stages []Stage
 	// Duration ends the run. No append starts after it; those in flight finish.
-	// 0 means no limit.
+	// 0 means the time of the stages, or no limit.
 	Duration time.Duration
 	// RetryFor is how long an append is retried while the target is unavailable
 	// or overloaded. 0 means DefaultRetryFor, a negative value no retries.
@@ -44,6 +46,10 @@ type Options struct {
 	// example because the target does not know the sender. The run then ends with
 	// [ErrGaveUp]. nil means that no error does.
 	EndsRun func(error) bool
+	// Percentiles are measured in addition to those that every report has.
+	Percentiles []float64
+	// Responses are those of the target, if it counts them. nil means that it doesn't.
+	Responses *Responses
 	// Ledger records every outcome, if it is not nil.
 	Ledger *Ledger
 	// Now is the clock. nil means time.Now.
@@ -61,6 +67,9 @@ func (o Options) WithDefaults() Options {
 		o.Concurrency = DefaultConcurrency
 	}
 	o.BatchSize = max(o.BatchSize, 1)
+	if o.Duration == 0 {
+		o.Duration = StagesDuration(o.Stages)
+	}
 	if o.RetryFor == 0 {
 		o.RetryFor = DefaultRetryFor
 	}
@@ -92,13 +101,18 @@ type Runner struct {
 	pacer   Pacer
 	workers []*worker
 	latency *latencies
+	stages  []stageCounters
 	started atomic.Pointer[time.Time]
 }
 
 // New returns a runner. Run may be called once.
 func New(target store.Appender, source Source, o Options) *Runner {
 	o = o.WithDefaults()
-	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate}, latency: newLatencies()}
+	r := &Runner{target: target, source: source, options: o, pacer: Pacer{Rate: o.Rate, Stages: o.Stages}, latency: newLatencies()}
+	r.stages = make([]stageCounters, len(o.Stages))
+	for i := range r.stages {
+		r.stages[i].latency = newLatencies()
+	}
 	r.workers = make([]*worker, o.Concurrency)
 	for i := range r.workers {
 		r.workers[i] = &worker{Runner: r}
@@ -170,6 +184,24 @@ func (r *Runner) counts() Counts {
 	return sum
 }
 
+// measure records the latency of a request for a number of events.
+func (r *Runner) measure(scheduled time.Time, events int) {
+	latency := r.options.Now().Sub(scheduled)
+	r.latency.record(latency)
+	if stage := r.stage(scheduled); stage != nil {
+		stage.latency.record(latency)
+		stage.events.Add(int64(events))
+	}
+}
+
+// stage returns the counters of the stage of an event, or nil if there are no stages.
+func (r *Runner) stage(scheduled time.Time) *stageCounters {
+	if len(r.stages) == 0 {
+		return nil
+	}
+	return &r.stages[stageAt(r.options.Stages, scheduled.Sub(*r.started.Load()))]
+}
+
 // report returns the result after all workers have returned.
 func (r *Runner) report(elapsed time.Duration) Report {
 	report := Report{Counts: r.counts(), Elapsed: elapsed}
@@ -178,7 +210,13 @@ func (r *Runner) report(elapsed time.Duration) Report {
 			report.FirstFailure = w.failure.Error()
 		}
 	}
-	report.Latency = r.latency.summary()
+	report.Latency = r.latency.summary(r.options.Percentiles...)
+	report.Histogram = r.latency.buckets()
+	report.Responses = r.options.Responses.Counts()
+	for i, stage := range r.options.Stages {
+		c := &r.stages[i]
+		report.Stages = append(report.Stages, StageResult{stage, c.events.Load(), c.failed.Load(), c.latency.summary()})
+	}
 	if elapsed > 0 {
 		report.Rate = float64(report.Completed()) / elapsed.Seconds()
 	}

@@ -86,7 +86,7 @@ func (w *worker) send(ctx context.Context, items []Item, scheduled time.Time) er
 			err = fmt.Errorf("%w: %d outcomes for %d events", errOutcomes, len(outcomes), len(items))
 		}
 		if err == nil {
-			w.latency.record(w.options.Now().Sub(scheduled))
+			w.measure(scheduled, len(items))
 			w.record(outcomes, items)
 			return nil
 		}
@@ -100,7 +100,7 @@ func (w *worker) send(ctx context.Context, items []Item, scheduled time.Time) er
 		if w.retry(ctx, err, &failed) {
 			continue
 		}
-		w.fail(ctx, err, len(items))
+		w.fail(ctx, err, len(items), scheduled)
 		if w.options.EndsRun(err) {
 			return fmt.Errorf("%w: %w", ErrGaveUp, err)
 		}
@@ -155,7 +155,7 @@ func (w *worker) record(outcomes []event.Outcome, items []Item) {
 // event alone: one that is rejected again is invalid.
 func (w *worker) recordRejection(ctx context.Context, items []Item, scheduled time.Time, reason error) error {
 	if len(items) == 1 {
-		w.latency.record(w.options.Now().Sub(scheduled))
+		w.measure(scheduled, 1)
 		w.counters.add(Counts{Tally: event.Tally{Rejected: 1}})
 		w.reportRejected(items[0].Line, reason)
 		return nil
@@ -182,8 +182,11 @@ func (w *worker) reportRejected(line int64, reason error) {
 	w.options.OnRejected(line, reason)
 }
 
-func (w *worker) fail(ctx context.Context, err error, events int) {
+func (w *worker) fail(ctx context.Context, err error, events int, scheduled time.Time) {
 	w.counters.add(Counts{Failed: int64(events)})
+	if stage := w.stage(scheduled); stage != nil {
+		stage.failed.Add(int64(events))
+	}
 	if ctx.Err() != nil {
 		return // the run was stopped
 	}
