@@ -37,15 +37,17 @@ func layers() map[string]string {
 
 		// The model and the contracts.
 		"pkg/event":             "pkg/event/payload",
+		"pkg/event/digest":      "pkg/event",
 		"pkg/event/codec":       "pkg/event pkg/event/payload",
 		"pkg/event/cloudevents": "pkg/event pkg/event/codec",
 		"pkg/store":             "pkg/event",
+		"pkg/store/identity":    "",
 		"pkg/queue":             "pkg/event pkg/store pkg/retry",
 		"pkg/api":               "pkg/event pkg/store",
 
 		// Implementations of the contracts, and decorators around them.
-		"pkg/store/postgres": "pkg/event pkg/store pkg/retry sql",
-		"pkg/store/sqlite":   "pkg/event pkg/store pkg/retry sql",
+		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry sql",
+		"pkg/store/sqlite":   "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry sql",
 		"pkg/queue/redis":    "pkg/event pkg/event/codec pkg/store pkg/queue pkg/retry",
 		"pkg/client":         "pkg/auth pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",

@@ -116,7 +116,8 @@ func newFailoverStage(t *testing.T, parameters string, args ...string) *failover
 	if out, err := exec.Command("eventagg", "migrate", "--database-url", primary.URL()).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	execAt(t, primary, "CREATE ROLE app LOGIN PASSWORD 'secret'", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app")
+	execAt(t, primary, "CREATE ROLE app LOGIN PASSWORD 'secret'", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app",
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app")
 	f := &failoverStage{primary: primary, standby: testdb.StartStandby(t, primary), flip: newFlip(t, hostOf(t, primary)), sent: map[string]bool{}}
 	address := url.URL{Scheme: "postgres", User: url.UserPassword("app", "secret"), Host: f.flip.listener.Addr().String(), Path: "eventagg", RawQuery: "sslmode=disable" + parameters}
 	f.stage = newStage(t, address.String())

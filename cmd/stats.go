@@ -163,7 +163,7 @@ func topicRows(topics []store.TopicStats) []api.TopicStats {
 	rows := make([]api.TopicStats, len(topics))
 	for i, t := range topics {
 		rows[i] = api.TopicStats{
-			Topic: t.Topic, Stored: t.Stored, Duplicates: t.Duplicates, FirstSeen: t.FirstSeen, LastSeen: t.LastSeen,
+			Topic: t.Topic, Stored: t.Stored, Duplicates: t.Duplicates, Conflicts: t.Conflicts, FirstSeen: t.FirstSeen, LastSeen: t.LastSeen,
 		}
 	}
 	return rows

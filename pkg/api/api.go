@@ -81,6 +81,9 @@ type Published struct {
 	// Topic and EventID are the event's key.
 	Topic   string `json:"topic"`
 	EventID string `json:"event_id"`
+	// Conflict is set if the event is a duplicate whose content differs from that of
+	// the stored event.
+	Conflict bool `json:"conflict,omitempty"`
 }
 
 // Batch is the response to POST /publish with several events. Received is
@@ -115,6 +118,8 @@ type Result struct {
 	Line  *int64 `json:"line,omitempty"`
 	// Status is "success", "ignored", "queued", "invalid" or "skipped".
 	Status string `json:"status"`
+	// Conflict is as in [Published].
+	Conflict bool `json:"conflict,omitempty"`
 	// Errors has every field error of an invalid event. See Batch.ErrorsTruncated.
 	Errors []event.FieldError `json:"errors,omitempty"`
 }
@@ -149,6 +154,8 @@ type Stats struct {
 	Stored int64 `json:"unique_processed"`
 	// Duplicates counts the repeats of stored events.
 	Duplicates int64 `json:"duplicate_dropped"`
+	// Conflicts counts those of Duplicates whose content differs from the stored event.
+	Conflicts int64 `json:"conflicts"`
 	// Topics is the number of topics with at least one stored event.
 	Topics int64 `json:"topics_active"`
 	// UptimeSeconds is how long this instance has been running.
@@ -183,9 +190,10 @@ type TopicStats struct {
 	// Topic is the topic of the row.
 	Topic string `json:"topic"`
 	// Stored is the number of its stored events, Duplicates the number of
-	// their repeats.
+	// their repeats, and Conflicts the number of those with another content.
 	Stored     int64 `json:"unique_processed"`
 	Duplicates int64 `json:"duplicate_dropped"`
+	Conflicts  int64 `json:"conflicts"`
 	// FirstSeen and LastSeen are when its first and its latest event arrived,
 	// including repeats, in UTC.
 	FirstSeen time.Time `json:"first_seen"`

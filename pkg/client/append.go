@@ -200,13 +200,16 @@ func readOutcome(got response) (event.Outcome, error) {
 	case bytes.HasPrefix(got.body, []byte(`{"status":"success",`)):
 		return event.Stored, nil
 	case bytes.HasPrefix(got.body, []byte(`{"status":"ignored",`)):
+		if bytes.HasSuffix(bytes.TrimSpace(got.body), []byte(`,"conflict":true}`)) {
+			return event.Conflict, nil
+		}
 		return event.Duplicate, nil
 	}
 	var published api.Published
 	if err := json.Unmarshal(got.body, &published); err != nil {
 		return 0, fmt.Errorf("%w: %w", errJSON, err)
 	}
-	return outcomeOf(published.Status)
+	return outcomeOf(published.Status, published.Conflict)
 }
 
 // errLarge says that a batch is larger than the server allows.
@@ -241,7 +244,7 @@ func readOutcomes(got response, n int, report func(int, error)) ([]event.Outcome
 	outcomes := make([]event.Outcome, n)
 	for i, result := range batch.Results {
 		var err error
-		if outcomes[i], err = outcomeOf(result.Status); err != nil {
+		if outcomes[i], err = outcomeOf(result.Status, result.Conflict); err != nil {
 			return nil, err
 		}
 		if outcomes[i] == event.Rejected {
@@ -350,11 +353,14 @@ func outcomesOf(batch api.Batch, n int) []event.Outcome {
 	return outcomes
 }
 
-func outcomeOf(status string) (event.Outcome, error) {
+func outcomeOf(status string, conflict bool) (event.Outcome, error) {
 	switch status {
 	case api.StatusSuccess:
 		return event.Stored, nil
 	case api.StatusIgnored:
+		if conflict {
+			return event.Conflict, nil
+		}
 		return event.Duplicate, nil
 	case api.StatusQueued:
 		return event.Queued, nil

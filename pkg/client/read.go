@@ -68,7 +68,7 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	if err != nil {
 		return store.Stats{}, err
 	}
-	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Topics: got.Topics}, nil
+	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Conflicts: got.Conflicts, Topics: got.Topics}, nil
 }
 
 // TopicStats returns one row per selected topic, busiest first, see
@@ -93,7 +93,7 @@ func (c *Client) TopicStats(ctx context.Context, query store.TopicQuery) ([]stor
 		}
 		for _, row := range got {
 			rows = append(rows, store.TopicStats{
-				Topic: row.Topic, Stored: row.Stored, Duplicates: row.Duplicates,
+				Topic: row.Topic, Stored: row.Stored, Duplicates: row.Duplicates, Conflicts: row.Conflicts,
 				FirstSeen: row.FirstSeen.UTC(), LastSeen: row.LastSeen.UTC(),
 			})
 		}

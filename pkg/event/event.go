@@ -73,6 +73,9 @@ const (
 	// topics as allowed; it was neither stored nor counted. Stores never return it;
 	// package topiclimit does.
 	TopicRefused
+	// Conflict is a Duplicate whose content differs from that of the stored event: see
+	// package digest. It is counted as a duplicate and as a conflict, and dropped.
+	Conflict
 )
 
 // String returns the outcome as one word, for metrics, logs and tests.
@@ -88,6 +91,8 @@ func (o Outcome) String() string {
 		return "queued"
 	case TopicRefused:
 		return "topic refused"
+	case Conflict:
+		return "conflict"
 	default:
 		return "unknown"
 	}

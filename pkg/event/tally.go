@@ -9,6 +9,8 @@ type Tally struct {
 	Invalid int64
 	// Rejected counts valid events that the database or a limit of topics refused.
 	Rejected int64
+	// Conflict counts those of Duplicate whose content differs from the stored event.
+	Conflict int64
 }
 
 // Count adds one event with outcome o.
@@ -18,6 +20,9 @@ func (t *Tally) Count(o Outcome) {
 		t.Stored++
 	case Duplicate:
 		t.Duplicate++
+	case Conflict:
+		t.Duplicate++
+		t.Conflict++
 	case Queued:
 		t.Queued++
 	case Rejected, TopicRefused:
@@ -29,7 +34,7 @@ func (t *Tally) Count(o Outcome) {
 func (t Tally) Add(other Tally) Tally {
 	return Tally{
 		Stored: t.Stored + other.Stored, Duplicate: t.Duplicate + other.Duplicate, Queued: t.Queued + other.Queued,
-		Invalid: t.Invalid + other.Invalid, Rejected: t.Rejected + other.Rejected,
+		Invalid: t.Invalid + other.Invalid, Rejected: t.Rejected + other.Rejected, Conflict: t.Conflict + other.Conflict,
 	}
 }
 
@@ -37,7 +42,7 @@ func (t Tally) Add(other Tally) Tally {
 func (t Tally) Sub(other Tally) Tally {
 	return Tally{
 		Stored: t.Stored - other.Stored, Duplicate: t.Duplicate - other.Duplicate, Queued: t.Queued - other.Queued,
-		Invalid: t.Invalid - other.Invalid, Rejected: t.Rejected - other.Rejected,
+		Invalid: t.Invalid - other.Invalid, Rejected: t.Rejected - other.Rejected, Conflict: t.Conflict - other.Conflict,
 	}
 }
 

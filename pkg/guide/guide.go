@@ -48,7 +48,7 @@ func names() []string {
 		"decisions/0001-group-commit",
 		"decisions/0002-primary-key-decides",
 		"decisions/0003-first-event-wins",
-		"decisions/0004-order-by-transaction",
+		"decisions/0004-order-by-ticks",
 		"decisions/0005-cursor-fingerprint",
 		"decisions/0006-no-maxlen",
 		"decisions/0007-delivery-remembered",

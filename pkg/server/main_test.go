@@ -91,9 +91,14 @@ func (m *memory) Append(ctx context.Context, events []event.Event) ([]event.Outc
 
 func (m *memory) add(e event.Event) event.Outcome {
 	m.counts.Received++
-	if slices.ContainsFunc(m.records, func(r store.Record) bool { return r.Key() == e.Key() }) {
+	if at := slices.IndexFunc(m.records, func(r store.Record) bool { return r.Key() == e.Key() }); at >= 0 {
 		m.counts.Duplicates++
 		m.topics[e.Topic].Duplicates++
+		if m.records[at].Event != e {
+			m.counts.Conflicts++
+			m.topics[e.Topic].Conflicts++
+			return event.Conflict
+		}
 		return event.Duplicate
 	}
 	number := uint64(len(m.records) + 1)

@@ -42,6 +42,10 @@ func TestPublish_Batch(t *testing.T) {
 			"[" + a + "," + b + "," + a + "]", "", 200,
 			`{"received":3,"success":2,"ignored":1,"invalid":0,"results":[{"status":"success"},{"status":"success"},{"status":"ignored"}]}`,
 		},
+		"the same key twice, with two contents": {
+			"[" + a + "," + strings.Replace(a, `"source":"`, `"source":"other `, 1) + "]", "", 200,
+			`{"received":2,"success":1,"ignored":1,"invalid":0,"results":[{"status":"success"},{"status":"ignored","conflict":true}]}`,
+		},
 		"an invalid event between valid ones": {
 			"[" + a + "," + badEvent + "," + b + "]", "", 207,
 			`{"received":2,"success":2,"ignored":0,"invalid":1,"results":[{"status":"success"},{` + isRequired + `,{"status":"success"}]}`,

@@ -17,6 +17,7 @@ import (
 func positions() *rapid.Generator[store.Position] {
 	return rapid.Custom(func(t *rapid.T) store.Position {
 		return store.Position{
+			Tick:        rapid.Uint64Range(0, math.MaxInt64).Draw(t, "tick"),
 			Commit:      rapid.Uint64Range(0, math.MaxInt64).Draw(t, "commit"),
 			Seq:         rapid.Uint32Range(0, math.MaxInt32).Draw(t, "seq"),
 			Fingerprint: rapid.Uint32().Draw(t, "fingerprint"),
@@ -34,6 +35,9 @@ func TestPosition_TextForm(t *testing.T) {
 		"1y2p0ij32e8e7.zik0zj": {Commit: math.MaxInt64, Seq: math.MaxInt32},
 		"a.1.2s":               {Commit: 10, Seq: 1, Fingerprint: 100},
 		"0.0.1z141z3":          {Fingerprint: math.MaxUint32},
+		"1-0.0":                {Tick: 1},
+		"a-10.zz.2s":           {Tick: 10, Commit: 36, Seq: 1295, Fingerprint: 100},
+		"1y2p0ij32e8e7-1.1":    {Tick: math.MaxInt64, Commit: 1, Seq: 1},
 	} {
 		var got store.Position
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
@@ -61,7 +65,12 @@ func TestPosition_RejectsOtherTexts(t *testing.T) {
 		{"a leading zero", "01.1"},
 		{"a leading zero of seq", "1.01"},
 		{"a plus", "+1.1"},
-		{"a minus", "-1.1"},
+		{"no tick", "-1.1"},
+		{"a tick of zero", "0-1.1"},
+		{"a leading zero of the tick", "01-1.1"},
+		{"a tick above a signed integer", "1y2p0ij32e8e8-1.1"},
+		{"two ticks", "1-2-1.1"},
+		{"a tick and nothing else", "1-"},
 		{"an underscore", "1_0.1"},
 		{"a space", "1.1 "},
 		{"another character", "1.é"},

@@ -12,7 +12,8 @@ import (
 // Append returns one outcome per event, in the order of the events. The first
 // event ever committed under a key is [event.Stored]. Every other event with
 // that key is [event.Duplicate], whether it comes in this append, another
-// append or another process. Both outcomes mean that the key is committed: it
+// append or another process; it is [event.Conflict] if its content differs from that of
+// the first one. All of these outcomes mean that the key is committed: it
 // survives a crash of the program, the database and the machine. A store
 // appends all events or none, and counts them in the same transaction.
 //
@@ -114,6 +115,8 @@ type Stats struct {
 	Stored int64
 	// Duplicates counts the repeats that were dropped.
 	Duplicates int64
+	// Conflicts counts those of Duplicates whose content differs from the stored event.
+	Conflicts int64
 	// Topics counts the topics with at least one stored event.
 	Topics int64
 }
@@ -123,6 +126,7 @@ type TopicStats struct {
 	Topic      string
 	Stored     int64
 	Duplicates int64
+	Conflicts  int64
 	// FirstSeen and LastSeen are when the first and the latest event of the
 	// topic arrived, including repeats, by the store's clock.
 	FirstSeen time.Time

@@ -88,6 +88,9 @@ func totalsTable(totals api.Stats) Table {
 	t.Add("received", Count(totals.Received))
 	t.Add("stored", Count(totals.Stored))
 	t.Add("duplicates", Count(totals.Duplicates), percent(totals.Duplicates, totals.Received))
+	if totals.Conflicts > 0 {
+		t.Add("conflicts", Count(totals.Conflicts), "duplicates whose content differs")
+	}
 	t.Add("topics", Count(totals.Topics))
 	if totals.Queued != nil {
 		t.Add("queued", Count(*totals.Queued))

@@ -168,7 +168,7 @@ func copyReady(connections int) func(ctx context.Context, l *lab) (trial, error)
 	}
 }
 
-// insertSelect copies events from a staging table into the table of events, 1,000
+// insertSelect copies events from a staging table into the plain table, 1,000
 // per transaction. They are stored and sorted before the clock starts, so this
 // measures only the statement, without client, network or text.
 func insertSelect(database string, connections int) func(ctx context.Context, l *lab) (trial, error) {
@@ -217,8 +217,8 @@ func stage(ctx context.Context, pool *pgxpool.Pool, events []event.Event) error 
 }
 
 func insertStaged(ctx context.Context, pool *pgxpool.Pool, batch int) error {
-	tag, err := pool.Exec(ctx, `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
-		SELECT seq, topic, event_id, occurred_at, source, payload FROM staging WHERE batch = $1
+	tag, err := pool.Exec(ctx, `INSERT INTO plain_events (topic, event_id, occurred_at, source, payload)
+		SELECT topic, event_id, occurred_at, source, payload FROM staging WHERE batch = $1
 		ON CONFLICT (topic, event_id) DO NOTHING`, batch)
 	if err != nil {
 		return fmt.Errorf("insert from the staging table: %w", err)

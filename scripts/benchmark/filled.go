@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/eventagg/eventagg/pkg/event"
+	pgstore "github.com/eventagg/eventagg/pkg/store/postgres"
 )
 
 // Topics of the filled table.
@@ -51,7 +56,7 @@ func (l *lab) fill(ctx context.Context, settings []string) error {
 	if err := l.createDatabase(ctx, databaseFilled); err != nil {
 		return err
 	}
-	if err := l.exec(ctx, databaseFilled, insertRare); err != nil {
+	if err := f.insertRare(ctx); err != nil {
 		return err
 	}
 	if err := f.insert(ctx, 0, rows-rows/20); err != nil {
@@ -66,10 +71,8 @@ func (l *lab) fill(ctx context.Context, settings []string) error {
 	if err := f.insert(ctx, rows-rows/20, rows); err != nil {
 		return err
 	}
-	for _, statement := range []string{countTotals, countTopics} {
-		if err := l.exec(ctx, databaseFilled, statement); err != nil {
-			return err
-		}
+	if err := l.exec(ctx, databaseFilled, fillPlain); err != nil {
+		return err
 	}
 	fmt.Fprintf(os.Stderr, "filled a table with %d events in %s\n", l.rows, time.Since(began).Round(time.Second))
 	return nil
@@ -83,14 +86,14 @@ type filling struct {
 	topics []string
 }
 
-// insert stores the events of a range, with two connections.
+// insert stores the events of a range, with two connections, by the store itself.
 func (f filling) insert(ctx context.Context, from, to int64) error {
 	const workers = 2
-	pool, err := f.lab.pool(ctx, databaseFilled, workers)
+	s, err := pgstore.Open(ctx, pgstore.Options{URL: f.lab.postgres.url + databaseFilled, Writers: workers})
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer func() { _ = s.Close() }()
 	var next atomic.Int64
 	next.Store(from)
 	group, ctx := errgroup.WithContext(ctx)
@@ -101,7 +104,7 @@ func (f filling) insert(ctx context.Context, from, to int64) error {
 				if at < f.rows/2 {
 					topics = append(slices.Repeat([]string{quietTopic}, len(topics)), topics...)
 				}
-				if _, err := pool.Exec(ctx, insertGenerated, at, min(fillBatch, to-at), f.lab.ids, f.began, topics); err != nil {
+				if _, err := s.Append(ctx, f.events(at, min(fillBatch, to-at), topics)); err != nil {
 					return fmt.Errorf("fill the table: %w", err)
 				}
 				if at%max(f.rows/10, fillBatch) < fillBatch {
@@ -113,6 +116,42 @@ func (f filling) insert(ctx context.Context, from, to int64) error {
 	}
 	return group.Wait()
 }
+
+// insertRare stores the oldest event.
+func (f filling) insertRare(ctx context.Context) error {
+	s, err := pgstore.Open(ctx, pgstore.Options{URL: f.lab.postgres.url + databaseFilled})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	oldest := event.Event{Topic: rareTopic, ID: "the oldest", Timestamp: time.UnixMilli(f.began).UTC(), Source: "publisher", Payload: "{}"}
+	_, err = s.Append(ctx, []event.Event{oldest})
+	return err
+}
+
+// events makes count events from number first on. There are 100 ids of version 7 per
+// millisecond, starting at f.began.
+func (f filling) events(first, count int64, topics []string) []event.Event {
+	events := make([]event.Event, count)
+	for i := range events {
+		n := first + int64(i)
+		random := uuid.New()
+		id := random
+		millis := f.began + n/100
+		if f.lab.ids != idsRandom {
+			binary.BigEndian.PutUint64(id[:8], uint64(millis)<<16|0x7000|uint64(n%100*40))
+		}
+		events[i] = event.Event{
+			Topic: topics[n%int64(len(topics))], ID: id.String(), Timestamp: time.UnixMilli(millis).UTC(), Source: "publisher",
+			Payload: fmt.Sprintf(`{"seq":%d,"user":"u-%d","amount":%d.25,"note":"%[4]s%[4]s"}`, n, 100000+n%900000, 1000+n%9000, random),
+		}
+	}
+	return events
+}
+
+// fillPlain fills the plain table with the same events.
+const fillPlain = `INSERT INTO plain_events (created_at, occurred_at, topic, event_id, source, payload)
+	SELECT created_at, "timestamp", topic, event_id, source, payload FROM event_log ORDER BY created_at`
 
 // topics returns the topics of the generator, so that new events go between the old
 // ones in each index.
@@ -132,33 +171,6 @@ func (l *lab) topics() ([]string, error) {
 	}
 	return topics, nil
 }
-
-const insertRare = `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
-	VALUES (1, '` + rareTopic + `', 'the oldest', now() - interval '1 year', 'publisher', '{}')`
-
-// insertGenerated stores $2 events from number $1 on, with the topics $5. There are
-// 100 ids of version 7 per millisecond, starting at $4. PostgreSQL generates the
-// random part.
-const insertGenerated = `
-	INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
-	SELECT (n - $1 + 1)::integer, ($5::text[])[1 + n % cardinality($5::text[])],
-		CASE $3::text WHEN '` + idsRandom + `' THEN random
-		ELSE overlay(overlay(stamp PLACING '-' FROM 9 FOR 0) PLACING '-7' FROM 14 FOR 0)
-			|| lpad(to_hex(n % 100 * 40), 3, '0') || substr(random, 19) END,
-		to_timestamp(($4 + n / 100) / 1000.0), 'publisher',
-		('{"seq":' || n || ',"user":"u-' || 100000 + n % 900000 || '","amount":' || 1000 + n % 9000 || '.25,"note":"'
-			|| random || random || '"}')::json
-	FROM (
-		SELECT n, gen_random_uuid()::text AS random, lpad(to_hex($4 + n / 100), 12, '0') AS stamp
-		FROM generate_series($1::bigint, $1::bigint + $2::bigint - 1) AS n
-	) AS made`
-
-// Statements that create the counters of the events.
-const (
-	countTotals = `INSERT INTO audit_stats (shard, received, duplicates) SELECT 0, count(*), 0 FROM events`
-	countTopics = `INSERT INTO topic_stats (topic, shard, received, duplicates, first_seen, last_seen)
-		SELECT topic, 0, count(*), 0, min(created_at), max(created_at) FROM events GROUP BY topic`
-)
 
 // reads sends GET requests for a path, one at a time.
 func reads(path string) func(ctx context.Context, l *lab) (trial, error) {

@@ -91,8 +91,24 @@ func (l *lab) createDatabase(ctx context.Context, name string) error {
 	if output, err := migrate.CombinedOutput(); err != nil {
 		return fmt.Errorf("migrate: %w: %s", err, output)
 	}
-	return nil
+	return l.exec(ctx, name, plainSchema)
 }
+
+// plainSchema is the table that the bare statements write to: what one would make
+// without eventagg, with the key, an order and a time.
+const plainSchema = `
+	CREATE TABLE plain_events (
+		seq         bigint      GENERATED ALWAYS AS IDENTITY,
+		created_at  timestamptz NOT NULL DEFAULT now(),
+		occurred_at timestamptz NOT NULL,
+		topic       text        NOT NULL COLLATE "C",
+		event_id    text        NOT NULL COLLATE "C",
+		source      text        NOT NULL COLLATE "C",
+		payload     json        NOT NULL,
+		PRIMARY KEY (topic, event_id)
+	);
+	CREATE INDEX plain_events_order ON plain_events (seq);
+	CREATE INDEX plain_events_topic ON plain_events (topic, seq)`
 
 // serve starts instances of eventagg on one database.
 func (l *lab) serve(ctx context.Context, instances int, url string) ([]*process, error) {
@@ -180,7 +196,7 @@ func (l *lab) tablePool(ctx context.Context, database string, connections int) (
 
 // emptyTables removes all events, so that all cases start the same way.
 func (l *lab) emptyTables(ctx context.Context) error {
-	return l.exec(ctx, databaseEmpty, "TRUNCATE events, audit_stats, topic_stats")
+	return l.exec(ctx, databaseEmpty, "TRUNCATE plain_events, topics, identities, events, commits, repeats, totals, ticks; UPDATE sums SET stored = 0, duplicates = 0, topics = 0")
 }
 
 // exec runs one statement in one of the databases.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 // plan is the plan of a statement for the filled table.
 type plan struct {
 	Statement string   `json:"statement"`
-	Scans     []string `json:"scans"`           // of the table of events
-	Bad       bool     `json:"sequential_scan"` // one reads the whole table
+	Scans     []string `json:"scans"`           // of the tables that grow with the events
+	Bad       bool     `json:"sequential_scan"` // one reads a whole table
 }
 
 // statement is a statement with arguments.
@@ -28,24 +29,25 @@ type statement struct {
 	args []any
 }
 
-// statements returns the statements of the reads, without a filter and with filters
+// readStatements returns the statements of the reads, without a filter and with filters
 // for several topics.
 func readStatements() []statement {
-	page := func(name, file string, commit int64, more ...any) statement {
-		args := append([]any{commit, math.MaxInt32, 10, (*string)(nil), (*time.Time)(nil), (*time.Time)(nil)}, more...)
+	const newest = int64(math.MaxInt64)
+	page := func(name, file string, from, number int64, more ...any) statement {
+		args := append([]any{from, number, newest, 11, (*time.Time)(nil), (*time.Time)(nil)}, more...)
 		return statement{name, file, args}
 	}
-	const first, newest = int64(0), int64(math.MaxInt64)
 	return []statement{
 		{"stats", "stats", nil},
-		{"topic_stats", "topic_stats", nil},
-		page("older", "older", newest),
-		page("older, a busy topic", "older_of_topic", newest, busyTopic),
-		page("older, a quiet topic", "older_of_topic", newest, quietTopic),
-		page("older, a rare topic", "older_of_topic", newest, rareTopic),
-		page("newer", "newer", first, newest),
-		page("newer, a rare topic", "newer_of_topic", first, newest, rareTopic),
-		{"event", "event", []any{busyTopic, "none"}},
+		{"topic_stats", "topic_stats", []any{(*string)(nil), (*int64)(nil), "", (*int64)(nil)}},
+		{"last tick", "last_tick", nil},
+		page("older", "commits_before", 0, newest),
+		page("older, a busy topic", "commits_of_topic_before", newest, newest, busyTopic),
+		page("older, a quiet topic", "commits_of_topic_before", newest, newest, quietTopic),
+		page("older, a rare topic", "commits_of_topic_before", newest, newest, rareTopic),
+		page("newer", "commits_after", 1, 0),
+		page("newer, a rare topic", "commits_of_topic_after", 1, 0, rareTopic),
+		{"event", "commit_of_event", []any{busyTopic, []byte("none")}},
 	}
 }
 
@@ -90,14 +92,15 @@ func explain(ctx context.Context, conn *pgx.Conn, q statement) (plan, error) {
 	return newPlan(q.name, lines), nil
 }
 
-// newPlan finds the scans of the table of events in the lines of a plan.
+// newPlan finds the scans of the large tables in the lines of a plan.
 func newPlan(name string, lines []string) plan {
+	large := regexp.MustCompile(` on (events|events_\w+|commits|identities|ticks)( |$)`) // tables that grow with the events
 	p := plan{Statement: name, Scans: []string{}}
 	for _, line := range lines {
 		step := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "->"))
-		if strings.HasSuffix(step, " on events") || strings.Contains(step, " on events ") || strings.Contains(step, " on events_") {
+		if large.MatchString(step) {
 			p.Scans = append(p.Scans, step)
-			p.Bad = p.Bad || strings.Contains(step, "Seq Scan on events")
+			p.Bad = p.Bad || strings.Contains(step, "Seq Scan")
 		}
 	}
 	return p

@@ -162,15 +162,15 @@ func TestResults_WriteAndRead(t *testing.T) {
 
 func TestNewPlan_FindsSequentialScans(t *testing.T) {
 	t.Parallel()
-	good := newPlan("older", []string{"Limit", "  ->  Index Scan Backward using events_order on events", "        Index Cond: (xid < 1)"})
+	good := newPlan("older", []string{"Limit", "  ->  Index Scan Backward using ticks_pkey on ticks", "        Index Cond: (tick < 1)"})
 	if good.Bad || len(good.Scans) != 1 {
 		t.Errorf("plan is %+v, want one scan by index", good)
 	}
-	bad := newPlan("older", []string{"Limit", "  ->  Gather", "     ->  Parallel Seq Scan on events"})
+	bad := newPlan("older", []string{"Limit", "  ->  Gather", "     ->  Parallel Seq Scan on commits"})
 	if !bad.Bad {
 		t.Errorf("plan is %+v, want a sequential scan", bad)
 	}
-	other := newPlan("stats", []string{"Aggregate", "  ->  Seq Scan on audit_stats"})
+	other := newPlan("stats", []string{"Aggregate", "  ->  Seq Scan on sums"})
 	if other.Bad || len(other.Scans) != 0 {
 		t.Errorf("plan is %+v, want no scan of events", other)
 	}

@@ -178,12 +178,12 @@ func (c copyAppender) Append(ctx context.Context, events []event.Event) ([]event
 	return allStored(len(events)), nil
 }
 
-// copyRows loads events into the table of events.
+// copyRows loads events into the plain table.
 func copyRows(ctx context.Context, pool *pgxpool.Pool, events []event.Event) error {
-	columns := []string{"seq", "topic", "event_id", "occurred_at", "source", "payload"}
-	_, err := pool.CopyFrom(ctx, pgx.Identifier{"events"}, columns, pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
+	columns := []string{"topic", "event_id", "occurred_at", "source", "payload"}
+	_, err := pool.CopyFrom(ctx, pgx.Identifier{"plain_events"}, columns, pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
 		e := &events[i]
-		return []any{int32(i + 1), e.Topic, e.ID, e.Timestamp, e.Source, e.Payload}, nil
+		return []any{e.Topic, e.ID, e.Timestamp, e.Source, e.Payload}, nil
 	}))
 	if err != nil {
 		return fmt.Errorf("copy: %w", err)
@@ -198,8 +198,8 @@ type insertAppender struct{ pool *pgxpool.Pool }
 func (a insertAppender) Append(ctx context.Context, events []event.Event) ([]event.Outcome, error) {
 	outcomes := allStored(len(events))
 	for i, e := range events {
-		tag, err := a.pool.Exec(ctx, `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload)
-			VALUES (1, $1, $2, $3, $4, $5) ON CONFLICT (topic, event_id) DO NOTHING`,
+		tag, err := a.pool.Exec(ctx, `INSERT INTO plain_events (topic, event_id, occurred_at, source, payload)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (topic, event_id) DO NOTHING`,
 			e.Topic, e.ID, e.Timestamp, e.Source, e.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("insert: %w", err)

@@ -11,7 +11,10 @@ DO $$ BEGIN
 END $$;
 GRANT CONNECT ON DATABASE :"database" TO :"role";
 GRANT USAGE ON SCHEMA :"schema" TO :"role";
-GRANT SELECT, INSERT ON :"schema".events TO :"role";
-GRANT SELECT, INSERT, UPDATE ON :"schema".audit_stats, :"schema".topic_stats TO :"role";
-GRANT SELECT, INSERT, DELETE ON :"schema".deliveries TO :"role";
-GRANT SELECT ON :"schema".eventagg_migrations TO :"role";
+GRANT USAGE ON SEQUENCE :"schema".commit_numbers TO :"role";
+GRANT SELECT, INSERT ON :"schema".topics, :"schema".identities, :"schema".events, :"schema".commits, :"schema".ticks TO :"role";
+GRANT SELECT, INSERT, UPDATE ON :"schema".totals TO :"role";
+GRANT SELECT, UPDATE ON :"schema".locks, :"schema".layout TO :"role"; -- row locks
+GRANT SELECT, UPDATE ON :"schema".folded, :"schema".sums TO :"role";
+GRANT SELECT, INSERT, DELETE ON :"schema".repeats, :"schema".deliveries TO :"role";
+GRANT SELECT ON :"schema".shards, :"schema".partitions, :"schema".eventagg_migrations TO :"role";

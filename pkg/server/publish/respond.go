@@ -40,6 +40,10 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 		p.response = appendPublished(p.response[:0], api.StatusSuccess, "event stored", e)
 	case event.Duplicate:
 		p.response = appendPublished(p.response[:0], api.StatusIgnored, "duplicate: the event was stored before; this repeat is counted and dropped", e)
+	case event.Conflict:
+		p.response = appendPublished(p.response[:0], api.StatusIgnored,
+			"duplicate: another event was stored before under this topic and event_id; this one differs and is dropped", e)
+		p.response = append(p.response[:len(p.response)-len("}\n")], `,"conflict":true}`+"\n"...)
 	case event.Queued:
 		p.response = appendPublished(p.response[:0], api.StatusQueued, "event is queued durably; it will be stored, or counted as a duplicate", e)
 		p.prefer.setApplied(c.Response().Header(), true)
@@ -191,6 +195,8 @@ func appendOutcome(dst []byte, outcome event.Outcome) []byte {
 		return append(dst, `{"status":"success"}`...)
 	case event.Duplicate:
 		return append(dst, `{"status":"ignored"}`...)
+	case event.Conflict:
+		return append(dst, `{"status":"ignored","conflict":true}`...)
 	case event.Queued:
 		return append(dst, `{"status":"queued"}`...)
 	default: // not given to the appender

@@ -29,7 +29,7 @@ func (h *Handler) Stats(c echo.Context) error {
 	}
 	const digits = 1000 // whole milliseconds
 	body := api.Stats{
-		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Topics: totals.Topics,
+		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Conflicts: totals.Conflicts, Topics: totals.Topics,
 		UptimeSeconds: math.Round(h.options.Now().Sub(h.started).Seconds()*digits) / digits,
 	}
 	if size, ok := h.queueSize(ctx); ok {
@@ -82,7 +82,7 @@ func (h *Handler) TopicStats(c echo.Context) error {
 	rows := make([]api.TopicStats, 0, len(topics)) // not nil: without topics the JSON is [], not null
 	for _, topic := range topics {
 		rows = append(rows, api.TopicStats{
-			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates,
+			Topic: topic.Topic, Stored: topic.Stored, Duplicates: topic.Duplicates, Conflicts: topic.Conflicts,
 			FirstSeen: topic.FirstSeen.UTC(), LastSeen: topic.LastSeen.UTC(),
 		})
 	}

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/digest"
 )
 
 // maxAttempts is the maximum number of attempts if the database proves each time
@@ -27,47 +29,83 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 		if err := ctx.Err(); err != nil || len(events) == 0 {
 			return nil, err
 		}
-		if len(events) == 1 {
-			return retryRolledBack(func() ([]event.Outcome, error) { return s.appendOne(ctx, &events[0]) })
+		result, err := s.appendAll(ctx, events)
+		if err == nil {
+			s.findConflicts(ctx, events, &result)
 		}
-		c := s.takeColumns(events)
-		defer s.putColumns(c)
-		return retryRolledBack(func() ([]event.Outcome, error) { return s.appendBatch(ctx, c) })
+		return result.outcomes, err
 	})
 	s.sessions.appended(time.Now(), err)
+	s.changed.Store(true)
 	return outcomes, err
 }
 
+// appendAll appends events without a look at conflicts.
+func (s *Store) appendAll(ctx context.Context, events []event.Event) (batchResult, error) {
+	if len(events) == 1 {
+		return retryRolledBack(ctx, s, func() (batchResult, error) { return s.appendOne(ctx, events) })
+	}
+	c := s.takeColumns(events)
+	defer s.putColumns(c)
+	return retryRolledBack(ctx, s, func() (batchResult, error) { return s.appendBatch(ctx, c) })
+}
+
 // retryRolledBack calls a function again if its error proves that the
-// transaction was rolled back and that another attempt may succeed.
-func retryRolledBack[T any](run func() (T, error)) (result T, err error) {
+// transaction was rolled back and that another attempt may succeed. If there is no
+// partition for the present time, it makes one first.
+func retryRolledBack[T any](ctx context.Context, s *Store, run func() (T, error)) (result T, err error) {
 	for range maxAttempts {
-		if result, err = run(); err == nil || !rolledBack(err) {
-			break
+		result, err = run()
+		switch {
+		case err == nil:
+			return result, nil
+		case missingPartition(err):
+			if errMake := s.makePartitions(ctx); errMake != nil {
+				return result, errMake
+			}
+		case !rolledBack(err):
+			return result, err
 		}
 	}
 	return result, err
 }
 
+// Results of append_one.sql.
+const (
+	resultUnknownTopic = -1
+	resultDuplicate    = 0
+	resultStored       = 1
+)
+
 // appendOne stores a single event.
-func (s *Store) appendOne(ctx context.Context, e *event.Event) ([]event.Outcome, error) {
-	var stored bool
+func (s *Store) appendOne(ctx context.Context, events []event.Event) (batchResult, error) {
+	s.logged.Add(1)
+	e := &events[0]
+	var result int32
+	var err error
 	if s.pooled {
-		return s.appendOnePooled(ctx, e)
+		result, err = s.appendOnePooled(ctx, e)
+	} else {
+		err = s.writers.QueryRow(ctx, s.queries.appendOne, e.Topic, appendKey(nil, e.ID), e.Timestamp, e.Source, e.Payload, digestOf(e)).Scan(&result)
 	}
-	err := s.writers.QueryRow(ctx, s.queries.appendOne, e.Topic, e.ID, e.Timestamp, e.Source, e.Payload).Scan(&stored)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return batchResult{}, err
+	case result == resultUnknownTopic:
+		c := s.takeColumns(events)
+		defer s.putColumns(c)
+		return s.appendBatch(ctx, c)
+	case result == resultStored:
+		return batchResult{outcomes: []event.Outcome{event.Stored}}, nil
+	case result == resultDuplicate:
+		return batchResult{outcomes: []event.Outcome{event.Duplicate}}, nil
+	default:
+		return batchResult{outcomes: []event.Outcome{event.Duplicate}, unproven: []int32{0}}, nil
 	}
-	return outcomeOfOne(stored), nil
 }
 
-func outcomeOfOne(stored bool) []event.Outcome {
-	if stored {
-		return []event.Outcome{event.Stored}
-	}
-	return []event.Outcome{event.Duplicate}
-}
+// digestOf returns the digest of one event, in the form of a parameter.
+func digestOf(e *event.Event) [digest.Size]byte { return new(digest.Computer).Of(e) }
 
 // takeColumns returns the events as columns. putColumns takes them back.
 func (s *Store) takeColumns(events []event.Event) *columns {
@@ -76,6 +114,7 @@ func (s *Store) takeColumns(events []event.Event) *columns {
 		c = new(columns)
 	}
 	c.fill(events)
+	s.logged.Add(int64(len(c.topics)))
 	return c
 }
 
@@ -84,76 +123,129 @@ func (s *Store) putColumns(c *columns) {
 	s.columns.Put(c)
 }
 
-// errUnknownIndex means that the database returned an index outside of the batch.
-var errUnknownIndex = errors.New("the database returned an index that is not in the batch")
+var (
+	// errUnknownIndex means that the database returned an index outside of the batch.
+	errUnknownIndex = errors.New("the database returned an index that is not in the batch")
+	// errTooMany means that the events have no addresses.
+	errTooMany = errors.New("more than 1048575 events in one append")
+	// errUnknownTopic means that a topic is missing although it was just added.
+	errUnknownTopic = errors.New("the database lacks a topic that it has just stored")
+)
 
 // appendBatch stores a batch in its own transaction. The parameters are encoded
-// already.
-func (s *Store) appendBatch(ctx context.Context, c *columns) ([]event.Outcome, error) {
+// already. A topic that is not in the dictionary is added in the transaction that
+// stores its first events; the first attempt has stored nothing then. The process
+// does not remember topics: their numbers are other ones after a restore.
+func (s *Store) appendBatch(ctx context.Context, c *columns) (batchResult, error) {
+	if c.count > placeMask {
+		return batchResult{}, errTooMany
+	}
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return batchResult{}, err
 	}
 	defer conn.Release()
-	result := newBatchResult(c.count)
-	if s.pooled {
-		err = s.inTransaction(ctx, conn.Conn(), s.queries.append, c.encode(), binaryFormat(), result.read)
-	} else {
-		err = s.appendPrepared(ctx, conn.Conn(), c, result)
+	result := newBatchResult(c)
+	if err := s.run(ctx, conn.Conn(), result.read, s.appendStatement(c)); err != nil {
+		return batchResult{}, err
 	}
-	if err != nil {
-		return nil, err
+	if errors.Is(result.err, errUnknownTopic) {
+		result = newBatchResult(c)
+		if err := s.run(ctx, conn.Conn(), result.read, s.topicsStatement(c), s.appendStatement(c)); err != nil {
+			return batchResult{}, err
+		}
 	}
-	return result.outcomes, result.err
+	return result, result.err
+}
+
+// statement is a statement of a transaction. All parameters are binary, unless
+// formats says otherwise.
+type statement struct {
+	name    string // of the prepared statement
+	text    string
+	params  [][]byte
+	formats []int16
+}
+
+func (s *Store) appendStatement(c *columns) statement {
+	return statement{name: "append", text: s.queries.append, params: c.encode(), formats: binaryFormat()}
+}
+
+func (s *Store) topicsStatement(c *columns) statement {
+	return statement{name: "topics", text: s.queries.addTopics, params: c.encode()[topicParam : topicParam+1], formats: binaryFormat()}
 }
 
 // binaryFormat is the format of all parameters or columns.
 func binaryFormat() []int16 { return []int16{pgx.BinaryFormatCode} }
 
-// appendPrepared runs append.sql as a prepared statement of the connection.
-func (s *Store) appendPrepared(ctx context.Context, conn *pgx.Conn, c *columns, result *batchResult) error {
-	statement, err := s.prepareAppend(ctx, conn)
+// run runs statements in one transaction and one round trip, and calls read for the
+// rows of the last one.
+func (s *Store) run(ctx context.Context, conn *pgx.Conn, read func(row [][]byte), statements ...statement) error {
+	if s.pooled {
+		return s.inTransaction(ctx, conn, s.queries.writerTransaction, read, statements...)
+	}
+	var batch pgconn.Batch
+	for _, each := range statements {
+		if err := s.prepareIn(ctx, conn, &batch, each); err != nil {
+			return err
+		}
+	}
+	return readLast(conn.PgConn().ExecBatch(ctx, &batch), len(statements), read)
+}
+
+// prepareIn adds a prepared statement of the connection to a batch. Only the first
+// call on a connection prepares it.
+func (s *Store) prepareIn(ctx context.Context, conn *pgx.Conn, batch *pgconn.Batch, each statement) error {
+	prepared, err := conn.Prepare(ctx, each.name, each.text)
 	if err != nil {
 		return err
 	}
-	rows := conn.PgConn().ExecPrepared(ctx, statement, c.encode(), binaryFormat(), binaryFormat())
-	for rows.NextRow() {
-		result.read(rows.Values())
-	}
-	_, err = rows.Close()
-	return err
+	batch.ExecPrepared(prepared.Name, each.params, each.formats, binaryFormat())
+	return nil
 }
 
-// prepareAppend returns the name of the prepared append.sql. Only the first call
-// on a connection prepares it.
-func (s *Store) prepareAppend(ctx context.Context, conn *pgx.Conn) (string, error) {
-	statement, err := conn.Prepare(ctx, "append", s.queries.append)
-	if err != nil {
-		return "", err
+// readLast calls read for the rows of one of the results, counted from 1, and returns
+// the error of any statement, COMMIT included.
+func readLast(results *pgconn.MultiResultReader, number int, read func(row [][]byte)) error {
+	for i := 1; results.NextResult(); i++ {
+		for rows := results.ResultReader(); rows.NextRow(); {
+			if i == number {
+				read(rows.Values())
+			}
+		}
 	}
-	return statement.Name, nil
+	return results.Close()
 }
 
 // batchResult turns the rows of append.sql into outcomes.
 type batchResult struct {
 	outcomes []event.Outcome
-	err      error // set if a row is not about an event of the batch
+	unproven []int32 // indexes of duplicates whose content may differ from the stored event
+	repeats  bool    // whether the batch has a key twice; unproven has only the first event of a key
+	err      error   // set if a row is not about an event of the batch
 }
 
-func newBatchResult(count int) *batchResult {
-	r := &batchResult{outcomes: make([]event.Outcome, count)}
+func newBatchResult(c *columns) batchResult {
+	r := batchResult{outcomes: make([]event.Outcome, c.count), repeats: c.count > len(c.first)}
 	for i := range r.outcomes {
 		r.outcomes[i] = event.Duplicate
 	}
 	return r
 }
 
-// read takes one row: the index of a stored event, counted from 1.
+// read takes one row: the index of a stored event, counted from 1, the negative index of
+// a duplicate that is not proven to have the content of the stored event, or 0 if a
+// topic is unknown.
 func (r *batchResult) read(row [][]byte) {
-	index := int(binary.BigEndian.Uint32(row[0]))
-	if index < 1 || index > len(r.outcomes) {
+	index := int(int32(binary.BigEndian.Uint32(row[0])))
+	switch {
+	case index == 0:
+		r.err = errUnknownTopic
+	case index > len(r.outcomes) || -index > len(r.outcomes):
 		r.err = errUnknownIndex
-		return
+	case index < 0:
+		r.unproven = append(r.unproven, int32(-index-1))
+	default:
+		r.outcomes[index-1] = event.Stored
 	}
-	r.outcomes[index-1] = event.Stored
 }

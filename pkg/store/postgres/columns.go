@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/digest"
 )
 
 // columns are the parameters of append.sql for one batch: distinct events, sorted
@@ -19,6 +20,8 @@ type columns struct {
 	// topics are the topics of the batch, and received the events of each.
 	topics   []string
 	received []int64
+
+	digests digest.Computer
 
 	buffer []byte // all encoded parameters, one after the other
 	ends   []int  // end of each parameter but the last
@@ -55,8 +58,11 @@ func (c *columns) fill(events []event.Event) {
 		c.buffer = binary.BigEndian.AppendUint32(c.buffer, 4)
 		c.buffer = binary.BigEndian.AppendUint32(c.buffer, uint32(at)+1)
 	}
-	c.texts(events, func(e *event.Event) string { return e.Topic })
-	c.texts(events, func(e *event.Event) string { return e.ID })
+	c.topicNumbers(events)
+	c.param(pgtype.ByteaOID, len(c.first))
+	for _, at := range c.first {
+		c.key(events[at].ID)
+	}
 	c.param(pgtype.TimestamptzOID, len(c.first))
 	for _, at := range c.first {
 		c.int8(events[at].Timestamp.UnixMicro() - postgresEpoch)
@@ -70,6 +76,12 @@ func (c *columns) fill(events []event.Event) {
 	c.param(pgtype.Int8OID, len(c.received))
 	for _, n := range c.received {
 		c.int8(n)
+	}
+	c.param(pgtype.UUIDOID, len(c.first))
+	for _, at := range c.first {
+		content := c.digests.Of(&events[at])
+		c.buffer = binary.BigEndian.AppendUint32(c.buffer, digest.Size)
+		c.buffer = append(c.buffer, content[:]...)
 	}
 }
 
@@ -102,6 +114,26 @@ func (c *columns) texts(events []event.Event, field func(*event.Event) string) {
 	}
 }
 
+// topicNumbers encodes the number of each event's topic in topics, from 1.
+func (c *columns) topicNumbers(events []event.Event) {
+	c.param(pgtype.Int4OID, len(c.first))
+	number := 0
+	for i, at := range c.first {
+		if i == 0 || events[at].Topic != c.topics[number-1] {
+			number++
+		}
+		c.buffer = binary.BigEndian.AppendUint32(c.buffer, 4)
+		c.buffer = binary.BigEndian.AppendUint32(c.buffer, uint32(number))
+	}
+}
+
+// key encodes an event_id.
+func (c *columns) key(id string) {
+	length := len(c.buffer)
+	c.buffer = appendKey(append(c.buffer, 0, 0, 0, 0), id)
+	binary.BigEndian.PutUint32(c.buffer[length:], uint32(len(c.buffer)-length-4))
+}
+
 func (c *columns) text(value string) {
 	c.buffer = binary.BigEndian.AppendUint32(c.buffer, uint32(len(value)))
 	c.buffer = append(c.buffer, value...)
@@ -111,6 +143,10 @@ func (c *columns) int8(value int64) {
 	c.buffer = binary.BigEndian.AppendUint32(c.buffer, 8)
 	c.buffer = binary.BigEndian.AppendUint64(c.buffer, uint64(value))
 }
+
+// topicParam is the index of the parameter that has the topics, which is also the
+// parameter of add_topics.sql.
+const topicParam = 6
 
 // encode returns the parameters of the statement. They use the memory of c.
 func (c *columns) encode() [][]byte {

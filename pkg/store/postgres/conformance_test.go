@@ -37,26 +37,46 @@ func refusedEvent(*testing.T, store.Store) event.Event {
 func copied(t *testing.T, s store.Store, options Options) *Store {
 	t.Helper()
 	target := open(t, options)
-	from, err := pgx.Connect(t.Context(), urlOf(t, s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = from.Close(context.Background()) }()
-	to, err := target.writers.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer to.Release()
-	for _, table := range []string{"events", "audit_stats", "topic_stats", "deliveries"} {
-		var rows bytes.Buffer
-		if _, err := from.PgConn().CopyTo(t.Context(), &rows, "COPY "+table+" TO STDOUT"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := to.Conn().PgConn().CopyFrom(t.Context(), &rows, "COPY "+table+" FROM STDIN"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	copyRows(t, urlOf(t, s), urlOf(t, target))
 	return target
+}
+
+// copyRows replaces the rows of a database by those of another one. Owners may do that.
+func copyRows(t *testing.T, source, target string) {
+	t.Helper()
+	from, to := connectTo(t, source), connectTo(t, target)
+	for _, table := range []string{"topics", "identities", "events", "commits", "repeats", "totals", "sums", "folded", "ticks", "deliveries"} {
+		var rows bytes.Buffer
+		if _, err := from.PgConn().CopyTo(t.Context(), &rows, "COPY (TABLE "+table+") TO STDOUT"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Exec(t.Context(), "DELETE FROM "+table); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.PgConn().CopyFrom(t.Context(), &rows, "COPY "+table+" FROM STDIN"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sequence := range []string{"commit_numbers", "topics_topic_no_seq"} {
+		var last int64
+		if err := from.QueryRow(t.Context(), "SELECT last_value FROM "+sequence).Scan(&last); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Exec(t.Context(), "SELECT setval($1::text::regclass, $2)", sequence, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// connectTo connects to a database until the test ends.
+func connectTo(t *testing.T, address string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // urlOf is the URL of the database of a store.

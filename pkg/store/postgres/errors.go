@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,8 +42,10 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
-	case errors.Is(err, errUnknownIndex), errors.Is(err, store.ErrForeignPosition):
+	case errors.Is(err, errUnknownIndex), errors.Is(err, errUnknownTopic), errors.Is(err, errKey), errors.Is(err, store.ErrForeignPosition):
 		return fmt.Errorf("%s: %w", attempted, err)
+	case errors.Is(err, errTooMany):
+		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)
 	case errors.As(err, &unconnected):
 		return store.NotReached(fmt.Errorf("%s: %w: %w", attempted, store.ErrUnavailable,
 			explainConnect(unconnected.Config, unconnected.Unwrap())))
@@ -96,12 +99,26 @@ func aborted(err *pgconn.PgError) bool {
 
 // rolledBack reports whether an error proves that nothing was committed, and
 // another attempt may succeed at once: the database ended a deadlock or a
-// serialization conflict (class 40 without 40003), or nothing had been sent.
+// serialization conflict (class 40 without 40003), two transactions had the same
+// address for their data, or nothing had been sent.
 func rolledBack(err error) bool {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return class(refused) == "40" && refused.Code != "40003"
+		return class(refused) == "40" && refused.Code != "40003" || sameAddress(refused)
 	}
 	return pgconn.SafeToRetry(err)
+}
+
+// sameAddress reports whether the key of a partition refused a row: another
+// transaction had the same topic, microsecond and random number. That can happen only
+// if the clock was set back. The next attempt has another address.
+func sameAddress(err *pgconn.PgError) bool {
+	return err.Code == "23505" && strings.HasPrefix(err.TableName, "events")
+}
+
+// missingPartition reports whether no partition covers the present time.
+func missingPartition(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "23514" && refused.TableName == "events" && refused.ConstraintName == ""
 }
 
 // class is the first two characters of the SQLSTATE.

@@ -59,10 +59,7 @@ func Migrate(ctx context.Context, options Options) (applied int, err error) {
 	if options.Pooled {
 		up = migrateUpPooled
 	}
-	if applied, err = up(ctx, db, migrations, schema); err != nil {
-		return applied, err
-	}
-	return applied, renumber(ctx, db, schema)
+	return up(ctx, db, migrations, schema)
 }
 
 // migrateUp applies the missing steps, each in its own transaction, and returns
@@ -117,46 +114,3 @@ func translateStep(ctx context.Context, err error, attempted string) error {
 
 // insufficientPrivilege is the SQLSTATE for a missing right.
 const insufficientPrivilege = "42501"
-
-// renumber repairs the order of a database that was restored from a dump; see
-// renumber.sql. A lock lets one instance at a time do it. It looks first whether there
-// is something to do: the role of an instance may not have the right to update events.
-func renumber(ctx context.Context, db *stdsql.DB, schema string) (err error) {
-	const attempted = "repair the order of a restored database"
-	statement, err := sql.Files.ReadFile("postgres/queries/renumber.sql")
-	if err != nil {
-		return fmt.Errorf("%s: %w", attempted, err)
-	}
-	restored, err := sql.Files.ReadFile("postgres/queries/restored.sql")
-	if err != nil {
-		return fmt.Errorf("%s: %w", attempted, err)
-	}
-	var needed bool
-	err = db.QueryRowContext(ctx, sql.InSchema(string(restored), schema)).Scan(&needed)
-	switch {
-	case err != nil:
-		return translate(ctx, err, attempted)
-	case !needed:
-		return nil
-	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return translate(ctx, err, attempted)
-	}
-	defer func() { _ = tx.Rollback() }()
-	const noTimeouts = `SELECT set_config(name, '0', true) FROM pg_settings
-		WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
-	if _, err := tx.ExecContext(ctx, noTimeouts); err != nil {
-		return translate(ctx, err, attempted)
-	}
-	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(1163219783, -1)"); err != nil {
-		return translate(ctx, err, attempted)
-	}
-	if _, err := tx.ExecContext(ctx, sql.InSchema(string(statement), schema)); err != nil {
-		return translate(ctx, err, attempted)
-	}
-	if err := tx.Commit(); err != nil {
-		return translate(ctx, err, attempted)
-	}
-	return nil
-}

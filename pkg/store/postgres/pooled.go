@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	stdsql "database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,45 +16,50 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// appendOnePooled is appendOne behind a pooler.
-func (s *Store) appendOnePooled(ctx context.Context, e *event.Event) ([]event.Outcome, error) {
+// appendOnePooled is appendOne behind a pooler. It returns the result of
+// append_one.sql.
+func (s *Store) appendOnePooled(ctx context.Context, e *event.Event) (result int32, err error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer conn.Release()
 	var timestamp columns
+	content := digestOf(e)
 	timestamp.int8(e.Timestamp.UnixMicro() - postgresEpoch)
-	params := [][]byte{[]byte(e.Topic), []byte(e.ID), timestamp.buffer[4:], []byte(e.Source), []byte(e.Payload)}
-	formats := []int16{pgx.TextFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.TextFormatCode}
-	stored := false
-	err = s.inTransaction(ctx, conn.Conn(), s.queries.appendOne, params, formats, func(row [][]byte) { stored = row[0][0] != 0 })
-	if err != nil {
-		return nil, err
+	one := statement{
+		text:    s.queries.appendOne,
+		params:  [][]byte{[]byte(e.Topic), appendKey(nil, e.ID), timestamp.buffer[4:], []byte(e.Source), []byte(e.Payload), content[:]},
+		formats: []int16{pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.BinaryFormatCode, pgx.TextFormatCode, pgx.TextFormatCode, pgx.BinaryFormatCode},
 	}
-	return outcomeOfOne(stored), nil
+	err = s.inTransaction(ctx, conn.Conn(), s.queries.writerTransaction, func(row [][]byte) { result = int32(binary.BigEndian.Uint32(row[0])) }, one)
+	return result, err
 }
 
 // errNotCommitted means that the response to COMMIT was not "COMMIT".
 var errNotCommitted = errors.New("the database did not commit")
 
-// inTransaction runs one statement in a transaction that sets its own isolation
-// level and synchronous_commit. It calls read for each row. The rows are valid
-// only if the error is nil, because only then the COMMIT succeeded. Everything is
-// sent at once and costs one round trip, as without a pooler. After an error the
-// server skips the rest, COMMIT included.
-func (s *Store) inTransaction(ctx context.Context, conn *pgx.Conn, statement string, params [][]byte, formats []int16, read func(row [][]byte)) error {
+// inTransaction runs statements in a transaction that sets its own isolation level
+// and, with the statement settings, its synchronous_commit. It calls read for each row
+// of the last statement. The rows are valid only if the error is nil, because only
+// then the COMMIT succeeded. Everything is sent at once and costs one round trip, as
+// without a pooler. After an error the server skips the rest, COMMIT included.
+func (s *Store) inTransaction(ctx context.Context, conn *pgx.Conn, settings string, read func(row [][]byte), statements ...statement) error {
 	pipeline := conn.PgConn().StartPipeline(ctx)
 	pipeline.SendQueryParams(s.queries.writerBegin, nil, nil, nil, nil)
-	pipeline.SendQueryParams(s.queries.writerTransaction, nil, nil, nil, nil)
-	pipeline.SendQueryParams(statement, params, nil, formats, binaryFormat())
+	pipeline.SendQueryParams(settings, nil, nil, nil, nil)
+	for _, each := range statements {
+		pipeline.SendQueryParams(each.text, each.params, nil, each.formats, binaryFormat())
+	}
 	pipeline.SendQueryParams("COMMIT", nil, nil, nil, nil)
 	err := pipeline.Sync()
 	ignore := func([][]byte) {}
-	for _, each := range []func([][]byte){ignore, ignore, read} {
-		if err == nil {
-			_, err = nextResult(pipeline, each)
+	for i := 1; i <= 2+len(statements) && err == nil; i++ {
+		each := ignore
+		if i == 2+len(statements) {
+			each = read
 		}
+		_, err = nextResult(pipeline, each)
 	}
 	if err == nil {
 		var tag pgconn.CommandTag

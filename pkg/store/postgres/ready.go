@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/eventagg/eventagg/pkg/event/digest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -16,7 +17,7 @@ type readiness struct {
 	standby, readOnly bool
 	encoding          string
 	server            int    // version, such as 170004 for 17.4
-	migrated, keyed   bool   // the tables exist, and events has its key
+	migrated, keyed   bool   // the tables exist, and identities has its key
 	lacking           string // rights that the role does not have
 }
 
@@ -60,7 +61,7 @@ func (r *readiness) ready() error {
 	case !r.migrated:
 		return fmt.Errorf("the database lacks the tables of this version; run `eventagg migrate`: %w", store.ErrUnavailable)
 	case !r.keyed:
-		return fmt.Errorf("the table events has no valid primary key on (topic, event_id); restore it: %w", store.ErrUnavailable)
+		return fmt.Errorf("the table identities has no valid primary key on (topic_no, id); restore it: %w", store.ErrUnavailable)
 	}
 	return nil
 }
@@ -124,8 +125,12 @@ func (s *Store) probe(ctx context.Context) error {
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
 	now := time.Now().UTC()
-	var stored bool
-	err = tx.QueryRow(ctx, s.queries.appendOne, "eventagg probe", now.Format(time.RFC3339Nano), now, "eventagg", "{}").Scan(&stored)
+	const topic = "eventagg probe"
+	_, err = tx.Exec(ctx, s.queries.addTopics, []string{topic})
+	if err == nil {
+		var result int32
+		err = tx.QueryRow(ctx, s.queries.appendOne, topic, appendKey(nil, now.Format(time.RFC3339Nano)), now, "eventagg", "{}", [digest.Size]byte{}).Scan(&result)
+	}
 	if err != nil {
 		return translate(ctx, err, attempted)
 	}

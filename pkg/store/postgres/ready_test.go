@@ -185,7 +185,8 @@ func TestPing_WriterCannotConnect(t *testing.T) {
 	owner := newDatabase(t)
 	role := fmt.Sprintf("limited_%d", time.Now().UnixNano())
 	limited := changed(t, owner, func(u *url.URL) { u.User = url.UserPassword(role, "secret") })
-	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 4", "GRANT ALL ON ALL TABLES IN SCHEMA public TO "+role)
+	execAt(t, owner, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 4", "GRANT ALL ON ALL TABLES IN SCHEMA public TO "+role,
+		"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "+role)
 	s := open(t, Options{URL: limited, Writers: 1, MaxConns: 1})
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatalf("ping while both connect: %v", err)

@@ -17,28 +17,52 @@ import (
 // is the events of the new deliveries and COMMIT.
 //
 // All transactions lock in the same order, so that no two wait for each other:
-// deliveries by ID, events by key, counters by topic, the total. Append starts
-// with the events. Forget locks only committed rows, and waits only for another
+// deliveries by ID, topics by name, events by key, shards by number. Append starts
+// with the topics or the events. Forget locks only committed rows, and waits only for another
 // Forget, which finds the same rows in the same order.
 //
 // Like Append it retries only if the transaction was certainly rolled back. After
 // other errors the caller retries, because an outage may last long.
 func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
+	defer s.changed.Store(true)
 	received, err := call(ctx, s, "receive deliveries", func() (store.Received, error) {
 		if err := ctx.Err(); err != nil || len(deliveries) == 0 {
 			return store.Received{}, err
 		}
-		return retryRolledBack(func() (store.Received, error) { return s.receive(ctx, deliveries) })
+		done, err := retryRolledBack(ctx, s, func() (receipt, error) { return s.receive(ctx, deliveries) })
+		if err == nil { // the connection is free again: counting conflicts needs one
+			s.findConflicts(ctx, done.events, &done.result)
+		}
+		return done.received(), err
 	})
 	s.sessions.appended(time.Now(), err)
 	return received, err
 }
 
+// receipt is the result of a committed attempt: the events of the new deliveries with
+// their outcomes, and the number of events of the others.
+type receipt struct {
+	events      []event.Event
+	result      batchResult
+	redelivered int64
+}
+
+func (r receipt) received() store.Received {
+	received := store.Received{Redelivered: r.redelivered}
+	for _, outcome := range r.result.outcomes {
+		if outcome == event.Stored {
+			received.Stored++
+		}
+	}
+	received.Duplicates = int64(len(r.result.outcomes)) - received.Stored
+	return received
+}
+
 // receive is one attempt of Receive.
-func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (store.Received, error) {
+func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (done receipt, err error) {
 	conn, err := s.writers.Acquire(ctx)
 	if err != nil {
-		return store.Received{}, err
+		return done, err
 	}
 	// A failed transaction is rolled back before its error is returned. If that
 	// fails, too, the pool closes the connection, which rolls it back as well.
@@ -50,21 +74,14 @@ func (s *Store) receive(ctx context.Context, deliveries []store.Delivery) (store
 	}()
 	isNew, err := s.remember(ctx, conn.Conn(), deliveries)
 	if err != nil {
-		return store.Received{}, err
+		return done, err
 	}
-	events, redelivered := split(deliveries, isNew)
-	outcomes, err := s.appendAndCommit(ctx, conn.Conn(), events)
-	if err != nil {
-		return store.Received{}, err
+	done.events, done.redelivered = split(deliveries, isNew)
+	if len(done.events) > placeMask {
+		return done, errTooMany
 	}
-	received := store.Received{Redelivered: redelivered}
-	for _, outcome := range outcomes {
-		if outcome == event.Stored {
-			received.Stored++
-		}
-	}
-	received.Duplicates = int64(len(outcomes)) - received.Stored
-	return received, nil
+	done.result, err = s.appendAndCommit(ctx, conn.Conn(), done.events)
+	return done, err
 }
 
 // idle is the status of a connection without a transaction.
@@ -130,36 +147,27 @@ func split(deliveries []store.Delivery, isNew []bool) (events []event.Event, red
 
 // appendAndCommit stores events in the open transaction of the connection, and
 // commits it.
-func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) ([]event.Outcome, error) {
+func (s *Store) appendAndCommit(ctx context.Context, conn *pgx.Conn, events []event.Event) (batchResult, error) {
 	if len(events) == 0 {
 		_, err := conn.Exec(ctx, "COMMIT")
-		return nil, err
+		return batchResult{}, err
 	}
 	c := s.takeColumns(events)
 	defer s.putColumns(c)
+	result := newBatchResult(c)
 	var batch pgconn.Batch
-	if s.pooled {
-		batch.ExecParams(s.queries.append, c.encode(), nil, binaryFormat(), binaryFormat())
-	} else {
-		statement, err := s.prepareAppend(ctx, conn)
-		if err != nil {
-			return nil, err
-		}
-		batch.ExecPrepared(statement, c.encode(), binaryFormat(), binaryFormat())
-	}
-	batch.ExecParams("COMMIT", nil, nil, nil, nil) // the server skips it if the statement fails
-	results := conn.PgConn().ExecBatch(ctx, &batch)
-	result := newBatchResult(c.count)
-	if results.NextResult() {
-		for rows := results.ResultReader(); rows.NextRow(); {
-			result.read(rows.Values())
+	for _, each := range []statement{s.topicsStatement(c), s.appendStatement(c)} {
+		if s.pooled {
+			batch.ExecParams(each.text, each.params, nil, each.formats, binaryFormat())
+		} else if err := s.prepareIn(ctx, conn, &batch, each); err != nil {
+			return batchResult{}, err
 		}
 	}
-	// Close returns the error of the statement as well as that of the COMMIT.
-	if err := results.Close(); err != nil {
-		return nil, err
+	batch.ExecParams("COMMIT", nil, nil, nil, nil) // the server skips it if a statement fails
+	if err := readLast(conn.PgConn().ExecBatch(ctx, &batch), 2, result.read); err != nil {
+		return batchResult{}, err
 	}
-	return result.outcomes, result.err
+	return result, result.err
 }
 
 // Known implements [store.Receiver].

@@ -60,7 +60,11 @@ func TestReceive_RetriesAfterDeadlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
-	const insert = `INSERT INTO events (seq, topic, event_id, occurred_at, source, payload) VALUES (1, 't', $1, now(), 's', '{}')`
+	if _, err := s.Append(ctx, someEvents("before", 1)); err != nil { // the topic is in the dictionary
+		t.Fatal(err)
+	}
+	const insert = `INSERT INTO identities (created_at, topic_no, place, digest, id)
+		SELECT now(), topic_no, 1, '00000000-0000-0000-0000-000000000000', '\x00'::bytea || convert_to($1, 'UTF8') FROM topics`
 	tx, err := other.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +94,7 @@ func TestReceive_RetriesAfterDeadlock(t *testing.T) {
 	if err := <-done; err != nil || received != (store.Received{Stored: 2, Duplicates: 2}) {
 		t.Errorf("received %+v, %v, want 2 stored and 2 duplicates", received, err)
 	}
-	if stats, err := s.Stats(ctx); err != nil || stats.Received != 4 || stats.Duplicates != 2 {
+	if stats, err := s.Stats(ctx); err != nil || stats.Received != 5 || stats.Duplicates != 2 {
 		t.Errorf("counted %+v, %v, want only the committed attempt", stats, err)
 	}
 }

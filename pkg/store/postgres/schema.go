@@ -30,9 +30,8 @@ type querier interface {
 
 // tableSet is what one schema has of eventagg; see schemas.sql.
 type tableSet struct {
-	schema               string
-	versions, tables     bool
-	developmentVersioned bool
+	schema                  string
+	versions, tables, first bool // first: the tables of the first layout
 }
 
 // oneSchema returns the schema of the tables: the configured one, or the one that has
@@ -101,7 +100,7 @@ func schemasOf(ctx context.Context, db querier) (found []tableSet, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var set tableSet
-		if err := rows.Scan(&set.schema, &set.versions, &set.tables, &set.developmentVersioned); err != nil {
+		if err := rows.Scan(&set.schema, &set.versions, &set.tables, &set.first); err != nil {
 			return nil, err
 		}
 		found = append(found, set)
@@ -159,12 +158,12 @@ func (s tableSet) check(ctx context.Context, db querier) error {
 		}
 	}
 	switch {
+	case s.first:
+		return fmt.Errorf("the tables in schema %s have the first layout, which this version can't use; "+
+			"export its events with the version that made them, and publish them into another database: %w", s.schema, store.ErrUnavailable)
 	case version > newest:
 		return fmt.Errorf("a newer version of eventagg has migrated the tables in schema %s (step %d, this version knows %d); use that version: %w",
 			s.schema, version, newest, store.ErrUnavailable)
-	case version == 0 && s.tables && s.developmentVersioned:
-		return fmt.Errorf("a development version of eventagg made the tables in schema %s; "+
-			"export its events with that version, and publish them into another database: %w", s.schema, store.ErrUnavailable)
 	case version == 0 && s.tables:
 		return fmt.Errorf("schema %s has tables of eventagg, but no %s that records their version; restore that table, too, "+
 			"or name another schema in database.schema: %w", s.schema, versionTable, store.ErrUnavailable)

@@ -129,14 +129,15 @@ func TestSchema_RefusesOtherStates(t *testing.T) {
 		schema string // in the options
 		want   string
 	}{
-		"a newer version":           {[]string{"INSERT INTO eventagg_migrations (version_id, is_applied) VALUES (99, true)"}, "", "a newer version of eventagg has migrated the tables in schema public (step 99"},
-		"tables that are missing":   {[]string{"DROP TABLE events"}, "", "tables of eventagg are missing in schema public, although eventagg_migrations records them: events; restore"},
-		"a counter that is missing": {[]string{"ALTER TABLE topic_stats RENAME TO old_stats"}, "", "records them: topic_stats; restore"},
-		"a table of a later step":   {[]string{"DROP TABLE deliveries"}, "", "records them: deliveries; restore"},
-		"all but the versions":      {[]string{"DROP TABLE events, topic_stats, audit_stats, deliveries"}, "", "records them: audit_stats, deliveries, events, topic_stats; restore"},
-		"a development version":     {[]string{"ALTER TABLE eventagg_migrations RENAME TO goose_db_version"}, "", "a development version of eventagg made the tables"},
-		"tables without a version":  {[]string{"DROP TABLE eventagg_migrations"}, "", "schema public " + unrecorded},
-		"an empty version table":    {[]string{"DELETE FROM eventagg_migrations"}, "", "schema public " + unrecorded},
+		"a newer version":         {[]string{"INSERT INTO eventagg_migrations (version_id, is_applied) VALUES (99, true)"}, "", "a newer version of eventagg has migrated the tables in schema public (step 99"},
+		"tables that are missing": {[]string{"DROP TABLE events CASCADE"}, "", "tables of eventagg are missing in schema public, although eventagg_migrations records them: events; restore"},
+		"a log that is missing":   {[]string{"ALTER TABLE commits RENAME TO old_commits"}, "", "records them: commits; restore"},
+		"a table of a later step": {[]string{"DROP TABLE deliveries"}, "", "records them: deliveries; restore"},
+		"all but the versions":    {[]string{"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries CASCADE"}, "", "records them: commits, deliveries, events, folded, identities, layout, locks, partitions, repeats, shards, sums, ticks, topics, totals; restore"},
+		"the first layout": {[]string{"CREATE TABLE audit_stats (shard smallint, received bigint, duplicates bigint)",
+			"UPDATE eventagg_migrations SET version_id = 2 WHERE version_id = 10"}, "", "have the first layout, which this version can't use; export its events"},
+		"tables without a version": {[]string{"DROP TABLE eventagg_migrations"}, "", "schema public " + unrecorded},
+		"an empty version table":   {[]string{"DELETE FROM eventagg_migrations"}, "", "schema public " + unrecorded},
 		"tables without a version behind another schema": {
 			[]string{"DROP TABLE eventagg_migrations", "CREATE SCHEMA AUTHORIZATION CURRENT_USER"}, "", "schema public " + unrecorded,
 		},
@@ -144,7 +145,7 @@ func TestSchema_RefusesOtherStates(t *testing.T) {
 			[]string{"DROP TABLE eventagg_migrations", "ALTER SCHEMA public RENAME TO restored", "CREATE SCHEMA public"}, "", "schema restored " + unrecorded,
 		},
 		"the configured schema without a version": {[]string{"DROP TABLE eventagg_migrations"}, "public", "schema public " + unrecorded},
-		"only the counters without a version":     {[]string{"DROP TABLE eventagg_migrations, events, topic_stats"}, "", "schema public " + unrecorded},
+		"only the counters without a version":     {[]string{"DROP TABLE eventagg_migrations, events, identities CASCADE"}, "", "schema public " + unrecorded},
 		"two sets without a version": {
 			[]string{"DROP TABLE eventagg_migrations", "CREATE SCHEMA other", "CREATE TABLE other.events (LIKE events)"}, "", "the schemas other, public all have tables of eventagg",
 		},
@@ -156,7 +157,7 @@ func TestSchema_RefusesOtherStates(t *testing.T) {
 			t.Parallel()
 			address := newDatabase(t)
 			execAt(t, address, row.change...)
-			const count = "SELECT count(*) FROM pg_class WHERE relname IN ('events', 'audit_stats', 'topic_stats', 'deliveries', 'eventagg_migrations')"
+			const count = "SELECT count(*) FROM pg_class WHERE relname IN ('events', 'identities', 'commits', 'totals', 'deliveries', 'eventagg_migrations')"
 			before := selectAt[int](t, address, count)
 			options := Options{URL: address, Schema: row.schema}
 			_, errMigrate := Migrate(t.Context(), options)
@@ -192,10 +193,10 @@ func TestSchema_OtherProgramsTables(t *testing.T) {
 func TestPing_TablesThatDisappear(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ change, ping, migrate string }{
-		"one": {"DROP TABLE topic_stats", "are missing in schema public, although eventagg_migrations records them: topic_stats; restore them from a backup",
-			"are missing in schema public, although eventagg_migrations records them: topic_stats; restore them from a backup"},
-		"one and the versions": {"DROP TABLE topic_stats, eventagg_migrations", "has tables of eventagg, but no eventagg_migrations", "has tables of eventagg, but no eventagg_migrations"},
-		"all":                  {"DROP TABLE events, topic_stats, audit_stats, deliveries, eventagg_migrations", "all tables of eventagg in schema public are gone; restore them", ""},
+		"one": {"DROP TABLE totals", "are missing in schema public, although eventagg_migrations records them: totals; restore them from a backup",
+			"are missing in schema public, although eventagg_migrations records them: totals; restore them from a backup"},
+		"one and the versions": {"DROP TABLE totals, eventagg_migrations", "has tables of eventagg, but no eventagg_migrations", "has tables of eventagg, but no eventagg_migrations"},
+		"all":                  {"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries, eventagg_migrations CASCADE", "all tables of eventagg in schema public are gone; restore them", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

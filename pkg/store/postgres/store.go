@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/time/rate"
 
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/sql"
@@ -48,6 +50,18 @@ type Store struct {
 
 	sessions sessions
 
+	tickCalls atomic.Uint64 // calls of lastTick so far
+	ticking   chan struct{} // holds a value while a call looks for the last tick
+	looked    looked        // the result of the last one; guarded by ticking
+	ticks     *rate.Limiter // for new ticks; see maxTicks
+	// changed is set if events were received since the last round of maintenance.
+	changed atomic.Bool
+	// logged is about the number of rows that this instance has added to the logs since
+	// it last folded them.
+	logged      atomic.Int64
+	stop        chan struct{} // closed to end maintenance
+	maintaining sync.WaitGroup
+
 	life   sync.RWMutex // held for reading by running calls
 	closed bool
 }
@@ -66,7 +80,7 @@ func (o Options) WithDefaults() Options {
 // lacks the tables.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	options = options.WithDefaults()
-	s := &Store{pooled: options.Pooled}
+	s := &Store{pooled: options.Pooled, ticking: make(chan struct{}, 1), ticks: rate.NewLimiter(maxTicks, maxTicks), stop: make(chan struct{})}
 	var err error
 	if s.queries, err = loadQueries(""); err != nil {
 		return nil, err
@@ -89,6 +103,8 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		return nil, err
 	}
 	s.opened = true
+	s.changed.Store(true)                           // by another process, perhaps
+	s.maintaining.Go(func() { s.maintain(s.stop) }) //nolint:contextcheck // it ends with Close
 	return s, nil
 }
 
@@ -123,6 +139,8 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	close(s.stop)
+	s.maintaining.Wait()
 	s.writers.Close()
 	s.readers.Close()
 	return nil
@@ -159,12 +177,16 @@ func call[T any](ctx context.Context, s *Store, attempted string, run func() (T,
 
 // queries are the statements of sql/postgres/queries.
 type queries struct {
-	writerSession, readerSession, writerBegin, writerTransaction, ready string
-	readerBegin, probeBegin                                             string
-	append, appendOne, stats, topicStats, event, stableHead             string
-	older, newer, olderOfTopic, newerOfTopic, fingerprint               string
-	olderByID, newerByID                                                string
-	remember, known, forget, knownTopics                                string
+	writerSession, readerSession, writerBegin, writerTransaction, ready       string
+	readerBegin, probeBegin                                                   string
+	addTopics, append, appendOne, contents, countConflicts, stats, topicStats string
+	foldLock, fold, unfolded, makePartition                                   string
+	lastTick, tickLock, makeTick, tick                                        string
+	commitsAfter, commitsBefore                                               string
+	commitsOfTopicAfter, commitsOfTopicBefore                                 string
+	commitOfEvent, event, eventsAfter, eventsBefore                           string
+	olderByID, newerByID                                                      string
+	remember, known, forget, knownTopics                                      string
 }
 
 // loadQueries reads the statements for the tables of a schema.
@@ -173,9 +195,14 @@ func loadQueries(schema string) (queries, error) {
 	for name, text := range map[string]*string{
 		"writer_session": &q.writerSession, "reader_session": &q.readerSession, "ready": &q.ready,
 		"writer_begin": &q.writerBegin, "reader_begin": &q.readerBegin, "probe_begin": &q.probeBegin, "writer_transaction": &q.writerTransaction,
-		"append": &q.append, "append_one": &q.appendOne, "stats": &q.stats, "topic_stats": &q.topicStats, "event": &q.event,
-		"older": &q.older, "newer": &q.newer, "stable_head": &q.stableHead,
-		"older_of_topic": &q.olderOfTopic, "newer_of_topic": &q.newerOfTopic, "older_by_id": &q.olderByID, "newer_by_id": &q.newerByID, "fingerprint": &q.fingerprint,
+		"add_topics": &q.addTopics, "append": &q.append, "append_one": &q.appendOne,
+		"contents": &q.contents, "count_conflicts": &q.countConflicts, "stats": &q.stats, "topic_stats": &q.topicStats,
+		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition,
+		"last_tick": &q.lastTick, "tick_lock": &q.tickLock, "make_tick": &q.makeTick, "tick": &q.tick,
+		"commits_after": &q.commitsAfter, "commits_before": &q.commitsBefore,
+		"commits_of_topic_after": &q.commitsOfTopicAfter, "commits_of_topic_before": &q.commitsOfTopicBefore,
+		"commit_of_event": &q.commitOfEvent, "event": &q.event, "events_after": &q.eventsAfter, "events_before": &q.eventsBefore,
+		"older_by_id": &q.olderByID, "newer_by_id": &q.newerByID,
 		"remember": &q.remember, "known": &q.known, "forget": &q.forget, "known_topics": &q.knownTopics,
 	} {
 		data, err := sql.Files.ReadFile("postgres/queries/" + name + ".sql")

@@ -50,9 +50,7 @@ func (s *Store) commit(ctx context.Context, work func(*transaction) error) error
 	// A context that can end costs the driver a goroutine for each statement, so
 	// the statements get one that can't. The transaction has the caller's context:
 	// when that ends it is rolled back, and the next statement fails.
-	t := transaction{
-		ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, now: s.now().UnixMicro(), topics: map[string]*counts{},
-	}
+	t := transaction{ctx: context.WithoutCancel(ctx), tx: tx, statements: &s.append, now: s.now().UnixMicro(), repeated: &s.repeated}
 	if err := work(&t); err != nil {
 		return err
 	}
@@ -65,103 +63,16 @@ type transaction struct {
 	tx         *stdsql.Tx
 	statements *appendStatements
 	now        int64 // microseconds since 1970
-	topics     map[string]*counts
-	first      int64 // ids of the first and the last stored event, 0 for none
-	last       int64
+	repeated   *bool // see Store.repeated
 }
 
-// blockBits is the number of low bits of an id that its block leaves out; see the
-// table event_times.
-const blockBits = 12
-
-// counts are the events of one topic in a batch.
-type counts struct{ unique, duplicates int64 }
-
-// addTimes adds the time of the stored events to the blocks of their ids.
-func (t *transaction) addTimes() error {
-	if t.last == 0 {
-		return nil
-	}
-	addTime := t.tx.StmtContext(t.ctx, t.statements.addTime)
-	defer func() { _ = addTime.Close() }()
-	for block := t.first >> blockBits; block <= t.last>>blockBits; block++ {
-		if _, err := run(t.ctx, addTime, block, t.now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// append stores events and counts them.
-func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
-	outcomes := make([]event.Outcome, len(events))
-	insert := t.tx.StmtContext(t.ctx, t.statements.event)
-	defer func() { _ = insert.Close() }() // the transaction has already closed it
-	for i := range events {
-		var err error
-		if outcomes[i], err = t.store(insert, &events[i]); err != nil {
-			return nil, err
-		}
-	}
-	if err := t.addTimes(); err != nil {
-		return nil, err
-	}
-	return outcomes, t.count()
-}
-
-// store stores one event, unless its key exists.
-func (t *transaction) store(insert *stdsql.Stmt, e *event.Event) (event.Outcome, error) {
-	result, err := insert.ExecContext(t.ctx, t.now, e.Timestamp.UnixMicro(), e.Topic, e.ID, e.Source, e.Payload)
+// run runs a statement and returns the number of changed rows.
+func run(ctx context.Context, prepared *stdsql.Stmt, arguments ...any) (int64, error) {
+	result, err := prepared.ExecContext(ctx, arguments...)
 	if err != nil {
 		return 0, err
 	}
-	stored, err := result.RowsAffected()
-	if err != nil {
-		return 0, err
-	}
-	topic := t.topics[e.Topic]
-	if topic == nil {
-		topic = &counts{}
-		t.topics[e.Topic] = topic
-	}
-	if stored == 0 {
-		topic.duplicates++
-		return event.Duplicate, nil
-	}
-	topic.unique++
-	t.last, err = result.LastInsertId()
-	if t.first == 0 {
-		t.first = t.last
-	}
-	return event.Stored, err
-}
-
-// count adds the batch to the counters.
-func (t *transaction) count() error {
-	countTopic := t.tx.StmtContext(t.ctx, t.statements.countTopic)
-	defer func() { _ = countTopic.Close() }()
-	addTopic := t.tx.StmtContext(t.ctx, t.statements.addTopic)
-	defer func() { _ = addTopic.Close() }()
-	countTotal := t.tx.StmtContext(t.ctx, t.statements.countTotal)
-	defer func() { _ = countTotal.Close() }()
-	var total counts
-	var added int64
-	for name, topic := range t.topics {
-		known, err := run(t.ctx, countTopic, name, topic.unique, topic.duplicates, t.now)
-		if err != nil {
-			return err
-		}
-		if known == 0 {
-			if _, err := run(t.ctx, addTopic, name, topic.unique, topic.duplicates, t.now); err != nil {
-				return err
-			}
-			added++
-		}
-		total.unique += topic.unique
-		total.duplicates += topic.duplicates
-	}
-	_, err := run(t.ctx, countTotal, total.unique, total.duplicates, added)
-	return err
+	return result.RowsAffected()
 }
 
 // probeBytes is the size of a probe. With less, a probe could fit into the last free
@@ -180,13 +91,4 @@ func (t *transaction) probe() error {
 	defer func() { _ = forget.Close() }()
 	_, err := run(t.ctx, forget, int64(math.MinInt64+1))
 	return err
-}
-
-// run runs a statement and returns the number of changed rows.
-func run(ctx context.Context, prepared *stdsql.Stmt, arguments ...any) (int64, error) {
-	result, err := prepared.ExecContext(ctx, arguments...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }

@@ -28,8 +28,8 @@ func TestQueries_LookUpIDInEachTopic(t *testing.T) {
 		}
 		all := strings.Join(plan, "\n")
 		if !strings.HasPrefix(all, "SEARCH events USING INTEGER PRIMARY KEY") ||
-			!strings.Contains(all, "SEARCH e USING INDEX sqlite_autoindex_events_1 (topic=? AND event_id=?") ||
-			strings.Contains(all, "SCAN e") || strings.Count(all, "TEMP B-TREE") != 1 {
+			!strings.Contains(all, "SEARCH i USING PRIMARY KEY (topic_no=? AND event_id=?)") ||
+			strings.Contains(all, "SCAN e") || strings.Contains(all, "SCAN i") || strings.Count(all, "TEMP B-TREE") != 1 {
 			t.Errorf("%s has the plan:\n%s\nwant look-ups of keys, and one sort of ids", name, all)
 		}
 	}

@@ -112,7 +112,7 @@ func migrateOnce(ctx context.Context, db *stdsql.DB, provider *goose.Provider, p
 	if before.version == newest {
 		return 0, false, nil
 	}
-	if before.version > newest {
+	if before.version > newest || before.firstLayout() {
 		return 0, false, before.mismatch(path, newest)
 	}
 	if applied, err = migrateUp(ctx, provider); err == nil {
@@ -150,6 +150,12 @@ type schema struct {
 	version    int64 // number of the last migration, 0 before the first
 	hasHistory bool  // whether the table of migrations exists
 }
+
+// firstStep is the number of the first migration of this layout.
+const firstStep = 10
+
+// firstLayout reports whether the file has the tables of the first layout.
+func (s schema) firstLayout() bool { return s.version > 0 && s.version < firstStep }
 
 // inspect reads the schema. It fails if the file belongs to another program.
 func inspect(ctx context.Context, db *stdsql.DB, path string) (schema, error) {
@@ -196,6 +202,9 @@ func (s schema) mismatch(path string, newest int64) error {
 	switch {
 	case s.version == 0:
 		return fmt.Errorf("%s has no eventagg tables yet; run `eventagg migrate`: %w", path, store.ErrUnavailable)
+	case s.firstLayout():
+		return fmt.Errorf("%s has the first layout, which this version can't use; export its events with the version that made it, "+
+			"and publish them into another file: %w", path, store.ErrUnavailable)
 	case s.version < newest:
 		return fmt.Errorf("%s has the tables of an older eventagg; run `eventagg migrate`: %w", path, store.ErrUnavailable)
 	default:

@@ -157,16 +157,20 @@ func TestMigrate_FolderNotWritable(t *testing.T) {
 	}
 }
 
-func TestOpen_OlderVersionNeedsMigrate(t *testing.T) {
+// TestOpen_RefusesTheFirstLayout names the way out. The file stays as it is.
+func TestOpen_RefusesTheFirstLayout(t *testing.T) {
 	t.Parallel()
+	const want = "has the first layout, which this version can't use; export its events"
 	path := newPath(t)
-	statements(t, path, "UPDATE goose_db_version SET version_id = version_id - 1 WHERE version_id > 0",
-		"INSERT OR IGNORE INTO goose_db_version (version_id, is_applied) VALUES (0, 1)")
-	if _, err := Open(t.Context(), Options{Path: path}); err == nil || !strings.Contains(err.Error(), "run `eventagg migrate`") {
-		t.Errorf("open: %v, want a hint at migrate", err)
+	statements(t, path, "UPDATE goose_db_version SET version_id = 3 WHERE version_id > 0")
+	if _, err := Open(t.Context(), Options{Path: path}); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		t.Errorf("open: %v, want %q", err, want)
 	}
-	found := schema{version: 1}
-	if err := found.mismatch("x.db", 2); !strings.Contains(err.Error(), "older eventagg; run `eventagg migrate`") {
+	if applied, err := Migrate(t.Context(), path); applied != 0 || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		t.Errorf("migrate applied %d steps, %v, want %q", applied, err, want)
+	}
+	found := schema{version: firstStep}
+	if err := found.mismatch("x.db", firstStep+1); !strings.Contains(err.Error(), "older eventagg; run `eventagg migrate`") {
 		t.Errorf("the message for an older version is %v", err)
 	}
 }

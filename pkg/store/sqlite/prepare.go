@@ -7,18 +7,23 @@ import (
 
 // appendStatements are the statements of the writer.
 type appendStatements struct {
-	event, addTime, countTopic, addTopic, countTotal *stdsql.Stmt
-	remember, forget                                 *stdsql.Stmt
+	lastNumbers, content, addTime, countTotal, remember, forget     *stdsql.Stmt
+	findTopics, countTopics, addIdentities, findIdentities, addData rowsStatement
 }
 
-func prepareAppend(ctx context.Context, db *stdsql.DB) (appendStatements, error) {
-	var s appendStatements
-	err := prepare(ctx, db, map[string]**stdsql.Stmt{
-		"append_event": &s.event, "add_time": &s.addTime,
-		"count_topic": &s.countTopic, "add_topic": &s.addTopic, "count_total": &s.countTotal,
+func prepareAppend(ctx context.Context, db *stdsql.DB) (s appendStatements, err error) {
+	for name, target := range map[string]*rowsStatement{
+		"find_topics": &s.findTopics, "count_topics": &s.countTopics,
+		"add_identities": &s.addIdentities, "find_identities": &s.findIdentities, "add_events": &s.addData,
+	} {
+		if *target, err = prepareRows(ctx, db, name); err != nil {
+			return s, err
+		}
+	}
+	return s, prepare(ctx, db, map[string]**stdsql.Stmt{
+		"last_numbers": &s.lastNumbers, "content": &s.content, "add_time": &s.addTime, "count_total": &s.countTotal,
 		"remember": &s.remember, "forget": &s.forget,
 	})
-	return s, err
 }
 
 // readStatements are the statements of the readers.

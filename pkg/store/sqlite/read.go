@@ -17,7 +17,7 @@ import (
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	return call(ctx, s, "read the totals", func() (store.Stats, error) {
 		var stats store.Stats
-		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Stored, &stats.Duplicates, &stats.Topics)
+		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Stored, &stats.Duplicates, &stats.Conflicts, &stats.Topics)
 		stats.Received = stats.Stored + stats.Duplicates
 		return stats, err
 	})
@@ -63,7 +63,7 @@ func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(ctx, s, "read an event", func() (store.Record, error) {
-		return scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, key.ID))
+		return scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, storedKey(key.ID)))
 	})
 }
 
@@ -149,7 +149,7 @@ func readPage(ctx context.Context, statements pageStatements, filter store.Filte
 	}
 	arguments := []any{first, end, limit + 1, filter.Source}
 	if filter.ID != "" {
-		rows, err := statements.byID.QueryContext(ctx, append(arguments, since, until, filter.ID, filter.Topic)...)
+		rows, err := statements.byID.QueryContext(ctx, append(arguments, since, until, storedKey(filter.ID), filter.Topic)...)
 		return collectPage(rows, err, limit)
 	}
 	query, queryOfTopic := statements.all, statements.topic
@@ -258,8 +258,13 @@ func scanRecord(from row) (store.Record, error) {
 	var (
 		r                         store.Record
 		id, createdAt, occurredAt int64
+		key                       any
 	)
-	err := from.Scan(&id, &createdAt, &occurredAt, &r.Topic, &r.ID, &r.Source, &r.Payload)
+	if err := from.Scan(&id, &createdAt, &occurredAt, &r.Topic, &key, &r.Source, &r.Payload); err != nil {
+		return r, err
+	}
+	var err error
+	r.ID, err = keyText(key)
 	r.CreatedAt, r.Timestamp = timeOf(createdAt), timeOf(occurredAt)
 	r.Position = position(id, r.CreatedAt)
 	return r, err
@@ -270,7 +275,7 @@ func scanTopic(from row) (store.TopicStats, error) {
 		t           store.TopicStats
 		first, last int64
 	)
-	err := from.Scan(&t.Topic, &t.Stored, &t.Duplicates, &first, &last)
+	err := from.Scan(&t.Topic, &t.Stored, &t.Duplicates, &t.Conflicts, &first, &last)
 	t.FirstSeen, t.LastSeen = timeOf(first), timeOf(last)
 	return t, err
 }

@@ -50,6 +50,9 @@ type Store struct {
 	append  appendStatements
 	read    readStatements
 	wal     *wal
+	// repeated is set if most events of the last block of an append were duplicates.
+	// Only a running transaction uses it, and there is one at a time.
+	repeated bool
 	// saved is set if the events of a removed WAL are in the database file.
 	saved atomic.Bool
 	// failed is set after an append that failed, until a write succeeds.

@@ -20,6 +20,7 @@ type ledger struct {
 	stored     map[event.Key]int
 	outcomes   int64
 	duplicates int64
+	conflicts  int64
 }
 
 func newLedger() *ledger {
@@ -40,6 +41,9 @@ func (l *ledger) note(events []event.Event, outcomes []event.Outcome) error {
 			l.winner[e.Key()] = e
 		case event.Duplicate:
 			l.duplicates++
+		case event.Conflict:
+			l.duplicates++
+			l.conflicts++
 		default:
 			return fmt.Errorf("outcome %v for %q", outcomes[i], e.Key())
 		}
@@ -104,8 +108,9 @@ func oppositeOrders(t *testing.T, h Harness) {
 		t.Fatal(err)
 	}
 	l.checkWinners(t, s, rounds*2*size)
-	if stats := checkExact(t, s); stats.Received != l.outcomes || stats.Duplicates != l.duplicates {
-		t.Errorf("counted %+v, but %d outcomes, %d of them duplicates", stats, l.outcomes, l.duplicates)
+	if stats := checkExact(t, s); stats.Received != l.outcomes || stats.Duplicates != l.duplicates || stats.Conflicts != l.duplicates || l.conflicts != l.duplicates {
+		t.Errorf("counted %+v, but %d outcomes, %d of them duplicates and %d conflicts; want all duplicates to be conflicts",
+			stats, l.outcomes, l.duplicates, l.conflicts)
 	}
 }
 

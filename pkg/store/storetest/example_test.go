@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/digest"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/storetest"
 )
@@ -114,9 +115,13 @@ func (d *database) append(events []event.Event) ([]event.Outcome, error) {
 			d.topics[e.Topic] = topic
 		}
 		topic.LastSeen = now
-		if _, known := d.byKey[e.Key()]; known {
+		if at, known := d.byKey[e.Key()]; known {
 			outcomes[i] = event.Duplicate
 			topic.Duplicates++
+			if !digest.Same(&e, &d.records[at].Event) {
+				outcomes[i] = event.Conflict
+				topic.Conflicts++
+			}
 			continue
 		}
 		outcomes[i] = event.Stored
@@ -242,6 +247,7 @@ func (m *memory) Stats(ctx context.Context) (sum store.Stats, err error) {
 	for _, topic := range topics {
 		sum.Stored += topic.Stored
 		sum.Duplicates += topic.Duplicates
+		sum.Conflicts += topic.Conflicts
 	}
 	sum.Received, sum.Topics = sum.Stored+sum.Duplicates, int64(len(topics))
 	return sum, err

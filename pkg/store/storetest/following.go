@@ -91,8 +91,10 @@ func replacedData(t *testing.T, h Harness) {
 	mustAppend(t, s, newEvents("topic 2", 5)...)
 	foreign := allPositions(t, s, 12)[len(common)-2:] // without the first events, which both have
 	for _, events := range [][]event.Event{newEvents("topic 3", 5), newEvents("topic 4", 5), newEvents("topic 5", 5)} {
-		mustAppend(t, backup, events...)
-		mustAppend(t, other, events...)
+		for _, replaced := range []store.Store{backup, other} {
+			mustAppend(t, replaced, events...)
+			mustStableHead(t, replaced) // gives these events their place in the order
+		}
 	}
 	for _, position := range common {
 		mustOlder(t, backup, store.Filter{}, position, 5)

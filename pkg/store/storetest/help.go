@@ -185,13 +185,14 @@ func checkSums(t rapid.TB, stats store.Stats, rows int64, topics []store.TopicSt
 	if stats.Received != stats.Stored+stats.Duplicates {
 		t.Errorf("received is not stored plus duplicates: %+v", stats)
 	}
-	var stored, duplicates int64
+	var stored, duplicates, conflicts int64
 	for _, topic := range topics {
 		stored += topic.Stored
 		duplicates += topic.Duplicates
+		conflicts += topic.Conflicts
 	}
-	if stored != stats.Stored || duplicates != stats.Duplicates || int64(len(topics)) != stats.Topics {
-		t.Errorf("the topics add up to %d stored, %d duplicates in %d topics; the totals are %+v", stored, duplicates, len(topics), stats)
+	if stored != stats.Stored || duplicates != stats.Duplicates || conflicts != stats.Conflicts || int64(len(topics)) != stats.Topics {
+		t.Errorf("the topics add up to %d stored, %d duplicates, %d conflicts in %d topics; the totals are %+v", stored, duplicates, conflicts, len(topics), stats)
 	}
 }
 

@@ -15,7 +15,7 @@ func storedThenDuplicate(t *testing.T, h Harness) {
 	repeated.Source, repeated.Payload = "another", `{"other":true}`
 	checkOutcomes(t, mustAppend(t, s, first), event.Stored)
 	for range 3 {
-		checkOutcomes(t, mustAppend(t, s, repeated), event.Duplicate)
+		checkOutcomes(t, mustAppend(t, s, repeated), event.Conflict)
 	}
 	record := mustEvent(t, s, first.Key())
 	if record.Event != first {
@@ -36,7 +36,7 @@ func duplicateInsideBatch(t *testing.T, h Harness) {
 	repeated.Payload = `{"which":"second"}`
 	repeated.Timestamp = repeated.Timestamp.AddDate(1, 0, 0)
 	checkOutcomes(t, mustAppend(t, s, first, repeated, other, repeated),
-		event.Stored, event.Duplicate, event.Stored, event.Duplicate)
+		event.Stored, event.Conflict, event.Stored, event.Conflict)
 	if record := mustEvent(t, s, first.Key()); record.Event != first {
 		t.Errorf("stored %+v, want the first of the batch", record.Event)
 	}

@@ -1,4 +1,4 @@
--- The event with a key.
-SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
+-- The data of the event at an address.
+SELECT created_at, occurred_at, source, payload::text
 FROM :"schema".events
-WHERE topic = $1 AND event_id = $2
+WHERE topic_no = $1 AND created_at = $2 AND place = $3

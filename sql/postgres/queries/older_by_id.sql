@@ -1,26 +1,42 @@
--- older.sql for the events with the ID $7 in the topic $8, or in all topics if it is null.
+-- The events with the key $1 in the topic $2, or in all topics if it is null, that are
+-- before the position ($3, $4, $5), newest first. $6 is the last tick that counts, $7
+-- the source, or null for any, and $8 and $9 bound created_at.
 --
--- No index begins with event_id: it would cost every append a random write. So the ID
+-- No index begins with the key: it would cost every append a random write. So the key
 -- is looked up in one topic after the other, with the primary key. ingest.max_topics
--- bounds the number of look-ups. LIMIT 1 keeps the planner from reading all events
--- instead. Payloads are read after the page is cut.
-WITH topics AS (
-    SELECT $8::text COLLATE "C" AS topic WHERE $8 IS NOT NULL
+-- bounds the number of look-ups. LIMIT 1 keeps the planner from reading all identities
+-- instead.
+WITH chosen AS (
+    SELECT topic_no, topic, shard FROM :"schema".topics WHERE topic = $2
     UNION ALL
-    SELECT topic FROM :"schema".topic_stats WHERE shard = -1 AND $8 IS NULL
+    SELECT topic_no, topic, shard FROM :"schema".topics WHERE $2::text IS NULL
 ),
 found AS (
-    SELECT e.* FROM topics AS t
+    SELECT k.tick, k.fingerprint, c.n, i.place & 1048575 AS seq, p.topic, i.topic_no, i.created_at, i.place
+    FROM chosen AS p
     CROSS JOIN LATERAL (
-        SELECT * FROM :"schema".events WHERE topic = t.topic AND event_id = $7 LIMIT 1
-    ) AS e
-    WHERE (e.xid, e.seq) < ($1::xid8, $2::integer)
-      AND ($4::text IS NULL OR e.source = $4)
-      AND ($5::timestamptz IS NULL OR e.created_at >= $5)
-      AND ($6::timestamptz IS NULL OR e.created_at < $6)
-    ORDER BY e.xid DESC, e.seq DESC
-    LIMIT $3
+        SELECT topic_no, created_at, place FROM :"schema".identities WHERE topic_no = p.topic_no AND id = $1 LIMIT 1
+    ) AS i
+    CROSS JOIN LATERAL (
+        SELECT n, after_tick FROM :"schema".commits
+        WHERE topic_no = i.topic_no AND created_at = i.created_at AND base = i.place & ~1048575 LIMIT 1
+    ) AS c
+    CROSS JOIN LATERAL (
+        SELECT t.tick, t.fingerprint FROM :"schema".ticks AS t CROSS JOIN unnest(t.shards, t.heads) AS m (shard, head)
+        WHERE t.tick > c.after_tick AND m.shard = p.shard AND m.head >= c.n
+        ORDER BY t.tick LIMIT 1
+    ) AS k
+    WHERE (k.tick, c.n, i.place & 1048575) < ($3::bigint, $4::bigint, $5::integer) AND k.tick <= $6
 )
-SELECT xid, seq, created_at, occurred_at, topic, event_id, source, payload::text
-FROM found
-ORDER BY xid DESC, seq DESC
+SELECT f.tick, f.fingerprint, f.n, f.seq, e.created_at, e.occurred_at, f.topic, e.id, e.source, e.payload::text
+FROM found AS f
+CROSS JOIN LATERAL (
+    SELECT created_at, occurred_at, id, source, payload FROM :"schema".events
+    WHERE topic_no = f.topic_no AND created_at = f.created_at AND place = f.place
+    OFFSET 0
+) AS e
+WHERE ($7::text IS NULL OR e.source = $7)
+  AND ($8::timestamptz IS NULL OR e.created_at >= $8)
+  AND ($9::timestamptz IS NULL OR e.created_at < $9)
+ORDER BY f.tick DESC, f.n DESC, f.seq DESC
+LIMIT $10

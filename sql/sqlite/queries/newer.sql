@@ -1,7 +1,8 @@
 -- Up to ?3 events of all topics with ids from ?1 up to, not including, ?2, oldest
 -- first. ?4 is the source, or '' for any.
-SELECT id, created_at, occurred_at, topic, event_id, source, payload
+SELECT events.id, events.created_at, events.occurred_at, topics.topic, events.event_id, events.source, events.payload
 FROM events
+CROSS JOIN topics USING (topic_no)
 WHERE id >= ?1 AND id < ?2
   AND (?4 = '' OR source = ?4)
 ORDER BY id ASC

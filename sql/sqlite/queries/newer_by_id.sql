@@ -3,13 +3,15 @@
 -- ?5 and ?6 bound created_at.
 --
 -- The look-up is that of older_by_id.sql.
-SELECT id, created_at, occurred_at, topic, event_id, source, payload
+SELECT events.id, events.created_at, events.occurred_at, topics.topic, events.event_id, events.source, events.payload
 FROM events
+CROSS JOIN topics USING (topic_no)
 WHERE id IN (
     SELECT e.id
-    FROM (SELECT ?8 AS topic WHERE ?8 <> '' UNION ALL SELECT topic FROM topic_stats WHERE ?8 = '') AS t
-    CROSS JOIN events AS e
-    WHERE e.topic = t.topic AND e.event_id = ?7 AND e.id >= ?1 AND e.id < ?2
+    FROM (SELECT topic_no FROM topics WHERE topic = ?8 UNION ALL SELECT topic_no FROM topics WHERE ?8 = '') AS t
+    CROSS JOIN identities AS i USING (topic_no)
+    CROSS JOIN events AS e ON e.id = i.event
+    WHERE i.event_id = ?7 AND e.id >= ?1 AND e.id < ?2
       AND (?4 = '' OR e.source = ?4)
       AND e.created_at >= ?5 AND e.created_at < ?6
     ORDER BY e.id ASC

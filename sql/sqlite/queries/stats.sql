@@ -1,2 +1,2 @@
 -- The totals. They are one row, and so from one moment.
-SELECT unique_events, duplicate_events, topics FROM audit_stats
+SELECT stored_events, duplicate_events, conflict_events, topics FROM totals

@@ -1,0 +1,2 @@
+-- The fingerprint of a tick.
+SELECT fingerprint FROM :"schema".ticks WHERE tick = $1
