@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/eventagg/eventagg/pkg/atomicfile"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/export"
 	"github.com/eventagg/eventagg/pkg/loadgen"
@@ -202,11 +203,11 @@ func explainExport(opts exportOptions, err error) error {
 	case errors.Is(err, store.ErrForeignPosition):
 		return withHint(fmt.Errorf("the server has other events than when the export started: %w", err),
 			"Its database was replaced, emptied, or restored from a backup. Start the export again.")
-	case errors.Is(err, export.ErrBrokenLink):
+	case errors.Is(err, atomicfile.ErrBrokenLink):
 		return withHint(err, "Create the target of the link, or use --out for another path.")
-	case errors.Is(err, export.ErrFolder):
+	case errors.Is(err, atomicfile.ErrFolder):
 		return withHint(err, "Use --out with a file in it, such as %s.", filepath.Join(opts.out, "events.ndjson.zst"))
-	case errors.Is(err, export.ErrExists):
+	case errors.Is(err, atomicfile.ErrExists):
 		return withHint(err, "Use --force to replace it, or --out for another path.")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return withHint(err, "The disk is full. Free some space, or use --out for another disk; a name that ends with .zst needs least space.")
