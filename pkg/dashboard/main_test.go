@@ -20,7 +20,7 @@ var chromium browser
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // they wait for the page most of the time
+	_ = flag.Set("test.parallel", "6") // they wait for the page most of the time
 	code := m.Run()
 	chromium.close()
 	if code == 0 {

@@ -200,6 +200,7 @@ func TestPage_SortsTopics(t *testing.T) {
 	s.publish(numbered("b", "b", 0, 30)...)
 	s.publish(numbered("a", "a", 0, 10)...)
 	s.publish(numbered("a", "a", 0, 9)...)
+	nextMillisecond()
 	s.publish(numbered("c", "c", 0, 2)...)
 	s.publish(numbered("c", "c", 0, 2)...)
 	p := open(t, s.url())

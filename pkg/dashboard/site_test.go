@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/auth"
@@ -93,6 +95,14 @@ func (s *site) publish(events ...map[string]any) (stored, duplicates int64) {
 		s.t.Fatalf("publish: %+v", batch)
 	}
 	return batch.Success, batch.Ignored
+}
+
+// nextMillisecond waits until a new event is later than the last one: the page compares
+// times in milliseconds.
+func nextMillisecond() {
+	for start := time.Now().UnixMilli(); time.Now().UnixMilli() == start; {
+		runtime.Gosched()
+	}
 }
 
 // numbered returns events with the IDs prefix-from to prefix-(to-1).

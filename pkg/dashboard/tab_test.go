@@ -43,10 +43,14 @@ func newTab(t *testing.T) *tab {
 	return newTabIn(chromium.start(t), t, chromedp.WithNewBrowserContext())
 }
 
-// beside opens an address in another tab of the same profile.
+// beside opens an address in another tab of the same profile. If requests of p may
+// fail, those of the other tab may, too.
 func (p *tab) beside(address string) *tab {
 	p.t.Helper()
 	other := newTabIn(p.ctx, p.t)
+	p.mu.Lock()
+	other.offline = p.offline
+	p.mu.Unlock()
 	other.visit(address)
 	return other
 }
