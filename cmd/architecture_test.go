@@ -29,7 +29,7 @@ func layers() map[string]string {
 		"cmd": "...", // wires everything
 
 		// Packages that import nothing of ours.
-		"sql": "", "pkg/atomicfile": "", "pkg/size": "", "pkg/fair": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/certs": "",
+		"sql": "", "pkg/atomicfile": "", "pkg/size": "", "pkg/fair": "", "pkg/dashboard": "", "pkg/guide": "", "pkg/retry": "", "pkg/sampling": "", "pkg/watch": "", "pkg/certs": "", "pkg/disk": "",
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
 
 		// They read sizes.
@@ -46,8 +46,8 @@ func layers() map[string]string {
 		"pkg/api":               "pkg/event pkg/store",
 
 		// Implementations of the contracts, and decorators around them.
-		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry sql",
-		"pkg/store/sqlite":   "pkg/atomicfile pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry sql",
+		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry pkg/disk sql",
+		"pkg/store/sqlite":   "pkg/atomicfile pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry pkg/disk sql",
 		"pkg/queue/redis":    "pkg/event pkg/event/codec pkg/store pkg/queue pkg/retry",
 		"pkg/client":         "pkg/auth pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",
@@ -59,6 +59,7 @@ func layers() map[string]string {
 		"pkg/follow":   "pkg/event pkg/store pkg/retry",
 		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
 		"pkg/metrics":  "pkg/event pkg/store pkg/queue",
+		"pkg/doctor":   "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",
 		"pkg/export":   "pkg/atomicfile pkg/event pkg/event/codec pkg/store",
 		"pkg/server":   "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
 		"pkg/terminal": "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",

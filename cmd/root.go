@@ -20,7 +20,7 @@ A flag overrides an EVENTAGG_… variable, a variable overrides eventagg.yaml (o
 file of --config), and the file overrides the default.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or configuration;
-3 a requested check failed (--verify, --fail-if); 130 after Ctrl-C and 143 after
+3 a requested check failed (--verify, --fail-if, doctor); 130 after Ctrl-C and 143 after
 SIGTERM, but serve exits with 0 after both.`
 
 const rootExample = `  eventagg demo                                       # see everything in a few seconds
@@ -53,6 +53,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
 		a.newMigrateCmd(nil),
+		a.newDoctorCmd(nil),
 		a.newDeadletterCmd(nil),
 		a.newQueueCmd(nil),
 		a.newKeyCmd(),

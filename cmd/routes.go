@@ -177,12 +177,17 @@ func instanceName() string {
 
 // openQueue opens the queue at broker.url.
 func openQueue(ctx context.Context, c config.Broker, log *slog.Logger) (queue.Queue, error) {
-	q, err := redis.Open(ctx, redis.Options{
-		URL: c.URL, Prefix: c.Prefix, Streams: c.Streams, MaxEvents: c.MaxEvents, MaxBytes: c.MaxBytes,
-		AllowWeak: c.AllowWeakDurability, Logger: log,
-	})
+	q, err := redis.Open(ctx, queueOptionsOf(c, log))
 	if err != nil {
 		return nil, withHint(fmt.Errorf("open the queue: %w", err), "The queue is %s; use --broker-url for another.", config.Redact(c.URL))
 	}
 	return q, nil
+}
+
+// queueOptionsOf returns the options of the queue.
+func queueOptionsOf(c config.Broker, log *slog.Logger) redis.Options {
+	return redis.Options{
+		URL: c.URL, Prefix: c.Prefix, Streams: c.Streams, MaxEvents: c.MaxEvents, MaxBytes: c.MaxBytes,
+		AllowWeak: c.AllowWeakDurability, Logger: log,
+	}
 }

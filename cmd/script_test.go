@@ -44,6 +44,7 @@ func (b binary) Run() int { return testdb.Main(b.M) }
 //	postgres                  creates an empty database; sets $POSTGRES to its URL
 //	asrole NAME               runs the SQL on standard output in that database, and
 //	                          sets $POSTGRES to the URL for the role
+//	disk                      creates a folder on a disk; sets $DISK to its path
 //	redis [weak]              starts a durable (or weak) Redis; sets $REDIS to its URL
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -52,7 +53,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis, "certificates": certificates,
+			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis, "disk": onDisk, "certificates": certificates,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)
@@ -104,6 +105,18 @@ func redis(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: redis [weak]")
 	}
 	ts.Setenv("REDIS", testdb.StartRedis(stateOf(ts).test, testdb.RedisOptions{Durable: !weak}).URL())
+}
+
+// onDisk creates a folder in /var/tmp. The usual folder for tests may be in memory, which
+// doctor reports.
+func onDisk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: disk")
+	}
+	folder, err := os.MkdirTemp("/var/tmp", "eventagg")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(folder) })
+	ts.Setenv("DISK", folder)
 }
 
 func postgres(ts *testscript.TestScript, neg bool, args []string) {

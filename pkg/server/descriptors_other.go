@@ -2,5 +2,5 @@
 
 package server
 
-// descriptorLimit returns 0: there is no limit.
-func descriptorLimit() int { return 0 }
+// DescriptorLimit returns 0: there is no limit.
+func DescriptorLimit() int { return 0 }

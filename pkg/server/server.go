@@ -307,7 +307,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	ctx, stop := context.WithCancel(s.shutdown)
 	defer stop()
 	go s.query.Run(ctx)
-	listener = s.limitConnections(listener, descriptorLimit())
+	listener = s.limitConnections(listener, DescriptorLimit())
 	serve := s.http.Serve
 	if s.options.TLS != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }

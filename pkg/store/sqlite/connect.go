@@ -51,6 +51,11 @@ func openReaders(path string) (*stdsql.DB, error) {
 	})
 }
 
+// openImmutable opens a file to which no process writes. It makes no files beside it.
+func openImmutable(path string) (*stdsql.DB, error) {
+	return openPool(path, 1, url.Values{"mode": {"ro"}, "immutable": {"1"}})
+}
+
 func openPool(path string, size int, parameters url.Values) (*stdsql.DB, error) {
 	// A URL, because a path may contain a question mark.
 	path = filepath.ToSlash(path)
