@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -29,63 +30,122 @@ import (
 // proxyName is the public name in the guide's examples.
 const proxyName = "events.example.com"
 
+// reverseProxy is a reverse proxy with a configuration of the guide "security".
+type reverseProxy struct {
+	// block is the language of its code block in the guide.
+	block string
+	// change is applied to the configuration, if it is not nil.
+	change *strings.Replacer
+	// start starts it with the configuration, with the ports and files of p.
+	start func(t *testing.T, p proxy, configuration string)
+}
+
+func startCaddy(t *testing.T, p proxy, configuration string) {
+	t.Helper()
+	configuration = strings.Replace(configuration, proxyName+" {", "https://"+proxyName+":"+p.port+" {\n\ttls "+p.certificate+" "+p.key, 1)
+	path := p.write(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"+configuration)
+	testdb.StartProxy(t, p.address, "caddy", "run", "--adapter", "caddyfile", "--config", path)
+}
+
+func startNginx(t *testing.T, p proxy, configuration string) {
+	t.Helper()
+	configuration = strings.ReplaceAll(p.withFiles(configuration), "listen 443", "listen 127.0.0.1:"+p.port)
+	path := p.write(t, "nginx.conf", "daemon off; pid "+p.folder+"/pid; error_log stderr;\nevents {}\nhttp { access_log off;\n"+configuration+"}\n")
+	testdb.StartProxy(t, p.address, "nginx", "-c", path, "-e", "stderr")
+}
+
+func startApache(t *testing.T, p proxy, configuration string) {
+	t.Helper()
+	var modules strings.Builder
+	for _, name := range []string{"mpm_event", "authz_core", "socache_shmcb", "ssl", "http2", "headers", "env", "proxy", "proxy_http"} {
+		fmt.Fprintf(&modules, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", name, name)
+	}
+	configuration = strings.NewReplacer("*:443", "127.0.0.1:"+p.port, "Listen 443", "Listen 127.0.0.1:"+p.port).Replace(p.withFiles(configuration))
+	path := p.write(t, "apache.conf", modules.String()+"ServerRoot "+p.folder+"\nServerName localhost\nPidFile "+p.folder+"/pid\nDefaultRuntimeDir "+p.folder+
+		"\nMutex file:"+p.folder+"\nLogLevel error\nUser #65534\nErrorLog /dev/stderr\n"+configuration)
+	testdb.StartProxy(t, p.address, "apache2", "-D", "FOREGROUND", "-f", path)
+}
+
+func startHAProxy(t *testing.T, p proxy, configuration string) {
+	t.Helper()
+	configuration = strings.NewReplacer("bind :443", "bind 127.0.0.1:"+p.port, "bind :8000", "bind 127.0.0.1:"+p.port).Replace(configuration)
+	configuration = regexp.MustCompile(`/etc/haproxy/[\w./]*\.pem`).ReplaceAllString(configuration, p.both)
+	testdb.StartProxy(t, p.address, "haproxy", "-db", "-f", p.write(t, "haproxy.cfg", configuration))
+}
+
+// balancer is the block of config/haproxy.cfg, the balancer of docker-compose.yml.
+const balancer = "compose"
+
+// reverseProxies returns the proxies by their names.
+func reverseProxies() map[string]reverseProxy {
+	return map[string]reverseProxy{
+		"caddy": {"caddy", nil, startCaddy},
+		"nginx": {"nginx", nil, startNginx},
+		"nginx that reads requests first": {
+			"nginx", strings.NewReplacer("proxy_request_buffering off", "proxy_request_buffering on"), startNginx,
+		},
+		"nginx with HTTP/1.0 and without the address of the client": {
+			"nginx", strings.NewReplacer("proxy_http_version 1.1;", "", "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", ""), startNginx,
+		},
+		"apache": {"apache", nil, startApache},
+		"apache that waits for the first 16 KiB": {
+			"apache", strings.NewReplacer("SetEnv proxy-prefetch-nonblocking 1", "", "SetEnv proxy-sendchunked 1", ""), startApache,
+		},
+		"haproxy": {"haproxy", nil, startHAProxy},
+		balancer: {
+			balancer, strings.NewReplacer("server-template instance 16 aggregator:8000", "server instance 127.0.0.1:8000",
+				"inter 500ms", "inter 20s"), // a check may take longer on a busy machine
+			startHAProxy,
+		},
+	}
+}
+
+// configuration returns the text of the proxy's configuration.
+func (r reverseProxy) configuration(t *testing.T) string {
+	t.Helper()
+	text := ""
+	if r.block == balancer {
+		text = readFile(t, "../config/haproxy.cfg")
+	} else if block := regexp.MustCompile("(?s)```" + r.block + "\n(.*?)```").FindStringSubmatch(readFile(t, "../pkg/guide/security.md")); block != nil {
+		text = block[1]
+	}
+	if r.change != nil {
+		text = r.change.Replace(text)
+	}
+	if !strings.Contains(text, "127.0.0.1:8000") {
+		t.Fatalf("the configuration of %s does not exist or does not name the server", r.block)
+	}
+	return text
+}
+
+// run starts the proxy in front of a server.
+func (r reverseProxy) run(t *testing.T, server string) proxy {
+	t.Helper()
+	p := newProxy(t)
+	if r.block == balancer {
+		p.scheme = "http"
+	}
+	r.start(t, p, strings.ReplaceAll(r.configuration(t), "127.0.0.1:8000", server))
+	return p
+}
+
 // TestProxies_GuideConfigurationsWork runs each reverse proxy with the configuration in
 // the guide "security", with other ports and files, in front of a server. The last one
 // is the balancer of docker-compose.yml.
 func TestProxies_GuideConfigurationsWork(t *testing.T) {
 	t.Parallel()
-	guide := readFile(t, "../pkg/guide/security.md")
-	balancer := strings.Replace(readFile(t, "../config/haproxy.cfg"), "server-template instance 16 aggregator:8000", "server instance 127.0.0.1:8000", 1)
-	balancer = strings.Replace(balancer, "inter 500ms", "inter 20s", 1) // a check may take longer on a busy machine
-	for program, start := range map[string]func(t *testing.T, p proxy, configuration string){
-		"caddy": func(t *testing.T, p proxy, configuration string) {
-			t.Helper()
-			configuration = strings.Replace(configuration, proxyName+" {", "https://"+proxyName+":"+p.port+" {\n\ttls "+p.certificate+" "+p.key, 1)
-			path := p.write(t, "Caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"+configuration)
-			testdb.StartProxy(t, p.address, "caddy", "run", "--adapter", "caddyfile", "--config", path)
-		},
-		"nginx": func(t *testing.T, p proxy, configuration string) {
-			t.Helper()
-			configuration = regexp.MustCompile(`/etc/ssl/[\w./]*\.pem`).ReplaceAllString(configuration, p.certificate)
-			configuration = regexp.MustCompile(`/etc/ssl/[\w./]*\.key`).ReplaceAllString(configuration, p.key)
-			configuration = strings.ReplaceAll(configuration, "listen 443", "listen 127.0.0.1:"+p.port)
-			path := p.write(t, "nginx.conf", "daemon off; pid "+p.folder+"/pid; error_log stderr;\nevents {}\nhttp { access_log off;\n"+configuration+"}\n")
-			testdb.StartProxy(t, p.address, "nginx", "-c", path, "-e", "stderr")
-		},
-		"compose": func(t *testing.T, p proxy, configuration string) {
-			t.Helper()
-			path := p.write(t, "haproxy.cfg", strings.Replace(configuration, "bind :8000", "bind 127.0.0.1:"+p.port, 1))
-			testdb.StartProxy(t, p.address, "haproxy", "-db", "-f", path)
-		},
-		"haproxy": func(t *testing.T, p proxy, configuration string) {
-			t.Helper()
-			configuration = strings.ReplaceAll(configuration, "bind :443", "bind 127.0.0.1:"+p.port)
-			configuration = regexp.MustCompile(`/etc/haproxy/[\w./]*\.pem`).ReplaceAllString(configuration, p.both)
-			testdb.StartProxy(t, p.address, "haproxy", "-db", "-f", p.write(t, "haproxy.cfg", configuration))
-		},
-	} {
-		t.Run(program, func(t *testing.T) {
+	for name, r := range reverseProxies() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			configuration := balancer
-			if program != "compose" {
-				block := regexp.MustCompile("(?s)```" + program + "\n(.*?)```").FindStringSubmatch(guide)
-				if block == nil {
-					t.Fatalf("the guide has no block %s", program)
-				}
-				configuration = block[1]
-			}
 			s := newStage(t, "sqlite:"+t.TempDir()+"/events.db")
-			s.serve("--http-allowed-hosts", proxyName)
-			p := newProxy(t)
-			if program == "compose" {
-				p.scheme = "http"
-			}
-			if !strings.Contains(configuration, "127.0.0.1:8000") {
-				t.Fatalf("the configuration of %s does not name the server", program)
-			}
-			start(t, p, strings.ReplaceAll(configuration, "127.0.0.1:8000", s.addr))
+			s.serve("--http-allowed-hosts", proxyName, "--http-max-body-bytes", "4MiB")
+			p := r.run(t, s.addr)
 			p.check(t)
-			p.checkDelay(t)
+			if r.change == nil || r.block == balancer {
+				p.checkStreams(t)
+				p.checkDelay(t)
+			}
+			p.checkRefusals(t)
 			s.end(syscall.SIGTERM)
 		})
 	}
@@ -198,7 +258,18 @@ func (p proxy) check(t *testing.T) {
 			t.Errorf("%s: %d %.300s, want %d", row.name, status, text, row.want)
 		}
 	}
+}
 
+// withFiles replaces the certificate and the key of a configuration by those of p.
+func (p proxy) withFiles(configuration string) string {
+	configuration = regexp.MustCompile(`/etc/ssl/[\w./]*\.pem`).ReplaceAllString(configuration, p.certificate)
+	return regexp.MustCompile(`/etc/ssl/[\w./]*\.key`).ReplaceAllString(configuration, p.key)
+}
+
+// checkStreams checks that neither events nor lines of NDJSON wait in the proxy.
+func (p proxy) checkStreams(t *testing.T) {
+	t.Helper()
+	one := `{"topic":"t","event_id":"2","timestamp":"2025-12-19","source":"s","payload":{}}`
 	// A stream of events arrives without delay, and so does a line of NDJSON: the
 	// server sees it, and the follower gets it, before the request ends.
 	stream := p.open(t, http.MethodGet, "/events/stream", nil)
@@ -209,7 +280,7 @@ func (p proxy) check(t *testing.T) {
 		status, _ := p.send(t, http.MethodPost, "/publish", lines, "Content-Type", "application/x-ndjson")
 		sent <- status
 	}()
-	if _, err := io.WriteString(writer, one(2)+"\n"); err != nil {
+	if _, err := io.WriteString(writer, one+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	timer := time.AfterFunc(20*time.Second, func() { _ = stream.Body.Close() })

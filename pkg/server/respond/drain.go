@@ -36,12 +36,25 @@ func refusedEarly(c echo.Context, err error) bool {
 	return http.NewResponseController(c.Response()).EnableFullDuplex() == nil
 }
 
+// forwarded reports whether the request came through a reverse proxy. Some proxies lose
+// a response that arrives while they are sending the body: Caddy 2.6 resets the
+// connection of a client with HTTP/1.1, and nginx and Apache respond 502 at times. So the
+// body of such a request is dropped before the response. A proxy without such a header is
+// recognized by HTTP/1.0, which nginx uses if its configuration says nothing else.
+func forwarded(r *http.Request) bool {
+	return !r.ProtoAtLeast(1, 1) || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
+}
+
 // Drain reads and drops the rest of the body of a request that [SendError] refused,
 // within bounds, so that its sender gets the response.
 func Drain(c echo.Context) {
-	if c.Get(keyDrain) == nil {
-		return
+	if c.Get(keyDrain) != nil {
+		drop(c)
 	}
+}
+
+// drop reads and drops the rest of the body, within bounds.
+func drop(c echo.Context) {
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(maxDrainTime))
 	_, _ = io.CopyN(io.Discard, c.Request().Body, maxDrainBytes)
 }

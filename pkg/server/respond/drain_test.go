@@ -52,3 +52,42 @@ func TestSendError_DropsTheRestOfARefusedBody(t *testing.T) {
 		})
 	}
 }
+
+// orderRecorder notes how much of the body was left when the response began.
+type orderRecorder struct {
+	duplexRecorder
+	body *strings.Reader
+	left int
+}
+
+func (r *orderRecorder) WriteHeader(status int) {
+	r.left = r.body.Len()
+	r.duplexRecorder.WriteHeader(status)
+}
+
+func TestSendError_RespondsToAProxyAfterTheBody(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change func(*http.Request)
+		left   int
+	}{
+		"a client gets the response before the body was read": {func(*http.Request) {}, 6},
+		"a proxy with the address of its client":              {func(r *http.Request) { r.Header.Set("X-Forwarded-For", "10.0.0.1") }, 0},
+		"a proxy with the standard header":                    {func(r *http.Request) { r.Header.Set("Forwarded", "for=10.0.0.1") }, 0},
+		"a proxy that names itself":                           {func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") }, 0},
+		"a proxy that speaks HTTP/1.0":                        {func(r *http.Request) { r.ProtoMinor = 0 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := strings.NewReader("a body")
+			request := httptest.NewRequest(http.MethodPost, "/publish", io.NopCloser(body))
+			request.ContentLength = body.Size()
+			row.change(request)
+			writer := &orderRecorder{duplexRecorder{httptest.NewRecorder()}, body, -1}
+			SendError(echo.New().NewContext(request, writer), &Error{Status: http.StatusRequestEntityTooLarge})
+			if writer.left != row.left {
+				t.Errorf("%d bytes were left when the response began, want %d", writer.left, row.left)
+			}
+		})
+	}
+}

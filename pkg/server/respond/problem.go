@@ -114,6 +114,9 @@ func SendError(c echo.Context, err error) {
 	early := refusedEarly(c, err)
 	if early {
 		header.Set("Content-Length", strconv.Itoa(len(body))) // or the flush below would make it chunked
+		if forwarded(c.Request()) {
+			drop(c)
+		}
 	}
 	if Bytes(c, problem.Status, []string{api.TypeProblem}, body) != nil {
 		return // the client is gone
