@@ -46,17 +46,48 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func newStarted(ts *testscript.TestScript, args []string) (*started, error) {
+// eventagg returns a command in the folder and with the environment of the script.
+func eventagg(ts *testscript.TestScript, args []string) *exec.Cmd {
 	program, err := findIn(ts.Getenv("PATH"), "eventagg")
-	if err != nil {
-		return nil, err
-	}
-	s := &started{process: exec.Command(program, args...)}
-	s.process.Dir = ts.MkAbs(".")
-	s.process.Env = []string{"HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	ts.Check(err)
+	process := exec.Command(program, args...)
+	process.Dir = ts.MkAbs(".")
+	process.Env = []string{"HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
 	for _, setting := range config.Settings() {
-		s.process.Env = append(s.process.Env, setting.Variable+"="+ts.Getenv(setting.Variable))
+		process.Env = append(process.Env, setting.Variable+"="+ts.Getenv(setting.Variable))
 	}
+	return process
+}
+
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: lines COUNT ARGS…")
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	process := eventagg(ts, args[1:])
+	process.Stderr = ts.Stderr()
+	stdout, err := process.StdoutPipe()
+	ts.Check(err)
+	ts.Check(process.Start())
+	output := bufio.NewReader(stdout)
+	for range count {
+		line, err := output.ReadString('\n')
+		_, _ = io.WriteString(ts.Stdout(), line)
+		if err != nil {
+			break // it ended; the script compares the output
+		}
+	}
+	errSignal := process.Process.Signal(syscall.SIGINT)
+	_, errRead := io.Copy(ts.Stdout(), output)
+	_ = process.Wait()
+	if code := process.ProcessState.ExitCode(); code != 130 || errSignal != nil || errRead != nil {
+		ts.Fatalf("exit code %d, want 130 after SIGINT (%v, %v)", code, errSignal, errRead)
+	}
+}
+
+func newStarted(ts *testscript.TestScript, args []string) (*started, error) {
+	s := &started{process: eventagg(ts, args)}
 	stderr, err := s.process.StderrPipe()
 	if err != nil {
 		return nil, err

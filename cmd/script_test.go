@@ -35,6 +35,8 @@ func (b binary) Run() int { return testdb.Main(b.M) }
 //	                          error with the text, and sets $URL and $ADDR to
 //	                          the address in it
 //	serve ARGS…               starts eventagg serve on a free port
+//	lines COUNT ARGS…         runs eventagg ARGS, and interrupts it after so many
+//	                          lines of output
 //	hang                      starts a request to $ADDR that never ends
 //	sendsignal NAME TEXT      sends a signal to the program and waits for a line
 //	                          with the text
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serve, "start": start, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis, "disk": onDisk, "certificates": certificates,
+			"exits": exits, "serve": serve, "start": start, "lines": lines, "hang": hang, "sendsignal": sendsignal, "signal": signal, "postgres": postgres, "asrole": asRole, "redis": redis, "disk": onDisk, "certificates": certificates,
 		},
 		Setup: func(env *testscript.Env) error {
 			test, ok := env.T().(testing.TB)
