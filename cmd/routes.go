@@ -188,6 +188,6 @@ func openQueue(ctx context.Context, c config.Broker, log *slog.Logger) (queue.Qu
 func queueOptionsOf(c config.Broker, log *slog.Logger) redis.Options {
 	return redis.Options{
 		URL: c.URL, Prefix: c.Prefix, Streams: c.Streams, MaxEvents: c.MaxEvents, MaxBytes: c.MaxBytes,
-		AllowWeak: c.AllowWeakDurability, Logger: log,
+		MinReplicas: c.MinReplicas, AllowWeak: c.AllowWeakDurability, Logger: log,
 	}
 }

@@ -136,6 +136,8 @@ type Broker struct {
 	Prefix string
 	// Streams is the number of Redis streams to shard the queue over.
 	Streams int
+	// MinReplicas is the number of Redis replicas that must have an event before 202.
+	MinReplicas int
 	// AllowWeakDurability allows a Redis that may lose acknowledged events.
 	AllowWeakDurability bool
 }

@@ -72,6 +72,7 @@ func (c *Config) settings() []setting {
 		{key: "broker.max_bytes", help: "maximum size of the queue, for all instances; when full, requests get 503", target: &c.Broker.MaxBytes, rule: sizeUpTo(1 << 40)},
 		{key: "broker.prefix", help: "prefix of all Redis keys", target: &c.Broker.Prefix, rule: keyPrefix},
 		{key: "broker.streams", help: "number of Redis streams to shard the queue over; more than 1 is for Redis Cluster", target: &c.Broker.Streams, rule: upTo(256)},
+		{key: "broker.min_replicas", help: "number of Redis replicas that must have an event before 202, so that it survives the loss of a machine", target: &c.Broker.MinReplicas, rule: between(0, 16)},
 		{key: "broker.allow_weak_durability", help: "allow a Redis that may lose acknowledged events (without appendfsync always)", target: &c.Broker.AllowWeakDurability, rule: anything},
 		{key: "limits.events", help: "events a second that each address without a key may send, on this instance; more get 429, NDJSON is slowed down (0: no limit)", target: &c.Limits.Events, rule: between(0, 1_000_000_000)},
 		{key: "limits.bytes", help: "size a second that each address without a key may send, after decompression; more get 429, NDJSON is slowed down (0: no limit)", target: &c.Limits.Bytes, rule: sizeFromZeroTo(1 << 40)},

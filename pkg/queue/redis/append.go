@@ -77,7 +77,7 @@ func (q *Queue) appendArgs(events []event.Event) ([]any, error) {
 }
 
 func (q *Queue) appendTo(ctx context.Context, s *stream, args []any) error {
-	reply, err := q.eval(ctx, q.writes, q.scripts.append, s.keys(), args...)
+	reply, err := q.evalAppend(ctx, s, args...)
 	if err != nil {
 		return err
 	}

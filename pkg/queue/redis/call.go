@@ -30,7 +30,7 @@ func (c *call) Args() []any {
 }
 
 // eval runs a script. It sends the source if the server does not know the script.
-func (q *Queue) eval(ctx context.Context, client goredis.UniversalClient, s script, keys []string, args ...any) (any, error) {
+func (q *Queue) eval(ctx context.Context, client processor, s script, keys []string, args ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.options.Timeout)
 	defer cancel()
 	reply, err := q.evalAs(ctx, client, "evalsha", s.sha, keys, args)
@@ -40,7 +40,7 @@ func (q *Queue) eval(ctx context.Context, client goredis.UniversalClient, s scri
 	return reply, err
 }
 
-func (q *Queue) evalAs(ctx context.Context, client goredis.UniversalClient, command, script string, keys []string, args []any) (any, error) {
+func (q *Queue) evalAs(ctx context.Context, client processor, command, script string, keys []string, args []any) (any, error) {
 	all := make([]any, 0, 3+len(keys)+len(args))
 	all = append(all, command, script, len(keys))
 	for _, key := range keys {

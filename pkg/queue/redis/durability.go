@@ -26,7 +26,7 @@ type durability struct {
 	mu     sync.Mutex
 	known  bool
 	at     time.Time
-	weak   error // why the server is not durable, or nil
+	weak   error // why the server is not durable or has too few replicas, or nil
 	warned string
 	// complete has the run_id of each server whose append-only file was seen without
 	// a rewrite and was enabled ever since.
@@ -100,6 +100,9 @@ func (q *Queue) judgeAll(ctx context.Context, nodes []map[string]string) error {
 	if weak != nil && q.options.AllowWeak {
 		warning, weak = weak.Error(), nil
 	}
+	if weak == nil {
+		weak = q.checkReplicas(nodes)
+	}
 	d := &q.durability
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,7 +172,8 @@ func readSettings(ctx context.Context, server processor) (map[string]string, err
 	settings := goredis.NewMapStringStringCmd(ctx, "config", "get", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
 	about := goredis.NewStringCmd(ctx, "info", "server")
 	file := goredis.NewStringCmd(ctx, "info", "persistence")
-	for _, cmd := range []goredis.Cmder{settings, about, file} {
+	replicas := goredis.NewStringCmd(ctx, "info", "replication")
+	for _, cmd := range []goredis.Cmder{settings, about, file, replicas} {
 		err := server.Process(ctx, cmd)
 		switch {
 		case err == nil:
@@ -182,7 +186,7 @@ func readSettings(ctx context.Context, server processor) (map[string]string, err
 		}
 	}
 	all := settings.Val()
-	for line := range strings.Lines(about.Val() + file.Val()) {
+	for line := range strings.Lines(about.Val() + file.Val() + replicas.Val()) {
 		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
 			all[name] = value
 		}

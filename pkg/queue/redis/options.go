@@ -37,6 +37,10 @@ type Options struct {
 	// default 1,000,000 events and 256 MiB. They are divided equally by the streams.
 	MaxEvents int64
 	MaxBytes  int64
+	// MinReplicas is the number of replicas that must have an append before it is
+	// confirmed, default 0. With 1, a confirmed event survives the loss of the server,
+	// if the replica takes over. A Redis Cluster has that many for each node.
+	MinReplicas int
 	// AllowWeak allows a server that could lose events.
 	AllowWeak bool
 	// Timeout is the timeout of one call to the server, default 5 seconds.
@@ -49,6 +53,10 @@ type Options struct {
 	// once each time. The default discards them.
 	Logger *slog.Logger
 }
+
+// replicaTimeout is how long an append waits for replicas: less than Timeout, so that
+// the server's own response is still in time.
+func (o Options) replicaTimeout() time.Duration { return o.Timeout / 2 }
 
 // WithDefaults returns o with zero fields replaced by defaults.
 func (o Options) WithDefaults() Options {

@@ -34,6 +34,8 @@ type Queue struct {
 	unread     unread
 	next       atomic.Uint64 // decides which stream the next append tries first
 	closed     atomic.Bool
+	// withoutWaitAOF is true once the server has said that it has no WAITAOF.
+	withoutWaitAOF atomic.Bool
 }
 
 // stream is one of the streams of the queue.
