@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,16 +28,17 @@ import (
 type connections struct {
 	net.Listener
 
-	limit    int64
-	proxies  auth.Proxies
-	log      *slog.Logger
-	onLimit  func(result string)
-	nextScan time.Time // of idle connections, not before; only used by Accept
+	limit   int64
+	proxies auth.Proxies
+	log     *slog.Logger
+	onLimit func(result string)
 
-	mu     sync.Mutex
-	open   map[*trackedConn]struct{}
-	normal *fair.Shares // of connections that are not scarce
-	scarce *fair.Shares // of scarce connections
+	mu       sync.Mutex
+	nextScan time.Time // of idle connections, not before
+	open     map[*trackedConn]struct{}
+	normal   *fair.Shares // of connections that are not scarce
+	scarce   *fair.Shares // of scarce connections
+	http2    *fair.Shares // of connections of HTTP/2, which count in one of the others, too
 }
 
 // Results of a connection above the limit, as in Options.OnConnectionLimit.
@@ -52,6 +52,7 @@ func newConnections(inner net.Listener, limit int, o Options) *connections {
 	l := &connections{
 		Listener: inner, limit: int64(limit), proxies: o.Proxies, log: o.Logger, onLimit: o.OnConnectionLimit,
 		open: map[*trackedConn]struct{}{}, normal: fair.NewShares(int64(limit)), scarce: fair.NewShares(maxScarce),
+		http2: fair.NewShares(http2Limit(limit)),
 	}
 	if l.onLimit == nil {
 		l.onLimit = func(string) {}
@@ -83,6 +84,10 @@ type trackedConn struct {
 	// idleSince is the time in nanoseconds at which the connection became idle, 0 while
 	// it is not. It is written for each request, so it needs no lock.
 	idleSince atomic.Int64
+
+	preface int  // bytes of the preface of HTTP/2 that were read; only used by Read
+	agreed  bool // whether the handshake of TLS has ended; only used by trackState
+	http2   bool // whether it counts as a connection of HTTP/2; guarded by listener.mu
 }
 
 // Close implements [net.Conn].
@@ -118,7 +123,7 @@ func (l *connections) admit(conn *trackedConn) bool {
 	if l.add(conn) {
 		return true
 	}
-	if idle := l.idle(conn.client); len(idle) > 0 {
+	if idle := l.idle(conn.client, l.normal); len(idle) > 0 {
 		for _, other := range idle {
 			_ = other.Close()
 		}
@@ -166,9 +171,13 @@ func (l *connections) sharesOf(conn *trackedConn) *fair.Shares {
 func (l *connections) remove(conn *trackedConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, open := l.open[conn]; open {
-		delete(l.open, conn)
-		l.sharesOf(conn).Take(conn.client, -1)
+	if _, open := l.open[conn]; !open {
+		return
+	}
+	delete(l.open, conn)
+	l.sharesOf(conn).Take(conn.client, -1)
+	if conn.http2 {
+		l.http2.Take(conn.client, -1)
 	}
 }
 
@@ -187,21 +196,22 @@ const (
 )
 
 // idle returns the connections that have been idle longest: of a client, or otherwise of
-// clients that have more connections.
-func (l *connections) idle(client string) []*trackedConn {
+// clients that have more connections. Only connections that count in the shares are
+// returned: all of them, or those of HTTP/2.
+func (l *connections) idle(client string, shares *fair.Shares) []*trackedConn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if time.Now().Before(l.nextScan) {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var own, others []*trackedConn
-	held := l.normal.Held(client)
+	held := shares.Held(client)
 	for conn := range l.open {
 		switch {
-		case conn.idleSince.Load() == 0 || conn.scarce:
+		case conn.idleSince.Load() == 0 || conn.scarce || shares == l.http2 && !conn.http2:
 		case conn.client == client:
 			own = append(own, conn)
-		case l.normal.Held(conn.client) > held:
+		case shares.Held(conn.client) > held:
 			others = append(others, conn)
 		}
 	}
@@ -215,19 +225,6 @@ func (l *connections) idle(client string) []*trackedConn {
 	}
 	slices.SortFunc(found, func(a, b *trackedConn) int { return cmp.Compare(a.idleSince.Load(), b.idleSince.Load()) })
 	return found[:(len(found)+idleDivisor-1)/idleDivisor]
-}
-
-// trackIdle is [http.Server.ConnState].
-func trackIdle(conn net.Conn, state http.ConnState) {
-	tracked := trackedOf(conn)
-	if tracked == nil {
-		return
-	}
-	if state == http.StateIdle {
-		tracked.idleSince.Store(time.Now().UnixNano())
-	} else {
-		tracked.idleSince.Store(0)
-	}
 }
 
 // trackedOf returns the connection below net/http and TLS, nil if it is not counted.

@@ -118,8 +118,9 @@ type Options struct {
 	// Default: 100.
 	MaxFollowersPerClient int
 	// MaxConnections is the maximum number of open connections. It is lowered if the
-	// process may not have that many file descriptors. An idle one takes about 30 KB.
-	// Default: 4,096.
+	// process may not have that many file descriptors. An idle one takes about 30 KB. Over
+	// HTTP/2 there may be half as many concurrent requests, and a sixteenth as many
+	// connections. Default: 4,096.
 	MaxConnections int
 	// MaxSlowReads is the maximum number of concurrent reads of many events from the
 	// store; half of it are reads of topics. Others wait up to 1.5 s and then get 503.
@@ -241,7 +242,7 @@ func New(options Options) *Server {
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       s.connContext,
-		ConnState:         trackIdle,
+		ConnState:         trackState,
 		// Nearly all errors of net/http are about clients that disconnect.
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}

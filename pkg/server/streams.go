@@ -15,8 +15,7 @@ import (
 // request at a time, so the limit of connections is enough there. A connection of HTTP/2
 // has many, and each of them takes about 17 KB: 200 connections took 870 MB.
 //
-// The limit is the same number as that of connections, and each address has a share of
-// it. Above its share a request gets a 503; if a client does not read these responses,
+// The limit is half of that of connections, and each address has a share of it. Above its share a request gets a 503; if a client does not read these responses,
 // its requests are reset.
 type streams struct {
 	mu      sync.Mutex
@@ -33,6 +32,10 @@ const (
 	maxReceiveBuffer = 256 << 10
 	// refusedTimeout is the maximum time in which a client reads a 503 of a stream.
 	refusedTimeout = 2 * time.Second
+	// streamsDivisor divides the limit of connections: the limit of concurrent requests.
+	// Each may have a header of 32 KB. With as many requests as connections, those of one
+	// address took 298 MB.
+	streamsDivisor = 2
 	// refusedShare divides the limit of streams: so many may wait for their 503.
 	refusedShare = 4
 )
@@ -46,7 +49,8 @@ func http2Config() *http.HTTP2Config {
 	}
 }
 
-func newStreams(limit int) *streams {
+func newStreams(connections int) *streams {
+	limit := max(1, connections/streamsDivisor)
 	return &streams{open: fair.NewShares(int64(limit)), refused: fair.NewShares(int64(max(1, limit/refusedShare)))}
 }
 
@@ -85,6 +89,7 @@ func (s *streams) take(shares *fair.Shares, client string) bool {
 }
 
 func (s *streams) leave(c echo.Context, shares *fair.Shares, client string) {
+	clear(c.Request().Header)                                   // up to 32 KB; nothing reads it any more, but net/http keeps it until the client has read
 	_ = http.NewResponseController(c.Response().Writer).Flush() // fails if the client is gone
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 func TestStreams_OfOneAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	const limit = 40
-	server := serverWith(&memory{}, func(o *Options) { o.MaxConnections = limit })
+	server := serverWith(&memory{}, func(o *Options) { o.MaxConnections = limit * streamsDivisor })
 	address := serveRaw(t, server)
 	statuses := map[string]int{}
 	for range 2 {
@@ -80,9 +80,21 @@ func dialHTTP2(t *testing.T, address string) *rawHTTP2 {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	return dialOver(t, conn)
+}
+
+// newRawHTTP2 returns a client on a connection that has begun.
+func newRawHTTP2(conn net.Conn) *rawHTTP2 {
 	c := &rawHTTP2{conn: conn, framer: http2.NewFramer(conn, conn)}
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.encoder = hpack.NewEncoder(&c.header)
+	return c
+}
+
+// dialOver begins HTTP/2 on a connection.
+func dialOver(t *testing.T, conn net.Conn) *rawHTTP2 {
+	t.Helper()
+	c := newRawHTTP2(conn)
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // attacks returns the attacks whose name contains a text, in the order of their start.
-// They come from six addresses.
+// They come from seven addresses.
 func attacks(only string) []attack {
 	const json, lines = "application/json", "application/x-ndjson"
 	invalidLines := compressed("gzip", "{}\n", 20_000_000)
@@ -73,6 +73,7 @@ func attacks(only string) []attack {
 			return c.hold(ctx)
 		}},
 	}
+	all = append(all, attacksHTTP2()...)
 	var chosen []attack
 	for _, a := range all {
 		if strings.Contains(a.name, only) {
