@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/eventagg/eventagg/pkg/atomicfile"
@@ -227,6 +226,6 @@ func (a *app) writeExport(opts exportOptions, result exportResult) error {
 	}
 	took := loadgen.FormatDuration(time.Duration(result.Seconds * float64(time.Second)))
 	_, err := fmt.Fprintf(a.out, "exported %s to %s (%s, %s)\n",
-		terminal.Events(result.Events), result.Path, humanize.IBytes(uint64(max(result.Bytes, 0))), took)
+		terminal.Events(result.Events), result.Path, terminal.Bytes(result.Bytes), took)
 	return err
 }

@@ -52,6 +52,8 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newTailCmd(nil),
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
+		a.newBackupCmd(nil),
+		a.newRestoreCmd(nil),
 		a.newMigrateCmd(nil),
 		a.newDoctorCmd(nil),
 		a.newDeadletterCmd(nil),

@@ -28,7 +28,7 @@ type File struct {
 	*os.File
 
 	path    string // as given
-	final   string // with links resolved
+	final   string // absolute, with links resolved
 	partial string
 	replace bool
 }
@@ -62,7 +62,9 @@ func (f *File) create() error {
 
 // target finds the path of the complete file, its mode, and whether there is one.
 func (f *File) target() (mode fs.FileMode, exists bool, err error) {
-	f.final = f.path
+	if f.final, err = filepath.Abs(f.path); err != nil { // whatever the current folder is at Commit
+		return 0, false, err
+	}
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -79,11 +81,11 @@ func (f *File) target() (mode fs.FileMode, exists bool, err error) {
 	case !f.replace:
 		return 0, true, ErrExists
 	}
-	f.final, err = filepath.EvalSymlinks(f.path)
+	f.final, err = filepath.EvalSymlinks(f.final)
 	return info.Mode().Perm(), true, err
 }
 
-// Partial is the path of the file until Commit.
+// Partial is the absolute path of the file until Commit.
 func (f *File) Partial() string { return f.partial }
 
 // Commit gives the file its name, once all of it is on disk. If it fails, call Discard.
@@ -95,6 +97,13 @@ func (f *File) Commit() error {
 		return f.Wrap(err)
 	}
 	return f.Wrap(SyncFolder(filepath.Dir(f.final)))
+}
+
+// CommitNew is Commit after the caller has moved the file away that Create found. It
+// never replaces a file.
+func (f *File) CommitNew() error {
+	f.replace = false
+	return f.Commit()
 }
 
 // rename gives the file its name. A file that was created there meanwhile stays,

@@ -60,6 +60,22 @@ func ExportFrame(done, total int64, elapsed time.Duration, retrying error) Frame
 	return f
 }
 
+// CopyFrame returns the frame of a copy of a file: the bytes copied, their total (0 if
+// not known yet), whether the copy is being checked, and the time so far.
+func CopyFrame(copied, total int64, checking bool, elapsed time.Duration) Frame {
+	f := Frame{Done: copied, Total: total, Bytes: true, Note: "copying"}
+	if checking {
+		f.Note = "checking"
+		f.Line = fmt.Sprintf("checking %s, %s", Bytes(copied), loadgen.FormatDuration(elapsed))
+		return f
+	}
+	f.Line = "copied " + Bytes(copied)
+	if total > 0 {
+		f.Line += " of " + Bytes(total)
+	}
+	return f
+}
+
 // shortReason returns the reason of a retry without what the reader knows: which
 // request it was and to which server.
 func shortReason(err error) string {

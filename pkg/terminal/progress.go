@@ -34,8 +34,10 @@ type Progress struct {
 
 // Frame is a state of a run.
 type Frame struct {
-	// Done and Total count events. Total is 0 if it is not known.
+	// Done and Total count events, or bytes if Bytes is set. Total is 0 if it is not
+	// known. Bytes must not change during a run.
 	Done, Total int64
+	Bytes       bool
 	// Note stands beside a bar.
 	Note string
 	// Line is the state as a line of a log.
@@ -72,6 +74,8 @@ func newBar(out io.Writer, now Frame) *progressbar.ProgressBar {
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionThrottle(barInterval/2),
 		progressbar.OptionShowCount(),
+		progressbar.OptionShowBytes(now.Bytes),
+		progressbar.OptionUseIECUnits(now.Bytes),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString("events"),
 		progressbar.OptionSetPredictTime(true),
@@ -106,6 +110,9 @@ func (p *Progress) show(now Frame) {
 	p.reportStall(now)
 	if now.Done == 0 {
 		return // the bar divides by it
+	}
+	if now.Total > 0 && now.Total != p.bar.GetMax64() {
+		p.bar.ChangeMax64(now.Total)
 	}
 	_ = p.bar.Set64(now.Done) // a bar that can't be drawn doesn't stop the run
 	p.bar.Describe(now.Note)  // it is throttled, so this shows with the next frame

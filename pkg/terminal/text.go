@@ -16,6 +16,9 @@ import (
 // Count formats a number with thousands separators: 20,000.
 func Count(n int64) string { return humanize.Comma(n) }
 
+// Bytes formats a size, such as 1.5 MiB.
+func Bytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
 // Events formats a number of events: "1 event", "20,000 events".
 func Events(n int64) string {
 	if n == 1 {

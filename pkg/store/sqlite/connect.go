@@ -57,19 +57,24 @@ func openImmutable(path string) (*stdsql.DB, error) {
 }
 
 func openPool(path string, size int, parameters url.Values) (*stdsql.DB, error) {
-	// A URL, because a path may contain a question mark.
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // C:/folder
-	}
-	name := url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}
-	db, err := stdsql.Open("sqlite", name.String())
+	db, err := stdsql.Open("sqlite", fileURL(path, parameters))
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
+}
+
+// fileURL returns the URL of a database file. A path would not do, because it may
+// contain a question mark.
+func fileURL(path string, parameters url.Values) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/folder
+	}
+	name := url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}
+	return name.String()
 }
 
 // statement returns a statement of sql/sqlite/queries.

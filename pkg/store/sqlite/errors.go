@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -53,6 +54,12 @@ func translate(ctx context.Context, err error, attempted string) error {
 
 // code is the primary result code: the low byte of the extended code.
 func code(err *sqlite.Error) int { return err.Code() & 0xff }
+
+// isCode reports whether err has one of the primary result codes.
+func isCode(err error, codes ...int) bool {
+	var refused *sqlite.Error
+	return errors.As(err, &refused) && slices.Contains(codes, code(refused))
+}
 
 // hints returns what an operator can do about a result code.
 func hints(code int) string {

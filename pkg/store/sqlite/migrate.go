@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
 	"github.com/eventagg/eventagg/pkg/retry"
@@ -125,8 +123,7 @@ func migrateOnce(ctx context.Context, db *stdsql.DB, provider *goose.Provider, p
 // temporary reports whether the cause of an error is a lock of another process, or
 // a change of the schema by another process during the statement.
 func temporary(err error) bool {
-	var refused *sqlite.Error
-	return errors.As(err, &refused) && slices.Contains([]int{lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA}, code(refused))
+	return isCode(err, lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_SCHEMA)
 }
 
 // migrateUp applies the missing steps, each in its own transaction, and returns how

@@ -16,11 +16,14 @@ import (
 // Stats implements [store.StatsReader].
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	return call(ctx, s, "read the totals", func() (store.Stats, error) {
-		var stats store.Stats
-		err := s.read.stats.QueryRowContext(ctx).Scan(&stats.Stored, &stats.Duplicates, &stats.Conflicts, &stats.Topics)
-		stats.Received = stats.Stored + stats.Duplicates
-		return stats, err
+		return scanStats(s.read.stats.QueryRowContext(ctx))
 	})
+}
+
+func scanStats(from row) (stats store.Stats, err error) {
+	err = from.Scan(&stats.Stored, &stats.Duplicates, &stats.Conflicts, &stats.Topics)
+	stats.Received = stats.Stored + stats.Duplicates
+	return stats, err
 }
 
 // TopicStats implements [store.StatsReader].

@@ -1,0 +1,213 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+
+	"github.com/eventagg/eventagg/pkg/atomicfile"
+	"github.com/eventagg/eventagg/pkg/store"
+)
+
+// BackupOptions configure [Backup] and [Restore].
+type BackupOptions struct {
+	// From is the file that is copied, and To the new file.
+	From, To string
+	// Replace allows to replace an existing file To.
+	Replace bool
+	// Quick leaves out the comparison of the indexes with the tables. It is about
+	// two thirds of the time of the check.
+	Quick bool
+	// Progress is called after every 4 MiB and at the start of the check, by the
+	// goroutine of the call. It may be nil.
+	Progress func(BackupProgress)
+}
+
+// BackupProgress is the progress of [Backup] and [Restore].
+type BackupProgress struct {
+	// Copied and Total count bytes.
+	Copied, Total int64
+	// Checking is set once the copy is complete and is being checked.
+	Checking bool
+}
+
+// Copy describes the new file of [Backup] or [Restore].
+type Copy struct {
+	// Bytes is the size of the file.
+	Bytes int64
+	// Stats are the totals in the file. They are zero if OtherVersion is set.
+	Stats store.Stats
+	// OtherVersion is set if the file has tables of another version of eventagg. Its
+	// counters were not compared with its rows.
+	OtherVersion bool
+}
+
+// ErrSpace is returned by [Backup] and [Restore] if the disk has too little space.
+var ErrSpace = errors.New("too little space on the disk")
+
+const (
+	// backupStepPages is the number of pages that are copied and fsynced at once. A
+	// single fsync at the end would hold up those of a running store.
+	backupStepPages = 1024
+	// spareBytes are left for the write-ahead log of a running store, which grows
+	// during a backup.
+	spareBytes = 64 << 20
+)
+
+// Backup copies a database file, also while a [Store] of this or another process
+// writes to it. The copy has what was committed when Backup began. It gets its name
+// after it was checked: the pages, and the counters against the rows.
+//
+// Backup holds one read transaction while it copies. Writers don't wait for it, but
+// the write-ahead log grows meanwhile. SQLite starts a backup in several transactions
+// again after each commit, so it would not end under load.
+//
+// If Backup fails, or its context ends, it leaves nothing behind.
+func Backup(ctx context.Context, options BackupOptions) (Copy, error) {
+	file, err := atomicfile.Create(options.To, options.Replace)
+	if err != nil {
+		return Copy{}, err
+	}
+	defer file.Discard()
+	copied, err := copyChecked(ctx, file, options)
+	if err = cmp.Or(err, ctx.Err()); err != nil {
+		return Copy{}, err
+	}
+	return copied, file.Commit()
+}
+
+// copyChecked copies the database to the file and checks the copy.
+func copyChecked(ctx context.Context, file *atomicfile.File, options BackupOptions) (Copy, error) {
+	progress := options.Progress
+	if progress == nil {
+		progress = func(BackupProgress) {}
+	}
+	db, err := openSource(ctx, options.From)
+	if err != nil {
+		return Copy{}, err
+	}
+	err = copyPages(ctx, db, file, progress)
+	if err = errors.Join(err, db.Close()); err != nil {
+		if !errors.Is(err, ErrSpace) {
+			err = translate(ctx, err, "copy "+options.From)
+		}
+		return Copy{}, file.Wrap(err)
+	}
+	if err := separateFromWAL(file); err != nil {
+		return Copy{}, file.Wrap(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return Copy{}, file.Wrap(err)
+	}
+	progress(BackupProgress{Copied: info.Size(), Total: info.Size(), Checking: true})
+	checked, err := check(ctx, file.Partial(), options.Quick)
+	if err != nil {
+		return Copy{}, fmt.Errorf("check the copy of %s: %w", options.From, err)
+	}
+	checked.Bytes = info.Size()
+	return checked, nil
+}
+
+// openSource opens the database that is copied.
+func openSource(ctx context.Context, path string) (*stdsql.DB, error) {
+	path, err := checkPath(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("copy %s: %w", path, os.ErrNotExist)
+	}
+	if err := checkWAL(path); err != nil {
+		return nil, err
+	}
+	// A connection that may write. A read-only one, if it is the only one, would leave
+	// a -wal and a -shm file behind.
+	db, err := openPool(path, 1, url.Values{"mode": {"rw"}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busyMillis)}})
+	if err != nil {
+		return nil, err
+	}
+	found, err := inspect(ctx, db, path)
+	if err == nil && found.version == 0 {
+		err = fmt.Errorf("%s has no tables of eventagg", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// copyPages copies all pages in one read transaction.
+func copyPages(ctx context.Context, db *stdsql.DB, file *atomicfile.File, progress func(BackupProgress)) (err error) {
+	connection, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, connection.Close()) }()
+	if _, err := connection.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		_, failed := connection.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, failed)
+	}()
+	var pageBytes, pages int64
+	read := "SELECT page_size, page_count FROM pragma_page_size, pragma_page_count, (SELECT count(*) FROM sqlite_schema)"
+	if err := connection.QueryRowContext(ctx, read).Scan(&pageBytes, &pages); err != nil { // starts the transaction
+		return err
+	}
+	if err := checkSpace(filepath.Dir(file.Partial()), pages*pageBytes+spareBytes); err != nil {
+		return err
+	}
+	return connection.Raw(func(driver any) error {
+		return runBackup(ctx, driver, file, func(remaining int) {
+			progress(BackupProgress{Copied: (pages - int64(remaining)) * pageBytes, Total: pages * pageBytes})
+		})
+	})
+}
+
+// runBackup copies the pages with SQLite's backup API.
+func runBackup(ctx context.Context, driver any, file *atomicfile.File, copied func(remaining int)) (err error) {
+	source, ok := driver.(interface {
+		NewBackup(destination string) (*sqlite.Backup, error)
+	})
+	if !ok {
+		return fmt.Errorf("the driver %T has no backup", driver)
+	}
+	// Without a journal, which would be a second file to remove. Package atomicfile
+	// makes the file durable.
+	running, err := source.NewBackup(fileURL(file.Partial(), url.Values{"mode": {"rw"}, "_pragma": {"journal_mode(OFF)", "synchronous(OFF)"}}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, running.Finish()) }()
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if more, err = running.Step(backupStepPages); err != nil {
+			return err
+		}
+		if err := file.Sync(); err != nil {
+			return err
+		}
+		copied(running.Remaining())
+	}
+	return nil
+}
+
+// separateFromWAL sets the two bytes of the header that say that the database has a
+// write-ahead log, so that the file can be read alone, also on a read-only file system.
+// See https://www.sqlite.org/fileformat2.html.
+func separateFromWAL(file *atomicfile.File) error {
+	const at, rollbackJournal = 18, 1
+	_, err := file.WriteAt([]byte{rollbackJournal, rollbackJournal}, at)
+	return err
+}
