@@ -16,6 +16,7 @@ const (
 	PathTopicStats  = "/stats/topics"
 	PathSeries      = "/stats/series"
 	PathStream      = "/events/stream"
+	PathDuplicates  = "/duplicates"
 	PathEvents      = "/events" // and /events/{topic}/{event_id}, both escaped
 	PathSession     = "/session"
 	PathHealthz     = "/healthz"
@@ -198,6 +199,25 @@ type TopicStats struct {
 	// including repeats, in UTC.
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
+}
+
+// Duplicate is a report of GET /duplicates: a key that was repeated.
+type Duplicate struct {
+	// Topic and EventID are the key.
+	Topic   string `json:"topic"`
+	EventID string `json:"event_id"`
+	// Repeats counts the duplicates with this key since the report exists, Conflicts
+	// those of them whose content differs from the stored event.
+	Repeats   int64 `json:"repeats"`
+	Conflicts int64 `json:"conflicts"`
+	// FirstSeen and LastSeen are when the first and the latest of them arrived, in UTC.
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+	// Sources are the sources of the duplicates, at most 8.
+	Sources []string `json:"sources"`
+	// Differing names the members in which conflicts differ from the stored event:
+	// "timestamp", "source", "payload.NAME". At most 16.
+	Differing []string `json:"differing,omitempty"`
 }
 
 // Series is the response to GET /stats/series: the totals of the whole store, as

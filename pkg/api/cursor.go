@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -38,6 +39,39 @@ func ParseCursor(text string) (Cursor, error) {
 	c := Cursor{Newer: plain[0] == 'n'}
 	if err := c.Position.UnmarshalText(plain[1:]); err != nil || c.String() != text { // base64 skips line breaks
 		return Cursor{}, errCursor
+	}
+	return c, nil
+}
+
+// DuplicateCursor is the row of GET /duplicates after which a reader continues: the rows
+// are ordered by the time of the latest duplicate. Its text form is opaque, too.
+type DuplicateCursor struct {
+	LastSeen       time.Time
+	Topic, EventID string
+}
+
+// String returns the text form, safe in a URL.
+func (c DuplicateCursor) String() string {
+	plain := "d" + strconv.FormatInt(c.LastSeen.UnixMicro(), 10) + "\n" + c.Topic + "\n" + c.EventID
+	return base64.RawURLEncoding.EncodeToString([]byte(plain))
+}
+
+// ParseDuplicateCursor reads the text form. It accepts only what
+// [DuplicateCursor.String] returns.
+func ParseDuplicateCursor(text string) (DuplicateCursor, error) {
+	plain, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return DuplicateCursor{}, errCursor
+	}
+	const parts = 3
+	part := strings.SplitN(string(plain), "\n", parts)
+	if len(part) != parts || part[1] == "" || part[2] == "" {
+		return DuplicateCursor{}, errCursor
+	}
+	micros, err := strconv.ParseInt(strings.TrimPrefix(part[0], "d"), 10, 64)
+	c := DuplicateCursor{LastSeen: time.UnixMicro(micros).UTC(), Topic: part[1], EventID: part[2]}
+	if err != nil || c.String() != text {
+		return DuplicateCursor{}, errCursor
 	}
 	return c, nil
 }

@@ -168,6 +168,11 @@ func (s *LateStore) KnownTopics(ctx context.Context, topics []string) ([]bool, e
 	return call(s, func(opened store.Store) ([]bool, error) { return opened.KnownTopics(ctx, topics) })
 }
 
+// Duplicates implements [store.DuplicateReader].
+func (s *LateStore) Duplicates(ctx context.Context, query store.DuplicateQuery) ([]store.DuplicateReport, error) {
+	return call(s, func(opened store.Store) ([]store.DuplicateReport, error) { return opened.Duplicates(ctx, query) })
+}
+
 // Event implements [store.EventReader].
 func (s *LateStore) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(s, func(opened store.Store) (store.Record, error) { return opened.Event(ctx, key) })

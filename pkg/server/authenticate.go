@@ -30,7 +30,7 @@ func scopeOf(route string) auth.Scope {
 	switch route {
 	case api.PathPublish:
 		return auth.ScopePublish
-	case api.PathEvents, api.PathStream, routeEvent:
+	case api.PathEvents, api.PathStream, api.PathDuplicates, routeEvent:
 		return auth.ScopeRead
 	case api.PathStats, api.PathTopicStats, api.PathSeries, api.PathMetrics:
 		return auth.ScopeMetrics

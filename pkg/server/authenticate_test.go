@@ -55,7 +55,7 @@ func TestAuthenticate_Scopes(t *testing.T) {
 	})
 	const invalid, missing, insufficient = `Bearer realm="eventagg", error="invalid_token"`, `Bearer realm="eventagg"`, `Bearer realm="eventagg", error="insufficient_scope"`
 	paths := map[string]string{
-		api.PathPublish: "publish", api.PathEvents: "read", api.PathEvents + "/t1/e1": "read", api.PathEvents + "/t1/none": "read", api.PathStream: "read",
+		api.PathPublish: "publish", api.PathEvents: "read", api.PathEvents + "/t1/e1": "read", api.PathEvents + "/t1/none": "read", api.PathStream: "read", api.PathDuplicates: "read",
 		api.PathStats: "metrics", api.PathTopicStats: "metrics", api.PathSeries: "metrics", api.PathMetrics: "metrics",
 	}
 	owners := map[string]string{"publish": "publisher", "read": "reader", "metrics": "scraper"}

@@ -47,6 +47,7 @@ type memory struct {
 	records []store.Record
 	counts  store.Stats
 	topics  map[string]*store.TopicStats
+	reports []store.DuplicateReport // newest first
 	pings   int
 
 	// maxRows, if not 0, is the maximum size of a page, whatever the limit: as if all
@@ -94,6 +95,7 @@ func (m *memory) add(e event.Event) event.Outcome {
 	if at := slices.IndexFunc(m.records, func(r store.Record) bool { return r.Key() == e.Key() }); at >= 0 {
 		m.counts.Duplicates++
 		m.topics[e.Topic].Duplicates++
+		m.report(e)
 		if m.records[at].Event != e {
 			m.counts.Conflicts++
 			m.topics[e.Topic].Conflicts++
@@ -117,6 +119,24 @@ func (m *memory) add(e event.Event) event.Outcome {
 	m.topics[e.Topic].Stored++
 	m.topics[e.Topic].LastSeen = at
 	return event.Stored
+}
+
+// report adds a report of a duplicate. Each is of its own, to keep the fake simple.
+func (m *memory) report(e event.Event) {
+	at := noon().Add(time.Duration(m.counts.Received) * time.Second)
+	m.reports = slices.Insert(m.reports, 0, store.DuplicateReport{
+		Key: e.Key(), Repeats: 1, FirstSeen: at, LastSeen: at, Sources: []string{e.Source},
+	})
+}
+
+func (m *memory) Duplicates(_ context.Context, query store.DuplicateQuery) ([]store.DuplicateReport, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := slices.DeleteFunc(slices.Clone(m.reports), func(r store.DuplicateReport) bool {
+		return query.Topic != "" && r.Topic != query.Topic || query.Conflicts && r.Conflicts == 0 ||
+			query.After.Topic != "" && !r.LastSeen.Before(query.After.LastSeen)
+	})
+	return found[:min(len(found), query.Limit)], m.fail
 }
 
 func (m *memory) Stats(context.Context) (store.Stats, error) {

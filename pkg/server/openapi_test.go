@@ -50,7 +50,7 @@ func TestOpenAPI_HasEveryMember(t *testing.T) {
 	t.Parallel()
 	for name, shape := range map[string]any{
 		"Published": api.Published{}, "Batch": api.Batch{}, "Result": api.Result{}, "FieldError": event.FieldError{}, "Problem": api.Problem{},
-		"Stats": api.Stats{}, "TopicStats": api.TopicStats{}, "Series": api.Series{}, "Point": api.Point{}, "StoredEvent": api.Event{},
+		"Stats": api.Stats{}, "TopicStats": api.TopicStats{}, "Duplicate": api.Duplicate{}, "Series": api.Series{}, "Point": api.Point{}, "StoredEvent": api.Event{},
 		"Health": api.Health{},
 	} {
 		want := map[string]openapitest.Property{}
@@ -178,6 +178,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 		{example: "queue", request: "GET /stats", store: &memory{}, change: withQueue(waiting, true)},
 		{example: "plain", request: "GET /stats/topics"},
 		{example: "plain", request: "GET /stats/series"},
+		{example: "plain", request: "GET /duplicates"},
 		{example: "plain", request: "GET /events"},
 		{example: "query", request: "GET /events?topic=%", path: "/events"},
 		{example: "limit", request: "GET /events?limit=0", path: "/events"},

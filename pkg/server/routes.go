@@ -26,6 +26,7 @@ func (s *Server) routes() {
 	s.get(api.PathStats, s.query.Stats)
 	s.get(api.PathTopicStats, s.query.TopicStats)
 	s.get(api.PathSeries, s.query.Series)
+	s.get(api.PathDuplicates, s.query.Duplicates)
 	s.get(api.PathEvents, s.query.Events)
 	s.get(api.PathStream, s.query.Stream)
 	s.get(routeEvent, s.query.Event)

@@ -28,6 +28,7 @@ import (
 // through Options.Appender.
 type Reader interface {
 	store.StatsReader
+	store.DuplicateReader
 	store.EventReader
 	// Ping is [store.Store.Ping].
 	Ping(ctx context.Context) error

@@ -98,6 +98,7 @@ type Store interface { //nolint:interfacebloat // it is the sum of small ones
 	Receiver
 	StatsReader
 	TopicReader
+	DuplicateReader
 	EventReader
 	// Ping returns nil if the store can be reached and written to, and
 	// [ErrUnavailable] otherwise.

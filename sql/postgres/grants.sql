@@ -17,4 +17,5 @@ GRANT SELECT, INSERT, UPDATE ON :"schema".totals TO :"role";
 GRANT SELECT, UPDATE ON :"schema".locks, :"schema".layout TO :"role"; -- row locks
 GRANT SELECT, UPDATE ON :"schema".folded, :"schema".sums TO :"role";
 GRANT SELECT, INSERT, DELETE ON :"schema".repeats, :"schema".deliveries TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON :"schema".duplicate_reports TO :"role";
 GRANT SELECT ON :"schema".shards, :"schema".partitions, :"schema".eventagg_migrations TO :"role";

@@ -18,7 +18,7 @@ var files embed.FS
 // documentation pages show them in this order.
 func JSON() ([]byte, error) {
 	whole := &yaml.Node{Kind: yaml.MappingNode}
-	for _, name := range []string{"info", "publish", "stats", "events", "service", "components"} {
+	for _, name := range []string{"info", "publish", "stats", "duplicates", "events", "service", "components"} {
 		text, err := files.ReadFile(name + ".yaml")
 		if err != nil {
 			return nil, fmt.Errorf("read the OpenAPI document: %w", err)

@@ -19,6 +19,7 @@ const readTimeout = 15 * time.Second
 // Store is the part of a store that is read from.
 type Store interface {
 	store.StatsReader
+	store.DuplicateReader
 	store.EventReader
 }
 
@@ -65,7 +66,7 @@ type Handler struct {
 	// followers counts the streams of each client.
 	followers *followers
 	series    series
-	// events and topics are separate, so that neither delays the other.
+	// events and topics, which duplicates share, are separate, so that neither delays the other.
 	events, topics budget
 	memory         *memory.Budget
 	refusals       refusals

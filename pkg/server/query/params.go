@@ -49,7 +49,7 @@ func parseEventsQuery(raw string) (eventsQuery, error) {
 	p.read("until", func(text string) (err error) { query.filter.Until, err = parseTime(text); return err })
 	p.read("limit", func(text string) (err error) { query.limit, err = parseLimit(text); return err })
 	p.read("cursor", func(text string) (err error) { query.cursor, err = parseCursor(text); return err })
-	p.read("settled", func(text string) (err error) { query.settled, err = parseSettled(text); return err })
+	p.read("settled", func(text string) (err error) { query.settled, err = parseBool(text); return err })
 	p.checkFilter(query.filter)
 	if query.settled && p.values.Has("cursor") {
 		p.add("settled", "can't be combined with cursor")
@@ -157,9 +157,9 @@ func textErrors(e event.Event, fields ...string) []event.FieldError {
 
 // Errors of parameters. Each continues the name of the parameter.
 var (
-	errLimit   = errors.New("must be a whole number from 1 to 1000")
-	errCursor  = errors.New("must come from a Link header of this server")
-	errSettled = errors.New("must be true or false")
+	errLimit  = errors.New("must be a whole number from 1 to 1000")
+	errCursor = errors.New("must come from a Link header of this server")
+	errBool   = errors.New("must be true or false")
 )
 
 func parseLimit(text string) (int, error) {
@@ -178,14 +178,14 @@ func parseCursor(text string) (api.Cursor, error) {
 	return cursor, nil
 }
 
-func parseSettled(text string) (bool, error) {
+func parseBool(text string) (bool, error) {
 	switch text {
 	case "true":
 		return true, nil
 	case "false":
 		return false, nil
 	}
-	return false, errSettled
+	return false, errBool
 }
 
 // parseTime reads a time in the forms of an event's timestamp. A plus sign that was

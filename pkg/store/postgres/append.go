@@ -32,6 +32,7 @@ func (s *Store) Append(ctx context.Context, events []event.Event) ([]event.Outco
 		result, err := s.appendAll(ctx, events)
 		if err == nil {
 			s.findConflicts(ctx, events, &result)
+			s.reports.Record(events, result.outcomes, result.differing)
 		}
 		return result.outcomes, err
 	})
@@ -219,10 +220,11 @@ func readLast(results *pgconn.MultiResultReader, number int, read func(row [][]b
 
 // batchResult turns the rows of append.sql into outcomes.
 type batchResult struct {
-	outcomes []event.Outcome
-	unproven []int32 // indexes of duplicates whose content may differ from the stored event
-	repeats  bool    // whether the batch has a key twice; unproven has only the first event of a key
-	err      error   // set if a row is not about an event of the batch
+	outcomes  []event.Outcome
+	unproven  []int32          // indexes of duplicates whose content may differ from the stored event
+	repeats   bool             // whether the batch has a key twice; unproven has only the first event of a key
+	differing map[int][]string // members in which conflicts differ, by index
+	err       error            // set if a row is not about an event of the batch
 }
 
 func newBatchResult(c *columns) batchResult {

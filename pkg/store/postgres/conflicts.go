@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/digest"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // findConflicts finds the duplicates of a committed append whose content differs from
@@ -33,7 +34,7 @@ func (s *Store) findConflicts(ctx context.Context, events []event.Event, result 
 	for _, group := range groups { // the first event is stored, or has the digest of the stored one
 		for _, at := range group[1:] {
 			if !digest.Same(&events[group[0]], &events[at]) {
-				result.outcomes[at] = event.Conflict
+				result.addConflict(int(at), digest.Differing(&events[group[0]], &events[at], store.MaxReportMembers))
 			}
 		}
 	}
@@ -57,10 +58,16 @@ func (s *Store) compareStored(ctx context.Context, events []event.Event, groups 
 		)
 		_, err := pgx.ForEachRow(rows, []any{&first, &found, &at, &source, &payload}, func() error {
 			for _, i := range groups[events[first].Key()] {
-				switch {
-				case digestOf(&events[i]) == found:
-				case at == nil || !digest.Same(&events[i], &event.Event{Timestamp: *at, Source: *source, Payload: *payload}):
-					result.outcomes[i] = event.Conflict // without data, the digests decide
+				if digestOf(&events[i]) == found {
+					continue
+				}
+				if at == nil { // without data, the digests decide
+					result.addConflict(int(i), nil)
+					continue
+				}
+				stored := event.Event{Timestamp: *at, Source: *source, Payload: *payload}
+				if !digest.Same(&stored, &events[i]) {
+					result.addConflict(int(i), digest.Differing(&stored, &events[i], store.MaxReportMembers))
 				}
 			}
 			return nil
@@ -68,6 +75,15 @@ func (s *Store) compareStored(ctx context.Context, events []event.Event, groups 
 		return struct{}{}, err
 	})
 	return err
+}
+
+// addConflict makes a duplicate a conflict that differs in these members.
+func (r *batchResult) addConflict(index int, differing []string) {
+	r.outcomes[index] = event.Conflict
+	if r.differing == nil {
+		r.differing = map[int][]string{}
+	}
+	r.differing[index] = differing
 }
 
 // countConflicts counts the conflicts of each topic.

@@ -45,7 +45,7 @@ func copied(t *testing.T, s store.Store, options Options) *Store {
 func copyRows(t *testing.T, source, target string) {
 	t.Helper()
 	from, to := connectTo(t, source), connectTo(t, target)
-	for _, table := range []string{"topics", "identities", "events", "commits", "repeats", "totals", "sums", "folded", "ticks", "deliveries"} {
+	for _, table := range []string{"topics", "identities", "events", "commits", "repeats", "totals", "sums", "folded", "ticks", "deliveries", "duplicate_reports"} {
 		var rows bytes.Buffer
 		if _, err := from.PgConn().CopyTo(t.Context(), &rows, "COPY (TABLE "+table+") TO STDOUT"); err != nil {
 			t.Fatal(err)

@@ -32,6 +32,7 @@ func (s *Store) Receive(ctx context.Context, deliveries []store.Delivery) (store
 		done, err := retryRolledBack(ctx, s, func() (receipt, error) { return s.receive(ctx, deliveries) })
 		if err == nil { // the connection is free again: counting conflicts needs one
 			s.findConflicts(ctx, done.events, &done.result)
+			s.reports.Record(done.events, done.result.outcomes, done.result.differing)
 		}
 		return done.received(), err
 	})

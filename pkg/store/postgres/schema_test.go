@@ -133,7 +133,7 @@ func TestSchema_RefusesOtherStates(t *testing.T) {
 		"tables that are missing": {[]string{"DROP TABLE events CASCADE"}, "", "tables of eventagg are missing in schema public, although eventagg_migrations records them: events; restore"},
 		"a log that is missing":   {[]string{"ALTER TABLE commits RENAME TO old_commits"}, "", "records them: commits; restore"},
 		"a table of a later step": {[]string{"DROP TABLE deliveries"}, "", "records them: deliveries; restore"},
-		"all but the versions":    {[]string{"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries CASCADE"}, "", "records them: commits, deliveries, events, folded, identities, layout, locks, partitions, repeats, shards, sums, ticks, topics, totals; restore"},
+		"all but the versions":    {[]string{"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries, duplicate_reports CASCADE"}, "", "records them: commits, deliveries, duplicate_reports, events, folded, identities, layout, locks, partitions, repeats, shards, sums, ticks, topics, totals; restore"},
 		"the first layout": {[]string{"CREATE TABLE audit_stats (shard smallint, received bigint, duplicates bigint)",
 			"UPDATE eventagg_migrations SET version_id = 2 WHERE version_id = 10"}, "", "have the first layout, which this version can't use; export its events"},
 		"tables without a version": {[]string{"DROP TABLE eventagg_migrations"}, "", "schema public " + unrecorded},
@@ -196,7 +196,7 @@ func TestPing_TablesThatDisappear(t *testing.T) {
 		"one": {"DROP TABLE totals", "are missing in schema public, although eventagg_migrations records them: totals; restore them from a backup",
 			"are missing in schema public, although eventagg_migrations records them: totals; restore them from a backup"},
 		"one and the versions": {"DROP TABLE totals, eventagg_migrations", "has tables of eventagg, but no eventagg_migrations", "has tables of eventagg, but no eventagg_migrations"},
-		"all":                  {"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries, eventagg_migrations CASCADE", "all tables of eventagg in schema public are gone; restore them", ""},
+		"all":                  {"DROP TABLE events, identities, topics, shards, locks, layout, partitions, commits, repeats, totals, sums, folded, ticks, deliveries, duplicate_reports, eventagg_migrations CASCADE", "all tables of eventagg in schema public are gone; restore them", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

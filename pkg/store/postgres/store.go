@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"golang.org/x/time/rate"
 
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/sql"
 )
@@ -36,6 +37,8 @@ type Options struct {
 	// full each time. This also works without a pooler, but is slower. Without
 	// the option, such a pooler breaks the store.
 	Pooled bool
+	// Duplicates configures the reports of duplicates.
+	Duplicates duplicates.Options
 }
 
 // Store is a [store.Store] on PostgreSQL. Create one with [Open].
@@ -49,6 +52,7 @@ type Store struct {
 	opened  bool   // Open succeeded: the tables were there
 
 	sessions sessions
+	reports  *duplicates.Recorder
 
 	tickCalls atomic.Uint64 // calls of lastTick so far
 	ticking   chan struct{} // holds a value while a call looks for the last tick
@@ -72,6 +76,7 @@ var _ store.Store = (*Store)(nil)
 func (o Options) WithDefaults() Options {
 	o.Writers = cmp.Or(o.Writers, 2)
 	o.MaxConns = cmp.Or(o.MaxConns, 8)
+	o.Duplicates = o.Duplicates.WithDefaults()
 	return o
 }
 
@@ -103,8 +108,9 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		return nil, err
 	}
 	s.opened = true
-	s.changed.Store(true)                           // by another process, perhaps
-	s.maintaining.Go(func() { s.maintain(s.stop) }) //nolint:contextcheck // it ends with Close
+	s.reports = duplicates.New(reportTarget{s}, options.Duplicates) //nolint:contextcheck // it ends with Close
+	s.changed.Store(true)                                           // by another process, perhaps
+	s.maintaining.Go(func() { s.maintain(s.stop) })                 //nolint:contextcheck // it ends with Close
 	return s, nil
 }
 
@@ -141,6 +147,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	close(s.stop)
 	s.maintaining.Wait()
+	_ = s.reports.Close() // reports are best effort
 	s.writers.Close()
 	s.readers.Close()
 	return nil
@@ -180,6 +187,7 @@ type queries struct {
 	writerSession, readerSession, writerBegin, writerTransaction, ready       string
 	readerBegin, probeBegin                                                   string
 	addTopics, append, appendOne, contents, countConflicts, stats, topicStats string
+	duplicates, duplicatesWrite, duplicatesPrune                              string
 	foldLock, fold, unfolded, makePartition                                   string
 	lastTick, tickLock, makeTick, tick                                        string
 	commitsAfter, commitsBefore                                               string
@@ -197,6 +205,7 @@ func loadQueries(schema string) (queries, error) {
 		"writer_begin": &q.writerBegin, "reader_begin": &q.readerBegin, "probe_begin": &q.probeBegin, "writer_transaction": &q.writerTransaction,
 		"add_topics": &q.addTopics, "append": &q.append, "append_one": &q.appendOne,
 		"contents": &q.contents, "count_conflicts": &q.countConflicts, "stats": &q.stats, "topic_stats": &q.topicStats,
+		"duplicates": &q.duplicates, "duplicates_write": &q.duplicatesWrite, "duplicates_prune": &q.duplicatesPrune,
 		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition,
 		"last_tick": &q.lastTick, "tick_lock": &q.tickLock, "make_tick": &q.makeTick, "tick": &q.tick,
 		"commits_after": &q.commitsAfter, "commits_before": &q.commitsBefore,

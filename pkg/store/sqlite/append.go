@@ -54,7 +54,11 @@ func (s *Store) commit(ctx context.Context, work func(*transaction) error) error
 	if err := work(&t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.reports.Record(t.events, t.outcomes, t.differing)
+	return nil
 }
 
 // transaction is one running append or receive.
@@ -64,6 +68,12 @@ type transaction struct {
 	statements *appendStatements
 	now        int64 // microseconds since 1970
 	repeated   *bool // see Store.repeated
+
+	// The events that the transaction has appended, their outcomes, and by index the
+	// members in which conflicts differ.
+	events    []event.Event
+	outcomes  []event.Outcome
+	differing map[int][]string
 }
 
 // run runs a statement and returns the number of changed rows.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/digest"
+	"github.com/eventagg/eventagg/pkg/store"
 )
 
 // blockBits is the number of low bits of an id that its block leaves out; see the
@@ -16,8 +17,6 @@ const blockBits = 12
 // batch is the events of one append while they are stored.
 type batch struct {
 	*transaction
-	events    []event.Event
-	outcomes  []event.Outcome
 	topicOf   []int32 // index in topics, for each event
 	topics    []counts
 	rows      []blockRow // the events of the present block
@@ -55,7 +54,8 @@ type counts struct {
 
 // append stores events and counts them.
 func (t *transaction) append(events []event.Event) ([]event.Outcome, error) {
-	b := batch{transaction: t, events: events, outcomes: make([]event.Outcome, len(events)), topicOf: make([]int32, len(events))}
+	t.events, t.outcomes = events, make([]event.Outcome, len(events))
+	b := batch{transaction: t, topicOf: make([]int32, len(events))}
 	if err := b.findTopics(); err != nil {
 		return nil, err
 	}
@@ -214,9 +214,16 @@ func (b *batch) findConflicts() error {
 			return err
 		}
 		stored.Timestamp = timeOf(occurredAt)
-		if err != nil || !digest.Same(&stored, &b.events[u.index]) { // without data, the digests decide
-			b.outcomes[u.index] = event.Conflict
-			b.topics[b.topicOf[u.index]].conflicts++
+		if err == nil && digest.Same(&stored, &b.events[u.index]) {
+			continue
+		}
+		b.outcomes[u.index] = event.Conflict // without data, the digests decide
+		b.topics[b.topicOf[u.index]].conflicts++
+		if b.differing == nil {
+			b.differing = map[int][]string{}
+		}
+		if err == nil {
+			b.differing[u.index] = digest.Differing(&stored, &b.events[u.index], store.MaxReportMembers)
 		}
 	}
 	return nil

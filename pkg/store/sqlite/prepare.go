@@ -7,14 +7,15 @@ import (
 
 // appendStatements are the statements of the writer.
 type appendStatements struct {
-	lastNumbers, content, addTime, countTotal, remember, forget     *stdsql.Stmt
-	findTopics, countTopics, addIdentities, findIdentities, addData rowsStatement
+	lastNumbers, content, addTime, countTotal, remember, forget, pruneReports     *stdsql.Stmt
+	findTopics, countTopics, addIdentities, findIdentities, addData, writeReports rowsStatement
 }
 
 func prepareAppend(ctx context.Context, db *stdsql.DB) (s appendStatements, err error) {
 	for name, target := range map[string]*rowsStatement{
 		"find_topics": &s.findTopics, "count_topics": &s.countTopics,
 		"add_identities": &s.addIdentities, "find_identities": &s.findIdentities, "add_events": &s.addData,
+		"duplicates_write": &s.writeReports,
 	} {
 		if *target, err = prepareRows(ctx, db, name); err != nil {
 			return s, err
@@ -22,14 +23,14 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (s appendStatements, err 
 	}
 	return s, prepare(ctx, db, map[string]**stdsql.Stmt{
 		"last_numbers": &s.lastNumbers, "content": &s.content, "add_time": &s.addTime, "count_total": &s.countTotal,
-		"remember": &s.remember, "forget": &s.forget,
+		"remember": &s.remember, "forget": &s.forget, "duplicates_prune": &s.pruneReports,
 	})
 }
 
 // readStatements are the statements of the readers.
 type readStatements struct {
-	stats, topicStats, event, lastID, known, newestTime, knownTopics *stdsql.Stmt
-	older, newer                                                     pageStatements
+	stats, topicStats, event, lastID, known, newestTime, knownTopics, duplicates *stdsql.Stmt
+	older, newer                                                                 pageStatements
 }
 
 // pageStatements read a page in one direction: of all topics or of one, without or
@@ -41,7 +42,8 @@ func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID, "known": &s.known,
 		"newest_time": &s.newestTime, "known_topics": &s.knownTopics,
-		"older": &s.older.all, "older_of_topic": &s.older.topic,
+		"duplicates": &s.duplicates,
+		"older":      &s.older.all, "older_of_topic": &s.older.topic,
 		"older_between": &s.older.between, "older_of_topic_between": &s.older.topicBetween,
 		"older_by_id": &s.older.byID, "newer_by_id": &s.newer.byID,
 		"newer": &s.newer.all, "newer_of_topic": &s.newer.topic,

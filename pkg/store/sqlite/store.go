@@ -14,6 +14,7 @@ import (
 
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -27,6 +28,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for Record.CreatedAt, default [time.Now].
 	Now func() time.Time
+	// Duplicates configures the reports of duplicates.
+	Duplicates duplicates.Options
 }
 
 // WithDefaults returns o with zero fields replaced by defaults.
@@ -37,6 +40,7 @@ func (o Options) WithDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Duplicates = o.Duplicates.WithDefaults()
 	return o
 }
 
@@ -50,6 +54,7 @@ type Store struct {
 	append  appendStatements
 	read    readStatements
 	wal     *wal
+	reports *duplicates.Recorder
 	// repeated is set if most events of the last block of an append were duplicates.
 	// Only a running transaction uses it, and there is one at a time.
 	repeated bool
@@ -88,7 +93,8 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err := s.connect(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.maintaining.Go(func() { s.maintain(options.Logger) }) //nolint:contextcheck // it ends with Close
+	s.reports = duplicates.New(reportTarget{s}, options.Duplicates) //nolint:contextcheck // it ends with Close
+	s.maintaining.Go(func() { s.maintain(options.Logger) })         //nolint:contextcheck // it ends with Close
 	options.Logger.DebugContext(ctx, "database file opened", slog.String("path", path), slog.Int64("bytes", file.Size()))
 	return s, nil
 }
@@ -247,6 +253,9 @@ func (s *Store) Close() error {
 	s.calls.Wait()
 	close(s.stop)
 	s.maintaining.Wait()
+	if s.reports != nil {
+		_ = s.reports.Close() // reports are best effort
+	}
 	if s.wal != nil {
 		conflict := errors.Is(s.wal.check(), errWALConflict)
 		if err := s.wal.file.Close(); err != nil {

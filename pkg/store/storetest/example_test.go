@@ -76,16 +76,21 @@ type database struct {
 	byKey      map[event.Key]int // index in records
 	topics     map[string]*store.TopicStats
 	deliveries map[store.DeliveryID]time.Time
+	reports    map[event.Key]*store.DuplicateReport
 }
 
 func newDatabase() *database {
-	return &database{byKey: map[event.Key]int{}, topics: map[string]*store.TopicStats{}, deliveries: map[store.DeliveryID]time.Time{}}
+	return &database{
+		byKey: map[event.Key]int{}, topics: map[string]*store.TopicStats{}, deliveries: map[store.DeliveryID]time.Time{},
+		reports: map[event.Key]*store.DuplicateReport{},
+	}
 }
 
 func (d *database) clone() *database {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := &database{records: slices.Clone(d.records), byKey: maps.Clone(d.byKey), topics: map[string]*store.TopicStats{}, deliveries: maps.Clone(d.deliveries)}
+	c := newDatabase()
+	c.records, c.byKey, c.deliveries = slices.Clone(d.records), maps.Clone(d.byKey), maps.Clone(d.deliveries)
 	for name, topic := range d.topics {
 		c.topics[name] = new(*topic)
 	}
@@ -122,6 +127,7 @@ func (d *database) append(events []event.Event) ([]event.Outcome, error) {
 				outcomes[i] = event.Conflict
 				topic.Conflicts++
 			}
+			d.report(&d.records[at].Event, &e, outcomes[i] == event.Conflict, now)
 			continue
 		}
 		outcomes[i] = event.Stored

@@ -50,6 +50,10 @@ func calls() []call {
 			_, err := s.TopicStats(ctx, store.TopicQuery{})
 			return err
 		}},
+		{"Duplicates", func(ctx context.Context, s store.Store) error {
+			_, err := s.Duplicates(ctx, store.DuplicateQuery{})
+			return err
+		}},
 		{"Event", func(ctx context.Context, s store.Store) error {
 			_, err := s.Event(ctx, event.Key{Topic: probeTopic, ID: "000000"})
 			return err

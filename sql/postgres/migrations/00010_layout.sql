@@ -158,6 +158,24 @@ CREATE TABLE :"schema".deliveries (
     queued_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
+-- Which keys were repeated, how often, when and from where, for people. It is bounded and
+-- best effort: reports are gathered in memory and written behind the responses. Nothing
+-- depends on it, and it may be emptied at any time.
+CREATE TABLE :"schema".duplicate_reports (
+    topic_no   integer     NOT NULL,
+    id         bytea       NOT NULL, -- as in identities
+    repeats    bigint      NOT NULL,
+    conflicts  bigint      NOT NULL,
+    first_seen timestamptz NOT NULL,
+    last_seen  timestamptz NOT NULL,
+    sources    text[]      NOT NULL, -- of the repeats, at most 8
+    differing  text[]      NOT NULL, -- members in which conflicts differ, at most 16
+    PRIMARY KEY (topic_no, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX duplicate_reports_newest ON :"schema".duplicate_reports (last_seen, topic_no, id);
+-- What the writers of reports lock, so that they take turns.
+INSERT INTO :"schema".locks (lock) VALUES (2000);
+
 -- Makes the partition for a moment, unless it exists, and returns whether it made one.
 -- It runs with the rights of the owner of the tables: the role of the server needs
 -- none to create tables. ATTACH does not wait for running appends, as CREATE TABLE …
@@ -209,6 +227,6 @@ SELECT :"schema".make_partition(now() + ahead * interval '7 days', interval '7 d
 DROP VIEW :"schema".event_log;
 DROP FUNCTION :"schema".event_id_text(bytea);
 DROP FUNCTION :"schema".make_partition(timestamptz, interval);
-DROP TABLE :"schema".deliveries, :"schema".ticks, :"schema".folded, :"schema".sums, :"schema".totals, :"schema".repeats, :"schema".locks, :"schema".commits,
+DROP TABLE :"schema".duplicate_reports, :"schema".deliveries, :"schema".ticks, :"schema".folded, :"schema".sums, :"schema".totals, :"schema".repeats, :"schema".locks, :"schema".commits,
     :"schema".partitions, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
 DROP SEQUENCE :"schema".commit_numbers;

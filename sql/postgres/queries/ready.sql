@@ -20,7 +20,8 @@ WITH rights (name, privilege) AS (VALUES
     ('sums', 'SELECT'), ('sums', 'UPDATE'),
     ('folded', 'SELECT'), ('folded', 'UPDATE'),
     ('ticks', 'SELECT'), ('ticks', 'INSERT'),
-    ('deliveries', 'SELECT'), ('deliveries', 'INSERT'), ('deliveries', 'DELETE')
+    ('deliveries', 'SELECT'), ('deliveries', 'INSERT'), ('deliveries', 'DELETE'),
+    ('duplicate_reports', 'SELECT'), ('duplicate_reports', 'INSERT'), ('duplicate_reports', 'UPDATE'), ('duplicate_reports', 'DELETE')
 ), tables AS (
     SELECT c.oid, c.relname AS name
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -80,6 +80,21 @@ CREATE TABLE deliveries (
     queued_at INTEGER NOT NULL -- microseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
+-- Which keys were repeated, how often, when and from where, for people. It is bounded and
+-- best effort: reports are gathered in memory and written behind the responses.
+CREATE TABLE duplicate_reports (
+    topic_no   INTEGER NOT NULL,
+    event_id   ANY     NOT NULL, -- as in identities
+    repeats    INTEGER NOT NULL,
+    conflicts  INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL, -- microseconds since 1970
+    last_seen  INTEGER NOT NULL, -- microseconds since 1970
+    sources    TEXT    NOT NULL, -- of the repeats: a JSON array, at most 8
+    differing  TEXT    NOT NULL, -- members in which conflicts differ: a JSON array, at most 16
+    PRIMARY KEY (topic_no, event_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX duplicate_reports_newest ON duplicate_reports (last_seen, topic_no, event_id);
+
 -- The stored events with plain columns, for people and programs that use SQL.
 CREATE VIEW event_log AS
 SELECT
@@ -101,6 +116,7 @@ PRAGMA application_id = 1165377895;
 
 -- +goose Down
 DROP VIEW event_log;
+DROP TABLE duplicate_reports;
 DROP TABLE deliveries;
 DROP TRIGGER events_created_changed;
 DROP TABLE event_times;
