@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -74,8 +75,8 @@ func (q *Queue) translate(ctx context.Context, name string, err error) error {
 		return nil
 	case q.closed.Load() || errors.Is(err, goredis.ErrClosed):
 		return fmt.Errorf("queue: %s: %w", name, store.ErrClosed)
-	case ctx.Err() != nil:
-		return fmt.Errorf("queue: %s: %w", name, ctx.Err())
+	case ended(ctx) != nil:
+		return fmt.Errorf("queue: %s: %w", name, ended(ctx))
 	case errors.Is(err, store.ErrNotDurable), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrOverloaded):
 		return err
 	case outOfMemory(err):
@@ -86,6 +87,15 @@ func (q *Queue) translate(ctx context.Context, name string, err error) error {
 	default:
 		return &unavailableError{call: name, err: err, is: []error{store.ErrUnavailable, err}}
 	}
+}
+
+// ended returns why the context ended, or nil. A connection with the deadline of the
+// context may fail shortly before the timer of the context fires.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // unavailableError matches the errors of the contract without their texts, which

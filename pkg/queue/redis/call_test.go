@@ -1,10 +1,13 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -33,5 +36,21 @@ func TestTranslate_NamesTheQueue(t *testing.T) {
 					errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotReached), errors.Is(err, test.err))
 			}
 		})
+	}
+}
+
+// lateContext is a context whose timer has not fired although its deadline has passed,
+// as on a busy machine.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+// TestTranslate_KnowsPassedDeadline: a connection has the deadline of the context, and
+// may fail before the context ends. Then the queue is not to blame.
+func TestTranslate_KnowsPassedDeadline(t *testing.T) {
+	t.Parallel()
+	err := (&Queue{}).translate(lateContext{t.Context()}, "receive", &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded})
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("%v, want the deadline of the context", err)
 	}
 }
