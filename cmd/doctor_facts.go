@@ -25,21 +25,42 @@ import (
 // gatherFacts looks at the database, the queue and this machine.
 func gatherFacts(ctx context.Context, c config.Config) doctor.Facts {
 	f := doctor.Facts{Now: time.Now(), Instance: instanceFacts(c)}
-	gatherDatabase(ctx, &f, newDatabase(c.Database), sqlite.InspectOptions{CheckTimeout: integrityTimeout})
+	db := newDatabase(c.Database)
+	gatherDatabase(ctx, &f, db, func(ctx context.Context) (err error) {
+		if db.path != "" {
+			f.SQLite, err = sqlite.Inspect(ctx, db.path, sqlite.InspectOptions{CheckTimeout: integrityTimeout})
+		} else {
+			f.Postgres, err = postgres.Inspect(ctx, db.options())
+		}
+		return err
+	})
 	gatherQueue(ctx, &f, c.Broker)
 	return f
 }
 
-func gatherDatabase(ctx context.Context, f *doctor.Facts, db database, options sqlite.InspectOptions) {
+// gatherDurability looks only at what decides whether events can be lost. A server with
+// the same configuration may run, also in this process.
+func gatherDurability(ctx context.Context, c config.Config) doctor.Facts {
+	f := doctor.Facts{Now: time.Now(), Instance: instanceFacts(c)}
+	db := newDatabase(c.Database)
+	gatherDatabase(ctx, &f, db, func(ctx context.Context) (err error) {
+		if db.path != "" {
+			f.SQLite, err = sqlite.Inspect(ctx, db.path, sqlite.InspectOptions{PlaceOnly: true})
+		} else {
+			f.Postgres, err = postgres.Inspect(ctx, db.options(), postgres.FactsSettings, postgres.FactsOverrides, postgres.FactsTables, postgres.FactsStandbys)
+		}
+		return err
+	})
+	gatherQueue(ctx, &f, c.Broker)
+	return f
+}
+
+// gatherDatabase inspects the database and explains the error, if there is one.
+func gatherDatabase(ctx context.Context, f *doctor.Facts, db database, inspect func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	if db.path != "" {
-		f.SQLite, f.DatabaseError = sqlite.Inspect(ctx, db.path, options)
-	} else {
-		f.Postgres, f.DatabaseError = postgres.Inspect(ctx, db.options())
-	}
-	if f.DatabaseError != nil {
-		f.DatabaseError = fmt.Errorf("inspect the database: %w", db.explain(f.DatabaseError))
+	if err := inspect(ctx); err != nil {
+		f.DatabaseError = fmt.Errorf("inspect the database: %w", db.explain(err))
 	}
 }
 

@@ -81,6 +81,7 @@ func (a *app) runServe(ctx context.Context, opts serveOptions) error {
 		return err
 	}
 	a.reportStart(service, opts.config, log)
+	defer reportGuarantee(ctx, opts.config, log)()
 	defer notifySystemd(ctx, log)()
 	err = service.run(ctx, opts.config.HTTP.DrainDelay, log)
 	log.InfoContext(ctx, "stopping", slog.String("grace", opts.config.HTTP.ShutdownTimeout.String()))

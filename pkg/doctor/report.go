@@ -114,6 +114,17 @@ func (r Report) Failures() []string {
 	return names
 }
 
+// Weakening returns the findings about losing events that an operator should remove.
+func (r Report) Weakening() []Finding {
+	var weakening []Finding
+	for _, f := range r.Findings {
+		if f.Weakens && (f.Level == Failure || f.Level == Warning) {
+			weakening = append(weakening, f)
+		}
+	}
+	return weakening
+}
+
 // conclusion returns whether the promised guarantee holds.
 func (r Report) conclusion() State {
 	if len(r.Failures()) > 0 {

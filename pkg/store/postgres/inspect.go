@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -14,8 +15,9 @@ import (
 
 // Inspect reads the facts about a database that decide what a store on it can promise.
 // It uses one connection, changes nothing, and also works on a standby. Its error means
-// that the database can't be reached. It uses only the options URL, Schema and Pooled.
-func Inspect(ctx context.Context, options Options) (*Facts, error) {
+// that the database can't be reached. It uses only the options URL, Schema and Pooled. If
+// parts are named, such as [FactsSettings], it reads only these.
+func Inspect(ctx context.Context, options Options, only ...string) (*Facts, error) {
 	pool, err := poolForAny(ctx, options)
 	if err != nil {
 		return nil, err
@@ -31,7 +33,9 @@ func Inspect(ctx context.Context, options Options) (*Facts, error) {
 		return nil, translate(ctx, err, "inspect the database")
 	}
 	for part, read := range i.parts() {
-		if err := read(ctx); err != nil {
+		if len(only) > 0 && !slices.Contains(only, part) {
+			i.facts.Unknown[part] = "not read"
+		} else if err := read(ctx); err != nil {
 			i.facts.Unknown[part] = oneLine(err)
 		}
 	}

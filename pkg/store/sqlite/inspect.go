@@ -44,6 +44,8 @@ type Facts struct {
 type InspectOptions struct {
 	// CheckTimeout is the maximum time of the integrity check. 0 means no check.
 	CheckTimeout time.Duration
+	// PlaceOnly is set to look only where the file is. Nothing is opened or written.
+	PlaceOnly bool
 }
 
 // Inspect reads the facts about a database file that decide what a store on it can
@@ -56,7 +58,14 @@ func Inspect(ctx context.Context, path string, options InspectOptions) (*Facts, 
 		return nil, err
 	}
 	f := &Facts{Path: path}
-	f.inspectFolder()
+	f.inspectPlace()
+	if options.PlaceOnly {
+		f.CheckUnknown = "not checked"
+		return f, nil
+	}
+	if f.SyncTime, err = tryWrite(filepath.Dir(path)); err != nil {
+		f.Unusable = fmt.Errorf("write to the folder %s: %w", filepath.Dir(path), err)
+	}
 	file, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -76,16 +85,11 @@ func Inspect(ctx context.Context, path string, options InspectOptions) (*Facts, 
 	return f, ctx.Err()
 }
 
-// inspectFolder looks at the file system and writes a small file.
-func (f *Facts) inspectFolder() {
-	folder := filepath.Dir(f.Path)
-	usage, err := disk.Of(folder)
-	if err != nil {
+// inspectPlace looks at the file system of the folder.
+func (f *Facts) inspectPlace() {
+	var err error
+	if f.Disk, err = disk.Of(filepath.Dir(f.Path)); err != nil {
 		f.DiskUnknown = err.Error()
-	}
-	f.Disk = usage
-	if f.SyncTime, err = tryWrite(folder); err != nil {
-		f.Unusable = fmt.Errorf("write to the folder %s: %w", folder, err)
 	}
 }
 
