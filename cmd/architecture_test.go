@@ -42,12 +42,13 @@ func layers() map[string]string {
 		"pkg/event/cloudevents": "pkg/event pkg/event/codec",
 		"pkg/store":             "pkg/event",
 		"pkg/store/identity":    "",
+		"pkg/store/audit":       "",
 		"pkg/queue":             "pkg/event pkg/store pkg/retry",
 		"pkg/api":               "pkg/event pkg/store",
 
 		// Implementations of the contracts, and decorators around them.
-		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry pkg/disk sql",
-		"pkg/store/sqlite":   "pkg/atomicfile pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/retry pkg/disk sql",
+		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
+		"pkg/store/sqlite":   "pkg/atomicfile pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
 		"pkg/queue/redis":    "pkg/event pkg/event/codec pkg/store pkg/queue pkg/retry",
 		"pkg/client":         "pkg/auth pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",
@@ -71,9 +72,9 @@ func layers() map[string]string {
 
 // testPackages are imported by tests only. They know the contracts that they test,
 // and no implementation.
-const testPackages = "pkg/suitetest pkg/testdb pkg/event/eventtest pkg/store/storetest pkg/queue/queuetest pkg/server/openapi/openapitest pkg/certs/certstest"
+const testPackages = "pkg/suitetest pkg/testdb pkg/event/eventtest pkg/store/storetest pkg/store/audit/audittest pkg/queue/queuetest pkg/server/openapi/openapitest pkg/certs/certstest"
 
-const contracts = "pkg/event pkg/event/... pkg/store pkg/queue pkg/server/openapi sql"
+const contracts = "pkg/event pkg/event/... pkg/store pkg/store/audit pkg/queue pkg/server/openapi sql"
 
 // technologies are modules with the packages that may import them in production
 // code. No other package depends on the technology.

@@ -20,8 +20,8 @@ A flag overrides an EVENTAGG_… variable, a variable overrides eventagg.yaml (o
 file of --config), and the file overrides the default.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or configuration;
-3 a requested check failed (--verify, --fail-if, doctor); 130 after Ctrl-C and 143 after
-SIGTERM, but serve exits with 0 after both.`
+3 a requested check failed (--verify, --fail-if, verify, doctor); 130 after Ctrl-C
+and 143 after SIGTERM, but serve exits with 0 after both.`
 
 const rootExample = `  eventagg demo                                       # see everything in a few seconds
   eventagg serve                                      # listen on 127.0.0.1:8000, store in ./eventagg.db
@@ -52,6 +52,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newTailCmd(nil),
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
+		a.newVerifyCmd(nil),
 		a.newBackupCmd(nil),
 		a.newRestoreCmd(nil),
 		a.newMigrateCmd(nil),

@@ -92,3 +92,18 @@ func shortReason(err error) string {
 		return response.Error()
 	}
 }
+
+// AuditFrame returns the frame of an audit: rows that are checked, about how many there
+// are (0 if not known), the number of differences, and the time so far.
+func AuditFrame(done, total, found int64, elapsed time.Duration) Frame {
+	f := Frame{Done: done, Total: max(total, done), Note: "verifying", Line: Count(done)}
+	if total > 0 {
+		f.Line += " of about " + Count(total)
+	}
+	f.Line += " rows, " + Rate(float64(done)/elapsed.Seconds())
+	if found > 0 {
+		f.Note = Count(found) + " differences"
+		f.Line += ", " + Count(found) + " differences"
+	}
+	return f
+}

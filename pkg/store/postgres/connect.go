@@ -18,6 +18,12 @@ import (
 // openPool opens a pool. Each new connection first runs the statement session,
 // unless it is one to a pooler.
 func openPool(ctx context.Context, options Options, size int, session string) (*pgxpool.Pool, error) {
+	return openPoolOf(ctx, options, size, session, validatePrimary)
+}
+
+// openPoolOf is openPool for the servers that a function accepts. The URL can choose
+// others with target_session_attrs.
+func openPoolOf(ctx context.Context, options Options, size int, session string, validate pgconn.ValidateConnectFunc) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(options.URL)
 	if err != nil {
 		return nil, invalidURL(options.URL, err)
@@ -32,7 +38,7 @@ func openPool(ctx context.Context, options Options, size int, session string) (*
 		config.ConnConfig.RuntimeParams["application_name"] = "eventagg"
 	}
 	if config.ConnConfig.ValidateConnect == nil { // the URL has no target_session_attrs
-		config.ConnConfig.ValidateConnect = validatePrimary
+		config.ConnConfig.ValidateConnect = validate
 	}
 	// Events are UTF-8. With another client encoding the server would convert
 	// keys, and two instances with different encodings would store an event twice.
