@@ -47,7 +47,7 @@ func TestHostileServer_NeverControlsTheTerminal(t *testing.T) {
 	for _, status := range []int{http.StatusOK, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		url := startHostile(t, status)
 		for _, command := range []string{
-			"stats", "stats --topics", "tail", "tail --limit 5 --topic x", "export --out -",
+			"stats", "stats --topics", "duplicates", "tail", "tail --limit 5 --topic x", "export --out -",
 			"publish --count 2 --retry-for 1ms", "publish --count 4 --batch-size 2 --retry-for 1ms", "publish --count 2 --retry-for 1ms --verify", "publish --count 2 --ndjson --retry-for 1ms",
 		} {
 			var out, errOut bytes.Buffer

@@ -135,7 +135,9 @@ func TestRootCmd_HasCommandsOfContract(t *testing.T) {
 			t.Errorf("%s lacks a line of help, examples or a check of its arguments", command.Name())
 		}
 	}
-	want := []string{"completion", "deadletter", "demo", "export", "key", "migrate", "publish", "queue", "serve", "stats", "tail", "version"}
+	want := []string{
+		"backup", "completion", "deadletter", "demo", "doctor", "duplicates", "export", "key", "migrate", "publish", "queue", "restore", "serve", "stats", "tail", "verify", "version",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands %v, expected %v", got, want)
 	}

@@ -50,6 +50,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newPublishCmd(nil),
 		a.newStatsCmd(nil),
 		a.newTailCmd(nil),
+		a.newDuplicatesCmd(nil),
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
 		a.newVerifyCmd(nil),

@@ -220,6 +220,22 @@ type Duplicate struct {
 	Differing []string `json:"differing,omitempty"`
 }
 
+// NewDuplicate returns the row of a report.
+func NewDuplicate(r *store.DuplicateReport) Duplicate {
+	return Duplicate{
+		Topic: r.Topic, EventID: r.ID, Repeats: r.Repeats, Conflicts: r.Conflicts,
+		FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), Sources: append([]string{}, r.Sources...), Differing: r.Differing,
+	}
+}
+
+// Report returns the report of the row.
+func (d Duplicate) Report() store.DuplicateReport {
+	return store.DuplicateReport{
+		Key: event.Key{Topic: d.Topic, ID: d.EventID}, Repeats: d.Repeats, Conflicts: d.Conflicts,
+		FirstSeen: d.FirstSeen.UTC(), LastSeen: d.LastSeen.UTC(), Sources: d.Sources, Differing: d.Differing,
+	}
+}
+
 // Series is the response to GET /stats/series: the totals of the whole store, as
 // this instance sampled them during at most the last 15 minutes.
 type Series struct {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/eventagg/eventagg/pkg/api"
-	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -38,10 +37,7 @@ func (c *Client) Duplicates(ctx context.Context, query store.DuplicateQuery) ([]
 			return nil, fmt.Errorf("read duplicates: %w", err)
 		}
 		for _, row := range got {
-			reports = append(reports, store.DuplicateReport{
-				Key: event.Key{Topic: row.Topic, ID: row.EventID}, Repeats: row.Repeats, Conflicts: row.Conflicts,
-				FirstSeen: row.FirstSeen.UTC(), LastSeen: row.LastSeen.UTC(), Sources: row.Sources, Differing: row.Differing,
-			})
+			reports = append(reports, row.Report())
 		}
 		next := linkedCursor(header["Link"], "next")
 		if next == "" || len(got) == 0 || query.Limit > 0 && len(reports) >= query.Limit {

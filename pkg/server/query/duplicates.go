@@ -41,17 +41,9 @@ func (h *Handler) Duplicates(c echo.Context) error {
 	}
 	rows := make([]api.Duplicate, 0, len(reports)) // not nil: without reports the JSON is [], not null
 	for i := range reports {
-		rows = append(rows, duplicateRow(&reports[i]))
+		rows = append(rows, api.NewDuplicate(&reports[i]))
 	}
 	return h.sendJSON(c, rows)
-}
-
-// duplicateRow returns the row of a report.
-func duplicateRow(r *store.DuplicateReport) api.Duplicate {
-	return api.Duplicate{
-		Topic: r.Topic, EventID: r.ID, Repeats: r.Repeats, Conflicts: r.Conflicts,
-		FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), Sources: append([]string{}, r.Sources...), Differing: r.Differing,
-	}
 }
 
 // parseDuplicatesQuery reads a query string as [parseEventsQuery] does.
