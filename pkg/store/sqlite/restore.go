@@ -88,8 +88,8 @@ func newTarget(options BackupOptions) (string, error) {
 }
 
 // swap moves the files of the old database away and gives the new one its name. The
-// file of the database goes first: a start of eventagg between two steps is refused
-// because of the log, and does not take old events for all of them.
+// file of the database goes first. If the machine crashes after that, the next start is
+// refused because of the log (see checkWAL), and no event of the log is missed.
 func swap(file *atomicfile.File, target string) (replaced string, err error) {
 	aside := target + ".replaced-" + time.Now().UTC().Format("20060102T150405.000Z")
 	var moved []string

@@ -166,3 +166,20 @@ func TestRestore_StopsWithContext(t *testing.T) {
 		t.Errorf("%v, left are %v", err, contents(t, filepath.Dir(to)))
 	}
 }
+
+// TestMigrate_RefusesLogWithoutFile: SQLite would delete the log of a database whose file
+// was moved away, for example by a restore that was interrupted.
+func TestMigrate_RefusesLogWithoutFile(t *testing.T) {
+	t.Parallel()
+	s := newBackup(t)
+	path := s.crash(t)
+	away := path + ".away"
+	rename(t, path, away)
+	if _, err := Migrate(t.Context(), path); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "Keep the log") {
+		t.Errorf("migrate: %v", err)
+	}
+	rename(t, away, path)
+	if stats, err := open(t, Options{Path: path}).Stats(t.Context()); err != nil || stats.Stored != 4 {
+		t.Errorf("the database has %+v, %v", stats, err)
+	}
+}

@@ -132,13 +132,14 @@ func checkWAL(path string) error {
 			return err
 		}
 		file, err := os.Stat(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, os.ErrNotExist) { // SQLite would delete the log
+			return fmt.Errorf("%w: the write-ahead log %s is there, but the database file %s is not. Move the file to where it was, "+
+				"or the log to another folder. Keep the log: it has events", store.ErrUnavailable, path+walSuffix, path)
+		}
+		if err != nil {
 			return fmt.Errorf("find the database file: %w: %w", store.ErrUnavailable, err)
 		}
-		var size int64
-		if err == nil {
-			size = file.Size()
-		}
+		size := file.Size()
 		switch {
 		case size >= minimum && size <= maximum:
 			return nil
