@@ -79,8 +79,8 @@ func gatherQueue(ctx context.Context, f *doctor.Facts, c config.Broker) {
 // instanceFacts returns the facts of the configuration and of this machine.
 func instanceFacts(c config.Config) doctor.Instance {
 	i := doctor.Instance{
-		Connections: c.Database.MaxConns + c.Ingest.Writers + workersOf(c), Migrate: c.Database.Migrate,
-		Queue: c.Broker.URL != "", QueueMaxBytes: c.Broker.MaxBytes, QueueMaxEvents: c.Broker.MaxEvents,
+		Connections: c.Database.MaxConns + c.Ingest.Writers + workersOf(c), Pooled: newDatabase(c.Database).pooled, Migrate: c.Database.Migrate,
+		Queue: c.Broker.URL != "", QueueMaxBytes: c.Broker.MaxBytes, QueueMaxEvents: c.Broker.MaxEvents, QueueReplicas: c.Broker.MinReplicas,
 		QueueExposed: crossesNetwork(c.Broker.URL),
 		Address:      c.HTTP.Addr, Loopback: loopbackOnly(c.HTTP.Addr), ClientCertificates: c.TLS.ClientCA != "",
 		Proxies:   len(c.HTTP.TrustedProxies.Items()) > 0,

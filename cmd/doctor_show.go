@@ -58,8 +58,10 @@ func guaranteeTable(g doctor.Guarantee) *terminal.Table {
 	switch q := g.Queued; {
 	case q == nil:
 		t.Add("queued (202) is durable", "-", "there is no queue, and so no response queued")
-	case q.Machines > 0:
-		row(fmt.Sprintf("queued (202) is durable, on %d machine(s)", q.Machines), q.Verdict)
+	case q.Machines == 1:
+		row("queued (202) is durable, on 1 machine", q.Verdict)
+	case q.Machines > 1:
+		row(fmt.Sprintf("queued (202) is durable, on %d machines", q.Machines), q.Verdict)
 	default:
 		row("queued (202) is durable", q.Verdict)
 	}

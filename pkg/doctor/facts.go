@@ -26,8 +26,10 @@ type Facts struct {
 
 // Instance is the configuration of eventagg, and the machine that it runs on.
 type Instance struct {
-	// Connections is the maximum number of connections to PostgreSQL.
+	// Connections is the maximum number of connections to PostgreSQL, at least 1. Pooled
+	// is set if they go to a pooler.
 	Connections int
+	Pooled      bool
 	// Migrate is set if serve creates and upgrades the tables.
 	Migrate bool
 

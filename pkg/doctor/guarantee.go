@@ -2,9 +2,11 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/eventagg/eventagg/pkg/disk"
+	"github.com/eventagg/eventagg/pkg/queue/redis"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
 )
@@ -73,6 +75,8 @@ func postgresGuarantee(f *postgres.Facts) Guarantee {
 		g.Survives.PowerLoss = no("full_page_writes is off: a page that was written in part can't be repaired")
 	case f.SynchronousCommit == off:
 		g.Survives.PowerLoss = no("synchronous_commit is off")
+	case f.Disk.Kind == disk.Memory:
+		g.Survives.PowerLoss = unsure("on this machine " + f.Settings["data_directory"] + " is in memory (" + f.Disk.Name + ")")
 	}
 	g.Survives.MachineLoss, g.Survives.Failover = standbyVerdicts(f)
 	return g
@@ -183,10 +187,23 @@ func queueGuarantee(f Facts) *Queued {
 			return &Queued{Verdict: promise(no(node.Weak))}
 		}
 	}
-	machines := 1 + f.Instance.QueueReplicas
+	need := f.Instance.QueueReplicas
 	reason := "Redis syncs it to the disk of its machine before the response"
-	if machines > 1 {
-		reason = fmt.Sprintf("Redis and %d of its replicas have it before the response", f.Instance.QueueReplicas)
+	if need > 0 {
+		where := "in memory (on disk with Redis 7.2 or newer)"
+		if syncingReplicas(f.Queue.Nodes) {
+			where = "on disk"
+		}
+		reason += fmt.Sprintf(", and %s must have it %s", count(need, "replica", "replicas"), where)
 	}
-	return &Queued{Verdict: promise(yes(reason)), Machines: machines}
+	return &Queued{Verdict: promise(yes(reason)), Machines: 1 + need}
+}
+
+// syncingReplicas reports whether every server waits until replicas have synced an event.
+func syncingReplicas(nodes []redis.NodeFacts) bool {
+	return !slices.ContainsFunc(nodes, func(n redis.NodeFacts) bool {
+		var major, minor int
+		_, err := fmt.Sscanf(n.Version, "%d.%d", &major, &minor)
+		return err != nil || major < 7 || major == 7 && minor < 2 // WAITAOF is in 7.2
+	})
 }

@@ -166,6 +166,7 @@ func TestJudge_Postgres(t *testing.T) {
 		"the WAL grows":                      {pg(func(p *postgres.Facts) { p.WAL.Bytes = 20 << 30 }), "write-ahead log", doctor.Warning, ""},
 		"the disk is nearly full":            {pg(func(p *postgres.Facts) { p.Disk.Free = 500 << 20 }), "disk", doctor.Warning, ""},
 		"the disk is full":                   {pg(func(p *postgres.Facts) { p.Disk.Free = 0 }), "disk", doctor.Failure, doctor.No},
+		"the data is in memory":              {pg(func(p *postgres.Facts) { p.Disk.Kind, p.Disk.Name = disk.Memory, "tmpfs" }), "disk", doctor.Warning, doctor.Maybe},
 		"the disk is on another machine":     {pg(func(p *postgres.Facts) { p.DiskUnknown = "it is on another machine" }), "disk", doctor.Unknown, ""},
 		"the clock of the database is wrong": {pg(func(p *postgres.Facts) { p.Skew = -time.Hour }), "clock", doctor.Warning, ""},
 		"a plain connection":                 {pg(func(p *postgres.Facts) { p.Encrypted = false }), "encryption", doctor.Warning, ""},
@@ -225,6 +226,7 @@ func TestJudge_Queue(t *testing.T) {
 		"the queue is nearly full":      {func(f *doctor.Facts) { f.Queue.Events = 900_000 }, "size", doctor.Warning, ""},
 		"dead letters":                  {func(f *doctor.Facts) { f.Queue.DeadLetters = 3 }, "dead letters", doctor.Warning, ""},
 		"a plain connection to Redis":   {func(f *doctor.Facts) { f.Instance.QueueExposed = true }, "encryption", doctor.Warning, ""},
+		"an old certificate of Redis":   {node(func(n *redis.NodeFacts) { n.CertificateExpires = now() }), "encryption", doctor.Failure, doctor.No},
 		"Redis can't be reached":        {func(f *doctor.Facts) { f.Queue, f.QueueError = nil, errors.New("refused") }, "reachable", doctor.Unknown, doctor.Maybe},
 		"the second node is weak": {func(f *doctor.Facts) {
 			f.Queue.Nodes = append(f.Queue.Nodes, redis.NodeFacts{Address: "b", Weak: "appendonly is no", MaxMemory: 1 << 30, Policy: "noeviction", Replicas: 1, RoundTrip: 1})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/eventagg/eventagg/pkg/disk"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 )
 
@@ -20,7 +21,7 @@ func postgresStateRules() []rule {
 		{check: "transaction IDs", part: postgres.FactsSettings, judge: transactionIDs},
 		{check: "bloat", part: postgres.FactsTables, judge: bloat},
 		{check: "write-ahead log", part: postgres.FactsWAL, judge: writeAheadLog},
-		{check: "disk", part: postgres.FactsSettings, judge: serverDisk},
+		{check: "disk", part: postgres.FactsSettings, weakens: true, judge: serverDisk},
 		{check: "clock", part: postgres.FactsClock, judge: func(f Facts) result {
 			return clocks("the database", f.Postgres.Skew, f.Postgres.RoundTrip, "created_at has the time of the database; the order of events does not depend on it")
 		}},
@@ -39,6 +40,9 @@ func connections(f Facts) result {
 	if l := p.Sessions.RoleLimit; l >= 0 && l < limit {
 		limit, source, used = l, "CONNECTION LIMIT of the role", p.Sessions.UsedByRole
 	}
+	if f.Instance.Pooled {
+		return ok("connections go through a pooler, which limits those to the server")
+	}
 	text := fmt.Sprintf("this configuration opens up to %d connections; %d of %d are used (%s), %d of them by eventagg", need, used, limit, source, p.Sessions.Ours)
 	const fix = "lower database.max_conns and ingest.writers, raise the limit, or use PgBouncer (database.pooler)"
 	switch {
@@ -49,7 +53,7 @@ func connections(f Facts) result {
 	case need > limit-used:
 		return found(Note, text+"; another instance would not fit", fix)
 	default:
-		return ok("%s", text)
+		return ok("%s; there is room for %d more such instances", text, (limit-used)/need)
 	}
 }
 
@@ -172,6 +176,10 @@ func writeAheadLog(f Facts) result {
 
 func serverDisk(f Facts) result {
 	p := f.Postgres
+	if p.Disk.Kind == disk.Memory {
+		return found(Warning, p.Settings["data_directory"]+" is in memory ("+p.Disk.Name+") on this machine: if the server runs here, a restart of the machine loses all events",
+			"put the data directory on a disk")
+	}
 	if p.DiskUnknown != "" {
 		return found(Unknown, "the disk of the server is not visible: "+p.DiskUnknown, "watch the free space of its data directory there")
 	}

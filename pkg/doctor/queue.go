@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/eventagg/eventagg/pkg/queue/redis"
 )
@@ -47,13 +49,24 @@ func persistence(_ Facts, n redis.NodeFacts) result {
 	switch {
 	case n.Rewriting:
 		return found(Warning, n.Weak, "run doctor again when the file is written; until then the queue is not used")
-	case n.Weak != "":
-		return found(Failure, n.Weak+"; an acknowledged event can be lost", "without broker.allow_weak_durability the queue is not used until it is fixed")
+	case n.Weak != "" && !strings.HasPrefix(n.Weak, "maxmemory-policy"): // that is the check eviction
+		reason, fix := weakness(n.Weak)
+		return found(Failure, reason+": an acknowledged event can be lost", fix)
 	case n.RewriteFails:
 		return found(Warning, "the append-only file can't be rewritten and grows (aof_last_bgrewrite_status:err)", "look at the log and the disk of the server")
 	default:
 		return ok("Redis %s syncs each event to its disk before the response (appendfsync always)", n.Version)
 	}
+}
+
+// weakness divides the reason of store.ErrNotDurable into what is wrong and its fix.
+func weakness(text string) (reason, fix string) {
+	if reason, value, found := strings.Cut(text, ", set it to "); found {
+		name, _, _ := strings.Cut(reason, " ")
+		return reason, "CONFIG SET " + name + " " + value + ", and the same in redis.conf; until then the queue is not used"
+	}
+	reason, fix, _ = strings.Cut(text, "; ")
+	return reason, cmp.Or(fix, "look at the log and the settings of the server")
 }
 
 func queueRole(_ Facts, n redis.NodeFacts) result {
@@ -160,6 +173,11 @@ func deadLetters(f Facts) result {
 }
 
 func queueTLS(f Facts) result {
+	for _, node := range f.Queue.Nodes {
+		if end := node.CertificateExpires; !end.IsZero() {
+			return expiry("the certificate of the queue", end, f.Now, "renew the certificate of the server")
+		}
+	}
 	if f.Instance.QueueExposed {
 		return found(Warning, "the connection to the queue is not encrypted: others on the network can read events and the password", "use rediss:// in broker.url")
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
@@ -49,6 +50,8 @@ type NodeFacts struct {
 	// the memory in use, and SystemMemory that of the machine.
 	MaxMemory, Used, SystemMemory int64
 	Policy                        string
+	// CertificateExpires is the end of the server's certificate; zero without TLS.
+	CertificateExpires time.Time
 	// Skew is the clock of the server minus the clock of this machine. It is exact to
 	// half of RoundTrip.
 	Skew, RoundTrip time.Duration
@@ -104,6 +107,7 @@ func inspectNode(ctx context.Context, node *goredis.Client) (NodeFacts, error) {
 	if err := f.clock(ctx, node); err != nil {
 		return f, err
 	}
+	f.certificate(ctx, node.Options())
 	settings, err := readSettings(ctx, node)
 	if err != nil {
 		return f, err
@@ -121,7 +125,7 @@ func inspectNode(ctx context.Context, node *goredis.Client) (NodeFacts, error) {
 	if settings["rdb_last_bgsave_status"] == "err" {
 		f.Refuses = "it can't write its snapshot (rdb_last_bgsave_status:err)"
 	}
-	f.replication(infoOf(ctx, node, "replication"))
+	f.replication(settings)
 	memory := infoOf(ctx, node, "memory")
 	f.Used, f.SystemMemory = number(memory["used_memory"]), number(memory["total_system_memory"])
 	return f, nil
@@ -144,17 +148,34 @@ func infoOf(ctx context.Context, node *goredis.Client, section string) map[strin
 //	slave0:ip=10.0.0.2,port=6379,state=online,offset=1200,lag=0
 //	master_repl_offset:1200
 func (f *NodeFacts) replication(info map[string]string) {
-	f.Replica = info["role"] == "slave"
+	f.Replica, f.Replicas = info["role"] == "slave", connectedReplicas(info)
 	offset := number(info["master_repl_offset"])
 	for name, value := range info {
 		if !strings.HasPrefix(name, "slave") || !strings.Contains(value, "state=online") {
 			continue
 		}
-		f.Replicas++
 		for field := range strings.SplitSeq(value, ",") {
 			if text, found := strings.CutPrefix(field, "offset="); found {
 				f.Lag = max(f.Lag, offset-number(text))
 			}
+		}
+	}
+}
+
+// certificate opens a connection of its own, because the client does not show its
+// certificates. If that fails the end stays unknown.
+func (f *NodeFacts) certificate(ctx context.Context, options *goredis.Options) {
+	if options.TLSConfig == nil {
+		return
+	}
+	conn, err := (&tls.Dialer{Config: options.TLSConfig}).DialContext(ctx, options.Network, options.Addr)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	if secure, ok := conn.(*tls.Conn); ok {
+		if chain := secure.ConnectionState().PeerCertificates; len(chain) > 0 {
+			f.CertificateExpires = chain[0].NotAfter
 		}
 	}
 }
