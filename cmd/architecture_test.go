@@ -43,7 +43,7 @@ func layers() map[string]string {
 		"pkg/store":             "pkg/event",
 		"pkg/store/identity":    "",
 		"pkg/store/audit":       "",
-		"pkg/queue":             "pkg/event pkg/store pkg/retry",
+		"pkg/queue":             "pkg/event pkg/store pkg/store/audit pkg/retry",
 		"pkg/api":               "pkg/event pkg/store",
 
 		// Implementations of the contracts, and decorators around them.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/loadgen"
+	"github.com/eventagg/eventagg/pkg/queue"
 	"github.com/eventagg/eventagg/pkg/store/audit"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
@@ -86,12 +87,26 @@ func (d database) openAudit(ctx context.Context) (audit.Source, error) {
 }
 
 func (a *app) runVerify(ctx context.Context, opts verifyOptions) (err error) {
-	db := newDatabase(opts.config.Database)
-	source, err := db.openAudit(ctx)
+	source, err := newDatabase(opts.config.Database).openAudit(ctx)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	if opts.config.Broker.URL == "" {
+		return a.verify(ctx, source, nil, opts)
+	}
+	return withQueue(ctx, opts.config.Broker, func(q queue.Queue) error {
+		auditable, ok := q.(queue.Auditable)
+		if !ok {
+			return fmt.Errorf("verify the queue: a %T can't be audited", q)
+		}
+		return a.verify(ctx, source, queue.AuditChecks(auditable, source), opts)
+	})
+}
+
+// verify audits a database, and then a queue with the further checks.
+func (a *app) verify(ctx context.Context, source audit.Source, ofQueue []audit.Check, opts verifyOptions) error {
+	db := newDatabase(opts.config.Database)
 	progress, err := openAuditFile(opts.resume, db.String())
 	if err != nil {
 		return err
@@ -105,7 +120,7 @@ func (a *app) runVerify(ctx context.Context, opts verifyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.audit(ctx, checks, progress, opts); err != nil {
+	if err := a.audit(ctx, append(checks, ofQueue...), progress, opts); err != nil {
 		return err
 	}
 	if err := a.writeAudit(db, progress.state, opts.format); err != nil {

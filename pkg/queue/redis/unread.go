@@ -114,3 +114,19 @@ func (q *Queue) isRead(ctx context.Context, key string) bool {
 	consumers, _ := q.commands.XInfoConsumers(ctx, key, group).Result() // no group: no worker
 	return slices.ContainsFunc(consumers, func(c goredis.XInfoConsumer) bool { return c.Idle < silentAfter })
 }
+
+// Working reports whether a worker has read a stream of this queue in the last seconds.
+func (q *Queue) Working(ctx context.Context) (bool, error) {
+	for _, s := range q.streams {
+		consumers, err := q.commands.XInfoConsumers(ctx, s.events, group).Result()
+		if err != nil {
+			if err := ignoreNoGroup(err); err != nil {
+				return false, q.translate(ctx, "working", err)
+			}
+		}
+		if slices.ContainsFunc(consumers, func(c goredis.XInfoConsumer) bool { return c.Idle < silentAfter }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
