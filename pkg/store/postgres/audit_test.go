@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/audit"
 	"github.com/eventagg/eventagg/pkg/store/audit/audittest"
+	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 func openAudit(t *testing.T, options Options) *Audit {
@@ -78,4 +80,38 @@ func TestAudit(t *testing.T) {
 		},
 		Damages: damages(),
 	})
+}
+
+// TestOpenAudit_Standby audits a hot standby, which accepts no writes.
+func TestOpenAudit_Standby(t *testing.T) {
+	t.Parallel()
+	primary := testdb.StartPostgres(t, testdb.PostgresOptions{NoSync: true})
+	if _, err := Migrate(t.Context(), Options{URL: primary.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{URL: primary.URL()})
+	if _, err := s.Append(t.Context(), someEvents("e", 300)); err != nil {
+		t.Fatal(err)
+	}
+	standby := testdb.StartStandby(t, primary)
+	a := openAudit(t, Options{URL: standby.URL()})
+	bound, err := a.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := a.Checks(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := &audit.State{}
+	if err := audit.Run(t.Context(), checks, state, audit.Options{}); err != nil || state.Differences() != 0 || state.Checks[1].Rows != 300 {
+		t.Errorf("audit of a standby: %v, %+v", err, state)
+	}
+}
+
+func TestOpenAudit_RefusesADatabaseWithoutTables(t *testing.T) {
+	t.Parallel()
+	if _, err := OpenAudit(t.Context(), Options{URL: testdb.Postgres(t)}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("error %v, want ErrUnavailable", err)
+	}
 }
