@@ -2,6 +2,7 @@ package cmd_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -59,7 +61,7 @@ func TestStream_ShowsEveryEventOnceInOneOrder(t *testing.T) {
 	for _, f := range followers {
 		f.want = make(chan int, 1)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), faultTimeout+time.Duration(count)*time.Millisecond)
 	defer cancel()
 	following, ready := errgroup.Group{}, make(chan struct{}, len(followers))
 	for _, f := range followers {
@@ -126,16 +128,12 @@ type follower struct {
 func (f *follower) enough(n int) { f.want <- n }
 
 // run follows until it has read the number of events that enough sets. It sends on
-// ready when it is connected the first time.
+// ready when it knows its first position: from then on it can't miss an event.
 func (f *follower) run(ctx context.Context, count int, ready chan<- struct{}) error {
 	f.seen = make([]string, 0, count)
-	connected := func() {
-		if f.connections == 1 {
-			ready <- struct{}{}
-		}
-	}
+	located := sync.OnceFunc(func() { ready <- struct{}{} })
 	for want := -1; want < 0 || len(f.seen) < want; {
-		if err := f.follow(ctx, want, connected); err != nil {
+		if err := f.follow(ctx, want, located); err != nil {
 			return err
 		}
 		if want < 0 {
@@ -148,14 +146,21 @@ func (f *follower) run(ctx context.Context, count int, ready chan<- struct{}) er
 	return nil
 }
 
-// follow reads one connection for the time of a hop, or 5 seconds.
-func (f *follower) follow(ctx context.Context, want int, connected func()) error {
-	stay := f.hop
-	if stay == 0 {
-		stay = 5 * time.Second
+// errHop ends a connection of a follower in time.
+var errHop = errors.New("the time of the hop is over")
+
+// follow reads one connection for the time of a hop, or 5 seconds. The time starts
+// when the follower has a position, and located is called then: a hop before that would
+// miss events.
+func (f *follower) follow(parent context.Context, want int, located func()) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	hopLater := sync.OnceFunc(func() {
+		time.AfterFunc(cmp.Or(f.hop, 5*time.Second), func() { cancel(errHop) })
+	})
+	if f.last != "" {
+		hopLater()
 	}
-	ctx, cancel := context.WithTimeout(ctx, stay)
-	defer cancel()
 	at := f.at[f.connections%len(f.at)]
 	f.connections++
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at.addr+"/events/stream"+f.query, http.NoBody)
@@ -173,7 +178,6 @@ func (f *follower) follow(ctx context.Context, want int, connected func()) error
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("follow: %s", response.Status)
 	}
-	connected()
 	id, lines := "", bufio.NewReaderSize(response.Body, 1<<20)
 	for want < 0 || len(f.seen) < want {
 		line, err := lines.ReadString('\n')
@@ -197,6 +201,8 @@ func (f *follower) follow(ctx context.Context, want int, connected func()) error
 		case "": // the end of a message: its ID counts, also without data
 			if id != "" {
 				f.last = id
+				located()
+				hopLater()
 			}
 		}
 	}
@@ -205,7 +211,7 @@ func (f *follower) follow(ctx context.Context, want int, connected func()) error
 
 // orHop returns err, unless the time of the hop is over.
 func orHop(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(context.Cause(ctx), errHop) {
 		return nil
 	}
 	return err
