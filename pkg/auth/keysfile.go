@@ -33,6 +33,23 @@ const (
 // which the key is valid, in UTC; a time is possible too. The error has every problem
 // with its line, and never a hash or a key.
 func ParseKeys(text []byte) ([]Entry, error) {
+	if entries, err := parseParts(text, partBytes); err == nil || !errors.Is(err, errWhole) {
+		return entries, err
+	}
+	var problems problems
+	entries, err := problems.parse(text)
+	if err == nil {
+		err = problems.err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// parse parses the text of a list. It adds the problems of the entries, and returns any
+// other error.
+func (p *problems) parse(text []byte) ([]Entry, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, more yaml.Node
 	switch err := decoder.Decode(&document); {
@@ -44,7 +61,7 @@ func ParseKeys(text []byte) ([]Entry, error) {
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("invalid keys: the file has more than one YAML document (remove the lines ---)")
 	}
-	return parseList(document.Content[0])
+	return p.parseList(document.Content[0])
 }
 
 // yamlHint returns what to do about an error of the YAML parser that says little. A * at
@@ -57,38 +74,48 @@ func yamlHint(err error) string {
 	return ""
 }
 
-func parseList(list *yaml.Node) ([]Entry, error) {
+func (p *problems) parseList(list *yaml.Node) ([]Entry, error) {
 	if list.Kind == yaml.ScalarNode && list.Tag == "!!null" {
 		return nil, nil
 	}
 	if list.Kind != yaml.SequenceNode {
 		return nil, fmt.Errorf("line %d: expected a list of keys (each begins with '- id: NAME')", list.Line)
 	}
-	var problems problems
 	entries := make([]Entry, len(list.Content))
 	for i, node := range list.Content {
-		parseEntry(&problems, &entries[i], node)
-	}
-	if len(problems) > 0 {
-		return nil, problems
+		parseEntry(p, &entries[i], node)
 	}
 	return entries, nil
 }
 
 // problems are the errors of a keys file.
-type problems []error
+type problems struct {
+	all   []error
+	lines int // of the file before the part that is parsed
+}
+
+// err returns all problems as one error, nil if there are none.
+func (p *problems) err() error {
+	if len(p.all) == 0 {
+		return nil
+	}
+	return problemList(p.all)
+}
+
+func (p *problems) add(node *yaml.Node, format string, args ...any) {
+	p.all = append(p.all, fmt.Errorf("line %d: "+format, append([]any{node.Line + p.lines}, args...)...))
+}
+
+// problemList is the error of a keys file with problems.
+type problemList []error
 
 // Error implements error: one line for each problem.
-func (p problems) Error() string {
+func (p problemList) Error() string {
 	text := errors.Join(p[:min(len(p), maxProblems)]...).Error()
 	if more := len(p) - maxProblems; more > 0 {
 		text += fmt.Sprintf("\nand %d more", more)
 	}
 	return text
-}
-
-func (p *problems) add(node *yaml.Node, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("line %d: "+format, append([]any{node.Line}, args...)...))
 }
 
 // parseEntry parses one key of the list.
