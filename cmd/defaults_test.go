@@ -39,6 +39,8 @@ func TestDefaults_OfPackagesAreThoseOfConfiguration(t *testing.T) {
 		"ingest, of workers":            {c.Ingest.FlushTimeout, worker.AppendTimeout},
 		"database.max_conns":            {c.Database.MaxConns, store.MaxConns},
 		"database, writers":             {c.Ingest.Writers, store.Writers},
+		"duplicates.reports":            {c.Duplicates.Reports, store.Duplicates.PerTopic},
+		"duplicates.total_reports":      {c.Duplicates.TotalReports, store.Duplicates.Total},
 		"broker.prefix":                 {c.Broker.Prefix, broker.Prefix},
 		"broker.streams":                {c.Broker.Streams, broker.Streams},
 		"broker.max_events":             {c.Broker.MaxEvents, broker.MaxEvents},

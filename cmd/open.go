@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/config"
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
@@ -98,7 +99,7 @@ func (d database) options() postgres.Options {
 // open opens the store, whose tables must be up to date.
 func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (store.Store, error) {
 	if d.path != "" {
-		opened, err := sqlite.Open(ctx, sqlite.Options{Path: d.path, Logger: log})
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: d.path, Logger: log, Duplicates: duplicatesOf(c.Duplicates)})
 		if err != nil {
 			return nil, d.explain(err)
 		}
@@ -106,11 +107,23 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 	}
 	opened, err := postgres.Open(ctx, postgres.Options{
 		URL: d.connection(), Schema: d.schema, MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c), Pooled: d.pooled,
+		Duplicates: duplicatesOf(c.Duplicates),
 	})
 	if err != nil {
 		return nil, d.explain(err)
 	}
 	return opened, nil
+}
+
+// duplicatesOf returns the options of the reports of duplicates.
+func duplicatesOf(c config.Duplicates) duplicates.Options {
+	return duplicates.Options{PerTopic: c.Reports, Total: c.TotalReports, Ignored: policiesOf(c).Ignored}
+}
+
+// policiesOf returns the policies of duplicates.
+func policiesOf(c config.Duplicates) duplicates.Policies {
+	policies, _ := duplicates.ParsePolicies(c.Policy.Items()) // was validated
+	return policies
 }
 
 // openDatabase migrates and opens the database. With a queue it succeeds while the

@@ -60,7 +60,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Example: serveExample,
 	}
 	opts.load = func() (config.Config, error) { return a.config(cmd) }
-	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "broker", "limits", "log")
+	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "duplicates", "broker", "limits", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 

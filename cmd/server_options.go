@@ -32,6 +32,9 @@ func (s *service) serverOptions(c config.Config, routes routes, events store.Sto
 		OnLimited:         s.metrics.RecordLimited,
 		OnConnectionLimit: s.metrics.RecordConnectionLimit,
 	}
+	if policies := policiesOf(c.Duplicates); policies != nil {
+		options.ConflictRejected = policies.Rejected
+	}
 	if s.keys != nil {
 		options.Keys, options.OnAuthFailure = s.keys.set, s.keys.onFailure
 	}

@@ -57,6 +57,9 @@ const (
 	ProblemUnauthenticated = "urn:eventagg:problem:unauthenticated"
 	ProblemForbidden       = "urn:eventagg:problem:forbidden"
 	ProblemCursor          = "urn:eventagg:problem:cursor"
+	// ProblemConflict is an event that differs from the stored event with its key, if
+	// the policy of the topic rejects conflicts.
+	ProblemConflict = "urn:eventagg:problem:conflict"
 	// ProblemQuota is registered at IANA (draft-ietf-httpapi-ratelimit-headers).
 	ProblemQuota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 )
@@ -85,6 +88,19 @@ type Published struct {
 	// Conflict is set if the event is a duplicate whose content differs from that of
 	// the stored event.
 	Conflict bool `json:"conflict,omitempty"`
+	// Stored is set for a duplicate if the client prefers return=representation and may
+	// read events.
+	Stored *Receipt `json:"stored,omitempty"`
+}
+
+// Receipt says when and where the stored event of a duplicate was stored.
+type Receipt struct {
+	// CreatedAt is when it was stored, in UTC.
+	CreatedAt time.Time `json:"created_at"`
+	// Source is its source.
+	Source string `json:"source"`
+	// Cursor is its position: GET /events/stream?cursor= continues after it.
+	Cursor string `json:"cursor"`
 }
 
 // Batch is the response to POST /publish with several events. Received is
@@ -141,6 +157,11 @@ type Problem struct {
 	// CommittedLines is set if reading NDJSON ended early: the number of lines
 	// from the start that have a result (stored, duplicate, queued or invalid).
 	CommittedLines *int64 `json:"committed_lines,omitempty"`
+	// SentDigest and StoredDigest are set if Type is ProblemConflict: the first 128 bits of
+	// a hash of the content that was sent, and of the stored one, in hexadecimal.
+	// StoredDigest is absent if the stored event can't be read at the moment.
+	SentDigest   string `json:"sent_digest,omitempty"`
+	StoredDigest string `json:"stored_digest,omitempty"`
 	// ViolatedPolicies names the limits that the client exceeded, if Type is
 	// ProblemQuota: "events", "bytes", "followers".
 	ViolatedPolicies []string `json:"violated-policies,omitempty"`

@@ -62,7 +62,7 @@ func (i *Identity) Has(scope Scope) bool { return i.scopes.Has(scope) }
 // MayUse reports whether the key may publish and read a topic. A key without patterns
 // may use all topics.
 func (i *Identity) MayUse(topic string) bool {
-	return i.topics == nil || slices.ContainsFunc(i.topics, func(pattern string) bool { return matches(pattern, topic) })
+	return i.topics == nil || slices.ContainsFunc(i.topics, func(pattern string) bool { return MatchTopic(pattern, topic) })
 }
 
 // Topics returns the patterns of the topics that the key may use, nil for all. The caller

@@ -5,9 +5,9 @@ import "strings"
 // wildcard stands for any text in patterns.
 const wildcard = "*"
 
-// matches reports whether a topic matches a pattern, in which * stands for any text, even
-// an empty one.
-func matches(pattern, topic string) bool {
+// MatchTopic reports whether a topic matches a pattern, in which * stands for any text,
+// even an empty one.
+func MatchTopic(pattern, topic string) bool {
 	first, rest, wild := strings.Cut(pattern, wildcard)
 	if !wild {
 		return pattern == topic

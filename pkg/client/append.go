@@ -190,7 +190,7 @@ func appendArray(dst []byte, events []event.Event) []byte {
 func readOutcome(got response) (event.Outcome, error) {
 	switch got.status {
 	case http.StatusOK, http.StatusAccepted:
-	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge, http.StatusConflict:
 		return event.Rejected, nil
 	default:
 		return 0, got.err()

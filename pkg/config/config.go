@@ -18,6 +18,8 @@ type Config struct {
 	Limits   Limits
 	Log      Log
 	Client   Client
+
+	Duplicates Duplicates
 }
 
 // HTTP has the settings of the HTTP server.
@@ -118,6 +120,17 @@ type Ingest struct {
 	FlushTimeout time.Duration
 }
 
+// Duplicates has the settings of what is reported about duplicates.
+type Duplicates struct {
+	// Reports is the maximum number of reported keys of each topic, without a conflict,
+	// and again with one.
+	Reports int
+	// TotalReports is the maximum number of reported keys of all topics.
+	TotalReports int
+	// Policy has PATTERN=POLICY for topics; the first pattern that matches counts.
+	Policy List
+}
+
 // Broker has the settings of the optional queue.
 type Broker struct {
 	// URL is redis://…, rediss://… or unix://…; empty means no queue.
@@ -198,7 +211,10 @@ func Default() Config {
 			IdleTimeout:       2 * time.Minute,
 			ShutdownTimeout:   25 * time.Second,
 		},
-		TLS:      TLS{MinVersion: "1.2"},
+		TLS: TLS{MinVersion: "1.2"},
+
+		Duplicates: Duplicates{Reports: 1000, TotalReports: 10_000},
+
 		Database: Database{MaxConns: 8, Migrate: true, Pooler: "none"},
 		Ingest: Ingest{
 			Writers:         2,

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/size"
 )
 
@@ -52,6 +53,15 @@ func prefixes(value any) string {
 	list, _ := value.(List)
 	if _, err := list.Prefixes(); err != nil {
 		return "must have IP addresses or networks such as 10.0.0.0/8, not " + strconv.Quote(err.Error())
+	}
+	return ""
+}
+
+// policies accepts policies of topics, such as orders.*=reject.
+func policies(value any) string {
+	list, _ := value.(List)
+	if _, err := duplicates.ParsePolicies(list.Items()); err != nil {
+		return "has an " + err.Error()
 	}
 	return ""
 }

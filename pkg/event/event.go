@@ -76,6 +76,10 @@ const (
 	// Conflict is a Duplicate whose content differs from that of the stored event: see
 	// package digest. It is counted as a duplicate and as a conflict, and dropped.
 	Conflict
+	// ConflictRejected is a Conflict whose sender gets an error, because the policy of the
+	// topic says so. It is counted as a Conflict. Stores never return it; package publish
+	// of the server does.
+	ConflictRejected
 )
 
 // String returns the outcome as one word, for metrics, logs and tests.
@@ -93,6 +97,8 @@ func (o Outcome) String() string {
 		return "topic refused"
 	case Conflict:
 		return "conflict"
+	case ConflictRejected:
+		return "conflict rejected"
 	default:
 		return "unknown"
 	}

@@ -20,7 +20,7 @@ func (t *Tally) Count(o Outcome) {
 		t.Stored++
 	case Duplicate:
 		t.Duplicate++
-	case Conflict:
+	case Conflict, ConflictRejected:
 		t.Duplicate++
 		t.Conflict++
 	case Queued:

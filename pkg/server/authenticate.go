@@ -39,6 +39,14 @@ func scopeOf(route string) auth.Scope {
 	}
 }
 
+// mayRead reports whether a client may read events.
+func (s *Server) mayRead(id *auth.Identity) bool {
+	if s.options.Keys == nil {
+		return true
+	}
+	return id.Has(auth.ScopeRead) || s.options.Keys().Public().Has(auth.ScopeRead)
+}
+
 // authenticate finds the key of a request, and returns an error if the key does not allow
 // the request. It runs before the body is read. A request without a key, if that is
 // allowed, must have a known name in Host; see [crossOrigin].

@@ -55,6 +55,8 @@ type memory struct {
 	maxRows int
 	// fail, if not nil, is the error of every call.
 	fail error
+	// unreadable, if not nil, is the error of reading an event.
+	unreadable error
 	// outcome, if not 0, is the result of Append, which then stores nothing.
 	outcome event.Outcome
 	// hold blocks Append until it is closed or the context ends.
@@ -170,7 +172,7 @@ func (m *memory) Event(_ context.Context, key event.Key) (store.Record, error) {
 	}
 	for _, r := range m.records {
 		if r.Key() == key {
-			return r, m.fail
+			return r, cmp.Or(m.unreadable, m.fail)
 		}
 	}
 	return store.Record{}, cmp.Or(m.fail, fmt.Errorf("read %v: %w", key, store.ErrNotFound))

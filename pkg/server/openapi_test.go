@@ -49,7 +49,7 @@ func TestOpenAPI_HasEveryRoute(t *testing.T) {
 func TestOpenAPI_HasEveryMember(t *testing.T) {
 	t.Parallel()
 	for name, shape := range map[string]any{
-		"Published": api.Published{}, "Batch": api.Batch{}, "Result": api.Result{}, "FieldError": event.FieldError{}, "Problem": api.Problem{},
+		"Published": api.Published{}, "Receipt": api.Receipt{}, "Batch": api.Batch{}, "Result": api.Result{}, "FieldError": event.FieldError{}, "Problem": api.Problem{},
 		"Stats": api.Stats{}, "TopicStats": api.TopicStats{}, "Duplicate": api.Duplicate{}, "Series": api.Series{}, "Point": api.Point{}, "StoredEvent": api.Event{},
 		"Health": api.Health{},
 	} {
@@ -91,7 +91,7 @@ func documentedAs(field reflect.Type, required bool) openapitest.Property {
 		switch {
 		case field == reflect.TypeFor[time.Time]():
 			p.Type, p.Format = "string", "date-time"
-		case field == reflect.TypeFor[json.RawMessage]():
+		case field == reflect.TypeFor[json.RawMessage](), field.Kind() == reflect.Struct:
 			p.Type = "object"
 		default:
 			p.Type, p.Items = "array", field.Elem().Name()
@@ -167,6 +167,7 @@ func TestOpenAPI_ResponseExamplesAreReal(t *testing.T) {
 		headers                []string
 	}{
 		{example: "duplicate", request: "POST /publish", body: one},
+		{example: "receipt", request: "POST /publish", body: one, headers: []string{"Prefer", "return=representation"}},
 		{example: "queued", request: "POST /publish", store: &memory{}, change: withQueue(waiting, false), body: one},
 		{example: "long", request: "POST /publish", store: &memory{}, body: `{"payload":"` + strings.Repeat("x", 1<<20) + `"}`},
 		{example: "invalid", request: "POST /publish", store: &memory{}, body: `{"topic":"t","event_id":7,"timestamp":"2025-12-19","payload":{}}`},

@@ -58,6 +58,9 @@ type Options struct {
 	// [event.TopicRefused]. It is called for batches of which all events are to be
 	// stored or none. nil: no limit.
 	TopicsRefused func(context.Context, []event.Event) map[string]bool
+	// ConflictRejected reports whether the sender of a conflict in a topic gets an error.
+	// nil: never.
+	ConflictRejected func(topic string) bool
 	// Store is read from.
 	Store Reader
 	// Queue is the queue beside the store. nil: there is none.
@@ -257,6 +260,9 @@ func (s *Server) publishOptions() publish.Options {
 		Direct:           o.Direct,
 		Async:            o.Async,
 		TopicsRefused:    o.TopicsRefused,
+		ConflictRejected: o.ConflictRejected,
+		Stored:           o.Store.Event,
+		MayRead:          s.mayRead,
 		MaxBodyBytes:     o.MaxBodyBytes,
 		MaxEventBytes:    o.MaxEventBytes,
 		MaxBatchEvents:   o.MaxBatchEvents,

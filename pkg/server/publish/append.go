@@ -33,6 +33,7 @@ func (h *Handler) append(r *http.Request, prefer preferences, events []event.Eve
 	if err == nil && len(outcomes) != len(events) {
 		return nil, errOutcomes
 	}
+	h.rejectConflicts(events, outcomes)
 	return outcomes, err
 }
 

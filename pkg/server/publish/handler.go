@@ -18,7 +18,7 @@ import (
 )
 
 // Options are the dependencies and limits of a Handler. All fields but OnEvents,
-// TopicsRefused and OnLimited are required.
+// TopicsRefused, ConflictRejected and OnLimited are required.
 type Options struct {
 	// Appender takes the events, Direct those of a request with "Prefer:
 	// wait=SECONDS", and Async those of a request with "Prefer: respond-async".
@@ -26,6 +26,13 @@ type Options struct {
 	// TopicsRefused returns the topics of events that a limit of topics refuses. It is
 	// called for events that are stored together or not at all. nil: no limit.
 	TopicsRefused func(context.Context, []event.Event) map[string]bool
+	// ConflictRejected reports whether the sender of a conflict in a topic gets an error.
+	// nil: never.
+	ConflictRejected func(topic string) bool
+	// Stored returns the stored event with a key.
+	Stored func(context.Context, event.Key) (store.Record, error)
+	// MayRead reports whether the sender may read stored events.
+	MayRead func(*auth.Identity) bool
 	// MaxBodyBytes is the maximum size of a body after decompression, except of
 	// NDJSON; MaxEventBytes that of one event; MaxBatchEvents the maximum number
 	// of events in an array.

@@ -137,7 +137,7 @@ func (r *lineResult) record(chunk *lineChunk, outcomes []event.Outcome) {
 			r.list(chunk.numbers[i], fields)
 		}
 	}
-	r.tally = r.tally.Add(t)
+	r.tally = r.tally.Add(inResponse(t, outcomes))
 	r.report(t)
 }
 

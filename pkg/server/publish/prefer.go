@@ -12,6 +12,9 @@ import (
 type preferences struct {
 	// minimal is return=minimal: a response without what the client knows already.
 	minimal bool
+	// representation is return=representation: the response to a duplicate says when and
+	// where the stored event was stored.
+	representation bool
 	// strict is handling=strict: all events of a batch are stored, or none is.
 	strict bool
 	// lenient is handling=lenient: a batch with invalid events is a 200, for
@@ -43,6 +46,7 @@ func parsePreferences(header http.Header) preferences {
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "return":
 				p.minimal = p.minimal || strings.EqualFold(choice, "minimal")
+				p.representation = p.representation || strings.EqualFold(choice, "representation")
 			case "handling":
 				p.strict = p.strict || strings.EqualFold(choice, "strict")
 				p.lenient = p.lenient || strings.EqualFold(choice, "lenient")

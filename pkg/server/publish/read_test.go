@@ -104,7 +104,7 @@ func TestParsePreferences(t *testing.T) {
 		"":                                      {},
 		"return=minimal":                        {minimal: true},
 		"Return = \"minimal\"; x=y":             {minimal: true},
-		"return=representation":                 {},
+		"return=representation":                 {representation: true},
 		"respond-async":                         {async: true},
 		"RESPOND-ASYNC;foo, wait=10":            {async: true, wait: 10 * time.Second},
 		"wait=\"7\"":                            {wait: 7 * time.Second},

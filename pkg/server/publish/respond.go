@@ -24,6 +24,11 @@ func refusedFields(outcome event.Outcome) []event.FieldError {
 			Field:   event.FieldTopic,
 			Message: "is new, and there are as many topics as allowed (ingest.max_topics); use a topic that exists, or let the operator raise the limit",
 		}}
+	case event.ConflictRejected:
+		return []event.FieldError{{
+			Field:   event.FieldID,
+			Message: "belongs to another stored event, and this one differs; it was counted as a duplicate and dropped",
+		}}
 	default:
 		return nil
 	}
@@ -44,6 +49,8 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 		p.response = appendPublished(p.response[:0], api.StatusIgnored,
 			"duplicate: another event was stored before under this topic and event_id; this one differs and is dropped", e)
 		p.response = append(p.response[:len(p.response)-len("}\n")], `,"conflict":true}`+"\n"...)
+	case event.ConflictRejected:
+		return h.conflict(c.Request().Context(), &p.events[0])
 	case event.Queued:
 		p.response = appendPublished(p.response[:0], api.StatusQueued, "event is queued durably; it will be stored, or counted as a duplicate", e)
 		p.prefer.setApplied(c.Response().Header(), true)
@@ -52,6 +59,9 @@ func (h *Handler) respondOne(c echo.Context, p *request, outcome event.Outcome) 
 		return &event.InvalidError{Fields: refusedFields(outcome)}
 	default:
 		return &respond.Error{Status: http.StatusUnprocessableEntity, Detail: "The database refuses this event."}
+	}
+	if p.prefer.representation && (outcome == event.Duplicate || outcome == event.Conflict) {
+		h.addReceipt(c, p)
 	}
 	return h.send(c, p.prefer, status, p.response)
 }
@@ -83,9 +93,10 @@ func (h *Handler) respondBatch(c echo.Context, p *request, outcomes []event.Outc
 	for _, outcome := range outcomes {
 		t.Count(outcome)
 	}
+	p.report(t)
+	t = inResponse(t, outcomes)
 	p.response = appendBatch(p.response[:0], t, outcomes, p.invalid, p.prefer.minimal)
 	p.prefer.setApplied(c.Response().Header(), t.Queued > 0)
-	p.report(t)
 	return h.send(c, p.prefer, batchStatus(t, p.prefer.lenient), p.response)
 }
 

@@ -40,6 +40,18 @@ func (e *HintedError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *HintedError) Unwrap() error { return e.Err }
 
+// ConflictError is an event that differs from the stored event with its key.
+type ConflictError struct {
+	// SentDigest and StoredDigest are those of [api.Problem].
+	SentDigest, StoredDigest string
+}
+
+// Error says what happened to the event.
+func (*ConflictError) Error() string {
+	return "Another event is stored under this topic and event_id, and this one differs. It was counted as a duplicate and dropped. " +
+		"Do not send it again; if it is another event, give it its own event_id."
+}
+
 // ErrBodyMemory is [store.ErrOverloaded] for the memory of request bodies.
 var ErrBodyMemory = fmt.Errorf("memory for request bodies: %w", store.ErrOverloaded)
 

@@ -163,6 +163,7 @@ func Problem(r *http.Request, err error) api.Problem {
 		quota     *auth.QuotaError
 		followers *FollowersError
 		refused   *Error
+		conflict  *ConflictError
 		invalid   *event.InvalidError
 		routing   *echo.HTTPError
 	)
@@ -173,6 +174,10 @@ func Problem(r *http.Request, err error) api.Problem {
 		return followersProblem(followers)
 	case errors.As(err, &refused):
 		return newProblem(rule{status: refused.Status, kind: refused.Type, title: refused.Title, detail: refused.Detail}, refused.Fields)
+	case errors.As(err, &conflict):
+		problem := newProblem(rule{status: http.StatusConflict, kind: api.ProblemConflict, title: "Conflict", detail: conflict.Error()}, nil)
+		problem.SentDigest, problem.StoredDigest = conflict.SentDigest, conflict.StoredDigest
+		return problem
 	case errors.As(err, &invalid):
 		detail := "The event is invalid; see errors."
 		return newProblem(rule{status: http.StatusUnprocessableEntity, title: "Invalid event", detail: detail}, invalid.Fields)
