@@ -222,9 +222,9 @@ func TestDocs_SearchFindsSections(t *testing.T) {
 }
 
 // newBrowser starts a browser and returns its context, which ends after a minute.
-func newBrowser(t *testing.T, program string) context.Context {
+func newBrowser(t *testing.T, program string, further ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(time.Minute))
+	options := append(append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.WSURLReadTimeout(time.Minute)), further...)
 	allocator, closeAllocator := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(closeAllocator)
 	ctx, closeBrowser := chromedp.NewContext(allocator)

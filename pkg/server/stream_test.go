@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -270,4 +271,38 @@ func TestStream_SilentStreamHasComments(t *testing.T) {
 		cancel()
 		<-ended
 	})
+}
+
+// An EventSource in a browser gives up for ever after a 503, and would miss what is
+// stored until it comes back if it did not learn its position.
+func TestStream_EndsAtOnceForAnEventSourceWhileTheServerDrains(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		query, last, first, position string
+		events                       int
+	}{
+		"a new one learns where it starts": {"", "", api.Cursor{Newer: true, Position: store.Position{Commit: 4}}.String(), "", 0},
+		"one that wants the last events":   {"?limit=2", "", cursorAt(1), cursorAt(3), 2},
+		"one that resumes":                 {"", cursorAt(2), cursorAt(2), cursorAt(3), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serverWith((&memory{}).fill(3))
+			s.Drain()
+			response := send(s, http.MethodGet, "/events/stream"+row.query, "", "Accept", "text/event-stream", "Last-Event-ID", row.last)
+			body := response.Body.String()
+			if response.Code != http.StatusOK || response.Header().Get("Content-Type") != api.TypeStream || strings.Count(body, "event: event\n") != row.events {
+				t.Errorf("got %d %v %s", response.Code, response.Header(), body)
+			}
+			first, last := "retry: 1000\nid: "+row.first+"\n\n", "retry: 5000\nid: "+cmp.Or(row.position, row.first)+"\n\n"
+			if !strings.HasPrefix(body, first) || !strings.HasSuffix(body, last) {
+				t.Errorf("got %q, want %q to %q", body, first, last)
+			}
+		})
+	}
+	s := serverWith(&memory{})
+	s.Drain()
+	if response := send(s, http.MethodGet, "/events/stream?limit=x", "", "Accept", "text/event-stream"); response.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a wrong parameter got %d", response.Code)
+	}
 }

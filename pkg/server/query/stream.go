@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -43,7 +44,8 @@ func (h *Handler) Stream(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.options.Streaming.Err() != nil {
+	stopping := h.options.Streaming.Err() != nil
+	if stopping && !acceptsStream(c.Request().Header) {
 		return fmt.Errorf("follow events: %w", store.ErrClosed)
 	}
 	if err := boundTopic(respond.Identity(c), &query.filter.Topic); err != nil {
@@ -56,7 +58,9 @@ func (h *Handler) Stream(c echo.Context) error {
 	defer h.followers.leave(client)
 	ctx, cancel := context.WithCancel(c.Request().Context())
 	defer cancel()
-	defer context.AfterFunc(h.options.Streaming, cancel)()
+	if !stopping {
+		defer context.AfterFunc(h.options.Streaming, cancel)()
+	}
 	var follower *follow.Follower
 	var start store.Position
 	err = h.refusals.guard(c, func() (err error) {
@@ -67,7 +71,17 @@ func (h *Handler) Stream(c echo.Context) error {
 		return err
 	}
 	defer follower.Leave()
+	if stopping {
+		cancel()
+	}
 	return h.sendStream(ctx, c, follower, start)
+}
+
+// acceptsStream reports whether a client names the media type of streams, as every
+// EventSource does. One in a browser gives up for ever after a 503. While the server
+// stops, such a client gets its position and when to reconnect, and the stream ends.
+func acceptsStream(header http.Header) bool {
+	return strings.Contains(header.Get("Accept"), api.TypeStream)
 }
 
 // sendStream sends the response, and the events of a follower until ctx ends.
