@@ -79,6 +79,7 @@ const (
 	CommitDiffers    Kind = "transaction differs"
 	OrderDiffers     Kind = "order differs"
 	PartitionDiffers Kind = "partition differs"
+	ReportDiffers    Kind = "report of duplicates differs"
 	OrphanDelivery   Kind = "orphan delivery"
 	DeadLetterBroken Kind = "dead letter differs"
 )

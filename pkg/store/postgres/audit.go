@@ -56,7 +56,7 @@ func (a *Audit) connect(ctx context.Context, schema string) error {
 	if !found.migrated {
 		return fmt.Errorf("the database lacks the tables of this version; run `eventagg migrate`: %w", store.ErrUnavailable)
 	}
-	for _, name := range []string{"bound", "sizes", "identities", "events", "partitions", "commits", "ticks", "topics", "totals", "deliveries", "topic_name"} {
+	for _, name := range []string{"bound", "sizes", "identities", "events", "partitions", "commits", "ticks", "topics", "totals", "reports", "deliveries", "topic_name"} {
 		text, err := sql.Files.ReadFile("postgres/queries/audit_" + name + ".sql")
 		if err != nil {
 			return fmt.Errorf("read the statement audit_%s: %w", name, err)
@@ -135,40 +135,4 @@ func (a *Audit) Deliveries(ctx context.Context, after string, limit int) ([]audi
 		return nil
 	})
 	return all, err
-}
-
-// name returns the name of a topic, or its number if it has none.
-func (a *Audit) name(ctx context.Context, number int32) (name string, known bool, err error) {
-	if name, known = a.names[number]; known {
-		return name, true, nil
-	}
-	if err := a.one(ctx, "topic_name", []any{number}, &name); err != nil {
-		return "", false, err
-	}
-	if name == "" {
-		return fmt.Sprintf("(number %d)", number), false, nil
-	}
-	if len(a.names) >= maxAuditNames {
-		clear(a.names)
-	}
-	a.names[number] = name
-	return name, true, nil
-}
-
-// maxAuditNames bounds the memory of names.
-const maxAuditNames = 1000
-
-// difference returns a difference about an event.
-func (a *Audit) difference(ctx context.Context, kind audit.Kind, topic int32, key []byte, format string, arguments ...any) (audit.Difference, error) {
-	name, _, err := a.name(ctx, topic)
-	return audit.Difference{Kind: kind, Topic: name, ID: readableKey(key), Detail: fmt.Sprintf(format, arguments...)}, err
-}
-
-// readableKey returns the event_id of a stored key, of any form.
-func readableKey(key []byte) string {
-	text, err := keyText(key)
-	if err != nil {
-		return fmt.Sprintf("%x", key)
-	}
-	return text
 }

@@ -42,17 +42,12 @@ func (a *Audit) commits(ctx context.Context, after string, bound auditBound, lim
 		return page, err
 	}
 	to := min(from+int64(min(limit, numbersPerPage)), bound.Commit)
-	type found struct {
-		topic  int32
-		kind   audit.Kind
-		detail string
-	}
 	var c, before auditedCommit
-	var all []found
-	err = a.page(ctx, "commits", []any{from, to}, func() { page, all, before = audit.Page{}, nil, auditedCommit{} }, c.columns(), func() error {
+	var found []located
+	err = a.page(ctx, "commits", []any{from, to}, func() { page, found, before = audit.Page{}, nil, auditedCommit{} }, c.columns(), func() error {
 		page.Rows++
 		c.problems(&before, func(kind audit.Kind, detail string) {
-			all = append(all, found{c.topic, kind, fmt.Sprintf("the transaction %d in shard %d: %s", c.number, c.shard, detail)})
+			found = append(found, located{c.topic, nil, kind, fmt.Sprintf("the transaction %d in shard %d: %s", c.number, c.shard, detail)})
 		})
 		before = c
 		return nil
@@ -60,17 +55,10 @@ func (a *Audit) commits(ctx context.Context, after string, bound auditBound, lim
 	if err != nil {
 		return page, err
 	}
-	for _, f := range all {
-		name, _, err := a.name(ctx, f.topic)
-		if err != nil {
-			return page, err
-		}
-		page.Found = append(page.Found, audit.Difference{Kind: f.kind, Topic: name, Detail: f.detail})
-	}
 	if to < bound.Commit {
 		page.Next = audit.Encode(to)
 	}
-	return page, nil
+	return page, a.locate(ctx, &page, found)
 }
 
 // problems reports what is wrong with a row of the log. Before is the row before it in the

@@ -36,6 +36,7 @@ func (a *Audit) Checks(text string) ([]audit.Check, error) {
 		{Name: "commits", Title: "each transaction has its number, its events and its tick", Next: bounded(a.commits)},
 		{Name: "ticks", Title: "the ticks follow each other without a gap", Total: total(func(s sizes) int64 { return s.ticks }), Next: bounded(a.ticks)},
 		{Name: "topics", Title: "the counters of each topic are the numbers of its identities and events", Total: total(func(s sizes) int64 { return s.topics }), Next: a.topics},
+		{Name: "duplicates", Title: "each report of duplicates has its identity", Next: a.reports},
 		{Name: "totals", Title: "the totals are the sums over the topics", Next: a.totals},
 	}, nil
 }
@@ -52,49 +53,57 @@ func (a *Audit) identities(ctx context.Context, after string, bound auditBound, 
 	if err := audit.Decode(after, &at); err != nil {
 		return page, err
 	}
-	type identity struct {
-		count      int64 // or -1 for a difference, -2 for an unknown topic
-		topic      *int32
-		key, found []byte
-		created    *time.Time
-		place      *int32
-	}
-	var i identity
-	var found []identity
-	err = a.page(ctx, "identities", []any{at.Topic, at.Key, bound.Time, limit}, func() { page, found = audit.Page{}, nil },
-		[]any{&i.count, &i.topic, &i.key, &i.created, &i.place, &i.found}, func() error {
-			switch {
-			case i.count < 0:
-				found = append(found, i)
-			case i.count > 0:
-				page.Rows = i.count
-				at = identityPosition{Topic: *i.topic, Key: i.key}
-			}
-			return nil
-		})
+	var i auditedIdentity
+	var found []located
+	err = a.page(ctx, "identities", []any{at.Topic, at.Key, bound.Time, limit}, func() { page, found = audit.Page{}, nil }, i.columns(), func() error {
+		switch {
+		case i.count < 0:
+			found = append(found, i.problem())
+		case i.count > 0:
+			page.Rows = i.count
+			at = identityPosition{Topic: *i.topic, Key: i.key}
+		}
+		return nil
+	})
 	if err != nil {
 		return page, err
-	}
-	for _, i := range found {
-		kind, detail := audit.IdentityWithoutEvent, ""
-		switch {
-		case i.count == -2:
-			kind, detail = audit.UnknownTopic, fmt.Sprintf("no topic has the number %d of an identity", *i.topic)
-		case i.found == nil:
-			detail = fmt.Sprintf("no event is at its address (%s, %d)", i.created.UTC().Format(time.RFC3339Nano), *i.place)
-		default:
-			detail = fmt.Sprintf("at its address (%s, %d) is the event %s", i.created.UTC().Format(time.RFC3339Nano), *i.place, readableKey(i.found))
-		}
-		difference, err := a.difference(ctx, kind, *i.topic, i.key, "%s", detail)
-		if err != nil {
-			return page, err
-		}
-		page.Found = append(page.Found, difference)
 	}
 	if page.Rows >= int64(limit) {
 		page.Next = audit.Encode(at)
 	}
-	return page, nil
+	return page, a.locate(ctx, &page, found)
+}
+
+// auditedIdentity is a row of audit_identities.sql.
+type auditedIdentity struct {
+	count      int64 // or -1 for a difference, -2 for an unknown topic
+	topic      *int32
+	key, found []byte
+	created    *time.Time
+	place      *int32
+}
+
+func (i *auditedIdentity) columns() []any {
+	return []any{&i.count, &i.topic, &i.key, &i.created, &i.place, &i.found}
+}
+
+// problem returns what is wrong with an identity.
+func (i *auditedIdentity) problem() located {
+	found := located{topic: *i.topic, key: i.key, kind: audit.IdentityWithoutEvent}
+	switch {
+	case i.created == nil:
+		found.kind, found.detail = audit.UnknownTopic, fmt.Sprintf("no topic has the number %d of an identity", *i.topic)
+	case i.found == nil:
+		found.detail = "no event is at its address " + formatAddress(*i.created, *i.place)
+	default:
+		found.detail = fmt.Sprintf("the event %s is at its address %s", readableKey(i.found), formatAddress(*i.created, *i.place))
+	}
+	return found
+}
+
+// formatAddress formats the address of an event within its topic.
+func formatAddress(created time.Time, place int32) string {
+	return fmt.Sprintf("(%s, %d)", created.UTC().Format(time.RFC3339Nano), place)
 }
 
 // eventPosition is a position in the order of events: a partition, and an address in it.
@@ -168,33 +177,20 @@ func (a *Audit) events(ctx context.Context, after string, bound auditBound, limi
 	if err != nil || current == nil {
 		return page, err
 	}
-	type found struct {
-		topic  int32
-		key    []byte
-		kind   audit.Kind
-		detail string
-	}
 	var e auditedEvent
-	var all []found
+	var found []located
 	last := at
 	err = a.page(ctx, "events", []any{*current.lower, *current.upper, at.Topic, at.Created, at.Place, bound.Time, limit},
-		func() { page, all = audit.Page{}, nil }, e.columns(), func() error {
+		func() { page, found = audit.Page{}, nil }, e.columns(), func() error {
 			page.Rows++
 			last.Topic, last.Created, last.Place = e.topic, e.created, e.place
 			if kind, detail := a.compare(&e); kind != "" {
-				all = append(all, found{e.topic, append([]byte(nil), e.key...), kind, detail})
+				found = append(found, located{e.topic, e.key, kind, detail})
 			}
 			return nil
 		})
 	if err != nil {
 		return page, err
-	}
-	for _, f := range all {
-		difference, err := a.difference(ctx, f.kind, f.topic, f.key, "%s", f.detail)
-		if err != nil {
-			return page, err
-		}
-		page.Found = append(page.Found, difference)
 	}
 	switch {
 	case page.Rows >= int64(limit):
@@ -202,7 +198,7 @@ func (a *Audit) events(ctx context.Context, after string, bound auditBound, limi
 	case next != nil:
 		page.Next = audit.Encode(eventPosition{Lower: *next.lower, Topic: math.MinInt32})
 	}
-	return page, nil
+	return page, a.locate(ctx, &page, found)
 }
 
 // partitionAt returns the partition of a position, or the one after it if retention has
@@ -228,13 +224,12 @@ func (a *Audit) partitionAt(ctx context.Context, at *eventPosition, bound auditB
 
 // compare returns what is wrong with an event, or an empty kind.
 func (a *Audit) compare(e *auditedEvent) (kind audit.Kind, detail string) {
-	address := func() string { return fmt.Sprintf("(%s, %d)", e.created.UTC().Format(time.RFC3339Nano), e.place) }
 	switch {
 	case e.identityCreated == nil:
-		return audit.EventWithoutIdentity, "no identity has the key of the event at " + address()
+		return audit.EventWithoutIdentity, "no identity has the key of the event at " + formatAddress(e.created, e.place)
 	case !e.identityCreated.Equal(e.created) || *e.identityPlace != e.place:
-		return audit.EventTwice, fmt.Sprintf("the key belongs to the event at (%s, %d), and the event at %s has it, too",
-			e.identityCreated.UTC().Format(time.RFC3339Nano), *e.identityPlace, address())
+		return audit.EventTwice, fmt.Sprintf("the key belongs to the event at %s, and the event at %s has it, too",
+			formatAddress(*e.identityCreated, *e.identityPlace), formatAddress(e.created, e.place))
 	}
 	content := a.digests.Of(&event.Event{Timestamp: e.occurred, Source: e.source, Payload: e.payload})
 	if content != digest.Digest(*e.identityDigest) {

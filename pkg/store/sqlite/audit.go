@@ -69,7 +69,7 @@ func inUse(path string) bool {
 
 // load reads the statements.
 func (a *Audit) load() error {
-	for _, name := range []string{"bound", "identities", "events", "topics", "totals", "deliveries", "sizes"} {
+	for _, name := range []string{"bound", "identities", "events", "topics", "totals", "reports", "deliveries", "sizes"} {
 		text, err := statement("audit_" + name)
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ func (a *Audit) Checks(bound string) ([]audit.Check, error) {
 			return a.events(ctx, after, last, limit)
 		}},
 		{Name: "topics", Title: "the counters of each topic are the number of its identities", Total: topics, Next: a.topics},
+		{Name: "duplicates", Title: "each report of duplicates has its identity", Next: a.reports},
 		{Name: "totals", Title: "the totals are the sums over the topics", Next: a.totals},
 	}, nil
 }
@@ -234,6 +235,35 @@ func (a *Audit) totals(ctx context.Context, _ string, _ int) (page audit.Page, e
 	})
 	if err == nil && page.Rows != 1 {
 		add("the table totals has no row")
+	}
+	return page, err
+}
+
+// reports checks the reports of duplicates.
+func (a *Audit) reports(ctx context.Context, after string, limit int) (page audit.Page, err error) {
+	at := identityPosition{Topic: math.MinInt64}
+	if err := audit.Decode(after, &at); err != nil {
+		return page, err
+	}
+	err = a.auditRows(ctx, "reports", func(from row) error {
+		var (
+			number, repeats, conflicts int64
+			key                        any
+			inOrder, hasIdentity       bool
+			topic                      stdsql.NullString
+		)
+		if err := from.Scan(&number, &key, &repeats, &conflicts, &inOrder, &topic, &hasIdentity); err != nil {
+			return err
+		}
+		page.Rows++
+		at = positionOf(number, key)
+		if detail := audit.ReportProblem(repeats, conflicts, inOrder, topic.Valid, hasIdentity); detail != "" {
+			page.Found = append(page.Found, audit.Difference{Kind: audit.ReportDiffers, Topic: nameOf(topic, number), ID: readable(key), Detail: detail})
+		}
+		return nil
+	}, at.Topic, at.key(), limit)
+	if page.Rows >= int64(limit) {
+		page.Next = audit.Encode(at)
 	}
 	return page, err
 }

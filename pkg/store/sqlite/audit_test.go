@@ -32,20 +32,21 @@ func damages() map[string][]string {
 	bytes, _ := identity.UUID(audittest.VictimKey().ID)
 	where := fmt.Sprintf(" WHERE event_id = x'%x'", bytes)
 	return map[string][]string{
-		"the row of an event is removed":        {"DELETE FROM events" + where},
-		"a payload is changed":                  {"UPDATE events SET payload = '{}'" + where},
-		"a source is changed":                   {"UPDATE events SET source = 'other'" + where},
-		"a timestamp is changed":                {"UPDATE events SET occurred_at = occurred_at + 1" + where},
-		"a digest is changed":                   {"UPDATE identities SET digest = randomblob(16)" + where},
-		"the counter of a topic is changed":     {"UPDATE topics SET stored_events = stored_events + 1 WHERE topic = 'orders'", "UPDATE totals SET stored_events = stored_events + 1"},
-		"the counter of duplicates is changed":  {"UPDATE topics SET duplicate_events = duplicate_events - 1 WHERE topic = 'orders'"},
-		"a total is changed":                    {"UPDATE totals SET stored_events = stored_events - 1"},
-		"an identity without an event is added": {"INSERT INTO identities SELECT topic_no, 'new', event, digest FROM identities" + where},
-		"the identity of an event is removed":   {"DELETE FROM identities" + where},
-		"an event is stored a second time":      {"INSERT INTO events SELECT last_id + 1, created_at, occurred_at, topic_no, event_id, source, payload FROM events CROSS JOIN totals" + where},
-		"the key of an event is changed":        {"UPDATE events SET event_id = 'other'" + where},
-		"a topic is removed":                    {"DELETE FROM topics WHERE topic = 'orders'"},
-		"the order of events is changed":        {"UPDATE event_times SET newest = oldest - 1"},
+		"the row of an event is removed":                      {"DELETE FROM events" + where},
+		"a payload is changed":                                {"UPDATE events SET payload = '{}'" + where},
+		"a source is changed":                                 {"UPDATE events SET source = 'other'" + where},
+		"a timestamp is changed":                              {"UPDATE events SET occurred_at = occurred_at + 1" + where},
+		"a digest is changed":                                 {"UPDATE identities SET digest = randomblob(16)" + where},
+		"the counter of a topic is changed":                   {"UPDATE topics SET stored_events = stored_events + 1 WHERE topic = 'orders'", "UPDATE totals SET stored_events = stored_events + 1"},
+		"the counter of duplicates is changed":                {"UPDATE topics SET duplicate_events = duplicate_events - 1 WHERE topic = 'orders'"},
+		"a total is changed":                                  {"UPDATE totals SET stored_events = stored_events - 1"},
+		"an identity without an event is added":               {"INSERT INTO identities SELECT topic_no, 'new', event, digest FROM identities" + where},
+		"the identity of an event is removed":                 {"DELETE FROM identities" + where},
+		"an event is stored a second time":                    {"INSERT INTO events SELECT last_id + 1, created_at, occurred_at, topic_no, event_id, source, payload FROM events CROSS JOIN totals" + where},
+		"the key of an event is changed":                      {"UPDATE events SET event_id = 'other'" + where},
+		"a topic is removed":                                  {"DELETE FROM topics WHERE topic = 'orders'"},
+		"a report of duplicates without an identity is added": {"INSERT INTO duplicate_reports SELECT topic_no, 'new', 1, 0, 1, 1, '[\"s\"]', '[]' FROM topics WHERE topic = 'orders'"},
+		"the order of events is changed":                      {"UPDATE event_times SET newest = oldest - 1"},
 	}
 }
 

@@ -58,6 +58,7 @@ func Damages() []Damage {
 		{Name: "an event is stored a second time", Kind: audit.EventTwice, Key: true},
 		{Name: "the key of an event is changed", Kind: audit.IdentityWithoutEvent, Key: true},
 		{Name: "a topic is removed", Kind: audit.UnknownTopic},
+		{Name: "a report of duplicates without an identity is added", Kind: audit.ReportDiffers, Topic: true},
 		{Name: "the order of events is changed", Kind: audit.OrderDiffers},
 		{Name: "the number of a transaction is used twice", Kind: audit.NumberTwice},
 		{Name: "a row of the log is removed", Kind: audit.OrderDiffers},
