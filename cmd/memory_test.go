@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -43,6 +44,7 @@ type flooded struct {
 	conn       net.Conn
 	status     int
 	retryAfter string
+	body       []byte
 	err        error
 }
 
@@ -64,7 +66,7 @@ func TestServe_LimitsMemoryForLargeBodies(t *testing.T) {
 		case f.status == 0:
 			held++
 		case f.status != http.StatusServiceUnavailable || f.retryAfter == "":
-			t.Fatalf("a connection got %d, Retry-After: %q", f.status, f.retryAfter)
+			t.Fatalf("a connection got %d, Retry-After: %q: %s", f.status, f.retryAfter, f.body)
 		default:
 			rejected++
 		}
@@ -160,6 +162,7 @@ func (s *stage) send(part []byte, readers *sync.WaitGroup) flooded {
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err == nil {
 			f.status, f.retryAfter = response.StatusCode, response.Header.Get("Retry-After")
+			f.body, err = io.ReadAll(response.Body)
 			_ = response.Body.Close()
 		}
 		f.err = err
