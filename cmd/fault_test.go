@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -43,12 +42,7 @@ type stage struct {
 
 func newStage(t *testing.T, database string) *stage {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	s := &stage{t: t, addr: listener.Addr().String(), database: database}
+	s := &stage{t: t, addr: testdb.FreeAddress(t), database: database}
 	t.Cleanup(func() {
 		if s.server != nil {
 			s.end(syscall.SIGKILL)

@@ -161,12 +161,7 @@ type proxy struct {
 
 func newProxy(t *testing.T) proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := proxy{scheme: "https", folder: t.TempDir(), address: listener.Addr().String()}
-	_ = listener.Close()
+	p := proxy{scheme: "https", folder: t.TempDir(), address: testdb.FreeAddress(t)}
 	_, p.port, _ = net.SplitHostPort(p.address)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -303,9 +298,9 @@ func (p proxy) checkStreams(t *testing.T) {
 // proxy that waits for more to send adds 40 to 200 ms to each event.
 func (p proxy) checkDelay(t *testing.T) {
 	t.Helper()
-	// HAProxy without http-no-delay adds 200 ms. With it the median was up to 34 ms while
-	// other tests kept both cores busy.
-	const events, maximum = 15, 100 * time.Millisecond
+	// HAProxy without http-no-delay adds 200 ms to each event. With it the median was up to
+	// 34 ms while other tests kept both cores busy, and 190 ms at a load of 60.
+	const events, maximum = 16, 100 * time.Millisecond
 	stream := p.open(t, http.MethodGet, "/events/stream", nil)
 	timer := time.AfterFunc(20*time.Second, func() { _ = stream.Body.Close() })
 	defer timer.Stop()
@@ -328,7 +323,7 @@ func (p proxy) checkDelay(t *testing.T) {
 	}
 	slices.Sort(delays)
 	t.Logf("delay of an event: median %s, maximum %s", delays[events/2], delays[events-1])
-	if delays[events/2] > maximum {
-		t.Errorf("the median delay of an event is %s, want at most %s", delays[events/2], maximum)
+	if quarter := delays[events/4]; quarter > maximum {
+		t.Errorf("the delay of the fastest quarter of the events is up to %s, want at most %s", quarter, maximum)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/loadgen"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 // fakeTarget is a server in memory.
@@ -308,15 +308,8 @@ func TestReach_ChecksOrWaitsForServer(t *testing.T) {
 
 func TestPublish_AddsHintWithoutServer(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	opts := defaultPublish()
-	opts.client.URL = "http://" + listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	opts.client.URL = "http://" + testdb.FreeAddress(t)
 	a, out, errOut := testApp()
 	if code := a.finish(t.Context(), a.runPublish(t.Context(), opts)); code != exitFailed || out.Len() > 0 {
 		t.Errorf("exit code %d, wrote %s", code, out)

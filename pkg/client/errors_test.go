@@ -15,19 +15,16 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 func TestClient_ConnectionRefused(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = listener.Close()
-	c := clientOf(t, "http://"+listener.Addr().String())
-	_, err = c.Append(t.Context(), []event.Event{someEvent("a")})
+	address := testdb.FreeAddress(t)
+	c := clientOf(t, "http://"+address)
+	_, err := c.Append(t.Context(), []event.Event{someEvent("a")})
 	var dial *net.OpError
-	reason := "can't reach http://" + listener.Addr().String() + ": connection refused"
+	reason := "can't reach http://" + address + ": connection refused"
 	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, store.ErrNotReached) || !errors.As(err, &dial) || dial.Op != "dial" {
 		t.Errorf("append: %v", err)
 	}

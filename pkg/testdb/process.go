@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -125,6 +126,17 @@ func writeFile(dir, name, text string) (string, error) {
 		return "", err
 	}
 	return path, chownToServerUser(path)
+}
+
+// FreeAddress returns an unused address on the loopback interface, for a server that
+// the test starts, and perhaps starts again: see freePort.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // freePort picks an unused loopback port. It is below the range of the ports of

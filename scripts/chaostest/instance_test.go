@@ -2,7 +2,6 @@ package chaostest
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
 // instance is a process of serve that can be restarted.
@@ -26,12 +26,7 @@ type instance struct {
 // newInstance starts an instance on a free port.
 func newInstance(t *testing.T, args ...string) *instance {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &instance{t: t, addr: listener.Addr().String(), args: args, log: new(bytes.Buffer)}
-	_ = listener.Close()
+	i := &instance{t: t, addr: testdb.FreeAddress(t), args: args, log: new(bytes.Buffer)}
 	t.Cleanup(func() {
 		i.end(syscall.SIGKILL)
 		if t.Failed() {
