@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +12,6 @@ import (
 	"github.com/eventagg/eventagg/pkg/auth"
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/metrics"
-	"github.com/eventagg/eventagg/pkg/size"
 	"github.com/eventagg/eventagg/pkg/watch"
 )
 
@@ -29,6 +26,8 @@ type keyring struct {
 	refused refusals
 	// certificates is set if clients can send certificates.
 	certificates bool
+	// exposed is the last warning about the mode of the keys file; only used by read.
+	exposed string
 }
 
 // newKeyring returns a keyring without keys, nil if none are configured.
@@ -46,31 +45,11 @@ func newKeyring(c config.Config, m *metrics.Metrics, log *slog.Logger) *keyring 
 
 // source returns the keys as files to watch. Without a file they never change.
 func (k *keyring) source(file string) watch.Source {
-	source := watch.Source{Name: sourceKeys, Read: readKeys, Apply: k.apply}
+	source := watch.Source{Name: sourceKeys, Read: k.read, Apply: k.apply}
 	if file != "" {
 		source.Files = []string{file}
 	}
 	return source
-}
-
-// maxKeysBytes is the maximum size of a keys file: about 500,000 keys.
-const maxKeysBytes = 64 << 20
-
-// readKeys reads a keys file. It returns an error if every user of the machine can add keys
-// to the file.
-func readKeys(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	const othersWrite = 0o002
-	switch {
-	case info.Mode().Perm()&othersWrite != 0:
-		return nil, fmt.Errorf("%s: every user of this machine can write keys into it (chmod o-w %s)", path, path)
-	case info.Size() > maxKeysBytes:
-		return nil, fmt.Errorf("%s: longer than %s", path, size.Format(maxKeysBytes))
-	}
-	return os.ReadFile(path)
 }
 
 // apply replaces all keys, or returns an error and replaces none.
@@ -92,12 +71,9 @@ func (k *keyring) apply(contents [][]byte) error {
 	if err != nil {
 		return err
 	}
-	old := k.current.Swap(set)
-	if old == nil {
-		old = new(auth.Set)
-	}
-	k.log.Info("keys loaded", slog.Int("keys", len(set.IDs())),
-		slog.String("added", listIDs(without(set.IDs(), old.IDs()))), slog.String("removed", listIDs(without(old.IDs(), set.IDs()))))
+	changes := set.ChangesSince(k.current.Swap(set))
+	k.log.Info("keys loaded", slog.Int("keys", len(set.IDs())), slog.String("added", listIDs(changes.Added)),
+		slog.String("removed", listIDs(changes.Removed)), slog.String("changed", listChanges(changes.Changed)))
 	k.reportUnusable(entries)
 	return nil
 }
@@ -125,21 +101,18 @@ type inlineError struct{ error }
 // Unwrap returns the error.
 func (e *inlineError) Unwrap() error { return e.error }
 
-// without returns the elements of a sorted list that another sorted list does not have.
-func without(list, other []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(id string) bool {
-		_, found := slices.BinarySearch(other, id)
-		return found
-	})
-}
-
 // listIDs joins IDs for a log record: the first ones, and how many more there are.
-func listIDs(ids []string) string {
+func listIDs(ids []string) string { return listFirst(ids, ",") }
+
+// listChanges joins the texts of [auth.Changes] for a log record.
+func listChanges(texts []string) string { return listFirst(texts, "; ") }
+
+func listFirst(texts []string, separator string) string {
 	const most = 20
-	if len(ids) <= most {
-		return strings.Join(ids, ",")
+	if len(texts) <= most {
+		return strings.Join(texts, separator)
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ","), len(ids)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(texts[:most], separator), len(texts)-most)
 }
 
 // set is [server.Options].Keys.

@@ -3,7 +3,7 @@
 // [Key], for package client; everything else is internal to eventagg.
 //
 //   - key.go: the format of keys and their hashes;
-//   - keysfile.go, keysparts.go, set.go: the keys file, and the lookup of a key;
+//   - keysfile.go, keysparts.go, set.go, changes.go: the keys file, and the lookup of a key;
 //   - identity.go, scope.go, topics.go, proxy.go: which client it is, and its rights;
 //   - limiter.go: the events and bytes of each client;
 //   - failures.go: the invalid keys of each address;
