@@ -180,7 +180,7 @@ func TestDoctor_Redis(t *testing.T) {
 // memory.
 func diskFile(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("/var/tmp", "eventagg")
+	folder, err := os.MkdirTemp("/var/tmp", "eventagg") //nolint:usetesting // TempDir may be in memory
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,10 +41,10 @@ func keys(f Facts) result {
 	}
 	var expired, soon []string
 	for _, id := range slices.Sorted(maps.Keys(i.KeysExpire)) {
-		switch expiry(id, i.KeysExpire[id], f.Now, "").level {
-		case Failure:
+		switch level := expiry(id, i.KeysExpire[id], f.Now, "").level; {
+		case level == Failure:
 			expired = append(expired, id)
-		case Warning:
+		case level == Warning:
 			soon = append(soon, id)
 		}
 	}

@@ -157,6 +157,7 @@ func TestJudge_Postgres(t *testing.T) {
 		"the role has a connection limit":    {pg(func(p *postgres.Facts) { p.Sessions.RoleLimit = 5 }), "connections", doctor.Warning, ""},
 		"a long transaction":                 {pg(func(p *postgres.Facts) { p.Sessions.LongestTransaction = 300 }), "long transactions", doctor.Warning, ""},
 		"sessions of others are hidden":      {pg(func(p *postgres.Facts) { p.Sessions.Visible = false }), "long transactions", doctor.Unknown, ""},
+		"snapshots of others are hidden":     {pg(func(p *postgres.Facts) { p.Sessions.Visible = false }), "held snapshots", doctor.Unknown, ""},
 		"a prepared transaction":             {pg(func(p *postgres.Facts) { p.Prepared = postgres.Prepared{Prepared: 1, OldestPrepared: 90} }), "prepared transactions", doctor.Warning, ""},
 		"a session holds a snapshot":         {pg(func(p *postgres.Facts) { p.Sessions.OldestSnapshot = 20_000_000 }), "held snapshots", doctor.Warning, ""},
 		"a slot holds a snapshot":            {pg(func(p *postgres.Facts) { p.Slots = []postgres.Slot{{Name: "s", Active: true, Snapshot: 20_000_000}} }), "held snapshots", doctor.Warning, ""},

@@ -32,7 +32,7 @@ func postgresRules() []rule {
 func usableDatabase(f Facts) result {
 	switch p := f.Postgres; {
 	case p.Unusable != nil:
-		return found(Failure, strings.TrimSuffix(p.Unusable.Error(), ": store unavailable"), "the message says what to do")
+		return found(Failure, strings.TrimSuffix(p.Unusable.Error(), ": store unavailable"), "do what the finding says")
 	case p.NoTables && !p.MayCreate:
 		return found(Failure, "there are no tables yet, and the role may not create them in schema "+p.Schema,
 			"run 'eventagg migrate' as the owner of the database, or GRANT CREATE ON SCHEMA "+p.Schema)
@@ -127,7 +127,7 @@ func standbys(f Facts) result {
 		return found(Failure, fmt.Sprintf("%d of %d synchronous standbys are connected (synchronous_standby_names is %q): commits wait, and requests get 503",
 			len(have), needed(names), names), "start the standbys, or remove them from synchronous_standby_names")
 	case len(have) == needed(names) && len(p.Standbys) == len(have):
-		return found(Note, fmt.Sprintf("%s; if one fails, commits wait", count(len(have), "synchronous standby", "synchronous standbys")),
+		return found(Note, count(len(have), "synchronous standby", "synchronous standbys")+"; if one fails, commits wait",
 			"add a further standby, such as ANY 1 (a, b), if events must be stored while one is down")
 	default:
 		return ok("%s, and %d more", count(len(have), "synchronous standby", "synchronous standbys"), len(p.Standbys)-len(have))

@@ -101,6 +101,9 @@ func snapshots(f Facts) result {
 		return found(Warning, fmt.Sprintf("%s holds a snapshot that is %d transactions old: VACUUM removes nothing newer", who, oldest),
 			"end the session, or drop the slot if its standby is gone")
 	}
+	if !f.Postgres.Sessions.Visible {
+		return found(Unknown, "the role sees only the snapshots of its own sessions", "GRANT pg_read_all_stats to the role of database.url")
+	}
 	return ok("the oldest snapshot is %d transactions old", oldest)
 }
 

@@ -26,7 +26,7 @@ func usableFile(f Facts) result {
 	switch s := f.SQLite; {
 	case s.Unusable != nil:
 		return found(Failure, strings.TrimSuffix(s.Unusable.Error(), ": store unavailable"),
-			"eventagg runs as this user: let it write to the file and to its folder, and look at the free space")
+			"do what the finding says; the user of serve must be able to write to the file and to its folder")
 	case s.NoTables && !f.Instance.Migrate:
 		return found(Failure, s.Path+" has no tables yet, and serve does not create them (database.migrate is false)", "run 'eventagg migrate'")
 	case s.NoTables:
@@ -91,7 +91,7 @@ func integrity(f Facts) result {
 	case s.Damage != "":
 		return found(Failure, "the file is damaged: "+s.Damage, "stop eventagg, keep a copy of the file with -wal and -shm, and restore a backup or run 'sqlite3 FILE .recover'")
 	case s.CheckUnknown != "":
-		return found(Unknown, s.CheckUnknown, "run 'sqlite3 FILE \"PRAGMA integrity_check\"' on a copy")
+		return found(Unknown, s.CheckUnknown, "run 'eventagg verify', which has no time limit")
 	case s.Unusable != nil:
 		return found(Unknown, "the file can't be read", "repair the failure above")
 	default:

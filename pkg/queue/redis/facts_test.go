@@ -61,6 +61,21 @@ func TestInspect_FindsProblems(t *testing.T) {
 	}
 }
 
+func TestInspect_PrimaryAndReplica(t *testing.T) {
+	t.Parallel()
+	primary, replica := startPair(t)
+	for _, test := range []struct {
+		address  string
+		replica  bool
+		replicas int
+	}{{primary.URL(), false, 1}, {replica.URL(), true, 0}} {
+		f, err := Inspect(t.Context(), Options{URL: test.address})
+		if err != nil || len(f.Nodes) != 1 || f.Nodes[0].Replica != test.replica || f.Nodes[0].Replicas != test.replicas {
+			t.Errorf("%+v, %v, want %+v", f, err, test)
+		}
+	}
+}
+
 func TestInspect_UnreachableServer(t *testing.T) {
 	t.Parallel()
 	_, err := Inspect(t.Context(), Options{URL: "redis://:secret@127.0.0.1:1"})

@@ -115,9 +115,7 @@ func (i *inspection) schema(ctx context.Context, db *stdsql.DB, configured strin
 	if err != nil {
 		return err
 	}
-	if i.facts.Schema, err = schemaForMigration(ctx, db, configured); err != nil {
-		i.facts.Unusable = err
-	}
+	i.facts.Schema, i.facts.Unusable = schemaForMigration(ctx, db, configured)
 	queries, err := loadQueries(i.facts.Schema)
 	if err != nil {
 		return err
@@ -130,8 +128,8 @@ func (i *inspection) schema(ctx context.Context, db *stdsql.DB, configured strin
 	if !state.standby {
 		state.readOnly = false // the session of a writer changes it
 	}
-	if err := state.usable(); err != nil {
-		i.facts.Unusable = err
+	if unusable := state.usable(); unusable != nil {
+		i.facts.Unusable = unusable
 	}
 	if i.facts.Unusable != nil {
 		return nil
@@ -141,13 +139,11 @@ func (i *inspection) schema(ctx context.Context, db *stdsql.DB, configured strin
 		i.facts.NoTables = true
 		return i.one(ctx, "doctor_create", &i.facts.MayCreate)
 	}
-	if err := state.ready(); err != nil {
-		i.facts.Unusable = err
-	}
+	i.facts.Unusable = state.ready()
 	// The version of the tables explains more than what is missing, but reading it needs
 	// a right, too.
-	if err := set.check(ctx, db); err != nil && state.lacking == "" {
-		i.facts.Unusable = err
+	if wrong := set.check(ctx, db); wrong != nil && state.lacking == "" {
+		i.facts.Unusable = wrong
 	}
 	return nil
 }

@@ -3,7 +3,7 @@
 -- sessions of the role itself. Ages are in seconds, those of snapshots in transactions.
 SELECT
     pg_has_role('pg_read_all_stats', 'USAGE') AS visible,
-    count(*) FILTER (WHERE a.backend_type = 'client backend' OR a.backend_type IS NULL) AS used,
+    count(*) FILTER (WHERE a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.datid IS NOT NULL) AS used,
     count(*) FILTER (WHERE a.application_name = 'eventagg') AS ours,
     count(*) FILTER (WHERE a.usename = current_user) AS used_by_role,
     (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)::bigint AS role_limit,
