@@ -46,8 +46,7 @@ const (
 const StreamEvent = "event"
 
 // The values of Problem.Type. The first two URNs distinguish the two reasons of
-// a 503. The third reports a cursor that belongs to other data. For everything
-// else the status is sufficient.
+// a 503. Two more are about cursors. For everything else the status is sufficient.
 const (
 	ProblemBlank       = "about:blank"
 	ProblemOverloaded  = "urn:eventagg:problem:overloaded"
@@ -56,7 +55,10 @@ const (
 	// whose key may not do what it asks for.
 	ProblemUnauthenticated = "urn:eventagg:problem:unauthenticated"
 	ProblemForbidden       = "urn:eventagg:problem:forbidden"
-	ProblemCursor          = "urn:eventagg:problem:cursor"
+	// ProblemCursor is a cursor that belongs to other data. ProblemDropped is a cursor,
+	// or an event, whose data retention has dropped.
+	ProblemCursor  = "urn:eventagg:problem:cursor"
+	ProblemDropped = "urn:eventagg:problem:dropped"
 	// ProblemConflict is an event that differs from the stored event with its key, if
 	// the policy of the topic rejects conflicts.
 	ProblemConflict = "urn:eventagg:problem:conflict"
@@ -162,6 +164,9 @@ type Problem struct {
 	// StoredDigest is absent if the stored event can't be read at the moment.
 	SentDigest   string `json:"sent_digest,omitempty"`
 	StoredDigest string `json:"stored_digest,omitempty"`
+	// Cursor is set if Type is ProblemDropped and the request had a cursor: the cursor
+	// to go on from.
+	Cursor string `json:"cursor,omitempty"`
 	// ViolatedPolicies names the limits that the client exceeded, if Type is
 	// ProblemQuota: "events", "bytes", "followers".
 	ViolatedPolicies []string `json:"violated-policies,omitempty"`
@@ -172,12 +177,15 @@ type Stats struct {
 	// Received counts the events that were stored or dropped as duplicates. It
 	// and the next three are totals of the whole store, not of this instance.
 	Received int64 `json:"received"`
-	// Stored is the number of stored events.
+	// Stored is the number of events that were ever stored.
 	Stored int64 `json:"unique_processed"`
 	// Duplicates counts the repeats of stored events.
 	Duplicates int64 `json:"duplicate_dropped"`
 	// Conflicts counts those of Duplicates whose content differs from the stored event.
 	Conflicts int64 `json:"conflicts"`
+	// Kept is the number of stored events whose data is there: retention has not
+	// dropped it.
+	Kept int64 `json:"stored_events"`
 	// Topics is the number of topics with at least one stored event.
 	Topics int64 `json:"topics_active"`
 	// UptimeSeconds is how long this instance has been running.

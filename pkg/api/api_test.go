@@ -50,9 +50,9 @@ func TestTypes_JSONShapes(t *testing.T) {
 		},
 		{
 			"the totals", api.Stats{Received: 3, Stored: 2, Duplicates: 1, Topics: 1, UptimeSeconds: 12.3},
-			`{"received":3,"unique_processed":2,"duplicate_dropped":1,"conflicts":0,"topics_active":1,"uptime_seconds":12.3}`,
+			`{"received":3,"unique_processed":2,"duplicate_dropped":1,"conflicts":0,"stored_events":0,"topics_active":1,"uptime_seconds":12.3}`,
 		},
-		{"the totals of an empty store", api.Stats{}, `{"received":0,"unique_processed":0,"duplicate_dropped":0,"conflicts":0,"topics_active":0,"uptime_seconds":0}`},
+		{"the totals of an empty store", api.Stats{}, `{"received":0,"unique_processed":0,"duplicate_dropped":0,"conflicts":0,"stored_events":0,"topics_active":0,"uptime_seconds":0}`},
 		{
 			"the totals of a topic", api.TopicStats{Topic: "user_login", Stored: 2, Duplicates: 1, FirstSeen: noon, LastSeen: noon.Add(time.Second)},
 			`{"topic":"user_login","unique_processed":2,"duplicate_dropped":1,"conflicts":0,"first_seen":"2025-12-19T12:00:00Z","last_seen":"2025-12-19T12:00:01Z"}`,

@@ -101,6 +101,10 @@ func (r response) err() error {
 	switch r.status {
 	case http.StatusNotFound:
 		e.means = store.ErrNotFound
+	case http.StatusGone:
+		if e.Problem.Type == api.ProblemDropped {
+			e.means = meaningOfDropped(e.Problem)
+		}
 	case http.StatusTooManyRequests:
 		e.means = store.ErrOverloaded
 	case http.StatusServiceUnavailable:
@@ -119,6 +123,16 @@ func (r response) err() error {
 		return &store.RetryError{Err: e, After: wait}
 	}
 	return e
+}
+
+// meaningOfDropped returns the error of the store that a problem about dropped data
+// means.
+func meaningOfDropped(problem api.Problem) error {
+	next, err := api.ParseCursor(problem.Cursor)
+	if err != nil || !next.Newer {
+		return store.ErrDropped
+	}
+	return &store.DroppedError{Next: next.Position}
 }
 
 // maxRetryAfter limits the wait that a server can request.

@@ -68,7 +68,7 @@ func (c *Client) Stats(ctx context.Context) (store.Stats, error) {
 	if err != nil {
 		return store.Stats{}, err
 	}
-	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Conflicts: got.Conflicts, Topics: got.Topics}, nil
+	return store.Stats{Received: got.Received, Stored: got.Stored, Duplicates: got.Duplicates, Conflicts: got.Conflicts, Kept: got.Kept, Topics: got.Topics}, nil
 }
 
 // TopicStats returns one row per selected topic, busiest first, see

@@ -35,9 +35,9 @@ func respondWith(t *testing.T, status int, body string, headers ...string) (c *C
 
 func TestClient_Stats(t *testing.T) {
 	t.Parallel()
-	c, requested := respondWith(t, 200, `{"received":3,"unique_processed":2,"duplicate_dropped":1,"topics_active":1,"uptime_seconds":1.5,"later":{}}`)
+	c, requested := respondWith(t, 200, `{"received":3,"unique_processed":2,"duplicate_dropped":1,"stored_events":2,"topics_active":1,"uptime_seconds":1.5,"later":{}}`)
 	got, err := c.Stats(t.Context())
-	if want := (store.Stats{Received: 3, Stored: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *requested != "GET /stats" {
+	if want := (store.Stats{Received: 3, Stored: 2, Kept: 2, Duplicates: 1, Topics: 1}); err != nil || got != want || *requested != "GET /stats" {
 		t.Errorf("%s: %+v, %v", *requested, got, err)
 	}
 }

@@ -201,6 +201,16 @@ func (s *LateStore) StableHead(ctx context.Context) (store.Position, error) {
 	return call(s, func(opened store.Store) (store.Position, error) { return opened.StableHead(ctx) })
 }
 
+// Retain implements [store.Retainer].
+func (s *LateStore) Retain(ctx context.Context, retention store.Retention) (store.Retained, error) {
+	return call(s, func(opened store.Store) (store.Retained, error) { return opened.Retain(ctx, retention) })
+}
+
+// Holdings implements [store.Retainer].
+func (s *LateStore) Holdings(ctx context.Context, retention store.Retention) (store.Holdings, error) {
+	return call(s, func(opened store.Store) (store.Holdings, error) { return opened.Holdings(ctx, retention) })
+}
+
 // Ping implements [store.Store].
 func (s *LateStore) Ping(ctx context.Context) error {
 	_, err := call(s, func(opened store.Store) (struct{}, error) { return struct{}{}, opened.Ping(ctx) })

@@ -118,6 +118,7 @@ func (m *memory) add(e event.Event) event.Outcome {
 		m.counts.Topics++
 	}
 	m.counts.Stored++
+	m.counts.Kept++
 	m.topics[e.Topic].Stored++
 	m.topics[e.Topic].LastSeen = at
 	return event.Stored

@@ -20,7 +20,7 @@ func TestStats_Totals(t *testing.T) {
 	now := noon()
 	s := serverWith(new(memory).fill(5).fill(2), func(o *Options) { o.Now = func() time.Time { return now } })
 	now = now.Add(12_345 * time.Millisecond)
-	want := `{"received":7,"unique_processed":5,"duplicate_dropped":2,"conflicts":0,"topics_active":2,"uptime_seconds":12.345}` + "\n"
+	want := `{"received":7,"unique_processed":5,"duplicate_dropped":2,"conflicts":0,"stored_events":5,"topics_active":2,"uptime_seconds":12.345}` + "\n"
 	if got := send(s, "GET", "/stats", "").Body.String(); got != want {
 		t.Errorf("got %s", got)
 	}

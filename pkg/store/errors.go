@@ -26,6 +26,9 @@ var (
 	ErrRejected = errors.New("rejected by the store")
 	// ErrNotFound means that there is no such event.
 	ErrNotFound = errors.New("not found")
+	// ErrDropped means that retention has dropped the data of an event, or of events
+	// after a position. See [DroppedError].
+	ErrDropped = errors.New("dropped by retention")
 	// ErrForeignPosition means that a position does not belong to the store's
 	// data, or does not any more: it is another database, or the database was
 	// emptied or restored from a backup. It is impossible to know what comes

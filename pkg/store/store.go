@@ -29,7 +29,7 @@ type Appender interface {
 }
 
 // StatsReader reads the counters. Every result is one consistent moment:
-// Received equals Stored plus Duplicates, and Stored is exactly the number of
+// Received equals Stored plus Duplicates, and Kept is exactly the number of
 // events stored at that moment. The time of a call does not depend on the number
 // of events, and that of Stats not on the number of topics.
 type StatsReader interface {
@@ -53,7 +53,8 @@ const PageBytes = 8 << 20
 
 // EventReader reads stored events.
 type EventReader interface {
-	// Event returns the event with this key, or [ErrNotFound].
+	// Event returns the event with this key, or [ErrNotFound]. [ErrDropped] means that
+	// the event was stored and retention has dropped its data.
 	Event(ctx context.Context, key event.Key) (Record, error)
 
 	// Older returns at most limit events that match and lie before a position,
@@ -66,7 +67,8 @@ type EventReader interface {
 	// A result has fewer than limit events if it reaches PageBytes or if there
 	// are no more. It is never empty if there are more.
 	//
-	// [ErrForeignPosition] means the same as in Newer.
+	// [ErrForeignPosition] means the same as in Newer. Events that retention has
+	// dropped are left out.
 	Older(ctx context.Context, filter Filter, before Position, limit int) (records []Record, more bool, err error)
 
 	// Newer returns at most limit stable events that match and lie after a
@@ -84,6 +86,10 @@ type EventReader interface {
 	// follower has missed. It never rejects a position that it returned itself
 	// while the events are still there, even after a crash or in a copy of the
 	// data.
+	//
+	// A [DroppedError] means that the store had returned the position, and that
+	// retention has dropped events after it since then, whether they match the filter or
+	// not. The zero Position means before the first event that was not dropped.
 	Newer(ctx context.Context, filter Filter, after Position, limit int) ([]Record, Position, error)
 
 	// StableHead returns a position before which no event will ever appear
@@ -100,6 +106,7 @@ type Store interface { //nolint:interfacebloat // it is the sum of small ones
 	TopicReader
 	DuplicateReader
 	EventReader
+	Retainer
 	// Ping returns nil if the store can be reached and written to, and
 	// [ErrUnavailable] otherwise.
 	Ping(ctx context.Context) error
@@ -112,8 +119,10 @@ type Store interface { //nolint:interfacebloat // it is the sum of small ones
 type Stats struct {
 	// Received counts the events that got an outcome.
 	Received int64
-	// Stored counts the events that are stored.
+	// Stored counts the events that were ever stored.
 	Stored int64
+	// Kept counts those of Stored whose data is there: retention has not dropped it.
+	Kept int64
 	// Duplicates counts the repeats that were dropped.
 	Duplicates int64
 	// Conflicts counts those of Duplicates whose content differs from the stored event.

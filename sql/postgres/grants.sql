@@ -1,5 +1,6 @@
--- The role of `eventagg serve`, with only the rights that it needs. It can't change or
--- delete an event, and can't create a table. `eventagg migrate --print-grants` prints this
+-- The role of `eventagg serve`, with only the rights that it needs. It can't change an
+-- event or delete a single one, and can't create a table. It can drop old events as a
+-- whole; leave out the line for retention if retention.max_age is not set. `eventagg migrate --print-grants` prints this
 -- file with the names filled in.
 --
 -- Run it after each upgrade that has new tables, as an owner of the tables that may create
@@ -18,4 +19,6 @@ GRANT SELECT, UPDATE ON :"schema".locks, :"schema".layout TO :"role"; -- row loc
 GRANT SELECT, UPDATE ON :"schema".folded, :"schema".sums TO :"role";
 GRANT SELECT, INSERT, DELETE ON :"schema".repeats, :"schema".deliveries TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON :"schema".duplicate_reports TO :"role";
-GRANT SELECT ON :"schema".shards, :"schema".partitions, :"schema".eventagg_migrations TO :"role";
+GRANT SELECT, UPDATE ON :"schema".partitions TO :"role";
+GRANT EXECUTE ON FUNCTION :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) TO :"role"; -- retention
+GRANT SELECT ON :"schema".shards, :"schema".retention, :"schema".eventagg_migrations TO :"role";

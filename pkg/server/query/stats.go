@@ -29,7 +29,8 @@ func (h *Handler) Stats(c echo.Context) error {
 	}
 	const digits = 1000 // whole milliseconds
 	body := api.Stats{
-		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Conflicts: totals.Conflicts, Topics: totals.Topics,
+		Received: totals.Received, Stored: totals.Stored, Duplicates: totals.Duplicates, Conflicts: totals.Conflicts,
+		Kept: totals.Kept, Topics: totals.Topics,
 		UptimeSeconds: math.Round(h.options.Now().Sub(h.started).Seconds()*digits) / digits,
 	}
 	if size, ok := h.queueSize(ctx); ok {

@@ -106,7 +106,7 @@ func (h *Handler) sendStream(ctx context.Context, c echo.Context, follower *foll
 	if h.options.Streaming.Err() != nil && errors.Is(err, context.Canceled) {
 		_ = out.send(appendPosition([]byte(streamFarewell), follower.Position())) // the client may be gone
 	}
-	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) { // the client gets the 422 when it reconnects
+	if ctx.Err() != nil || errors.Is(err, store.ErrForeignPosition) || errors.Is(err, store.ErrDropped) { // the client gets the 422 or 410 when it reconnects
 		return nil
 	}
 	return err

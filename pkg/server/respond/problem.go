@@ -42,6 +42,10 @@ const outcomeUnknown = " The outcome is unknown; sending the request again is sa
 func rules() []rule {
 	return []rule{
 		{target: store.ErrNotFound, status: http.StatusNotFound, detail: "There is no such event."},
+		{
+			target: store.ErrDropped, status: http.StatusGone, kind: api.ProblemDropped, title: "Dropped",
+			detail: "Retention has dropped the data of this event. The event stays counted, and sending it again is a duplicate.",
+		},
 		{target: store.ErrRejected, status: http.StatusUnprocessableEntity, detail: "The database refuses this event."},
 		{
 			target: store.ErrForeignPosition, status: http.StatusUnprocessableEntity,
@@ -106,6 +110,11 @@ func SendError(c echo.Context, err error) {
 	addContext(&problem, err)
 	header := c.Response().Header()
 	setHeaders(header, problem.Status, err)
+	if problem.Cursor != "" {
+		query := c.Request().URL.Query()
+		query.Set("cursor", problem.Cursor)
+		header.Set("Link", "<?"+query.Encode()+`>; rel="prev"`)
+	}
 	body, encoding := json.Marshal(problem)
 	if encoding != nil { // a Problem always encodes; if not, the status says the most important part
 		body = nil
@@ -131,6 +140,11 @@ func SendError(c echo.Context, err error) {
 func addContext(problem *api.Problem, err error) {
 	if hinted := (*HintedError)(nil); errors.As(err, &hinted) {
 		problem.Detail += " The body " + hinted.Hint + "."
+	}
+	if dropped := (*store.DroppedError)(nil); errors.As(err, &dropped) {
+		problem.Cursor = api.Cursor{Newer: true, Position: dropped.Next}.String()
+		problem.Detail = "Retention has dropped events after this cursor. " +
+			"The cursor in this problem, and in the link, leads to the events after them."
 	}
 	if partial := (*PartialError)(nil); errors.As(err, &partial) {
 		problem.CommittedLines = &partial.Committed

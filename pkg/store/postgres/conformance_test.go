@@ -3,7 +3,10 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +25,49 @@ func TestConformance(t *testing.T) {
 		Copy:     func(t *testing.T, s store.Store) store.Store { return copied(t, s, Options{}) },
 		Outage:   outage,
 		Rejected: refusedEvent,
+		Age:      age,
 	})
+}
+
+func age(t *testing.T, s store.Store) (store.Retainer, time.Time) {
+	t.Helper()
+	return s, endPartition(t, urlOf(t, s))
+}
+
+// endPartition ends the present partition of a database now. Owners may do that.
+func endPartition(t *testing.T, owner string) time.Time {
+	t.Helper()
+	tx, err := connectTo(t, owner).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	var name, lower, constraint string
+	var now time.Time
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE partitions IN EXCLUSIVE MODE; LOCK TABLE events IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	err = tx.QueryRow(t.Context(), `SELECT name, lower::text, at, (SELECT conname FROM pg_constraint WHERE conrelid = name::regclass AND contype = 'c')
+		FROM partitions, clock_timestamp() AS at WHERE lower < at AND upper > at`).Scan(&name, &lower, &now, &constraint)
+	if errors.Is(err, pgx.ErrNoRows) { // there is none
+		return time.Now()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"ALTER TABLE events DETACH PARTITION %[1]s", "ALTER TABLE %[1]s DROP CONSTRAINT %[4]s",
+		"ALTER TABLE events ATTACH PARTITION %[1]s FOR VALUES FROM ('%[2]s') TO ('%[3]s')",
+		"UPDATE partitions SET upper = '%[3]s' WHERE name = '%[1]s'",
+	} {
+		if _, err := tx.Exec(t.Context(), fmt.Sprintf(statement, name, lower, now.Format(time.RFC3339Nano), constraint)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return now
 }
 
 // refusedEvent returns an event that only the database rejects. Validation would
@@ -45,7 +90,7 @@ func copied(t *testing.T, s store.Store, options Options) *Store {
 func copyRows(t *testing.T, source, target string) {
 	t.Helper()
 	from, to := connectTo(t, source), connectTo(t, target)
-	for _, table := range []string{"topics", "identities", "events", "commits", "repeats", "totals", "sums", "folded", "ticks", "deliveries", "duplicate_reports"} {
+	for _, table := range []string{"topics", "identities", "events", "commits", "repeats", "totals", "sums", "folded", "ticks", "retention", "deliveries", "duplicate_reports"} {
 		var rows bytes.Buffer
 		if _, err := from.PgConn().CopyTo(t.Context(), &rows, "COPY (TABLE "+table+") TO STDOUT"); err != nil {
 			t.Fatal(err)

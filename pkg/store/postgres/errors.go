@@ -42,7 +42,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)
-	case errors.Is(err, errUnknownIndex), errors.Is(err, errUnknownTopic), errors.Is(err, errKey), errors.Is(err, store.ErrForeignPosition):
+	case errors.Is(err, errUnknownIndex), errors.Is(err, errUnknownTopic), errors.Is(err, errKey), errors.Is(err, store.ErrForeignPosition), errors.Is(err, store.ErrDropped):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.Is(err, errTooMany):
 		return fmt.Errorf("%s: %w: %w", attempted, store.ErrRejected, err)

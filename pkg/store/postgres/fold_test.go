@@ -95,7 +95,7 @@ func TestFold_IsUndoneByACrash(t *testing.T) {
 	if err := s.fold(ctx); err != nil { // another one folds, so this does nothing and does not wait
 		t.Fatal(err)
 	}
-	want := store.Stats{Received: 10, Stored: 5, Duplicates: 5, Topics: 1}
+	want := store.Stats{Received: 10, Stored: 5, Kept: 5, Duplicates: 5, Topics: 1}
 	if stats, err := s.Stats(ctx); err != nil || stats != want {
 		t.Errorf("while it folds: %+v, %v, want %+v", stats, err, want)
 	}

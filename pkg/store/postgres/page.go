@@ -44,6 +44,7 @@ type page struct {
 	limit   int
 	older   bool
 	from    store.Position // where the next commits are read, in normal form
+	first   uint64         // the first tick to read
 	records []store.Record
 	size    int
 	more    bool
@@ -68,7 +69,7 @@ func (p *page) room() int {
 
 // fill reads the page: transactions in their order, and then the data of their events,
 // until the page is full or the transactions up to the last tick are read.
-func (s *Store) fill(ctx context.Context, r reader, p *page, last tick) error {
+func (s *Store) fill(ctx context.Context, r reader, p *page, last head) error {
 	if p.filter.ID != "" {
 		return s.fillByID(ctx, r, p, last)
 	}
@@ -113,7 +114,7 @@ func (p *page) enough(commits []commit) int {
 
 // readCommits reads up to step transactions from p.from, moves p.from behind them, and
 // reports whether there are no more.
-func (s *Store) readCommits(ctx context.Context, r reader, p *page, last tick, step int) (commits []commit, ended bool, err error) {
+func (s *Store) readCommits(ctx context.Context, r reader, p *page, last head, step int) (commits []commit, ended bool, err error) {
 	query, arguments := s.queries.commitsAfter, []any{p.from.Tick, p.from.Commit, last.number, step, orNull(p.filter.Since), orNull(p.filter.Until)}
 	switch {
 	case p.filter.Topic != "" && p.older:
@@ -122,7 +123,7 @@ func (s *Store) readCommits(ctx context.Context, r reader, p *page, last tick, s
 		query, arguments = s.queries.commitsOfTopicAfter, append(arguments, p.filter.Topic)
 	case p.older:
 		query = s.queries.commitsBefore
-		arguments[0], arguments[2] = 0, p.from.Tick
+		arguments[0], arguments[2] = p.first, p.from.Tick
 	}
 	rows, _ := r.Query(ctx, query, arguments...) // ForEachRow returns the error
 	var (

@@ -9,7 +9,7 @@ import (
 )
 
 // fillByID reads a page of the events with one ID. Each topic has at most one.
-func (s *Store) fillByID(ctx context.Context, r reader, p *page, last tick) error {
+func (s *Store) fillByID(ctx context.Context, r reader, p *page, last head) error {
 	query := s.queries.newerByID
 	if p.older {
 		query = s.queries.olderByID

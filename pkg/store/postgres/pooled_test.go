@@ -56,6 +56,7 @@ func TestConformance_Pooled(t *testing.T) {
 		Copy:     func(t *testing.T, s store.Store) store.Store { return copied(t, s, newOptions(t)) },
 		Outage:   outage,
 		Rejected: refusedEvent,
+		Age:      age,
 	})
 }
 
@@ -161,7 +162,7 @@ func TestMigrate_PooledInstancesStartTogether(t *testing.T) {
 		t.Errorf("%d instances migrated, want one: %v", migrated, applied)
 	}
 	stats, err := open(t, pooled).Stats(t.Context())
-	if want := (store.Stats{Received: 3 * count, Stored: 3, Duplicates: 3 * (count - 1), Topics: 1}); err != nil || stats != want {
+	if want := (store.Stats{Received: 3 * count, Stored: 3, Kept: 3, Duplicates: 3 * (count - 1), Topics: 1}); err != nil || stats != want {
 		t.Errorf("%+v (%v), want %+v", stats, err, want)
 	}
 }

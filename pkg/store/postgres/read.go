@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,7 +42,7 @@ func withReader[T any](ctx context.Context, s *Store, run func(reader) (T, error
 func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 	return read(ctx, s, "read the totals", func(r reader) (store.Stats, error) {
 		var stats store.Stats
-		err := r.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Conflicts, &stats.Topics)
+		err := r.QueryRow(ctx, s.queries.stats).Scan(&stats.Received, &stats.Duplicates, &stats.Conflicts, &stats.Topics, &stats.Kept)
 		stats.Stored = stats.Received - stats.Duplicates
 		return stats, err
 	})
@@ -91,6 +92,9 @@ func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) 
 		return withReader(ctx, s, func(from reader) (store.Record, error) {
 			r := store.Record{Event: event.Event{Topic: key.Topic, ID: key.ID}, Position: at.position}
 			err := from.QueryRow(ctx, s.queries.event, at.topic, at.created, at.place).Scan(&r.CreatedAt, &r.Timestamp, &r.Source, &r.Payload)
+			if errors.Is(err, pgx.ErrNoRows) { // its identity is there
+				err = store.ErrDropped
+			}
 			r.CreatedAt, r.Timestamp = r.CreatedAt.UTC(), r.Timestamp.UTC()
 			return r, err
 		})
@@ -131,10 +135,13 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 		return withReader(ctx, s, func(r reader) (*page, error) {
 			if before.IsZero() {
 				before = last.end()
-			} else if err := s.checkPosition(ctx, r, before, last); err != nil {
+			}
+			err := s.checkPosition(ctx, r, before, last)
+			if err != nil && !errors.Is(err, store.ErrDropped) { // what was dropped is left out
 				return nil, err
 			}
 			p := newPage(filter, limit, true, normal(before))
+			last.kept.clip(p)
 			return p, s.fill(ctx, r, p, last)
 		})
 	})
@@ -148,18 +155,12 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 // then reads the events up to that tick, which can't change any more.
 func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Position, limit int) ([]store.Record, store.Position, error) {
 	const attempted = "read newer events"
-	var last tick
+	var last head
 	p, err := call(ctx, s, attempted, func() (p *page, err error) {
-		if last, err = s.lastTick(ctx); err != nil {
-			return nil, err
+		for undisturbed := false; !undisturbed && err == nil; {
+			p, undisturbed, err = s.readNewer(ctx, filter, after, limit, &last)
 		}
-		return withReader(ctx, s, func(r reader) (*page, error) {
-			if err := s.checkPosition(ctx, r, after, last); err != nil {
-				return nil, fmt.Errorf("after %w", err)
-			}
-			p := newPage(filter, limit, false, after)
-			return p, s.fill(ctx, r, p, last)
-		})
+		return p, err
 	})
 	switch {
 	case err != nil:
@@ -171,6 +172,32 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 	default:
 		return p.records, after, nil
 	}
+}
+
+// readNewer reads a page of newer events. It is not complete if retention has dropped
+// events meanwhile.
+func (s *Store) readNewer(ctx context.Context, filter store.Filter, after store.Position, limit int, last *head) (p *page, undisturbed bool, err error) {
+	if *last, err = s.lastTick(ctx); err != nil {
+		return nil, false, err
+	}
+	p, err = withReader(ctx, s, func(r reader) (*page, error) {
+		if !after.IsZero() {
+			if err := s.checkPosition(ctx, r, after, *last); err != nil {
+				return nil, fmt.Errorf("after %w", err)
+			}
+		}
+		p := newPage(filter, limit, false, after)
+		last.kept.clip(p)
+		if err := s.fill(ctx, r, p, *last); err != nil {
+			return nil, err
+		}
+		if undisturbed = p.from == after && filter.ID == ""; undisturbed { // nothing new was looked for
+			return p, nil
+		}
+		undisturbed, err = s.undisturbed(ctx, r, last.kept)
+		return p, err
+	})
+	return p, undisturbed, err
 }
 
 // StableHead implements [store.EventReader].

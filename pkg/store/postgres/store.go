@@ -62,9 +62,11 @@ type Store struct {
 	changed atomic.Bool
 	// logged is about the number of rows that this instance has added to the logs since
 	// it last folded them.
-	logged      atomic.Int64
-	stop        chan struct{} // closed to end maintenance
-	maintaining sync.WaitGroup
+	logged atomic.Int64
+	// identityPage is the page of identities that retention reads next.
+	identityPage atomic.Int64
+	stop         chan struct{} // closed to end maintenance
+	maintaining  sync.WaitGroup
 
 	life   sync.RWMutex // held for reading by running calls
 	closed bool
@@ -190,6 +192,8 @@ type queries struct {
 	duplicates, duplicatesWrite, duplicatesPrune                              string
 	foldLock, fold, unfolded, makePartition                                   string
 	lastTick, tickLock, makeTick, tick                                        string
+	drops, dropped, droppable, dropPartition, dropLog, dropIdentities         string
+	identityPages, holdings, holdingsParts                                    string
 	commitsAfter, commitsBefore                                               string
 	commitsOfTopicAfter, commitsOfTopicBefore                                 string
 	commitOfEvent, event, eventsAfter, eventsBefore                           string
@@ -208,6 +212,9 @@ func loadQueries(schema string) (queries, error) {
 		"duplicates": &q.duplicates, "duplicates_write": &q.duplicatesWrite, "duplicates_prune": &q.duplicatesPrune,
 		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition,
 		"last_tick": &q.lastTick, "tick_lock": &q.tickLock, "make_tick": &q.makeTick, "tick": &q.tick,
+		"drops": &q.drops, "dropped": &q.dropped, "droppable": &q.droppable,
+		"drop_partition": &q.dropPartition, "drop_log": &q.dropLog, "drop_identities": &q.dropIdentities,
+		"identity_pages": &q.identityPages, "holdings": &q.holdings, "holdings_parts": &q.holdingsParts,
 		"commits_after": &q.commitsAfter, "commits_before": &q.commitsBefore,
 		"commits_of_topic_after": &q.commitsOfTopicAfter, "commits_of_topic_before": &q.commitsOfTopicBefore,
 		"commit_of_event": &q.commitOfEvent, "event": &q.event, "events_after": &q.eventsAfter, "events_before": &q.eventsBefore,

@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -30,19 +26,26 @@ func (t tick) end() store.Position {
 	return store.Position{Tick: t.number + 1, Fingerprint: t.fingerprint}
 }
 
+// head is the last tick, and what there is before it.
+type head struct {
+	tick
+
+	kept kept
+}
+
 // lastTick returns the last tick after it has made one, if events were committed that
 // are in none yet. So every event that was committed before the call is in a tick.
 //
 // Callers in this process take turns. One whose turn comes uses the result of another
 // call that has looked after this one had begun: however many readers there are, they
 // make one tick at a time.
-func (s *Store) lastTick(ctx context.Context) (tick, error) {
+func (s *Store) lastTick(ctx context.Context) (head, error) {
 	mine := s.tickCalls.Add(1)
 	select {
 	case s.ticking <- struct{}{}:
 		defer func() { <-s.ticking }()
 	case <-ctx.Done():
-		return tick{}, ctx.Err()
+		return head{}, ctx.Err()
 	}
 	if s.looked.calls >= mine {
 		return s.looked.last, nil
@@ -57,7 +60,7 @@ func (s *Store) lastTick(ctx context.Context) (tick, error) {
 // looked is a result of lastTick, for the calls that had begun before.
 type looked struct {
 	calls uint64
-	last  tick
+	last  head
 }
 
 // findLastTick is lastTick for the calls that have begun before it reads.
@@ -71,18 +74,21 @@ func (s *Store) findLastTick(ctx context.Context) (looked, error) {
 		return looked{}, cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	}
 	found.calls = s.tickCalls.Load() // the new tick is for those that came meanwhile, too
-	if found.last, err = s.makeTick(ctx); err != nil || found.last.number > 0 {
+	made, err := s.makeTick(ctx)
+	if err != nil || made.number > 0 {
+		found.last.tick = made
 		return found, err
 	}
 	found.last, _, err = s.readLastTick(ctx) // another instance was faster
 	return found, err
 }
 
-// readLastTick returns the last tick, and whether events are in none yet.
-func (s *Store) readLastTick(ctx context.Context) (last tick, moved bool, err error) {
+// readLastTick returns the last tick and what was kept, and whether events are in no
+// tick yet.
+func (s *Store) readLastTick(ctx context.Context) (last head, moved bool, err error) {
 	_, err = withReader(ctx, s, func(r reader) (struct{}, error) {
 		var fingerprint int32
-		err := r.QueryRow(ctx, s.queries.lastTick).Scan(&last.number, &fingerprint, &moved)
+		err := r.QueryRow(ctx, s.queries.lastTick).Scan(&last.number, &fingerprint, &moved, &last.kept.drops, &last.kept.first, &last.kept.from)
 		last.fingerprint = uint32(fingerprint)
 		return struct{}{}, err
 	})
@@ -105,29 +111,13 @@ func (s *Store) makeTick(ctx context.Context) (made tick, err error) {
 	return made, err
 }
 
-// checkPosition returns [store.ErrForeignPosition] if the store has not returned the
-// position.
-func (s *Store) checkPosition(ctx context.Context, r reader, at store.Position, last tick) error {
-	beyond := last.end()
-	if at.Compare(beyond) > 0 {
-		return fmt.Errorf("%v is after all events: %w", at, store.ErrForeignPosition)
+// tickOf returns the tick whose fingerprint a position has. The position before the
+// first event of a tick is the end of the tick before.
+func tickOf(at store.Position) uint64 {
+	if at.Commit == 0 && at.Seq == 0 && at.Tick > 0 {
+		return at.Tick - 1
 	}
-	if at.Fingerprint == 0 {
-		return nil
-	}
-	number := at.Tick
-	if at.Commit == 0 && at.Seq == 0 && number > 0 { // the end of the tick before
-		number--
-	}
-	if number == last.number {
-		return at.Check(last.fingerprint)
-	}
-	var found int32
-	err := r.QueryRow(ctx, s.queries.tick, number).Scan(&found)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	return at.Check(uint32(found))
+	return at.Tick
 }
 
 // normal returns an equal position that is not before the first event of a tick: the

@@ -36,6 +36,7 @@ func openWriter(path, mode string) (*stdsql.DB, error) {
 		"_txlock": {"immediate"}, // so that a transaction waits at its start and not in the middle
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyMillis),
+			"auto_vacuum(INCREMENTAL)", // for a new file: retention makes it shorter
 			"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
 			fmt.Sprintf("cache_size(-%d)", writerCacheKiB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
 			fmt.Sprintf("journal_size_limit(%d)", walLimitBytes),

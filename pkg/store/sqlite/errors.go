@@ -29,7 +29,7 @@ func translate(ctx context.Context, err error, attempted string) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", attempted, ctx.Err())
-	case errors.Is(err, store.ErrForeignPosition):
+	case errors.Is(err, store.ErrForeignPosition), errors.Is(err, store.ErrDropped):
 		return fmt.Errorf("%s: %w", attempted, err)
 	case errors.Is(err, stdsql.ErrNoRows):
 		return fmt.Errorf("%s: %w", attempted, store.ErrNotFound)

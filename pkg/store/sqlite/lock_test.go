@@ -120,7 +120,7 @@ func TestAppend_SeveralStoresOnOneFile(t *testing.T) {
 		total += n
 	}
 	stats, err := first.Stats(t.Context())
-	want := store.Stats{Received: stores * rounds * size, Stored: rounds * size, Duplicates: (stores - 1) * rounds * size, Topics: 1}
+	want := store.Stats{Received: stores * rounds * size, Stored: rounds * size, Kept: rounds * size, Duplicates: (stores - 1) * rounds * size, Topics: 1}
 	if err != nil || stats != want || total != rounds*size {
 		t.Errorf("%d have the outcome stored, counted %+v (%v), want %+v", total, stats, err, want)
 	}

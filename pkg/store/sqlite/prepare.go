@@ -8,6 +8,7 @@ import (
 // appendStatements are the statements of the writer.
 type appendStatements struct {
 	lastNumbers, content, addTime, countTotal, remember, forget, pruneReports     *stdsql.Stmt
+	oldest, dropEvents, dropTotal, dropIdentity, dropTimes                        *stdsql.Stmt
 	findTopics, countTopics, addIdentities, findIdentities, addData, writeReports rowsStatement
 }
 
@@ -24,12 +25,16 @@ func prepareAppend(ctx context.Context, db *stdsql.DB) (s appendStatements, err 
 	return s, prepare(ctx, db, map[string]**stdsql.Stmt{
 		"last_numbers": &s.lastNumbers, "content": &s.content, "add_time": &s.addTime, "count_total": &s.countTotal,
 		"remember": &s.remember, "forget": &s.forget, "duplicates_prune": &s.pruneReports,
+		"oldest": &s.oldest, "drop_events": &s.dropEvents, "drop_total": &s.dropTotal,
+		"drop_identity": &s.dropIdentity, "drop_times": &s.dropTimes,
 	})
 }
 
 // readStatements are the statements of the readers.
 type readStatements struct {
 	stats, topicStats, event, lastID, known, newestTime, knownTopics, duplicates *stdsql.Stmt
+	hasIdentity, droppedID, oldest, oldBlocks, nextIdentities                    *stdsql.Stmt
+	holdings, firstKept                                                          *stdsql.Stmt
 	older, newer                                                                 pageStatements
 }
 
@@ -42,6 +47,8 @@ func prepareRead(ctx context.Context, db *stdsql.DB) (readStatements, error) {
 	err := prepare(ctx, db, map[string]**stdsql.Stmt{
 		"stats": &s.stats, "topic_stats": &s.topicStats, "event": &s.event, "last_id": &s.lastID, "known": &s.known,
 		"newest_time": &s.newestTime, "known_topics": &s.knownTopics,
+		"has_identity": &s.hasIdentity, "dropped_id": &s.droppedID, "oldest": &s.oldest, "old_blocks": &s.oldBlocks,
+		"next_identities": &s.nextIdentities, "holdings": &s.holdings, "first_kept": &s.firstKept,
 		"duplicates": &s.duplicates,
 		"older":      &s.older.all, "older_of_topic": &s.older.topic,
 		"older_between": &s.older.between, "older_of_topic_between": &s.older.topicBetween,

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
@@ -21,7 +22,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 }
 
 func scanStats(from row) (stats store.Stats, err error) {
-	err = from.Scan(&stats.Stored, &stats.Duplicates, &stats.Conflicts, &stats.Topics)
+	err = from.Scan(&stats.Stored, &stats.Duplicates, &stats.Conflicts, &stats.Topics, &stats.Kept)
 	stats.Received = stats.Stored + stats.Duplicates
 	return stats, err
 }
@@ -66,7 +67,19 @@ func (s *Store) KnownTopics(ctx context.Context, topics []string) ([]bool, error
 // Event implements [store.EventReader].
 func (s *Store) Event(ctx context.Context, key event.Key) (store.Record, error) {
 	return call(ctx, s, "read an event", func() (store.Record, error) {
-		return scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, storedKey(key.ID)))
+		id := storedKey(key.ID)
+		r, err := scanRecord(s.read.event.QueryRowContext(ctx, key.Topic, id))
+		if !errors.Is(err, stdsql.ErrNoRows) {
+			return r, err
+		}
+		var known bool
+		if err := s.read.hasIdentity.QueryRowContext(ctx, key.Topic, id).Scan(&known); err != nil {
+			return r, err
+		}
+		if known {
+			return r, store.ErrDropped
+		}
+		return r, err
 	})
 }
 
@@ -78,7 +91,11 @@ func (s *Store) Older(ctx context.Context, filter store.Filter, before store.Pos
 			end = firstFrom(before)
 		}
 		if before.Fingerprint != 0 {
-			if _, err := s.newest(ctx, before); err != nil {
+			newest, err := s.newest(ctx, before)
+			if err != nil {
+				return page{}, err
+			}
+			if err := newest.checkFound(before); err != nil && newest.checkDropped(before) == nil {
 				return page{}, err
 			}
 		}
@@ -96,8 +113,13 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		if err != nil {
 			return page{}, err
 		}
-		if after.Compare(behind(newest)) > 0 {
+		if after.Compare(behind(newest.Position)) > 0 {
 			return page{}, fmt.Errorf("after %v: %w", after, store.ErrForeignPosition)
+		}
+		if !after.IsZero() {
+			if err := cmp.Or(newest.checkDropped(after), newest.checkFound(after)); err != nil {
+				return page{}, err
+			}
 		}
 		p, err := readPage(ctx, s.read.newer, filter, firstAfter(after), int64(newest.Commit)+1, limit)
 		switch {
@@ -105,7 +127,13 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 		case p.more:
 			next = p.records[len(p.records)-1].Position
 		case newest.Compare(after) > 0: // skip what the filter left out
-			next = newest
+			next = newest.Position
+		}
+		if err == nil && !after.IsZero() { // retention may have dropped events meanwhile
+			var droppedAt stdsql.NullInt64
+			err = s.read.droppedID.QueryRowContext(ctx).Scan(&newest.droppedID, &droppedAt)
+			newest.droppedAt = fingerprint(droppedAt)
+			err = cmp.Or(err, newest.checkDropped(after))
 		}
 		return p, err
 	})
@@ -117,21 +145,42 @@ func (s *Store) Newer(ctx context.Context, filter store.Filter, after store.Posi
 func (s *Store) StableHead(ctx context.Context) (store.Position, error) {
 	return call(ctx, s, "read the newest position", func() (store.Position, error) {
 		newest, err := s.newest(ctx, store.Position{})
-		return behind(newest), err
+		return behind(newest.Position), err
 	})
 }
 
-// newest is the position of the newest event, with a Commit of 0 if there is none.
-// It fails if the position check does not belong to this data.
-func (s *Store) newest(ctx context.Context, check store.Position) (store.Position, error) {
+// newest is the position of the newest event, with a Commit of 0 if there is none, and
+// what is at another position.
+type newest struct {
+	store.Position
+
+	found     uint32 // fingerprint at the other position
+	droppedID int64  // of the last event whose data was dropped
+	droppedAt uint32 // its fingerprint
+}
+
+// newest reads the newest event and the one at a position.
+func (s *Store) newest(ctx context.Context, at store.Position) (newest, error) {
 	var (
-		id          int64
-		last, found stdsql.NullInt64
+		id, droppedID          int64
+		last, found, droppedAt stdsql.NullInt64
 	)
-	if err := s.read.lastID.QueryRowContext(ctx, firstAfter(check)).Scan(&id, &last, &found); err != nil {
-		return store.Position{}, err
+	err := s.read.lastID.QueryRowContext(ctx, firstAfter(at)).Scan(&id, &last, &found, &droppedID, &droppedAt)
+	return newest{
+		Position: store.Position{Commit: uint64(id), Seq: 1, Fingerprint: fingerprint(last)},
+		found:    fingerprint(found), droppedID: droppedID, droppedAt: fingerprint(droppedAt),
+	}, err
+}
+
+// checkFound fails if the position does not belong to this data.
+func (n newest) checkFound(at store.Position) error { return at.Check(n.found) }
+
+// checkDropped fails if events after the position were dropped.
+func (n newest) checkDropped(at store.Position) error {
+	if n.droppedID == 0 || firstAfter(at) > n.droppedID {
+		return nil
 	}
-	return store.Position{Commit: uint64(id), Seq: 1, Fingerprint: fingerprint(last)}, check.Check(fingerprint(found))
+	return &store.DroppedError{After: at, Next: store.Position{Commit: uint64(n.droppedID), Seq: 1, Fingerprint: n.droppedAt}}
 }
 
 // page is the result of Older and Newer.

@@ -63,6 +63,10 @@ type Store struct {
 	// failed is set after an append that failed, until a write succeeds.
 	failed atomic.Bool
 
+	walking sync.Mutex   // guards walk and walked
+	walk    identityWalk // of retention
+	walked  int64        // limit of the last walk that was begun
+
 	mu     sync.Mutex // guards closed, and calls.Add against calls.Wait
 	closed bool
 	calls  sync.WaitGroup

@@ -62,7 +62,7 @@ func conflicts(t *testing.T, h Harness) {
 			want.Conflicts += 5
 		}
 	}
-	want.Received, want.Topics = want.Stored+want.Duplicates, 2
+	want.Received, want.Kept, want.Topics = want.Stored+want.Duplicates, want.Stored, 2
 	s = h.Reopen(t, s)
 	checkOutcomes(t, mustAppend(t, s, again...), outcomes...)
 	if got := checkExact(t, s); got != want {

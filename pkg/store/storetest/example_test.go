@@ -39,6 +39,13 @@ func TestConformance(t *testing.T) {
 			d := dataOf(t, s)
 			return func() { d.setDown(true) }, func() { d.setDown(false) }
 		},
+		Age: func(t *testing.T, s store.Store) (store.Retainer, time.Time) {
+			t.Helper()
+			now := time.Now().Add(time.Microsecond).Truncate(time.Microsecond)
+			for time.Now().Before(now) { // the clock of the store has whole microseconds
+			}
+			return s, now
+		},
 		Rejected: func(*testing.T, store.Store) event.Event {
 			return event.Event{Topic: rejectedTopic, ID: "1", Timestamp: time.Unix(0, 0).UTC(), Source: "test", Payload: "{}"}
 		},
@@ -77,6 +84,7 @@ type database struct {
 	topics     map[string]*store.TopicStats
 	deliveries map[store.DeliveryID]time.Time
 	reports    map[event.Key]*store.DuplicateReport
+	dropped    int // number of records, from the first one, whose data was dropped
 }
 
 func newDatabase() *database {
@@ -90,7 +98,7 @@ func (d *database) clone() *database {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := newDatabase()
-	c.records, c.byKey, c.deliveries = slices.Clone(d.records), maps.Clone(d.byKey), maps.Clone(d.deliveries)
+	c.records, c.byKey, c.deliveries, c.dropped = slices.Clone(d.records), maps.Clone(d.byKey), maps.Clone(d.deliveries), d.dropped
 	for name, topic := range d.topics {
 		c.topics[name] = new(*topic)
 	}
@@ -249,13 +257,16 @@ func (m *memory) Forget(ctx context.Context, queuedBefore time.Time) (count int6
 }
 
 func (m *memory) Stats(ctx context.Context) (sum store.Stats, err error) {
-	topics, err := m.TopicStats(ctx, store.TopicQuery{})
-	for _, topic := range topics {
-		sum.Stored += topic.Stored
-		sum.Duplicates += topic.Duplicates
-		sum.Conflicts += topic.Conflicts
-	}
-	sum.Received, sum.Topics = sum.Stored+sum.Duplicates, int64(len(topics))
+	err = m.do(ctx, func(d *database) error {
+		for _, topic := range d.topics {
+			sum.Stored += topic.Stored
+			sum.Duplicates += topic.Duplicates
+			sum.Conflicts += topic.Conflicts
+		}
+		sum.Received, sum.Topics = sum.Stored+sum.Duplicates, int64(len(d.topics))
+		sum.Kept = int64(len(d.records) - d.dropped)
+		return nil
+	})
 	return sum, err
 }
 
@@ -296,6 +307,9 @@ func (m *memory) Event(ctx context.Context, key event.Key) (record store.Record,
 		if !ok {
 			return store.ErrNotFound
 		}
+		if i < d.dropped {
+			return store.ErrDropped
+		}
 		record = d.records[i]
 		return nil
 	})
@@ -315,7 +329,7 @@ func (m *memory) Older(ctx context.Context, f store.Filter, before store.Positio
 			end-- // the event at the position itself is not older
 		}
 		size := 0
-		for _, r := range slices.Backward(d.records[:max(0, end)]) {
+		for _, r := range slices.Backward(d.records[min(d.dropped, max(0, end)):max(0, end)]) {
 			if !matches(f, r) {
 				continue
 			}
@@ -336,6 +350,10 @@ func (m *memory) Newer(ctx context.Context, f store.Filter, after store.Position
 		if err != nil {
 			return err
 		}
+		if !after.IsZero() && start < d.dropped {
+			return &store.DroppedError{After: after, Next: d.records[d.dropped-1].Position}
+		}
+		start = max(start, d.dropped)
 		size := 0
 		for _, r := range d.records[start:] {
 			if !matches(f, r) {
@@ -356,6 +374,43 @@ func (m *memory) Newer(ctx context.Context, f store.Filter, after store.Position
 func (m *memory) StableHead(ctx context.Context) (head store.Position, err error) {
 	err = m.do(ctx, func(d *database) error { head = d.head(); return nil })
 	return head, err
+}
+
+func (m *memory) Retain(ctx context.Context, retention store.Retention) (dropped store.Retained, err error) {
+	err = m.do(ctx, func(d *database) error {
+		before := d.dropped
+		for d.dropped < len(d.records) && d.records[d.dropped].CreatedAt.Before(retention.DataBefore) {
+			d.dropped++
+		}
+		dropped.Events = int64(d.dropped - before)
+		for key, i := range d.byKey {
+			if i < d.dropped && d.records[i].CreatedAt.Before(retention.IdentitiesBefore) {
+				delete(d.byKey, key)
+				dropped.Identities++
+			}
+		}
+		return nil
+	})
+	return dropped, err
+}
+
+func (m *memory) Holdings(ctx context.Context, retention store.Retention) (held store.Holdings, err error) {
+	err = m.do(ctx, func(d *database) error {
+		held.Parts = make([]store.Part, 2)
+		held.Parts[0].Droppable = true
+		for i, r := range d.records[d.dropped:] {
+			part := &held.Parts[1]
+			if r.CreatedAt.Before(retention.DataBefore) {
+				part = &held.Parts[0]
+			}
+			if i == 0 {
+				held.Oldest = r.CreatedAt
+			}
+			part.Events, part.Bytes = part.Events+1, part.Bytes+int64(r.Size())
+		}
+		return nil
+	})
+	return held, err
 }
 
 func (m *memory) Ping(ctx context.Context) error {

@@ -67,6 +67,14 @@ func calls() []call {
 			return err
 		}},
 		{"StableHead", func(ctx context.Context, s store.Store) error { _, err := s.StableHead(ctx); return err }},
+		{"Retain", func(ctx context.Context, s store.Store) error {
+			_, err := s.Retain(ctx, store.Retention{DataBefore: queuedAt(), IdentitiesBefore: queuedAt()})
+			return err
+		}},
+		{"Holdings", func(ctx context.Context, s store.Store) error {
+			_, err := s.Holdings(ctx, store.Retention{DataBefore: queuedAt()})
+			return err
+		}},
 		{"Ping", func(ctx context.Context, s store.Store) error { return s.Ping(ctx) }},
 	}
 }

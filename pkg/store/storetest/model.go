@@ -59,6 +59,7 @@ func (m *model) stats() store.Stats {
 	sum := store.Stats{Topics: int64(len(m.topics))}
 	for _, topic := range m.topics {
 		sum.Stored += topic.Stored
+		sum.Kept += topic.Stored
 		sum.Duplicates += topic.Duplicates
 		sum.Conflicts += topic.Conflicts
 		sum.Received += topic.Stored + topic.Duplicates
@@ -150,7 +151,7 @@ func compareStats(t rapid.TB, s store.Store, m *model, before store.Stats, prefi
 	t.Helper()
 	after, want := mustStats(t, s), m.stats()
 	got := store.Stats{
-		Received: after.Received - before.Received, Stored: after.Stored - before.Stored,
+		Received: after.Received - before.Received, Stored: after.Stored - before.Stored, Kept: after.Kept - before.Kept,
 		Duplicates: after.Duplicates - before.Duplicates, Conflicts: after.Conflicts - before.Conflicts, Topics: after.Topics - before.Topics,
 	}
 	if got != want {

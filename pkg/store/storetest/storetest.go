@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -24,6 +25,9 @@ type Harness struct {
 	Outage func(t *testing.T, s store.Store) (down, up func())
 	// Rejected returns an event that the database of a store rejects.
 	Rejected func(t *testing.T, s store.Store) event.Event
+	// Age returns what drops old data of a store, and a moment such that all present
+	// events, and none that is appended after the call, can be dropped as older.
+	Age func(t *testing.T, s store.Store) (store.Retainer, time.Time)
 	// Except maps names of cases to skip to the reason.
 	Except map[string]string
 }
@@ -77,6 +81,13 @@ func cases() []suitetest.Case[Harness] {
 		{Name: "cancelled receives count each delivery once", Run: cancelledReceives},
 		{Name: "deliveries are remembered after a restart", Run: deliveriesSurviveRestart},
 		{Name: "an outage under load counts each delivery once", Run: receiveThroughOutage},
+		{Name: "dropped data is gone, and its identities stay", Run: droppedData},
+		{Name: "a limit that is zero keeps everything", Run: nothingDropped},
+		{Name: "a follower is told of dropped events after its position, and only then", Run: droppedPositions},
+		{Name: "a store of which everything was dropped goes on", Run: everythingDropped},
+		{Name: "identities are dropped after the data, and then an event is stored again", Run: droppedIdentities},
+		{Name: "instances that drop at the same time drop once", Run: droppedOnce},
+		{Name: "retention while appends and followers run loses nothing that is not told", Run: droppedUnderLoad},
 		{Name: "an available store returns no error from ping", Run: ping},
 		{Name: "every call after close returns the error for a closed store", Run: useAfterClose},
 		{Name: "close waits for running appends", Run: closeWaits},

@@ -40,7 +40,7 @@ CREATE TABLE :"schema".topics (
     topic    text     NOT NULL COLLATE "C" UNIQUE
 );
 
--- One row for each distinct event, for ever, also after its data was dropped. The
+-- One row for each distinct event, also after its data was dropped. The
 -- primary key decides what is a duplicate. id is the byte 1 and 16 bytes if the
 -- event_id is a canonical UUID, otherwise the byte 0 and the text.
 CREATE TABLE :"schema".identities (
@@ -69,11 +69,29 @@ CREATE TABLE :"schema".events (
 ) PARTITION BY RANGE (created_at);
 
 -- The partitions, with their bounds as numbers that a query can compare.
+-- stored is the number of their events up to the numbers in folded.
 CREATE TABLE :"schema".partitions (
-    name  text        PRIMARY KEY,
-    lower timestamptz NOT NULL UNIQUE,
-    upper timestamptz NOT NULL UNIQUE
+    name   text        PRIMARY KEY,
+    lower  timestamptz NOT NULL UNIQUE,
+    upper  timestamptz NOT NULL UNIQUE,
+    stored bigint      NOT NULL DEFAULT 0
+) WITH (fillfactor = 10);
+
+-- One row: what retention has dropped. A reader that finds the same number of drops
+-- before and after it read has read around no drop.
+CREATE TABLE :"schema".retention (
+    only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    drops      bigint      NOT NULL, -- partitions that were dropped
+    first_tick bigint      NOT NULL, -- all events in ticks before this one are dropped
+    log_tick   bigint      NOT NULL, -- ticks before this one have no rows in commits any more
+    data_from  timestamptz NOT NULL, -- all events created before are dropped
+    -- The position of the last dropped event.
+    last_tick  bigint      NOT NULL,
+    last_n     bigint      NOT NULL,
+    last_seq   integer     NOT NULL
 );
+INSERT INTO :"schema".retention (drops, first_tick, log_tick, data_from, last_tick, last_n, last_seq)
+VALUES (0, 0, 0, '-infinity', 0, 0, 0);
 
 -- Numbers of transactions. A transaction takes its number while it holds the locks of
 -- its shards. In each shard, numbers therefore grow in the order of COMMIT, and a
@@ -142,6 +160,7 @@ INSERT INTO :"schema".folded (lock, n) SELECT lock, 0 FROM :"schema".locks;
 CREATE TABLE :"schema".ticks (
     tick        bigint      PRIMARY KEY,
     fingerprint integer     NOT NULL, -- random: the same number after a restore is another tick
+    was         integer,              -- the fingerprint before events at or after the tick were dropped
     oldest      timestamptz NOT NULL, -- created_at of the events in it
     newest      timestamptz NOT NULL,
     shards      smallint[]  NOT NULL,
@@ -195,7 +214,7 @@ BEGIN
     -- The width may have been another one before.
     first := greatest(first, (SELECT max(p.upper) FROM :"schema".partitions AS p WHERE p.upper <= moment));
     last := least(last, (SELECT min(p.lower) FROM :"schema".partitions AS p WHERE p.lower > moment));
-    made := 'events_' || to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS');
+    made := 'events_' || regexp_replace(to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS_US'), '_000000$', '');
     EXECUTE format('CREATE TABLE %I.%I (LIKE %1$I.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE, '
         'CHECK (created_at >= %3$L AND created_at < %4$L))', :'schema', made, first, last);
     EXECUTE format('ALTER TABLE %I.events ATTACH PARTITION %1$I.%I FOR VALUES FROM (%L) TO (%L)', :'schema', made, first, last);
@@ -204,6 +223,162 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
+
+-- The next three functions are retention. They run with the rights of the owner of the
+-- tables, do one bounded step each, and can be repeated after a crash. A row lock lets
+-- one instance at a time do it: state is 'busy' for others.
+
+-- Drops the oldest partition if all of it was created before a moment. state is
+-- 'dropped', 'none' if there is no such partition, or 'again' if the caller must first
+-- make a tick of all events, fold the logs, and roll this transaction back.
+--
+-- The lock on the events is held for the catalog only: the files are removed after the
+-- COMMIT. A report that runs longer than lock_timeout makes this fail (55P03), and
+-- appends wait for lock_timeout at most.
+--
+-- The order by ticks is not quite that of created_at. So a tick can have both dropped
+-- events and others. All ticks from the first one with other events to the last one with
+-- dropped events get new fingerprints. A follower that was there before the drop has the
+-- old one, and is told; one that comes later has the new one.
+-- +goose StatementBegin
+CREATE FUNCTION :"schema".drop_partition(before timestamptz, OUT state text, OUT name text, OUT events bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+DECLARE
+    oldest     record;
+    kept_from  timestamptz;
+    seen_tick  bigint;
+    first_kept bigint;
+    last_gone  bigint;
+    gone_n     bigint := 0;
+    gone_seq   integer := 0;
+BEGIN
+    state := 'busy';
+    SELECT r.first_tick INTO first_kept FROM :"schema".retention AS r FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    state := 'none';
+    SELECT p.name, p.lower, p.upper INTO oldest FROM :"schema".partitions AS p ORDER BY p.lower LIMIT 1;
+    IF NOT FOUND OR oldest.upper > least(before, now()) THEN
+        RETURN;
+    END IF;
+    SELECT coalesce(min(p.lower), oldest.upper) INTO kept_from FROM :"schema".partitions AS p WHERE p.lower > oldest.lower;
+    SELECT coalesce(max(t.tick), 0) INTO seen_tick FROM :"schema".ticks AS t;
+    SELECT coalesce(min(t.tick), seen_tick + 1) INTO first_kept
+    FROM :"schema".ticks AS t WHERE t.tick >= first_kept AND t.newest >= kept_from;
+    SELECT max(t.tick) INTO last_gone FROM :"schema".ticks AS t WHERE t.newest >= oldest.lower AND t.oldest < oldest.upper;
+    SELECT c.n, (
+        SELECT max(e.place & 1048575) FROM :"schema".commits AS o CROSS JOIN LATERAL (
+            SELECT place FROM :"schema".events
+            WHERE topic_no = o.topic_no AND created_at = o.created_at AND place > o.base AND place <= o.base | 1048575 OFFSET 0
+        ) AS e
+        WHERE o.shard = ANY (t.shards) AND o.n = c.n
+    ) INTO gone_n, gone_seq
+    FROM :"schema".ticks AS t
+    CROSS JOIN unnest(t.shards, t.bases, t.heads) AS m (shard, base, head)
+    CROSS JOIN LATERAL (
+        SELECT n FROM :"schema".commits
+        WHERE shard = m.shard AND n > m.base AND n <= m.head AND created_at >= oldest.lower AND created_at < oldest.upper
+        ORDER BY n DESC LIMIT 1
+    ) AS c
+    WHERE t.tick = last_gone
+    ORDER BY c.n DESC LIMIT 1;
+    UPDATE :"schema".ticks AS t SET was = t.fingerprint, fingerprint = 1 + (random() * 2147483646)::integer
+    WHERE t.tick >= first_kept - 1 AND t.tick <= last_gone;
+
+    PERFORM FROM :"schema".sums FOR UPDATE; -- no fold at the same time
+    LOCK TABLE :"schema".partitions IN EXCLUSIVE MODE;
+    LOCK TABLE :"schema".events IN ACCESS EXCLUSIVE MODE;
+    -- Every event of the partition must be in a tick that was seen, and be folded.
+    IF EXISTS (
+        SELECT FROM :"schema".folded AS f
+        JOIN :"schema".shards AS s ON s.shard = f.lock
+        LEFT JOIN (
+            SELECT m.shard, max(m.head) AS head
+            FROM :"schema".ticks AS t CROSS JOIN unnest(t.shards, t.heads) AS m (shard, head)
+            WHERE t.tick >= seen_tick / 64 * 64 AND t.tick <= seen_tick
+            GROUP BY m.shard
+        ) AS k USING (shard)
+        WHERE f.n < coalesce(k.head, 0) OR EXISTS (
+            SELECT FROM :"schema".commits AS c WHERE c.shard = s.shard AND c.n > coalesce(k.head, 0) AND c.created_at < oldest.upper
+        )
+    ) THEN
+        state := 'again';
+        RETURN;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS %I.%I', :'schema', oldest.name);
+    DELETE FROM :"schema".partitions AS p WHERE p.name = oldest.name RETURNING p.stored INTO events; -- folded meanwhile, perhaps
+    UPDATE :"schema".retention AS r SET
+        drops = r.drops + 1, first_tick = greatest(r.first_tick, first_kept), data_from = greatest(r.data_from, oldest.upper);
+    UPDATE :"schema".retention AS r SET last_tick = last_gone, last_n = coalesce(gone_n, 0), last_seq = coalesce(gone_seq, 0)
+    WHERE (last_gone, coalesce(gone_n, 0), coalesce(gone_seq, 0)) > (r.last_tick, r.last_n, r.last_seq);
+    state := 'dropped';
+    name := oldest.name;
+END
+$$;
+-- +goose StatementEnd
+
+-- Deletes the rows of commits and ticks that are about dropped events only: those of
+-- whole ticks, until at least maximum rows are deleted. Ticks are kept from the last
+-- 64th one on, which has all shards. deleted is 0 if there are none left.
+-- +goose StatementBegin
+CREATE FUNCTION :"schema".drop_log(maximum bigint, OUT state text, OUT deleted bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done  record;
+    next  record;
+    count bigint;
+BEGIN
+    state := 'busy';
+    deleted := 0;
+    SELECT r.first_tick, r.log_tick INTO done FROM :"schema".retention AS r FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    state := 'done';
+    FOR next IN
+        SELECT t.tick, t.shards, t.bases, t.heads FROM :"schema".ticks AS t
+        WHERE t.tick >= done.log_tick AND t.tick < done.first_tick ORDER BY t.tick LIMIT maximum
+    LOOP
+        DELETE FROM :"schema".commits AS c USING unnest(next.shards, next.bases, next.heads) AS m (shard, base, head)
+        WHERE c.shard = m.shard AND c.n > m.base AND c.n <= m.head;
+        GET DIAGNOSTICS count = ROW_COUNT;
+        deleted := deleted + count;
+        done.log_tick := next.tick + 1;
+        EXIT WHEN deleted >= maximum;
+    END LOOP;
+    DELETE FROM :"schema".ticks AS t WHERE t.tick < (done.log_tick - 1) / 64 * 64;
+    GET DIAGNOSTICS count = ROW_COUNT;
+    deleted := deleted + count;
+    IF deleted > 0 THEN
+        UPDATE :"schema".retention SET log_tick = done.log_tick;
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- Deletes identities that were created before a moment, in the pages of the table from
+-- the first to, not including, the last one. An identity stays at least as long as the
+-- data of its event: otherwise a repeat would be stored beside it.
+-- +goose StatementBegin
+CREATE FUNCTION :"schema".drop_identities(before timestamptz, first bigint, last bigint, OUT state text, OUT deleted bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    state := 'busy';
+    deleted := 0;
+    PERFORM FROM :"schema".retention FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    state := 'done';
+    DELETE FROM :"schema".identities AS i
+    WHERE i.ctid >= format('(%s,0)', first)::tid AND i.ctid < format('(%s,0)', last)::tid
+      AND i.created_at < least(before, (SELECT data_from FROM :"schema".retention), (SELECT min(p.lower) FROM :"schema".partitions AS p));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+END
+$$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) FROM PUBLIC;
 
 -- The text of a stored event_id.
 -- +goose StatementBegin
@@ -227,6 +402,7 @@ SELECT :"schema".make_partition(now() + ahead * interval '7 days', interval '7 d
 DROP VIEW :"schema".event_log;
 DROP FUNCTION :"schema".event_id_text(bytea);
 DROP FUNCTION :"schema".make_partition(timestamptz, interval);
+DROP FUNCTION :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint);
 DROP TABLE :"schema".duplicate_reports, :"schema".deliveries, :"schema".ticks, :"schema".folded, :"schema".sums, :"schema".totals, :"schema".repeats, :"schema".locks, :"schema".commits,
-    :"schema".partitions, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
+    :"schema".partitions, :"schema".retention, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
 DROP SEQUENCE :"schema".commit_numbers;

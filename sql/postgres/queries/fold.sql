@@ -11,14 +11,29 @@ WITH heads AS MATERIALIZED (
     DELETE FROM :"schema".repeats AS r USING heads AS h
     WHERE r.lock = h.lock AND r.n > h.base AND r.n <= h.head
     RETURNING r.topic_no, r.duplicates, r.conflicts, r.created_at
+), committed AS MATERIALIZED (
+    SELECT c.topic_no, c.stored, c.duplicates, 0 AS conflicts, c.created_at
+    FROM heads AS h CROSS JOIN LATERAL (
+        SELECT topic_no, stored, duplicates, created_at FROM :"schema".commits
+        WHERE shard = h.lock AND n > h.base AND n <= h.head OFFSET 0
+    ) AS c
+), range AS MATERIALIZED (
+    SELECT min(created_at) AS oldest, max(created_at) AS newest FROM committed
+), partitioned AS (
+    UPDATE :"schema".partitions AS p SET stored = p.stored + c.stored
+    FROM (
+        SELECT q.name, sum(c.stored)::bigint AS stored
+        FROM (
+            SELECT q.name, q.lower, q.upper FROM range CROSS JOIN :"schema".partitions AS q
+            WHERE q.lower <= range.newest AND q.upper > range.oldest
+        ) AS q JOIN committed AS c ON c.created_at >= q.lower AND c.created_at < q.upper
+        GROUP BY q.name
+    ) AS c
+    WHERE p.name = c.name
 ), added AS MATERIALIZED (
     SELECT topic_no, sum(stored) AS stored, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts, min(created_at) AS first_seen, max(created_at) AS last_seen
     FROM (
-        SELECT c.topic_no, c.stored, c.duplicates, 0 AS conflicts, c.created_at
-        FROM heads AS h CROSS JOIN LATERAL (
-            SELECT topic_no, stored, duplicates, created_at FROM :"schema".commits
-            WHERE shard = h.lock AND n > h.base AND n <= h.head OFFSET 0
-        ) AS c
+        SELECT topic_no, stored, duplicates, conflicts, created_at FROM committed
         UNION ALL
         SELECT topic_no, 0, duplicates, conflicts, created_at FROM deleted
     ) AS logged

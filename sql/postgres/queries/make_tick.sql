@@ -5,7 +5,8 @@ WITH last AS MATERIALIZED (
     SELECT coalesce((SELECT tick FROM :"schema".ticks ORDER BY tick DESC LIMIT 1), 0) AS tick
 ), moved AS MATERIALIZED (
     SELECT s.shard, coalesce(k.head, 0) AS base,
-        coalesce((SELECT c.n FROM :"schema".commits AS c WHERE c.shard = s.shard ORDER BY c.n DESC LIMIT 1), 0) AS head
+        -- The last row of the shard may be deleted, with the data of its events.
+        greatest(k.head, (SELECT c.n FROM :"schema".commits AS c WHERE c.shard = s.shard ORDER BY c.n DESC LIMIT 1), 0) AS head
     FROM :"schema".shards AS s
     LEFT JOIN (
         SELECT m.shard, max(m.head) AS head

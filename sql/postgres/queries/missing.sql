@@ -12,6 +12,7 @@ FROM (VALUES
     ('locks', 10),
     ('partitions', 10),
     ('repeats', 10),
+    ('retention', 10),
     ('shards', 10),
     ('sums', 10),
     ('ticks', 10),

@@ -3,6 +3,9 @@
 --
 -- A topic that is not folded yet is counted if it has no totals. With a million topics,
 -- counting all of them would take more than a second.
+--
+-- The last column counts the events that were not dropped. Events of a partition are
+-- folded before it is dropped.
 WITH logged AS MATERIALIZED (
     SELECT c.topic_no, c.stored, c.duplicates, 0 AS conflicts
     FROM :"schema".folded AS f CROSS JOIN LATERAL (
@@ -21,5 +24,6 @@ SELECT
     s.topics + (
         SELECT count(*) FROM (SELECT DISTINCT topic_no FROM logged OFFSET 0) AS l
         WHERE (SELECT t.topic_no FROM :"schema".totals AS t WHERE t.topic_no = l.topic_no) IS NULL
-    )
+    ),
+    ((SELECT coalesce(sum(p.stored), 0) FROM :"schema".partitions AS p) + (SELECT coalesce(sum(stored), 0) FROM logged))::bigint
 FROM :"schema".sums AS s

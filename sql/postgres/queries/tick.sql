@@ -1,2 +1,3 @@
--- The fingerprint of a tick.
-SELECT fingerprint FROM :"schema".ticks WHERE tick = $1
+-- The fingerprint of the tick $1, and the one before events at or after it were
+-- dropped, or null.
+SELECT fingerprint, was FROM :"schema".ticks WHERE tick = $1

@@ -21,11 +21,14 @@ CREATE TABLE totals (
     duplicate_events INTEGER NOT NULL,
     conflict_events  INTEGER NOT NULL,
     topics           INTEGER NOT NULL, -- rows of topics, which is also the last topic_no
-    last_id          INTEGER NOT NULL  -- of the newest event, also after its data was dropped
+    last_id          INTEGER NOT NULL, -- of the newest event, also after its data was dropped
+    dropped_events   INTEGER NOT NULL, -- those stored events whose data was dropped
+    dropped_id       INTEGER NOT NULL, -- of the last of them: those up to it have no data
+    dropped_at       INTEGER           -- created_at of that event
 ) STRICT;
-INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0);
+INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, NULL);
 
--- One row for each distinct event, for ever, also after its data was dropped. The
+-- One row for each distinct event, also after its data was dropped. The
 -- primary key decides what is a duplicate. event_id is a blob of 16 bytes if it is a
 -- canonical UUID, otherwise the text. A blob and a text are never equal.
 CREATE TABLE identities (

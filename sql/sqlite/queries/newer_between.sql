@@ -6,7 +6,7 @@ SELECT events.id, events.created_at, events.occurred_at, topics.topic, events.ev
 FROM event_times
 CROSS JOIN events
 CROSS JOIN topics USING (topic_no)
-WHERE event_times.block >= ?1 >> 12 AND event_times.block <= ?2 >> 12
+WHERE event_times.block >= max(?1, (SELECT dropped_id FROM totals)) >> 12 AND event_times.block <= ?2 >> 12
   AND event_times.newest >= ?5 AND event_times.oldest < ?6
   AND events.id >= max(?1, event_times.block << 12) AND events.id < min(?2, (event_times.block + 1) << 12)
   AND (?4 = '' OR events.source = ?4)

@@ -11,7 +11,7 @@ import (
 // headerID is the header's name in the form of net/http.
 var headerID = http.CanonicalHeaderKey("X-Request-ID")
 
-const stats = `{"received":1,"unique_processed":1,"duplicate_dropped":0,"conflicts":0,"topics_active":1,"uptime_seconds":0.5}`
+const stats = `{"received":1,"unique_processed":1,"duplicate_dropped":0,"conflicts":0,"stored_events":1,"topics_active":1,"uptime_seconds":0.5}`
 
 // respondWith returns a handler with a fixed response. An empty header value
 // removes the header.

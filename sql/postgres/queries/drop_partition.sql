@@ -1,0 +1,2 @@
+-- Drops the oldest partition if all of its events were created before $1.
+SELECT state, coalesce(events, 0) FROM :"schema".drop_partition($1)

@@ -1,0 +1,2 @@
+-- The number of partitions that were dropped.
+SELECT drops FROM :"schema".retention
