@@ -112,17 +112,29 @@ type failoverStage struct {
 
 func newFailoverStage(t *testing.T, parameters string, args ...string) *failoverStage {
 	t.Helper()
+	f := prepareFailover(t)
+	f.serveAt(t, f.flip.listener.Addr().String(), parameters, args...)
+	return f
+}
+
+// prepareFailover starts the database and its standby.
+func prepareFailover(t *testing.T) *failoverStage {
+	t.Helper()
 	primary := testdb.StartPostgres(t, testdb.PostgresOptions{})
 	if out, err := exec.Command("eventagg", "migrate", "--database-url", primary.URL()).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	execAt(t, primary, "CREATE ROLE app LOGIN PASSWORD 'secret'", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app",
 		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app")
-	f := &failoverStage{primary: primary, standby: testdb.StartStandby(t, primary), flip: newFlip(t, hostOf(t, primary)), sent: map[string]bool{}}
-	address := url.URL{Scheme: "postgres", User: url.UserPassword("app", "secret"), Host: f.flip.listener.Addr().String(), Path: "eventagg", RawQuery: "sslmode=disable" + parameters}
+	return &failoverStage{primary: primary, standby: testdb.StartStandby(t, primary), flip: newFlip(t, hostOf(t, primary)), sent: map[string]bool{}}
+}
+
+// serveAt starts the server with a database at one address, or at several, with commas.
+func (f *failoverStage) serveAt(t *testing.T, host, parameters string, args ...string) {
+	t.Helper()
+	address := url.URL{Scheme: "postgres", User: url.UserPassword("app", "secret"), Host: host, Path: "eventagg", RawQuery: "sslmode=disable" + parameters}
 	f.stage = newStage(t, address.String())
 	f.serve(append([]string{"--migrate=false"}, args...)...)
-	return f
 }
 
 func hostOf(t *testing.T, server *testdb.Server) string {
