@@ -66,3 +66,26 @@ func (s *Server) Promote() {
 	}
 	s.check("promote", standby.exec("SELECT pg_promote()"))
 }
+
+// Rejoin makes a stopped primary a standby of the one that took over: pg_rewind undoes
+// what only the old primary has.
+func (s *Server) Rejoin(primary *Server) {
+	s.t.Helper()
+	old, ok := s.backend.(*postgres)
+	source, alsoOK := primary.backend.(*postgres)
+	if !ok || !alsoOK {
+		s.t.Fatalf("testdb: %T can't follow %T", s.backend, primary.backend)
+	}
+	// Before PostgreSQL 16 pg_rewind looks for the new timeline in the last checkpoint.
+	s.check("rejoin", source.exec("CHECKPOINT"))
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(old.bin, "pg_rewind"), "--target-pgdata", old.data(), "--source-server", source.url("postgres"),
+		"--write-recovery-conf", "--no-sync")
+	cmd.Dir, cmd.Env = old.dir, append(os.Environ(), "LC_ALL=C.UTF-8")
+	cmd.SysProcAttr = processAttributes(0)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("testdb: pg_rewind: %v: %s", err, out)
+	}
+	s.check("start", old.start())
+}

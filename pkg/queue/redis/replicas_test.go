@@ -24,10 +24,16 @@ func startPair(t *testing.T) (primary, replica *testdb.Server) {
 	replica = testdb.StartRedis(t, testdb.RedisOptions{Durable: true, Password: password, Settings: map[string]string{
 		"replicaof": host + " " + port, "masterauth": password,
 	}})
+	awaitReplica(t, primary)
+	return primary, replica
+}
+
+// awaitReplica waits until a server counts its replica as connected.
+func awaitReplica(t *testing.T, primary *testdb.Server) {
+	t.Helper()
 	suitetest.Eventually(t, "the replica follows", func() bool {
 		return strings.Contains(do(t, primary.URL(), "INFO", "replication"), "state=online")
 	})
-	return primary, replica
 }
 
 func TestReplicas_ConfirmAnAppend(t *testing.T) {
@@ -149,6 +155,7 @@ func TestReplicas_OfEachNodeOfACluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 1, partial())
 	replica := c.join(c.nodes[0])
+	awaitReplica(t, c.nodes[0])
 	roundTrip(t, open(t, Options{URL: c.address, Streams: clusterStreams, MinReplicas: 1}))
 	replica.Pause()
 	hasty := open(t, Options{URL: c.address, MinReplicas: 1, Timeout: time.Second})

@@ -34,7 +34,7 @@ func OpenAudit(ctx context.Context, options Options) (*Audit, error) {
 		return nil, err
 	}
 	const connections = 1
-	if a.db.readers, err = openPoolOf(ctx, options, connections, a.db.queries.readerSession, anyServer); err != nil {
+	if a.db.readers, err = openPoolOf(ctx, options, connections, a.db.queries.readerSession, anyServer, nil); err != nil {
 		return nil, err
 	}
 	if err := a.connect(ctx, options.Schema); err != nil {

@@ -17,18 +17,21 @@ import (
 
 // openPool opens a pool. Each new connection first runs the statement session,
 // unless it is one to a pooler.
-func openPool(ctx context.Context, options Options, size int, session string) (*pgxpool.Pool, error) {
-	return openPoolOf(ctx, options, size, session, validatePrimary)
+func openPool(ctx context.Context, options Options, size int, session string, onNotice pgconn.NoticeHandler) (*pgxpool.Pool, error) {
+	return openPoolOf(ctx, options, size, session, validatePrimary, onNotice)
 }
 
 // openPoolOf is openPool for the servers that a function accepts. The URL can choose
 // others with target_session_attrs.
-func openPoolOf(ctx context.Context, options Options, size int, session string, validate pgconn.ValidateConnectFunc) (*pgxpool.Pool, error) {
+func openPoolOf(ctx context.Context, options Options, size int, session string, validate pgconn.ValidateConnectFunc,
+	onNotice pgconn.NoticeHandler,
+) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(options.URL)
 	if err != nil {
 		return nil, invalidURL(options.URL, err)
 	}
 	config.MaxConns = int32(min(size, 10_000))
+	config.ConnConfig.OnNotice = onNotice
 	if options.Pooled {
 		withoutSession(config.ConnConfig)
 	} else {

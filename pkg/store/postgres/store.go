@@ -53,6 +53,8 @@ type Store struct {
 
 	sessions sessions
 	reports  *duplicates.Recorder
+	// unreplicated counts the commits that no longer wait for a standby; see onNotice.
+	unreplicated atomic.Int64
 
 	tickCalls atomic.Uint64 // calls of lastTick so far
 	ticking   chan struct{} // holds a value while a call looks for the last tick
@@ -92,10 +94,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if s.queries, err = loadQueries(""); err != nil {
 		return nil, err
 	}
-	if s.writers, err = openPool(ctx, options, options.Writers, s.queries.writerSession); err != nil {
+	if s.writers, err = openPool(ctx, options, options.Writers, s.queries.writerSession, s.onNotice); err != nil {
 		return nil, err
 	}
-	if s.readers, err = openPool(ctx, options, options.MaxConns, s.queries.readerSession); err != nil {
+	if s.readers, err = openPool(ctx, options, options.MaxConns, s.queries.readerSession, s.onNotice); err != nil {
 		s.writers.Close()
 		return nil, err
 	}
@@ -174,7 +176,11 @@ func call[T any](ctx context.Context, s *Store, attempted string, run func() (T,
 		return none, err
 	}
 	defer s.life.RUnlock()
+	unreplicated := s.unreplicated.Load()
 	result, err := run()
+	if err == nil && s.unreplicated.Load() != unreplicated {
+		err = errUnreplicated
+	}
 	if err != nil {
 		if wrongSession(err) {
 			s.resetSessions()
