@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -193,20 +194,28 @@ func TestBackup_Errors(t *testing.T) {
 	}
 }
 
-// damagedFile returns a closed database whose last pages are overwritten.
+// damagedFile returns a closed database whose page with the identities is overwritten.
 func damagedFile(t *testing.T) string {
 	t.Helper()
 	s := openNew(t, Options{})
 	appendAll(t, s, "0")
+	var page int64
+	if err := s.readers.QueryRowContext(t.Context(), "SELECT rootpage FROM sqlite_schema WHERE name = 'identities'").Scan(&page); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile(s.path)
+	file, err := os.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const damaged = 4 * 4096
-	return write(t, s.path, string(file[:len(file)-damaged])+strings.Repeat("\xa5", damaged))
+	const pageBytes = 4096
+	_, err = file.WriteAt(bytes.Repeat([]byte{0xa5}, pageBytes), (page-1)*pageBytes)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return s.path
 }
 
 func TestBackup_StopsWithContext(t *testing.T) {
