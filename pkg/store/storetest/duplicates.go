@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +175,52 @@ func reportsSurviveClose(t *testing.T, h Harness) {
 	reports := mustDuplicates(t, h.Reopen(t, s), store.DuplicateQuery{})
 	if len(reports) != len(events) {
 		t.Errorf("%d reports after a restart, want %d", len(reports), len(events))
+	}
+}
+
+// CheckReportLimits checks that a store keeps the newest reports up to its limits. open
+// opens a new store with these limits.
+func CheckReportLimits(t *testing.T, open func(t *testing.T, perTopic, total int) store.Store) {
+	t.Helper()
+	for name, row := range map[string]struct {
+		perTopic, total int
+		want            map[string]int // number of reports of a topic, and of conflicts
+	}{
+		"of each topic and kind": {7, 1000, map[string]int{"a": 14, "b": 14, "conflicts of a": 7}},
+		"of all topics":          {1000, 25, map[string]int{"": 25, "b": 25}},
+		"none are reached":       {1000, 1000, map[string]int{"": 120, "a": 60, "conflicts of b": 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, row.perTopic, row.total)
+			repeated := map[event.Key]bool{}
+			for _, topic := range []string{"a", "b"} { // topic b is the newer one
+				events := newEvents(topic, 60)
+				mustAppend(t, s, events...)
+				for i := range events {
+					if i%3 == 0 {
+						events[i].Payload = "{}"
+					}
+					mustAppend(t, s, events[i])
+					repeated[events[i].Key()] = true
+				}
+				mustDuplicates(t, s, store.DuplicateQuery{}) // writes them
+			}
+			for of, want := range row.want {
+				topic, conflicts := strings.CutPrefix(of, "conflicts of ")
+				suitetest.Eventually(t, fmt.Sprintf("%d reports of %q", want, of), func() bool {
+					return len(mustDuplicates(t, s, store.DuplicateQuery{Topic: topic, Conflicts: conflicts})) == want
+				})
+			}
+			reports := mustDuplicates(t, s, store.DuplicateQuery{Topic: "b"})
+			for i, r := range reports {
+				if newest := fmt.Sprintf("%06d", 59); i == 0 && r.ID != newest {
+					t.Errorf("the newest report is about %s, want %s", r.ID, newest)
+				}
+				if !repeated[r.Key] || r.Repeats != 1 {
+					t.Errorf("a wrong report: %+v", r)
+				}
+			}
+		})
 	}
 }
