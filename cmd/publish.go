@@ -110,7 +110,7 @@ func (o *publishOptions) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.send.Concurrency, "concurrency", loadgen.DefaultConcurrency, "maximum number of concurrent requests")
 	flags.Float64Var(&o.send.Rate, "rate", 0, "events per second to send on schedule (0: as fast as the server responds)")
 	flags.DurationVar(&o.send.Duration, "duration", 0, "stop sending after this time (0: no limit)")
-	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "number of events in a request; more than 1 are sent as an array; 1000 with --ndjson")
+	flags.IntVar(&o.send.BatchSize, "batch-size", 1, "number of events in a request; more than 1 are sent as an array; 1000 with --ndjson; fewer if no line of --file comes for 200 ms")
 	flags.BoolVar(&o.ndjson, "ndjson", false, "send one event a line; the server responds with totals only")
 	flags.BoolVar(&o.gzip, "gzip", false, "compress requests")
 	flags.DurationVar(&o.send.RetryFor, "retry-for", loadgen.DefaultRetryFor, "maximum time to retry a request (0: never retry)")

@@ -11,18 +11,25 @@ import (
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// reportStart shows where the server is: its address, database and queue, and commands to
-// try. If standard error is not a terminal, or the log is JSON, one record has the same
-// facts for programs.
+// reportStart shows where the server is: its address, database and queue. A terminal gets
+// a message for people, with commands to try. A log gets one record with the same facts,
+// because its other lines are records, too.
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
-	addr := s.listener.Addr()
-	if c.Log.Format != "json" {
+	if c.Log.Format != "json" && terminal.IsTerminal(a.errOut) {
 		a.printStart(s, c)
+		return
 	}
-	if c.Log.Format == "json" || !terminal.IsTerminal(a.errOut) {
-		log.Info("listening", slog.String("url", s.url()), slog.String("addr", addr.String()), slog.String("database", s.database.String()),
-			slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.Bool("keys", s.keys != nil))
+	addr := s.listener.Addr().String()
+	log.Info("listening", slog.String("url", s.url()), slog.String("addr", addr), slog.String("database", s.database.String()),
+		slog.String("queue", config.Redact(c.Broker.URL)), slog.String("role", c.Broker.Role), slog.String("version", a.version), slog.Bool("keys", s.keys != nil))
+	if servesEveryone(s, c) {
+		log.Warn("no API keys: every client that reaches the address can publish and read events", slog.String("addr", addr))
 	}
+}
+
+// servesEveryone reports whether clients on other machines need neither a key nor a certificate.
+func servesEveryone(s *service, c config.Config) bool {
+	return s.keys == nil && c.TLS.ClientCA == "" && !isLoopback(s.listener.Addr().String())
 }
 
 // printStart prints the message for people.
@@ -33,7 +40,7 @@ func (a *app) printStart(s *service, c config.Config) {
 		accepts: c.Broker.URL == "" || c.Broker.Role != "worker",
 		keys:    s.keys != nil,
 	}))
-	if s.keys == nil && c.TLS.ClientCA == "" && !isLoopback(s.listener.Addr().String()) {
+	if servesEveryone(s, c) {
 		_, _ = fmt.Fprintln(a.errOut, "Without API keys every client that reaches this address can publish and read events.")
 	}
 }

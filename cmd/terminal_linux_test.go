@@ -176,3 +176,22 @@ func TestTail_EndsWithItsReader(t *testing.T) {
 		t.Errorf("tail ended with %d, want 141 as after SIGPIPE", code)
 	}
 }
+
+func TestREADME_ShowsTheStartMessage(t *testing.T) {
+	t.Parallel()
+	shown := examples(readFile(t, "../README.md"), "eventagg serve")
+	if len(shown) != 1 || shown[0].output == "" {
+		t.Fatalf("the README has the examples %v", shown)
+	}
+	s := newStage(t, "")
+	p := onTerminal(t, "serve", "--http-addr", s.addr)
+	p.waitFor("then stops.")
+	if err := p.program.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	output, code := p.end()
+	want := strings.NewReplacer("eventagg dev", "eventagg …", "127.0.0.1:8000", s.addr).Replace(shown[0].output)
+	if !like(strings.ReplaceAll(output, "\r", ""), want) || code != 0 || strings.Contains(output, "msg=listening") {
+		t.Errorf("serve prints %q and ends with %d, the README shows %q", output, code, want)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/event/codec"
@@ -16,6 +17,9 @@ import (
 // DefaultMaxLineBytes is the default maximum length of a line: an event of 1 MiB
 // and some white space.
 const DefaultMaxLineBytes = 1<<20 + 4<<10
+
+// DefaultFlushInterval is the default time after which an incomplete batch is sent.
+const DefaultFlushInterval = 200 * time.Millisecond
 
 // FileOptions configure a File.
 type FileOptions struct {
@@ -29,6 +33,9 @@ type FileOptions struct {
 	Remember bool
 	// MaxLineBytes is the maximum length of a line. 0 means DefaultMaxLineBytes.
 	MaxLineBytes int
+	// FlushInterval is how long Next waits for more lines after the first one of a
+	// batch, if its input is slow. 0 means DefaultFlushInterval.
+	FlushInterval time.Duration
 	// OnInvalid is called for each line that is not a valid event, with its
 	// number from 1 (blank lines count). One goroutine at a time calls it.
 	OnInvalid func(line int64, err error)
@@ -83,6 +90,9 @@ func NewFile(in io.Reader, o FileOptions) (*File, error) {
 	}
 	if o.MaxLineBytes == 0 {
 		o.MaxLineBytes = DefaultMaxLineBytes
+	}
+	if o.FlushInterval == 0 {
+		o.FlushInterval = DefaultFlushInterval
 	}
 	if o.OnInvalid == nil {
 		o.OnInvalid = func(int64, error) {}
@@ -145,12 +155,13 @@ func (f *File) pump(in *decompressor) {
 	}
 }
 
-// Next returns lines in order, with repeats between them. It returns an error of
-// the reader once, to one caller.
+// Next returns lines in order, with repeats between them, and fewer than n if the input
+// is slow. It returns an error of the reader once, to one caller.
 func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	*batch = Batch{Slot: f.slot, Items: batch.Items[:0]}
+	var flush <-chan time.Time // nil until the first line
 	for len(batch.Items) < n {
 		if f.repeats < f.repeatsDue() {
 			batch.Items = append(batch.Items, f.earlier.pick(f.slot))
@@ -158,7 +169,12 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 			f.slot++
 			continue
 		}
-		line, ok := f.take(ctx)
+		if len(batch.Items) > 0 && flush == nil && len(f.chunk) == 0 {
+			timer := time.NewTimer(f.options.FlushInterval)
+			defer timer.Stop()
+			flush = timer.C
+		}
+		line, ok := f.take(ctx, flush)
 		if !ok {
 			break
 		}
@@ -181,8 +197,9 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 	return nil
 }
 
-// take returns the next line. It returns false at the end and when ctx ends.
-func (f *File) take(ctx context.Context) (parsedLine, bool) {
+// take returns the next line. It returns false at the end, and when ctx ends or there is
+// none when the batch must be sent.
+func (f *File) take(ctx context.Context, flush <-chan time.Time) (parsedLine, bool) {
 	for len(f.chunk) == 0 {
 		select {
 		case chunk, open := <-f.chunks:
@@ -190,6 +207,8 @@ func (f *File) take(ctx context.Context) (parsedLine, bool) {
 				return parsedLine{}, false
 			}
 			f.chunk = chunk
+		case <-flush:
+			return parsedLine{}, false
 		case <-ctx.Done():
 			return parsedLine{}, false
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -277,4 +279,38 @@ func TestFile_ReportsArray(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFile_SendsIncompleteBatchesOfASlowInput(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, out := io.Pipe()
+		f, err := NewFile(in, FileOptions{FlushInterval: 2500 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		go func() {
+			for i, pause := range []time.Duration{time.Second, time.Second, time.Second, time.Hour, 0, 0} {
+				_, _ = io.WriteString(out, eventLine(fmt.Sprint(i), "{}")+"\n")
+				time.Sleep(pause)
+			}
+			_ = out.Close()
+		}()
+		var batch Batch
+		var got []string
+		for {
+			if err := f.Next(t.Context(), &batch, 100); err != nil {
+				t.Fatal(err)
+			}
+			if len(batch.Items) == 0 {
+				break
+			}
+			got = append(got, fmt.Sprintf("%d after %s", len(batch.Items), time.Since(began).Round(100*time.Millisecond)))
+		}
+		// The timer of a batch begins with its first line, and a file's end sends the rest.
+		if text := strings.Join(got, ", "); text != "3 after 2.5s, 1 after 5.5s, 2 after 1h0m3s" {
+			t.Error(text)
+		}
+	})
 }
