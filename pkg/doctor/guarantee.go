@@ -202,8 +202,7 @@ func queueGuarantee(f Facts) *Queued {
 // syncingReplicas reports whether every server waits until replicas have synced an event.
 func syncingReplicas(nodes []redis.NodeFacts) bool {
 	return !slices.ContainsFunc(nodes, func(n redis.NodeFacts) bool {
-		var major, minor int
-		_, err := fmt.Sscanf(n.Version, "%d.%d", &major, &minor)
-		return err != nil || major < 7 || major == 7 && minor < 2 // WAITAOF is in 7.2
+		major, minor := versionOf(n)
+		return major < 7 || major == 7 && minor < 2 // WAITAOF is in 7.2
 	})
 }

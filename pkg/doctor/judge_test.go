@@ -215,6 +215,7 @@ func TestJudge_Queue(t *testing.T) {
 		"Redis syncs every second":      {node(func(n *redis.NodeFacts) { n.Weak = "appendfsync is everysec, set it to always" }), "persistence", doctor.Failure, doctor.No},
 		"the file is written":           {node(func(n *redis.NodeFacts) { n.Weak, n.Rewriting = "the append-only file is being written", true }), "persistence", doctor.Warning, doctor.No},
 		"the file grows":                {node(func(n *redis.NodeFacts) { n.RewriteFails = true }), "persistence", doctor.Warning, ""},
+		"an old Redis":                  {node(func(n *redis.NodeFacts) { n.Version = "6.2.14" }), "version", doctor.Warning, ""},
 		"a replica":                     {node(func(n *redis.NodeFacts) { n.Replica = true }), "role", doctor.Failure, doctor.No},
 		"snapshots fail":                {node(func(n *redis.NodeFacts) { n.Refuses = "it can't write its snapshot" }), "writes", doctor.Warning, ""},
 		"a policy that evicts":          {node(func(n *redis.NodeFacts) { n.Policy = "allkeys-lru" }), "eviction", doctor.Failure, doctor.No},

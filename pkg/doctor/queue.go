@@ -13,6 +13,7 @@ import (
 func queueRules() []rule {
 	return []rule{
 		{check: "persistence", weakens: true, judge: anyNode(persistence)},
+		{check: "version", judge: anyNode(queueVersion)},
 		{check: "role", judge: anyNode(queueRole)},
 		{check: "writes", judge: anyNode(queueWrites)},
 		{check: "eviction", weakens: true, judge: anyNode(eviction)},
@@ -67,6 +68,24 @@ func weakness(text string) (reason, fix string) {
 	}
 	reason, fix, _ = strings.Cut(text, "; ")
 	return reason, cmp.Or(fix, "look at the log and the settings of the server")
+}
+
+func queueVersion(_ Facts, n redis.NodeFacts) result {
+	const oldest = 7
+	switch major, _ := versionOf(n); {
+	case n.Unknown != "":
+		return unknownNode(n)
+	case major < oldest:
+		return found(Warning, "Redis "+n.Version+" is not supported", "upgrade the server to Redis 7.0 or newer")
+	default:
+		return ok("Redis %s", n.Version)
+	}
+}
+
+// versionOf returns the version of a server: 7 and 2 for 7.2.4.
+func versionOf(n redis.NodeFacts) (major, minor int) {
+	_, _ = fmt.Sscanf(n.Version, "%d.%d", &major, &minor)
+	return major, minor
 }
 
 func queueRole(_ Facts, n redis.NodeFacts) result {
