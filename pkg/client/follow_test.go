@@ -294,7 +294,7 @@ func TestClient_ResumeMissesNothing(t *testing.T) {
 				query := ResumeQuery{Cursor: saved, Last: last, Follow: rapid.Bool().Draw(rt, "follow"), Interval: time.Second}
 				crash := rapid.IntRange(1, 300).Draw(rt, "events until a crash")
 				unsaved := next
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // 60 polls
 				err := f.follower().Resume(ctx, query, func(records []store.Record) error {
 					for _, r := range records {
 						if r.ID != strconv.Itoa(unsaved) {
