@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -19,6 +20,7 @@ func TestServer_SpeaksHTTP2WithPriorKnowledge(t *testing.T) {
 	transport := &http.Transport{Protocols: &protocols}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
+	start := time.Now()
 	for name, row := range map[string]struct {
 		body   string
 		status int
@@ -38,6 +40,9 @@ func TestServer_SpeaksHTTP2WithPriorKnowledge(t *testing.T) {
 			t.Errorf("%s: got %s %d %s, %v", name, response.Proto, response.StatusCode, text, err)
 		}
 	}
+	if took := time.Since(start); took > 4*time.Second { // the client sends nothing after the refusal, and no end either
+		t.Errorf("the responses ended after %s", took)
+	}
 }
 
 // TestServer_HTTP2RefusesWithoutAReset: the response arrives before the body does, and
@@ -50,7 +55,7 @@ func TestServer_HTTP2RefusesWithoutAReset(t *testing.T) {
 	}
 	client.open(t, 1, false, ":method POST", ":path /publish", "content-type text/plain")
 	seen := map[string]int{}
-	client.readUntilSilent(seen)
+	client.readFrames(seen, time.Minute, func() bool { return len(seen) > 0 })
 	for i := range 4 {
 		if err := client.framer.WriteData(1, i == 3, make([]byte, 10_000)); err != nil {
 			t.Fatal(err)

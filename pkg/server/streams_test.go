@@ -126,8 +126,13 @@ func (c *rawHTTP2) open(t *testing.T, stream uint32, end bool, fields ...string)
 
 // readUntilSilent counts the statuses of responses, and resets.
 func (c *rawHTTP2) readUntilSilent(statuses map[string]int) {
-	for {
-		_ = c.conn.SetReadDeadline(time.Now().Add(time.Second))
+	c.readFrames(statuses, time.Second, func() bool { return false })
+}
+
+// readFrames counts until done, or until no frame comes for a time.
+func (c *rawHTTP2) readFrames(statuses map[string]int, silence time.Duration, done func() bool) {
+	for !done() {
+		_ = c.conn.SetReadDeadline(time.Now().Add(silence))
 		frame, err := c.framer.ReadFrame()
 		if err != nil {
 			return

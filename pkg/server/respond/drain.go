@@ -11,10 +11,13 @@ import (
 	"github.com/eventagg/eventagg/pkg/event"
 )
 
-// How much of a refused body is read and dropped, and for how long.
+// How much of a refused body is read and dropped, and for how long. With HTTP/2 the time
+// without a byte has a limit, too: many clients stop sending when they see the refusal,
+// do not report that, and wait for the end of the response.
 const (
 	maxDrainBytes = 64 << 20
 	maxDrainTime  = 5 * time.Second
+	maxDrainIdle  = time.Second
 )
 
 // refusedEarly prepares the response to a request whose body may not have been
@@ -55,8 +58,21 @@ func Drain(c echo.Context) {
 
 // drop reads and drops the rest of the body, within bounds.
 func drop(c echo.Context) {
-	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(maxDrainTime))
-	_, _ = io.CopyN(io.Discard, c.Request().Body, maxDrainBytes)
+	control, end := http.NewResponseController(c.Response()), time.Now().Add(maxDrainTime)
+	_ = control.SetReadDeadline(end)
+	if c.Request().ProtoMajor < 2 {
+		_, _ = io.CopyN(io.Discard, c.Request().Body, maxDrainBytes)
+		return
+	}
+	const piece = 16 << 10
+	for range maxDrainBytes / piece {
+		if idle := time.Now().Add(maxDrainIdle); idle.Before(end) {
+			_ = control.SetReadDeadline(idle)
+		}
+		if _, err := io.CopyN(io.Discard, c.Request().Body, piece); err != nil {
+			return
+		}
+	}
 }
 
 // keyDrain marks the context of a request for Drain.
