@@ -58,6 +58,7 @@ func layers() map[string]string {
 
 		// Users of the contracts.
 		"pkg/follow":   "pkg/event pkg/store pkg/retry",
+		"pkg/retention": "pkg/store pkg/retry",
 		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
 		"pkg/metrics":  "pkg/event pkg/store pkg/queue",
 		"pkg/doctor":   "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",

@@ -52,7 +52,7 @@ func (a *app) newDoctorCmd(runF func(context.Context, doctorOptions) error) *cob
   eventagg doctor --database-url postgres://eventagg@localhost/eventagg --broker-url redis://localhost
   eventagg doctor -o json | jq '.findings[] | select(.level != "ok")'`,
 	}
-	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "duplicates", "broker")
+	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "duplicates", "retention", "broker")
 	opts.format.addFlag(cmd)
 	return build(a, cmd, &opts, runF, a.runDoctor)
 }

@@ -136,7 +136,7 @@ func TestRootCmd_HasCommandsOfContract(t *testing.T) {
 		}
 	}
 	want := []string{
-		"backup", "completion", "deadletter", "demo", "doctor", "duplicates", "export", "key", "migrate", "publish", "queue", "restore", "serve", "stats", "tail", "verify", "version",
+		"backup", "completion", "deadletter", "demo", "doctor", "duplicates", "export", "key", "migrate", "publish", "queue", "restore", "retention", "serve", "stats", "tail", "verify", "version",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("commands %v, expected %v", got, want)

@@ -11,6 +11,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/failover"
+	"github.com/eventagg/eventagg/pkg/retention"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
 	"github.com/eventagg/eventagg/pkg/store/sqlite"
@@ -107,7 +108,7 @@ func (d database) open(ctx context.Context, c config.Config, log *slog.Logger) (
 	}
 	opened, err := postgres.Open(ctx, postgres.Options{
 		URL: d.connection(), Schema: d.schema, MaxConns: c.Database.MaxConns, Writers: c.Ingest.Writers + workersOf(c), Pooled: d.pooled,
-		Duplicates: duplicatesOf(c.Duplicates),
+		Duplicates: duplicatesOf(c.Duplicates), PartitionWidth: retention.PartitionWidth(c.Retention.MaxAge),
 	})
 	if err != nil {
 		return nil, d.explain(err)

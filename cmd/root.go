@@ -54,6 +54,7 @@ func (a *app) newRootCmd() *cobra.Command {
 		a.newExportCmd(nil),
 		a.newDemoCmd(nil),
 		a.newVerifyCmd(nil),
+		a.newRetentionCmd(nil),
 		a.newBackupCmd(nil),
 		a.newRestoreCmd(nil),
 		a.newMigrateCmd(nil),

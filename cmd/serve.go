@@ -60,7 +60,7 @@ func (a *app) newServeCmd(runF func(context.Context, serveOptions) error) *cobra
 		Example: serveExample,
 	}
 	opts.load = func() (config.Config, error) { return a.config(cmd) }
-	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "duplicates", "broker", "limits", "log")
+	config.AddFlags(cmd.Flags(), "http", "auth", "tls", "database", "ingest", "duplicates", "retention", "broker", "limits", "log")
 	return build(a, cmd, &opts, runF, a.runServe)
 }
 
@@ -156,6 +156,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 		return explainShutdown(s.server.Shutdown(ctx), c.HTTP.ShutdownTimeout)
 	})
 	s.watch(opened, routes)
+	s.openRetention(ctx, c, opened, log)
 	summarize(routes.queue)
 	return s, nil
 }

@@ -20,6 +20,7 @@ type Config struct {
 	Client   Client
 
 	Duplicates Duplicates
+	Retention  Retention
 }
 
 // HTTP has the settings of the HTTP server.
@@ -131,6 +132,14 @@ type Duplicates struct {
 	Policy List
 }
 
+// Retention has the settings of what is dropped when it is old. 0 means never.
+type Retention struct {
+	// MaxAge is the maximum age of event data.
+	MaxAge time.Duration
+	// IdentityMaxAge is the maximum age of identities, at least MaxAge.
+	IdentityMaxAge time.Duration
+}
+
 // Broker has the settings of the optional queue.
 type Broker struct {
 	// URL is redis://…, rediss://… or unix://…; empty means no queue.
@@ -235,7 +244,7 @@ func Default() Config {
 
 // Validate returns nil or an [*Error] with every problem. It changes nothing.
 func (c Config) Validate() error {
-	return newError(slices.Concat(c.invalidValues(), c.brokerRules(), c.tlsRules(), c.accessRules()))
+	return newError(slices.Concat(c.invalidValues(), c.brokerRules(), c.retentionRules(), c.tlsRules(), c.accessRules()))
 }
 
 // invalidValues returns the problems of single settings.
@@ -267,6 +276,15 @@ func (c Config) brokerRules() []Problem {
 		})
 	}
 	return problems
+}
+
+// retentionRules returns the problems of retention settings that contradict each other:
+// without its identity, a repeat of an event would be stored beside it.
+func (c Config) retentionRules() []Problem {
+	if r := c.Retention; r.IdentityMaxAge > 0 && (r.MaxAge == 0 || r.IdentityMaxAge < r.MaxAge) {
+		return []Problem{{Key: "retention.identity_max_age", Message: "must be 0 (for ever) or at least retention.max_age, which must be set"}}
+	}
+	return nil
 }
 
 // tlsRules returns the problems of TLS settings that need each other. A server must not

@@ -56,7 +56,7 @@ func TestFile_HasEverySettingWithItsHelp(t *testing.T) {
 func TestSettings_HaveFlagVariableAndHelp(t *testing.T) {
 	clearEnv(t)
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	config.AddFlags(flags, "http", "auth", "database", "tls", "ingest", "duplicates", "broker", "limits", "log", "client")
+	config.AddFlags(flags, "http", "auth", "database", "tls", "ingest", "duplicates", "retention", "broker", "limits", "log", "client")
 	for _, setting := range config.Settings() {
 		section, name, _ := strings.Cut(setting.Key, ".")
 		flag := flags.Lookup(setting.Flag)

@@ -15,7 +15,7 @@ import (
 func load(t *testing.T, yaml string, args ...string) (config.Config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	config.AddFlags(flags, "http", "auth", "tls", "database", "ingest", "duplicates", "broker", "limits", "log", "client")
+	config.AddFlags(flags, "http", "auth", "tls", "database", "ingest", "duplicates", "retention", "broker", "limits", "log", "client")
 	if err := flags.Parse(args); err != nil {
 		t.Fatalf("flags: %v", err)
 	}

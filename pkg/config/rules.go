@@ -88,6 +88,14 @@ func waitUpTo(high time.Duration) func(any) string {
 	}
 }
 
+// ageFromSecond is the rule of ages. 0 means that there is no maximum.
+func ageFromSecond(value any) string {
+	if duration, _ := value.(time.Duration); duration != 0 && duration < time.Second {
+		return fmt.Sprintf("must be 0 or at least 1s, not %s", duration)
+	}
+	return ""
+}
+
 // delayUpTo is the rule of delays, which may be zero.
 func delayUpTo(high time.Duration) func(any) string {
 	return func(value any) string {

@@ -67,6 +67,8 @@ func (c *Config) settings() []setting {
 		{key: "duplicates.reports", help: "maximum number of repeated keys of each topic that are reported (/duplicates): that many without a conflict, and that many with one; the newest stay", target: &c.Duplicates.Reports, rule: upTo(100_000)},
 		{key: "duplicates.total_reports", help: "maximum number of repeated keys of all topics that are reported; the newest stay", target: &c.Duplicates.TotalReports, rule: upTo(1_000_000)},
 		{key: "duplicates.policy", help: "what happens to duplicates of a topic, as PATTERN=report, PATTERN=ignore (not reported) or PATTERN=reject (a conflict gets 409); the first pattern counts", target: &c.Duplicates.Policy, rule: policies},
+		{key: "retention.max_age", help: "age after which event data is dropped, such as 720h (0: never); identities and counters stay", target: &c.Retention.MaxAge, rule: ageFromSecond},
+		{key: "retention.identity_max_age", help: "age after which identities are deleted, too, so that a repeat is stored again (0: never); at least retention.max_age", target: &c.Retention.IdentityMaxAge, rule: ageFromSecond},
 		{key: "broker.url", help: "Redis for the optional queue: redis://…, rediss://… or unix://… (empty: no queue)", target: &c.Broker.URL, rule: brokerURL, secret: true},
 		{key: "broker.ack", help: "what a response means with a queue: durable (stored, or queued if the database is unavailable) or queued", target: &c.Broker.Ack, values: []string{"durable", "queued"}},
 		{key: "broker.role", help: "work of this instance with a queue: all, api (accepts events) or worker (stores queued events)", target: &c.Broker.Role, values: []string{"all", "api", "worker"}},

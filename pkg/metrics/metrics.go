@@ -48,6 +48,7 @@ type Metrics struct {
 	scrapeErrors *prometheus.CounterVec
 
 	reloadFailures *prometheus.CounterVec
+	retained       *prometheus.CounterVec
 
 	pending []func() (events, bytes int)
 	// followers returns the number of followers; see WatchFollowers.
@@ -79,6 +80,7 @@ func New(options Options) *Metrics {
 	m.flushes = newFlushes(m.factory)
 	m.limited, m.connections = newLimited(m.factory), newConnectionLimits(m.factory)
 	m.access = newAccess(m.factory)
+	m.retained = newRetained(m.factory)
 	m.scrapeErrors = m.factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "eventagg_scrape_errors_total", Help: "Scrapes that left metrics out because a dependency failed or did not respond.",
 	}, []string{"source"})

@@ -20,10 +20,10 @@ const (
 	// 1,000 topics each.
 	foldInterval = 200 * time.Millisecond
 	// partitionsAhead is the number of partitions to have for later times, and
-	// partitionWidth is their length. partitionInterval is the time between two
+	// defaultWidth is their length. partitionInterval is the time between two
 	// checks.
 	partitionsAhead   = 4
-	partitionWidth    = 7 * 24 * time.Hour
+	defaultWidth      = 7 * 24 * time.Hour
 	partitionInterval = time.Hour
 )
 
@@ -72,10 +72,14 @@ func (s *Store) maintain(stop <-chan struct{}) {
 }
 
 // makePartitions makes the partitions for the present time and the times after it that
-// do not exist yet.
+// do not exist yet. Before that it removes those that have no events and are longer than
+// new ones: of a configuration without retention, and of the first migration.
 func (s *Store) makePartitions(ctx context.Context) error {
+	if s.partitionWidth < defaultWidth {
+		_, _ = s.writers.Exec(ctx, s.queries.narrowPartitions, s.partitionWidth) // if this fails, the next round tries again
+	}
 	var made int64
-	return s.writers.QueryRow(ctx, s.queries.makePartition, partitionsAhead, partitionWidth).Scan(&made)
+	return s.writers.QueryRow(ctx, s.queries.makePartition, partitionsAhead, s.partitionWidth).Scan(&made)
 }
 
 // foldIfLong folds the logs into the totals if they are long.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -37,6 +38,9 @@ type Options struct {
 	// full each time. This also works without a pooler, but is slower. Without
 	// the option, such a pooler breaks the store.
 	Pooled bool
+	// PartitionWidth is the length of new partitions, default a week. Events are dropped
+	// by whole partitions.
+	PartitionWidth time.Duration
 	// Duplicates configures the reports of duplicates.
 	Duplicates duplicates.Options
 }
@@ -49,6 +53,8 @@ type Store struct {
 	columns sync.Pool
 	pooled  bool
 	schema  string // of the tables
+
+	partitionWidth time.Duration
 	opened  bool   // Open succeeded: the tables were there
 
 	sessions sessions
@@ -80,6 +86,7 @@ var _ store.Store = (*Store)(nil)
 func (o Options) WithDefaults() Options {
 	o.Writers = cmp.Or(o.Writers, 2)
 	o.MaxConns = cmp.Or(o.MaxConns, 8)
+	o.PartitionWidth = cmp.Or(o.PartitionWidth, defaultWidth)
 	o.Duplicates = o.Duplicates.WithDefaults()
 	return o
 }
@@ -89,7 +96,7 @@ func (o Options) WithDefaults() Options {
 // lacks the tables.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	options = options.WithDefaults()
-	s := &Store{pooled: options.Pooled, ticking: make(chan struct{}, 1), ticks: rate.NewLimiter(maxTicks, maxTicks), stop: make(chan struct{})}
+	s := &Store{pooled: options.Pooled, partitionWidth: options.PartitionWidth, ticking: make(chan struct{}, 1), ticks: rate.NewLimiter(maxTicks, maxTicks), stop: make(chan struct{})}
 	var err error
 	if s.queries, err = loadQueries(""); err != nil {
 		return nil, err
@@ -110,6 +117,9 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		s.readers.Close()
 		s.writers.Close()
 		return nil, err
+	}
+	if s.partitionWidth < defaultWidth {
+		_ = s.makePartitions(ctx) // before the first event uses one that is too long; an append makes a missing one
 	}
 	s.opened = true
 	s.reports = duplicates.New(reportTarget{s}, options.Duplicates) //nolint:contextcheck // it ends with Close
@@ -196,7 +206,7 @@ type queries struct {
 	readerBegin, probeBegin                                                   string
 	addTopics, append, appendOne, contents, countConflicts, stats, topicStats string
 	duplicates, duplicatesWrite, duplicatesPrune                              string
-	foldLock, fold, unfolded, makePartition                                   string
+	foldLock, fold, unfolded, makePartition, narrowPartitions                                   string
 	lastTick, tickLock, makeTick, tick                                        string
 	drops, dropped, droppable, dropPartition, dropLog, dropIdentities         string
 	identityPages, holdings, holdingsParts                                    string
@@ -216,7 +226,7 @@ func loadQueries(schema string) (queries, error) {
 		"add_topics": &q.addTopics, "append": &q.append, "append_one": &q.appendOne,
 		"contents": &q.contents, "count_conflicts": &q.countConflicts, "stats": &q.stats, "topic_stats": &q.topicStats,
 		"duplicates": &q.duplicates, "duplicates_write": &q.duplicatesWrite, "duplicates_prune": &q.duplicatesPrune,
-		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition,
+		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition, "narrow_partitions": &q.narrowPartitions,
 		"last_tick": &q.lastTick, "tick_lock": &q.tickLock, "make_tick": &q.makeTick, "tick": &q.tick,
 		"drops": &q.drops, "dropped": &q.dropped, "droppable": &q.droppable,
 		"drop_partition": &q.dropPartition, "drop_log": &q.dropLog, "drop_identities": &q.dropIdentities,

@@ -241,7 +241,7 @@ $$;
 -- dropped events get new fingerprints. A follower that was there before the drop has the
 -- old one, and is told; one that comes later has the new one.
 -- +goose StatementBegin
-CREATE FUNCTION :"schema".drop_partition(before timestamptz, OUT state text, OUT name text, OUT events bigint)
+CREATE FUNCTION :"schema".drop_partition(before timestamptz, OUT state text, OUT name text, OUT removed bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
 DECLARE
     oldest     record;
@@ -307,13 +307,43 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('DROP TABLE IF EXISTS %I.%I', :'schema', oldest.name);
-    DELETE FROM :"schema".partitions AS p WHERE p.name = oldest.name RETURNING p.stored INTO events; -- folded meanwhile, perhaps
+    DELETE FROM :"schema".partitions AS p WHERE p.name = oldest.name RETURNING p.stored INTO removed; -- folded meanwhile, perhaps
     UPDATE :"schema".retention AS r SET
         drops = r.drops + 1, first_tick = greatest(r.first_tick, first_kept), data_from = greatest(r.data_from, oldest.upper);
     UPDATE :"schema".retention AS r SET last_tick = last_gone, last_n = coalesce(gone_n, 0), last_seq = coalesce(gone_seq, 0)
     WHERE (last_gone, coalesce(gone_n, 0), coalesce(gone_seq, 0)) > (r.last_tick, r.last_n, r.last_seq);
     state := 'dropped';
     name := oldest.name;
+END
+$$;
+-- +goose StatementEnd
+
+-- Drops partitions that have no events, end in the future and are longer than width, so
+-- that make_partition makes shorter ones. It returns their number.
+-- +goose StatementBegin
+CREATE FUNCTION :"schema".narrow_partitions(width interval) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+DECLARE
+    long    record;
+    has_row boolean;
+    dropped integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM :"schema".partitions AS p WHERE p.upper > now() AND p.upper - p.lower > width AND p.stored = 0) THEN
+        RETURN 0;
+    END IF;
+    LOCK TABLE :"schema".partitions IN EXCLUSIVE MODE;
+    LOCK TABLE :"schema".events IN ACCESS EXCLUSIVE MODE;
+    FOR long IN
+        SELECT p.name FROM :"schema".partitions AS p WHERE p.upper > now() AND p.upper - p.lower > width AND p.stored = 0
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', :'schema', long.name) INTO has_row;
+        IF NOT has_row THEN
+            EXECUTE format('DROP TABLE %I.%I', :'schema', long.name);
+            DELETE FROM :"schema".partitions AS p WHERE p.name = long.name;
+            dropped := dropped + 1;
+        END IF;
+    END LOOP;
+    RETURN dropped;
 END
 $$;
 -- +goose StatementEnd
@@ -378,7 +408,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-REVOKE ALL ON FUNCTION :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) FROM PUBLIC;
 
 -- The text of a stored event_id.
 -- +goose StatementBegin
@@ -402,7 +432,7 @@ SELECT :"schema".make_partition(now() + ahead * interval '7 days', interval '7 d
 DROP VIEW :"schema".event_log;
 DROP FUNCTION :"schema".event_id_text(bytea);
 DROP FUNCTION :"schema".make_partition(timestamptz, interval);
-DROP FUNCTION :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint);
+DROP FUNCTION :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint);
 DROP TABLE :"schema".duplicate_reports, :"schema".deliveries, :"schema".ticks, :"schema".folded, :"schema".sums, :"schema".totals, :"schema".repeats, :"schema".locks, :"schema".commits,
     :"schema".partitions, :"schema".retention, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
 DROP SEQUENCE :"schema".commit_numbers;
