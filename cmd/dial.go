@@ -93,6 +93,12 @@ func explainDenied(err error) error {
 	}
 }
 
+// forbidden reports whether the server knows the key, and the key does not allow the request.
+func forbidden(err error) bool {
+	refused, ok := errors.AsType[*client.ResponseError](err)
+	return ok && refused.Status == http.StatusForbidden
+}
+
 // reasonOnly removes from the error of a lost connection what was requested. The
 // reader knows that, and it is not the reason.
 func reasonOnly(err error) error {

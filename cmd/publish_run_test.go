@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,8 @@ type fakeTarget struct {
 	notReady []error
 	// queued are the results of the first calls of Queued.
 	queued []int64
+	// hidden is set if the key may not read the length of the queue.
+	hidden bool
 	// appended is called with the number of each append and may change its outcome.
 	appended func(number int, e event.Event) (event.Outcome, error)
 	appends  int
@@ -75,6 +78,9 @@ func (f *fakeTarget) Event(_ context.Context, key event.Key) (store.Record, erro
 }
 
 func (f *fakeTarget) Queued(context.Context) (int64, error) {
+	if f.hidden {
+		return 0, &client.ResponseError{Status: http.StatusForbidden}
+	}
 	if len(f.queued) == 0 {
 		return 0, nil
 	}
@@ -155,6 +161,21 @@ func TestPublish_SendsNewEventsWithoutSeed(t *testing.T) {
 	}
 	if len(target.records) != 1400 {
 		t.Errorf("%d events stored, expected 1,400", len(target.records))
+	}
+}
+
+// A key with the scopes publish and read is enough to verify, also through a queue.
+func TestPublish_VerifiesQueuedEventsWithoutTheScopeMetrics(t *testing.T) {
+	t.Parallel()
+	a, out, errOut := testApp()
+	target := newFakeTarget()
+	target.hidden = true
+	target.appended = func(int, event.Event) (event.Outcome, error) { return event.Queued, nil }
+	if err := a.publish(t.Context(), target, thousandEvents()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "verify: proven\n") || !strings.Contains(errOut.String(), "does not have the scope metrics") {
+		t.Errorf("wrote %s\n%s", errOut, out)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -48,5 +49,32 @@ func TestServe_NotifiesSystemd(t *testing.T) {
 	}
 	if err := server.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSystemd_AcceptsTheUnit checks the unit of the packages. The score of systemd is 0.1 for
+// a service without rights and 10 for one with all of them.
+func TestSystemd_AcceptsTheUnit(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	program, err := exec.LookPath("eventagg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(t.TempDir(), "eventagg.service")
+	text := strings.ReplaceAll(readFile(t, "../config/systemd/eventagg.service"), "/usr/bin/eventagg", program)
+	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const score = "15" // 1.5
+	for _, arguments := range [][]string{
+		{"verify", "--man=no", unit},
+		{"security", "--offline=true", "--threshold=" + score, unit},
+	} {
+		if output, err := exec.CommandContext(t.Context(), "systemd-analyze", arguments...).CombinedOutput(); err != nil {
+			t.Errorf("systemd-analyze %v: %v\n%s", arguments, err, output)
+		}
 	}
 }

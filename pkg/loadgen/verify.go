@@ -45,6 +45,9 @@ type VerifyOptions struct {
 	// RetryFor is how long a read is retried while the store is unavailable. 0
 	// means DefaultRetryFor, a negative value no retries.
 	RetryFor time.Duration
+	// AwaitQueued is set if some queued events may not be stored yet. Verify then reads
+	// each of them again until it is stored, or until none has become stored for RetryFor.
+	AwaitQueued bool
 	// Now and Jitter are as in [Options].
 	Now    func() time.Time
 	Jitter func() float64
@@ -58,7 +61,7 @@ type VerifyOptions struct {
 //   - a key that never returned success was stored before the run, through a queue,
 //     or by an append whose response was lost.
 //
-// Queued events must be stored by now. For a run without outcomes the proof does
+// Queued events must be stored by now, unless VerifyOptions.AwaitQueued is set. For a run without outcomes the proof does
 // not hold. An error means that Verify could not finish.
 func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored Reader, o VerifyOptions) (Proof, error) {
 	if o.Concurrency <= 0 {
@@ -74,6 +77,7 @@ func Verify(ctx context.Context, run Counts, l *Ledger, sent Originals, stored R
 		o.Jitter = rand.Float64
 	}
 	v := &verifier{VerifyOptions: o, ledger: l, sent: sent, stored: stored}
+	v.advanced.Store(o.Now().UnixNano())
 	parts := make([]Proof, o.Concurrency)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range parts {
@@ -99,6 +103,9 @@ type verifier struct {
 	sent   Originals
 	stored Reader
 	next   atomic.Int64
+	// advanced is when the last queued event became stored that had not been before, in
+	// nanoseconds; at first the start.
+	advanced atomic.Int64
 }
 
 func (v *verifier) work(ctx context.Context, part *Proof) error {
@@ -113,6 +120,9 @@ func (v *verifier) work(ctx context.Context, part *Proof) error {
 		}
 		key := v.sent.Key(index)
 		record, err := v.read(ctx, key)
+		if v.AwaitQueued && flags&wasQueued != 0 && errors.Is(err, store.ErrNotFound) {
+			record, err = v.await(ctx, key)
+		}
 		missing := errors.Is(err, store.ErrNotFound)
 		if err != nil && !missing {
 			return err
@@ -179,6 +189,25 @@ func (v *verifier) read(ctx context.Context, key event.Key) (store.Record, error
 		}
 		wait := waitAfter(err, &backoff)
 		if now.Add(wait).Sub(since) > v.RetryFor || retry.Sleep(ctx, wait) != nil {
+			return record, err
+		}
+	}
+}
+
+// await reads a queued event again until it is stored. It gives up if no queued event has
+// become stored for RetryFor.
+func (v *verifier) await(ctx context.Context, key event.Key) (store.Record, error) {
+	const interval = 200 * time.Millisecond
+	for {
+		if err := retry.Sleep(ctx, interval); err != nil {
+			return store.Record{}, err
+		}
+		record, err := v.read(ctx, key)
+		switch {
+		case err == nil:
+			v.advanced.Store(v.Now().UnixNano())
+			return record, nil
+		case !errors.Is(err, store.ErrNotFound) || v.Now().Sub(time.Unix(0, v.advanced.Load())) > v.RetryFor:
 			return record, err
 		}
 	}

@@ -106,6 +106,60 @@ func TestVerify_QueuedEvents(t *testing.T) {
 	}
 }
 
+// A key without the scope metrics can't see how many events are queued, so Verify waits for
+// each of them.
+func TestVerify_WaitsForQueuedEvents(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		stored time.Duration // when the worker stores the event; 0: never
+		took   time.Duration
+		holds  bool
+	}{
+		"an event that is stored later": {5 * time.Second, 5200 * time.Millisecond, true},
+		"an event that is never stored": {0, 10200 * time.Millisecond, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				target, ledger := newMemoryStore(), &Ledger{}
+				target.after = func(_ int, _ []event.Event, outcomes []event.Outcome) ([]event.Outcome, error) {
+					return slices.Repeat([]event.Outcome{event.Queued}, len(outcomes)), nil
+				}
+				g := mustGenerator(t, GeneratorOptions{Count: 2})
+				report, err := New(target, g.Source(), Options{Ledger: ledger}).Run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				late := &lateReader{memoryStore: target, key: g.Key(0), from: began.Add(row.stored), never: row.stored == 0}
+				proof, err := Verify(t.Context(), report.Counts, ledger, g, late,
+					VerifyOptions{Concurrency: 1, RetryFor: 10 * time.Second, AwaitQueued: true, Jitter: noBackoff})
+				if err != nil || proof.Holds != row.holds {
+					t.Errorf("proof %+v, %v", proof, err)
+				}
+				if took := time.Since(began); took != row.took {
+					t.Errorf("took %v, want %v", took, row.took)
+				}
+			})
+		})
+	}
+}
+
+// lateReader does not find one event before a time.
+type lateReader struct {
+	*memoryStore
+	key   event.Key
+	from  time.Time
+	never bool
+}
+
+func (r *lateReader) Event(ctx context.Context, key event.Key) (store.Record, error) {
+	if key == r.key && (r.never || !time.Now().After(r.from)) {
+		return store.Record{}, store.ErrNotFound
+	}
+	return r.memoryStore.Event(ctx, key)
+}
+
 func TestVerify_FindsWrongOutcomes(t *testing.T) {
 	t.Parallel()
 	g := thousand(t)
