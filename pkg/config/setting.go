@@ -38,7 +38,7 @@ func (c *Config) settings() []setting {
 		{key: "http.max_read_bytes", help: "memory for responses that clients have not read yet; when full, requests for events get 503", target: &c.HTTP.MaxReadBytes, rule: sizeUpTo(1 << 36)},
 		{key: "http.max_followers", help: "maximum number of open event streams; further ones get 503", target: &c.HTTP.MaxFollowers, rule: upTo(100_000)},
 		{key: "http.max_followers_per_client", help: "maximum number of open event streams of one key or address; further ones get 429", target: &c.HTTP.MaxFollowersPerClient, rule: upTo(100_000)},
-		{key: "http.max_connections", help: "maximum number of open connections; over HTTP/2 half as many concurrent requests, and a sixteenth as many connections; at most what file descriptors allow; when full, unused ones are closed, and without such new ones get 503", target: &c.HTTP.MaxConnections, rule: upTo(1_000_000)},
+		{key: "http.max_connections", help: "maximum number of open connections; over HTTP/2 a quarter as many concurrent requests, and a sixteenth as many connections; at most what file descriptors allow; when full, unused ones are closed, and without such new ones get 503", target: &c.HTTP.MaxConnections, rule: upTo(1_000_000)},
 		{key: "http.trusted_proxies", help: "addresses of reverse proxies, such as 10.0.0.0/8: the client is then the last other address in X-Forwarded-For", target: &c.HTTP.TrustedProxies, rule: prefixes},
 		{key: "http.read_header_timeout", help: "maximum time to receive the header of a request", target: &c.HTTP.ReadHeaderTimeout, rule: waitUpTo(time.Hour)},
 		{key: "http.read_timeout", help: "maximum time to receive a whole request, or the next line of NDJSON", target: &c.HTTP.ReadTimeout, rule: waitUpTo(time.Hour)},

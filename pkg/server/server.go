@@ -123,7 +123,7 @@ type Options struct {
 	MaxFollowersPerClient int
 	// MaxConnections is the maximum number of open connections. It is lowered if the
 	// process may not have that many file descriptors. An idle one takes about 30 KB. Over
-	// HTTP/2 there may be half as many concurrent requests, and a sixteenth as many
+	// HTTP/2 there may be a quarter as many concurrent requests, and a sixteenth as many
 	// connections. Default: 4,096.
 	MaxConnections int
 	// MaxSlowReads is the maximum number of concurrent reads of many events from the

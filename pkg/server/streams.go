@@ -15,7 +15,7 @@ import (
 // request at a time, so the limit of connections is enough there. A connection of HTTP/2
 // has many, and each of them takes about 17 KB: 200 connections took 870 MB.
 //
-// The limit is half of that of connections, and each address has a share of it. Above its share a request gets a 503; if a client does not read these responses,
+// The limit is a quarter of that of connections, and each address has a share of it. Above its share a request gets a 503; if a client does not read these responses,
 // its requests are reset.
 type streams struct {
 	mu      sync.Mutex
@@ -35,7 +35,7 @@ const (
 	// streamsDivisor divides the limit of connections: the limit of concurrent requests.
 	// Each may have a header of 32 KB. With as many requests as connections, those of one
 	// address took 298 MB.
-	streamsDivisor = 2
+	streamsDivisor = 4
 	// refusedShare divides the limit of streams: so many may wait for their 503.
 	refusedShare = 4
 )
