@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,7 +57,7 @@ func (a *Audit) connect(ctx context.Context, schema string) error {
 	if !found.migrated {
 		return fmt.Errorf("the database lacks the tables of this version; run `eventagg migrate`: %w", store.ErrUnavailable)
 	}
-	for _, name := range []string{"bound", "sizes", "identities", "events", "partitions", "commits", "ticks", "topics", "totals", "reports", "deliveries", "topic_name"} {
+	for _, name := range []string{"bound", "sizes", "identities", "events", "partitions", "partition", "commits", "ticks", "topics", "totals", "reports", "deliveries", "topic_name"} {
 		text, err := sql.Files.ReadFile("postgres/queries/audit_" + name + ".sql")
 		if err != nil {
 			return fmt.Errorf("read the statement audit_%s: %w", name, err)
@@ -79,6 +80,13 @@ func anyServer(context.Context, *pgconn.PgConn) error { return nil }
 // reads what the primary has removed meanwhile.
 const auditAttempts = 5
 
+// locked reports whether a query ended because it waited for a lock, for example while
+// retention drops a partition.
+func locked(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == lockNotAvailable
+}
+
 // page runs a query in a snapshot of its own, and calls each for every row. It calls
 // reset before each attempt.
 func (a *Audit) page(ctx context.Context, query string, arguments []any, reset func(), targets []any, each func() error) error {
@@ -90,7 +98,7 @@ func (a *Audit) page(ctx context.Context, query string, arguments []any, reset f
 			_, err := pgx.ForEachRow(rows, targets, each)
 			return struct{}{}, err
 		})
-		if err == nil || !rolledBack(err) && !pgconn.SafeToRetry(err) {
+		if err == nil || !rolledBack(err) && !locked(err) {
 			break
 		}
 	}

@@ -24,15 +24,19 @@ func (a *Audit) topics(ctx context.Context, after string, limit int) (page audit
 		stored, duplicates, conflicts int64
 		seenInOrder                   bool
 		identities, events, logged    int64
+		kept                          *int64 // nil if retention has dropped nothing
 	)
 	err = a.page(ctx, "topics", []any{begin, limit}, func() { page = audit.Page{} },
-		[]any{&at, &topic, &stored, &duplicates, &conflicts, &seenInOrder, &identities, &events, &logged}, func() error {
+		[]any{&at, &topic, &stored, &duplicates, &conflicts, &seenInOrder, &identities, &kept, &events, &logged}, func() error {
 			page.Rows++
 			add := func(format string, arguments ...any) {
 				page.Found = append(page.Found, audit.Difference{Kind: audit.CounterDiffers, Topic: topic, Detail: fmt.Sprintf(format, arguments...)})
 			}
-			if stored != identities {
+			switch {
+			case kept == nil && stored != identities, kept != nil && stored < identities:
 				add("the counter says %d stored events, there are %d identities", stored, identities)
+			case kept != nil && *kept != events:
+				add("there are %d identities and %d events that retention has not dropped", *kept, events)
 			}
 			if events != logged {
 				add("the log of transactions has %d events, there are %d", logged, events)

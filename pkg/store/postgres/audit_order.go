@@ -106,10 +106,11 @@ type auditedTick struct {
 	first, last    *time.Time // of the transactions in it; nil if it has none
 	unknown        []int64    // heads that are no number of a transaction
 	allShards      int
+	logTick        int64 // retention has deleted the log of the ticks before it
 }
 
 func (t *auditedTick) columns() []any {
-	return []any{&t.number, &t.fingerprint, &t.oldest, &t.newest, &t.shards, &t.bases, &t.heads, &t.first, &t.last, &t.unknown, &t.allShards}
+	return []any{&t.number, &t.fingerprint, &t.oldest, &t.newest, &t.shards, &t.bases, &t.heads, &t.first, &t.last, &t.unknown, &t.allShards, &t.logTick}
 }
 
 // fullTick is the interval of ticks that have all shards.
@@ -144,10 +145,16 @@ func (a *Audit) ticks(ctx context.Context, after string, bound auditBound, limit
 // problems reports what is wrong with a tick after a position, and moves the position
 // behind it.
 func (t *auditedTick) problems(at *tickPosition, report func(detail string)) {
-	if at.Tick > 0 && t.number != at.Tick+1 {
+	// Retention deletes ticks up to one that has all shards.
+	first := max(1, (t.logTick-1)/fullTick*fullTick)
+	switch {
+	case t.number == first:
+		*at = tickPosition{Heads: map[int16]int64{}, Complete: first == 1}
+	case at.Tick == 0:
+		report(fmt.Sprintf("it is the first one, and %d is missing", first))
+	case t.number != at.Tick+1:
 		report(fmt.Sprintf("the tick before it is %d", at.Tick))
 	}
-	at.Complete = at.Complete || at.Tick == 0 && t.number == 1 // retention may have dropped the first ones
 	at.Tick = t.number
 	if t.fingerprint <= 0 {
 		report(fmt.Sprintf("invalid fingerprint %d", t.fingerprint))
@@ -171,6 +178,9 @@ func (t *auditedTick) problems(at *tickPosition, report func(detail string)) {
 			report(fmt.Sprintf("it has shard %d twice", shard))
 		}
 		at.Heads[shard] = t.heads[i]
+	}
+	if t.number < t.logTick {
+		return // its transactions were deleted with their events
 	}
 	if len(t.unknown) > 0 {
 		report(fmt.Sprintf("it ends with %d, which no transaction of the shard has", t.unknown[0]))

@@ -30,7 +30,7 @@ func (a *Audit) Checks(text string) ([]audit.Check, error) {
 	}
 	events := total(func(s sizes) int64 { return s.events })
 	return []audit.Check{
-		{Name: "partitions", Title: "the listed partitions are those that are attached", Next: a.partitions},
+		{Name: "partitions", Title: "the listed partitions are attached, and have as many events as their counters say", Next: a.partitions},
 		{Name: "identities", Title: "each identity has its event", Total: events, Next: bounded(a.identities)},
 		{Name: "events", Title: "each event has its identity and the digest of its content", Total: events, Next: bounded(a.events)},
 		{Name: "commits", Title: "each transaction has its number, its events and its tick", Next: bounded(a.commits)},
@@ -129,25 +129,58 @@ func (a *Audit) listPartitions(ctx context.Context) (all []partition, err error)
 	})
 }
 
-// partitions compares the list of partitions with those that are attached.
-func (a *Audit) partitions(ctx context.Context, _ string, _ int) (page audit.Page, err error) {
-	all, err := a.listPartitions(ctx)
-	for _, p := range all {
-		detail := ""
-		switch {
-		case p.found == nil:
-			detail = fmt.Sprintf("the partition %s is listed and not attached: its events can't be read", p.name)
-		case p.want == nil:
-			detail = fmt.Sprintf("the partition %s is attached and not listed", p.name)
-		case *p.want != *p.found:
-			detail = fmt.Sprintf("the partition %s has the bounds %s, the list says %s", p.name, *p.found, *p.want)
-		default:
-			continue
-		}
-		page.Found = append(page.Found, audit.Difference{Kind: audit.PartitionDiffers, Detail: detail})
+// partitions compares the list of partitions with those that are attached, and then the
+// counter of one partition after the other with its events.
+func (a *Audit) partitions(ctx context.Context, after string, _ int) (page audit.Page, err error) {
+	var from time.Time
+	if err := audit.Decode(after, &from); err != nil {
+		return page, err
 	}
-	page.Rows = int64(len(all))
-	return page, err
+	all, err := a.listPartitions(ctx)
+	if err != nil {
+		return page, err
+	}
+	var counted *partition
+	for i := range all {
+		p := &all[i]
+		switch {
+		case p.lower == nil || p.found == nil || p.lower.Before(from):
+		case counted == nil:
+			counted = p
+		case page.Next == "":
+			page.Next = audit.Encode(*p.lower)
+		}
+		if detail := p.problem(); detail != "" && after == "" {
+			page.Found = append(page.Found, audit.Difference{Kind: audit.PartitionDiffers, Detail: detail})
+		}
+	}
+	if counted == nil {
+		return page, nil
+	}
+	page.Rows = 1
+	var counter, events int64
+	if err := a.one(ctx, "partition", []any{*counted.lower, *counted.upper}, &counter, &events); err != nil {
+		return page, err
+	}
+	if counter != events {
+		page.Found = append(page.Found, audit.Difference{Kind: audit.CounterDiffers,
+			Detail: fmt.Sprintf("the counter of the partition %s says %d events, there are %d", counted.name, counter, events)})
+	}
+	return page, nil
+}
+
+// problem returns what is wrong with a partition, or an empty text.
+func (p *partition) problem() string {
+	switch {
+	case p.found == nil:
+		return fmt.Sprintf("the partition %s is listed and not attached: its events can't be read", p.name)
+	case p.want == nil:
+		return fmt.Sprintf("the partition %s is attached and not listed", p.name)
+	case *p.want != *p.found:
+		return fmt.Sprintf("the partition %s has the bounds %s, the list says %s", p.name, *p.found, *p.want)
+	default:
+		return ""
+	}
 }
 
 // auditedEvent is a row of audit_events.sql.

@@ -67,6 +67,7 @@ func TestAudit(t *testing.T) {
 			t.Helper()
 			return openAudit(t, Options{URL: urlOf(t, s)})
 		},
+		Age: age,
 		Execute: func(t *testing.T, s store.Store, statements ...string) {
 			t.Helper()
 			conn := connectTo(t, urlOf(t, s))

@@ -76,8 +76,9 @@ func (a *Audit) identities(ctx context.Context, after string, last int64, limit 
 			key, found any
 			foundTopic stdsql.NullInt64
 			topic      stdsql.NullString
+			dropped    bool
 		)
-		if err := from.Scan(&number, &key, &id, &foundTopic, &found, &topic); err != nil {
+		if err := from.Scan(&number, &key, &id, &foundTopic, &found, &topic, &dropped); err != nil {
 			return err
 		}
 		page.Rows++
@@ -86,6 +87,8 @@ func (a *Audit) identities(ctx context.Context, after string, last int64, limit 
 		switch {
 		case !topic.Valid:
 			difference.Kind, difference.Detail = audit.UnknownTopic, fmt.Sprintf("no topic has the number %d of an identity", number)
+		case !foundTopic.Valid && dropped:
+			return nil
 		case !foundTopic.Valid:
 			difference.Kind, difference.Detail = audit.IdentityWithoutEvent, fmt.Sprintf("no event has the id %d", id)
 		case foundTopic.Int64 != number || !equalKeys(key, found):
@@ -170,10 +173,12 @@ func (a *Audit) topics(ctx context.Context, after string, limit int) (page audit
 	limit = min(limit, topicsPerPage)
 	err = a.auditRows(ctx, "topics", func(from row) error {
 		var (
-			t                               counts
-			firstSeen, lastSeen, identities int64
+			t                                             counts
+			firstSeen, lastSeen, identities, kept, events int64
+			dropped                                       bool
 		)
-		if err := from.Scan(&t.number, &t.topic, &t.stored, &t.duplicates, &t.conflicts, &firstSeen, &lastSeen, &identities); err != nil {
+		if err := from.Scan(&t.number, &t.topic, &t.stored, &t.duplicates, &t.conflicts, &firstSeen, &lastSeen, &dropped,
+			&identities, &kept, &events); err != nil {
 			return err
 		}
 		page.Rows++
@@ -181,8 +186,11 @@ func (a *Audit) topics(ctx context.Context, after string, limit int) (page audit
 		add := func(format string, arguments ...any) {
 			page.Found = append(page.Found, audit.Difference{Kind: audit.CounterDiffers, Topic: t.topic, Detail: fmt.Sprintf(format, arguments...)})
 		}
-		if t.stored != identities {
+		if !dropped && t.stored != identities || t.stored < identities {
 			add("the counter says %d stored events, there are %d identities", t.stored, identities)
+		}
+		if kept != events {
+			add("there are %d identities and %d events that retention has not dropped", kept, events)
 		}
 		if t.duplicates < 0 || t.conflicts < 0 || t.conflicts > t.duplicates {
 			add("%d conflicts of %d duplicates are not possible", t.conflicts, t.duplicates)
@@ -208,9 +216,11 @@ func (a *Audit) totals(ctx context.Context, _ string, _ int) (page audit.Page, e
 	}
 	err = a.auditRows(ctx, "totals", func(from row) error {
 		var total, sum counts
-		var topics, lastID, counted, lastTopic, newest int64
+		var topics, lastID, counted, lastTopic, newest, kept, events, dropped int64
+		var oldest stdsql.NullInt64
 		if err := from.Scan(&total.stored, &total.duplicates, &total.conflicts, &topics, &lastID,
-			&sum.stored, &sum.duplicates, &sum.conflicts, &counted, &lastTopic, &newest); err != nil {
+			&sum.stored, &sum.duplicates, &sum.conflicts, &counted, &lastTopic, &newest,
+			&kept, &events, &dropped, &oldest); err != nil {
 			return err
 		}
 		page.Rows++
@@ -224,6 +234,12 @@ func (a *Audit) totals(ctx context.Context, _ string, _ int) (page audit.Page, e
 			if c.total != c.sum {
 				add("the total says %d %s, the topics have %d", c.total, c.name, c.sum)
 			}
+		}
+		if kept != events {
+			add("the total says %d events that retention has not dropped, there are %d", kept, events)
+		}
+		if oldest.Valid && oldest.Int64 <= dropped {
+			add("there is an event with the id %d, and those up to %d are said to be dropped", oldest.Int64, dropped)
 		}
 		if lastTopic > topics {
 			add("a topic has the number %d, the next one would get %d", lastTopic, topics+1)

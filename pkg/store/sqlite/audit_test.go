@@ -56,6 +56,7 @@ func TestAudit(t *testing.T) {
 	audittest.Run(t, audittest.Harness{
 		Open:  func(t *testing.T) store.Store { t.Helper(); return openNew(t, Options{}) },
 		Audit: func(t *testing.T, s store.Store) audit.Source { t.Helper(); return openAudit(t, pathOf(t, s)) },
+		Age:   age,
 		Execute: func(t *testing.T, s store.Store, statements ...string) {
 			t.Helper()
 			for _, statement := range statements {

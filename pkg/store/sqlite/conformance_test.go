@@ -44,14 +44,16 @@ func TestConformance(t *testing.T) {
 			return func() { rename(t, path, path+".moved") }, func() { rename(t, path+".moved", path) }
 		},
 		Rejected: refusePoison,
-		Age: func(t *testing.T, s store.Store) (store.Retainer, time.Time) {
-			t.Helper()
-			now := time.Now().Add(time.Microsecond).Truncate(time.Microsecond)
-			for time.Now().Before(now) { // the clock of the store has whole microseconds
-			}
-			return s, now
-		},
+		Age:      age,
 	})
+}
+
+func age(t *testing.T, s store.Store) (store.Retainer, time.Time) {
+	t.Helper()
+	now := time.Now().Add(time.Microsecond).Truncate(time.Microsecond)
+	for time.Now().Before(now) { // the clock of the store has whole microseconds
+	}
+	return s, now
 }
 
 // refusePoison makes the database reject the event that it returns.

@@ -3,8 +3,8 @@
 -- after after_tick that reaches it, what that tick has of the shard, its times, and the
 -- last number of the shard that any tick reaches.
 --
--- Events from before the first partition were dropped by retention: then the number of
--- events is null.
+-- Events from before data_from were dropped by retention: then the number of events is
+-- null.
 WITH reached AS MATERIALIZED (
     SELECT m.shard, max(m.head) AS head
     FROM :"schema".ticks AS t CROSS JOIN unnest(t.shards, t.heads) AS m (shard, head)
@@ -12,7 +12,7 @@ WITH reached AS MATERIALIZED (
     GROUP BY m.shard
 )
 SELECT c.n, c.shard, c.topic_no, c.created_at, c.base, c.stored, c.after_tick, t.shard,
-    CASE WHEN c.created_at >= (SELECT min(lower) FROM :"schema".partitions) THEN (
+    CASE WHEN c.created_at >= (SELECT data_from FROM :"schema".retention) THEN (
         SELECT count(*) FROM :"schema".events AS e
         WHERE e.topic_no = c.topic_no AND e.created_at = c.created_at AND e.place > c.base AND e.place <= c.base | 1048575
     ) END,

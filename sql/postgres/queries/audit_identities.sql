@@ -3,7 +3,7 @@
 -- last one. Each further row with -1 is an identity whose event is missing or has another
 -- key, and each with -2 is the first one of a topic that is not in the dictionary.
 --
--- Events from before the first partition were dropped by retention.
+-- Events from before data_from were dropped by retention.
 WITH page AS MATERIALIZED (
     SELECT topic_no, id, created_at, place FROM :"schema".identities
     WHERE (topic_no, id) > ($1, $2) AND created_at <= $3
@@ -19,7 +19,7 @@ LEFT JOIN LATERAL (
     SELECT id FROM :"schema".events WHERE topic_no = i.topic_no AND created_at = i.created_at AND place = i.place OFFSET 0
 ) AS e ON true
 WHERE e.id IS DISTINCT FROM i.id
-  AND (e.id IS NOT NULL OR i.created_at >= (SELECT min(lower) FROM :"schema".partitions))
+  AND (e.id IS NOT NULL OR i.created_at >= (SELECT data_from FROM :"schema".retention))
 UNION ALL
 SELECT -2, i.topic_no, (array_agg(i.id))[1], NULL, NULL, NULL
 FROM page AS i

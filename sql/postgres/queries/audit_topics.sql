@@ -2,8 +2,10 @@
 -- events are complete. One statement reads one snapshot.
 --
 -- The counters are the totals and what the logs have after them, as in stats.sql. The
--- numbers are those of the identities, of the events, and of the events in the log of
--- transactions since the first partition.
+-- numbers are those of the identities, of those since data_from, of the events and of the
+-- events in the log of transactions since then. Retention may have dropped what is
+-- older. The second number is null if it has dropped nothing: then it is the first one,
+-- which the index alone has.
 WITH chosen AS MATERIALIZED (
     SELECT topic_no, topic FROM :"schema".topics WHERE topic_no > $1 ORDER BY topic_no LIMIT $2
 ), logged AS MATERIALIZED (
@@ -27,10 +29,13 @@ SELECT c.topic_no, c.topic,
     (coalesce(t.conflicts, 0) + coalesce(l.conflicts, 0))::bigint,
     coalesce(t.first_seen <= t.last_seen, true),
     (SELECT count(*) FROM :"schema".identities AS i WHERE i.topic_no = c.topic_no),
-    (SELECT count(*) FROM :"schema".events AS e WHERE e.topic_no = c.topic_no),
-    (SELECT coalesce(sum(m.stored), 0) FROM :"schema".commits AS m
-     WHERE m.topic_no = c.topic_no AND m.created_at >= (SELECT min(lower) FROM :"schema".partitions))::bigint
+    CASE WHEN r.data_from > '-infinity' THEN
+        (SELECT count(*) FROM :"schema".identities AS i WHERE i.topic_no = c.topic_no AND i.created_at >= r.data_from)
+    END,
+    (SELECT count(*) FROM :"schema".events AS e WHERE e.topic_no = c.topic_no AND e.created_at >= r.data_from),
+    (SELECT coalesce(sum(m.stored), 0) FROM :"schema".commits AS m WHERE m.topic_no = c.topic_no AND m.created_at >= r.data_from)::bigint
 FROM chosen AS c
+CROSS JOIN :"schema".retention AS r
 LEFT JOIN :"schema".totals AS t ON t.topic_no = c.topic_no
 LEFT JOIN logged AS l ON l.topic_no = c.topic_no
 ORDER BY c.topic_no

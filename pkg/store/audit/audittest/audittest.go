@@ -20,6 +20,9 @@ type Harness struct {
 	// Audit opens the database of a store for an audit. The store stays open. The
 	// harness closes it when the test ends.
 	Audit func(t *testing.T, s store.Store) audit.Source
+	// Age returns what drops old data of a store, and a moment such that all present
+	// events can be dropped as older.
+	Age func(t *testing.T, s store.Store) (store.Retainer, time.Time)
 	// Execute runs SQL statements in the database of a store, as an operator does.
 	Execute func(t *testing.T, s store.Store, statements ...string)
 	// Damages are the SQL statements of each damage, by its name in [Damages]. They
@@ -84,6 +87,10 @@ func cases() []suitetest.Case[Harness] {
 		{Name: "appends during an audit make no difference", Run: underLoad},
 		{Name: "an audit covers what was stored when it began", Run: bounded},
 		{Name: "an audit that continues from its state has the same result", Run: resumed},
+		{Name: "what retention drops makes no difference", Run: retained},
+		{Name: "an identity that was dropped with its event makes no difference", Run: identitiesRetained},
+		{Name: "retention during an audit makes no difference", Run: retainedUnderLoad},
+		{Name: "a row that is removed after retention is found", Run: removedAfterRetention},
 		{Name: "deliveries are listed in pages", Run: deliveries},
 	}
 	for _, d := range Damages() {
