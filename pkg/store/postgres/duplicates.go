@@ -47,18 +47,17 @@ type reportTarget struct{ store *Store }
 
 // WriteReports implements [duplicates.Target].
 func (t reportTarget) WriteReports(ctx context.Context, reports []store.DuplicateReport) error {
-	var (
-		topics, sources, differing            []string
-		keys                                  [][]byte
-		repeats, conflicts, firstAge, lastAge []int64
-	)
+	count := len(reports)
+	topics, keys := make([]string, count), make([][]byte, count)
+	repeats, conflicts, firstAge, lastAge := make([]int64, count), make([]int64, count), make([]int64, count), make([]int64, count)
+	sources, differing := make([]string, count), make([]string, count)
 	now := time.Now()
 	for i := range reports {
 		r := &reports[i]
-		topics, keys = append(topics, r.Topic), append(keys, appendKey(nil, r.ID))
-		repeats, conflicts = append(repeats, r.Repeats), append(conflicts, r.Conflicts)
-		firstAge, lastAge = append(firstAge, now.Sub(r.FirstSeen).Microseconds()), append(lastAge, now.Sub(r.LastSeen).Microseconds())
-		sources, differing = append(sources, jsonList(r.Sources)), append(differing, jsonList(r.Differing))
+		topics[i], keys[i] = r.Topic, appendKey(nil, r.ID)
+		repeats[i], conflicts[i] = r.Repeats, r.Conflicts
+		firstAge[i], lastAge[i] = now.Sub(r.FirstSeen).Microseconds(), now.Sub(r.LastSeen).Microseconds()
+		sources[i], differing[i] = jsonList(r.Sources), jsonList(r.Differing)
 	}
 	return t.exec(ctx, t.store.queries.duplicatesWrite, topics, keys, repeats, conflicts, firstAge, lastAge, sources, differing)
 }

@@ -59,7 +59,8 @@ func (t reportTarget) WriteReports(ctx context.Context, reports []store.Duplicat
 		statements := tx.statements.writeReports.inTransaction(tx.ctx, tx.tx)
 		defer statements.close()
 		return statements.forRows(len(reports), func(block *stdsql.Stmt, from, to int) error {
-			var arguments []any
+			const columns = 8
+			arguments := make([]any, 0, columns*(to-from))
 			for _, r := range reports[from:to] {
 				arguments = append(arguments, r.Topic, storedKey(r.ID), r.Repeats, r.Conflicts,
 					r.FirstSeen.UnixMicro(), r.LastSeen.UnixMicro(), jsonList(r.Sources), jsonList(r.Differing))
