@@ -19,7 +19,7 @@ func (a *app) dial(ctx context.Context, c config.Client, onConnection func(error
 	if err != nil {
 		return nil, err
 	}
-	options.Concurrency, options.OnConnection = 1, onConnection
+	options.Concurrency, options.OnConnection, options.OnDropped = 1, onConnection, a.reportDropped
 	return newClient(options)
 }
 
@@ -30,6 +30,12 @@ func newClient(options client.Options) (*client.Client, error) {
 		return nil, &usageError{err: err, hint: "Use https:// in client.url, or --insecure-http if everyone on the network may read the key."}
 	}
 	return c, err
+}
+
+// reportDropped reports on standard error that a reader was too slow, or away for too
+// long.
+func (a *app) reportDropped() {
+	_, _ = fmt.Fprintln(a.errOut, "eventagg: retention has dropped events that were not read yet; continuing with the first one after them")
 }
 
 // newReachability returns a function that reports on standard error, once each,

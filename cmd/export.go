@@ -184,7 +184,7 @@ func expected(ctx context.Context, target exportTarget, filter store.Filter) (in
 	switch filter {
 	case store.Filter{}:
 		totals, err := target.Totals(ctx)
-		return totals.Stored, err
+		return totals.Kept, err
 	case store.Filter{Topic: filter.Topic}:
 		topics, err := target.TopicStats(ctx, store.TopicQuery{Topic: filter.Topic, Limit: 1})
 		if len(topics) == 0 || topics[0].Topic != filter.Topic {

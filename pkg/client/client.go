@@ -52,6 +52,11 @@ type Options struct {
 	// the connection is lost, with the reason, and once when there is a new
 	// one, with nil. The default does nothing.
 	OnConnection func(lost error)
+	// OnDropped is called by [Client.Follow], [Client.Resume] and [Client.Export] if
+	// retention has dropped events that they have not returned yet. They then go on
+	// with the first event after those. With the default, nil, they return a
+	// [store.DroppedError] instead.
+	OnDropped func()
 	// OnResponse is called with the HTTP status of each response to a request of
 	// [Client.Append], or with 0 if there was none. It may be called concurrently. The
 	// default does nothing.

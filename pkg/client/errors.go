@@ -135,6 +135,18 @@ func meaningOfDropped(problem api.Problem) error {
 	return &store.DroppedError{Next: next.Position}
 }
 
+// skipDropped returns the cursor to go on from if the error says that retention has
+// dropped events, and reports that to OnDropped. It returns "" for other errors, and if
+// the caller must get this one.
+func (c *Client) skipDropped(err error) string {
+	refused, ok := errors.AsType[*ResponseError](err)
+	if _, dropped := errors.AsType[*store.DroppedError](err); !ok || !dropped || c.options.OnDropped == nil {
+		return ""
+	}
+	c.options.OnDropped()
+	return refused.Problem.Cursor
+}
+
 // maxRetryAfter limits the wait that a server can request.
 const maxRetryAfter = time.Hour
 

@@ -95,6 +95,10 @@ func (c *Client) Resume(ctx context.Context, query ResumeQuery, fn func([]store.
 func (c *Client) readNewer(ctx context.Context, filter store.Filter, cursor string, fn func([]store.Record) error, at func(string) error) error {
 	for {
 		page, err := c.Events(ctx, EventsQuery{Filter: filter, Limit: followPage, Cursor: cursor})
+		if next := c.skipDropped(err); next != "" {
+			cursor = next
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -163,6 +167,10 @@ func (c *Client) newer(ctx context.Context, filter store.Filter, cursor string, 
 			}
 			slices.Reverse(page.Records)
 			return page.Records, page.Prev, nil
+		}
+		if next := c.skipDropped(err); next != "" {
+			cursor = next
+			continue
 		}
 		if ctx.Err() != nil || !store.Temporary(err) {
 			return nil, "", err

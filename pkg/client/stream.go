@@ -71,7 +71,12 @@ func (f *follower) follow(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !store.Temporary(err):
-			return err
+			next := f.skipDropped(err)
+			if next == "" {
+				return err
+			}
+			f.cursor = next
+			continue
 		}
 		if err := retry.Sleep(ctx, store.RetryAfter(err, f.retry)+f.backoff.Next()); err != nil {
 			return err

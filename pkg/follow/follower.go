@@ -63,8 +63,8 @@ func (f *Follower) Leave() {
 // nothing if there are none within maxWait, or if the CPU budget allows none
 // yet. The result is valid until the next call.
 //
-// If the store is unavailable, Next waits. The error is the context's, or
-// [store.ErrForeignPosition].
+// If the store is unavailable, Next waits. The error is the context's,
+// [store.ErrForeignPosition], or [store.ErrDropped].
 func (f *Follower) Next(ctx context.Context, maxWait time.Duration) ([]byte, error) {
 	f.recycle()
 	timer := time.NewTimer(maxWait)
@@ -124,7 +124,7 @@ func (f *Follower) fill(ctx context.Context) (changed <-chan struct{}, wait time
 		return nil, 0, nil
 	case ctx.Err() != nil:
 		return nil, 0, ctx.Err()
-	case errors.Is(err, store.ErrForeignPosition):
+	case lost(err):
 		return nil, 0, err
 	}
 	return changed, retryDelay, nil

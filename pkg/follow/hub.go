@@ -113,7 +113,7 @@ func (h *Hub) Start(ctx context.Context, filter store.Filter, last int) (store.P
 
 // Join starts to follow the events after a position that match. It reads the
 // first page, so errors of the store are returned at once: among them
-// [store.ErrForeignPosition], and [store.ErrOverloaded] if there are
+// [store.ErrForeignPosition], [store.ErrDropped], and [store.ErrOverloaded] if there are
 // MaxFollowers already. The caller must call [Follower.Leave]. A filter with an ID is an
 // error: no second event will have this key, and the hub keeps no IDs.
 //

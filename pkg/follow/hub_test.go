@@ -203,6 +203,17 @@ func TestFollower_WaitsForAnUnavailableStore(t *testing.T) {
 	})
 }
 
+func TestFollower_EndsWhenItsEventsAreDropped(t *testing.T) {
+	t.Parallel()
+	fake := &fakeStore{}
+	fake.add(10)
+	follower := join(t, newHub(fake), store.Filter{}, store.Position{Commit: 11, Fingerprint: 10})
+	fake.setFail(&store.DroppedError{})
+	if _, err := follower.Next(t.Context(), time.Minute); !errors.Is(err, store.ErrDropped) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestFollower_EndsWhenTheDataIsReplaced(t *testing.T) {
 	t.Parallel()
 	fake := &fakeStore{}

@@ -67,7 +67,7 @@ func (h *Hub) run(ctx context.Context, t *tail) {
 	for ctx.Err() == nil {
 		full, err := h.advance(ctx, t)
 		switch {
-		case errors.Is(err, store.ErrForeignPosition):
+		case lost(err):
 			t.fail(err)
 			return
 		case err != nil:
@@ -84,6 +84,11 @@ func (h *Hub) run(ctx context.Context, t *tail) {
 		}
 		h.await(ctx, full)
 	}
+}
+
+// lost reports whether no read after the position can succeed any more.
+func lost(err error) bool {
+	return errors.Is(err, store.ErrForeignPosition) || errors.Is(err, store.ErrDropped)
 }
 
 // advance reads the next events and reports whether there may be more.
