@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Names of what is checked.
@@ -84,6 +85,9 @@ func (r *Report) add(dependency string, rules []rule, unknown map[string]string,
 
 // unreachable returns the one rule of a dependency without facts.
 func unreachable(reason string) []rule {
+	if _, cause, wrapped := strings.Cut(reason, "store unavailable: "); wrapped {
+		reason = cause // what failed is clear
+	}
 	return []rule{{check: "reachable", judge: func(Facts) result {
 		return found(Unknown, reason, "start it or correct its URL, then run doctor again")
 	}}}
