@@ -41,10 +41,11 @@ func keys(f Facts) result {
 	}
 	var expired, soon []string
 	for _, id := range slices.Sorted(maps.Keys(i.KeysExpire)) {
-		switch level := expiry(id, i.KeysExpire[id], f.Now, "").level; {
-		case level == Failure:
+		level := expiry(id, i.KeysExpire[id], f.Now, "").level
+		if level == Failure {
 			expired = append(expired, id)
-		case level == Warning:
+		}
+		if level == Warning {
 			soon = append(soon, id)
 		}
 	}

@@ -163,7 +163,7 @@ func TestJudge_Postgres(t *testing.T) {
 		"a slot holds a snapshot":            {pg(func(p *postgres.Facts) { p.Slots = []postgres.Slot{{Name: "s", Active: true, Snapshot: 20_000_000}} }), "held snapshots", doctor.Warning, ""},
 		"a slot that is not used keeps WAL":  {pg(func(p *postgres.Facts) { p.Slots = []postgres.Slot{{Name: "s", Kept: 2 << 30}} }), "replication slots", doctor.Warning, ""},
 		"a slot has lost its WAL":            {pg(func(p *postgres.Facts) { p.Slots = []postgres.Slot{{Name: "s", Status: "lost"}} }), "replication slots", doctor.Warning, ""},
-		"archiving fails":                    {pg(func(p *postgres.Facts) { p.WAL.ArchiveFails = true }), "write-ahead log", doctor.Warning, ""},
+		"archiving fails":                    {set("archive_fails", "true"), "archiving", doctor.Warning, ""},
 		"the WAL grows":                      {pg(func(p *postgres.Facts) { p.WAL.Bytes = 20 << 30 }), "write-ahead log", doctor.Warning, ""},
 		"the disk is nearly full":            {pg(func(p *postgres.Facts) { p.Disk.Free = 500 << 20 }), "disk", doctor.Warning, ""},
 		"the disk is full":                   {pg(func(p *postgres.Facts) { p.Disk.Free = 0 }), "disk", doctor.Failure, doctor.No},

@@ -20,6 +20,7 @@ func postgresStateRules() []rule {
 		{check: "autovacuum", part: postgres.FactsSettings, judge: autovacuum},
 		{check: "transaction IDs", part: postgres.FactsSettings, judge: transactionIDs},
 		{check: "bloat", part: postgres.FactsTables, judge: bloat},
+		{check: "archiving", part: postgres.FactsSettings, judge: archiving},
 		{check: "write-ahead log", part: postgres.FactsWAL, judge: writeAheadLog},
 		{check: "disk", part: postgres.FactsSettings, weakens: true, judge: serverDisk},
 		{check: "clock", part: postgres.FactsClock, judge: func(f Facts) result {
@@ -167,14 +168,18 @@ func writeAheadLog(f Facts) result {
 	const factor = 4
 	w := f.Postgres.WAL
 	text := fmt.Sprintf("the write-ahead log has %s (max_wal_size %s), the database %s", bytesOf(w.Bytes), bytesOf(w.Maximum), bytesOf(w.Database))
-	switch {
-	case w.ArchiveFails:
-		return found(Warning, text+"; archiving fails, and the log grows until the disk is full", "repair archive_command; pg_stat_archiver and the log of the server have the reason")
-	case w.Bytes > factor*w.Maximum+keptBytes:
+	if w.Bytes > factor*w.Maximum+keptBytes {
 		return found(Warning, text, "look for replication slots, wal_keep_size and archiving that keep it")
-	default:
-		return ok("%s", text)
 	}
+	return ok("%s", text)
+}
+
+func archiving(f Facts) result {
+	if f.Postgres.Settings["archive_fails"] == "true" {
+		return found(Warning, "archiving fails: the write-ahead log grows until the disk is full, and backups can't be restored up to now",
+			"repair archive_command; pg_stat_archiver and the log of the server have the reason")
+	}
+	return ok("archiving does not fail")
 }
 
 func serverDisk(f Facts) result {

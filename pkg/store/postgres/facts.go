@@ -45,7 +45,8 @@ type Facts struct {
 	CertificateExpires time.Time
 
 	// Settings are the settings of the server by their names, as this role and database
-	// have them. Frozen is the age of the oldest transaction ID that is not frozen.
+	// have them. In addition frozen_age is the age of the oldest transaction ID, and
+	// archive_fails is true if the server can't archive its WAL.
 	Settings map[string]string
 	// SynchronousCommit is the value with which a store commits, whatever the default of
 	// the role is.
@@ -128,7 +129,4 @@ type Standby struct {
 }
 
 // WAL describes the disk space of the server in bytes. Maximum is max_wal_size.
-type WAL struct {
-	Database, Bytes, Maximum int64
-	ArchiveFails             bool
-}
+type WAL struct{ Database, Bytes, Maximum int64 }

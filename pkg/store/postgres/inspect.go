@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	stdsql "database/sql"
@@ -128,12 +129,16 @@ func (i *inspection) schema(ctx context.Context, db *stdsql.DB, configured strin
 	if !state.standby {
 		state.readOnly = false // the session of a writer changes it
 	}
-	if unusable := state.usable(); unusable != nil {
-		i.facts.Unusable = unusable
-	}
-	if i.facts.Unusable != nil {
+	i.facts.Unusable = cmp.Or(state.usable(), i.facts.Unusable)
+	if usable := i.facts.Unusable == nil; !usable {
 		return nil
 	}
+	return i.tables(ctx, db, state, found)
+}
+
+// tables finds out whether the tables can be used. The parameter found has the schemas
+// with tables.
+func (i *inspection) tables(ctx context.Context, db *stdsql.DB, state readiness, found []tableSet) error {
 	set, exists := setIn(i.facts.Schema, found)
 	if !exists {
 		i.facts.NoTables = true
