@@ -33,6 +33,7 @@ func names() []string {
 		"guarantees",
 		"http",
 		"following",
+		"integrations",
 		"cli",
 		"configuration",
 		"operations",

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// StartProxy starts a reverse proxy (nginx, haproxy or caddy) in the foreground, waits
+// StartProxy starts a reverse proxy (nginx, haproxy, caddy or apache2) in the foreground, waits
 // until it listens on address, and ends it when the test ends.
 func StartProxy(t testing.TB, address, program string, args ...string) {
 	t.Helper()
@@ -56,6 +56,16 @@ func StartProxy(t testing.TB, address, program string, args ...string) {
 			t.Fatalf("%s does not listen on %s", program, address)
 		}
 	}
+}
+
+// Program returns the path of a program that a test runs.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := findProxy(name)
+	if err != nil {
+		skipOrFail(t, name, err)
+	}
+	return path
 }
 
 // findProxy looks in PATH and where Debian keeps servers.
