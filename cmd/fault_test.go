@@ -25,8 +25,8 @@ import (
 
 // The events of a faulty run.
 const (
-	faultCount   = 12_000
-	faultUnique  = 8_400 // 30 % of the events are duplicates
+	faultCount   = 6_000
+	faultUnique  = 4_200 // 30 % of the events are duplicates
 	faultTimeout = 2 * time.Minute
 )
 

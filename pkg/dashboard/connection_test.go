@@ -3,9 +3,6 @@ package dashboard_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,15 +64,9 @@ func TestPage_ResumesAfterLostConnection(t *testing.T) {
 // responds 503.
 func startFailingProxy(t *testing.T, s *site) (address string, setFailing func(bool)) {
 	t.Helper()
-	target, err := url.Parse(s.url())
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	proxy := s.proxy()
 	var failing atomic.Bool
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if failing.Load() {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -83,10 +74,6 @@ func startFailingProxy(t *testing.T, s *site) (address string, setFailing func(b
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	t.Cleanup(func() {
-		front.CloseClientConnections()
-		front.Close()
-	})
 	return front.URL + "/", func(on bool) {
 		failing.Store(on)
 		if on {

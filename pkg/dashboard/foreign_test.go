@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -40,14 +39,10 @@ const attacks = `(async () => {
 // startForeignSite starts a server with an empty page.
 func startForeignSite(t *testing.T) (port string) {
 	t.Helper()
-	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	foreign := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, "<!doctype html><title>foreign</title><body>")
 	}))
-	t.Cleanup(func() {
-		foreign.CloseClientConnections()
-		foreign.Close()
-	})
 	_, port, err := net.SplitHostPort(foreign.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,6 @@ package dashboard_test
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -12,24 +9,13 @@ import (
 // startPrefixProxy starts a proxy that serves a site below a path prefix only.
 func startPrefixProxy(t *testing.T, s *site, prefix string) (address string) {
 	t.Helper()
-	target, err := url.Parse(s.url())
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	mux := http.NewServeMux()
+	proxy, mux := s.proxy(), http.NewServeMux()
 	mux.Handle(prefix+"/", http.StripPrefix(prefix, proxy))
 	mux.HandleFunc(prefix, func(w http.ResponseWriter, r *http.Request) { // without the usual redirect
 		r.URL.Path = "/"
 		proxy.ServeHTTP(w, r)
 	})
-	front := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		front.CloseClientConnections()
-		front.Close()
-	})
-	return front.URL + prefix
+	return serve(t, mux).URL + prefix
 }
 
 // checkBelow checks that each request of a tab went to an address below prefix.

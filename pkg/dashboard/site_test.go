@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -85,16 +88,33 @@ func (s *site) end() {
 
 func (s *site) url() string { return "http://" + s.address + "/" }
 
-// publish sends events, and returns how many were stored and how many were
-// duplicates.
-func (s *site) publish(events ...map[string]any) (stored, duplicates int64) {
+// proxy returns a reverse proxy of the site. It responds 502 while the site is stopped.
+func (s *site) proxy() http.Handler {
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: s.address})
+	proxy.FlushInterval = -1
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	return proxy
+}
+
+// serve starts a server, which ends with the test, also if connections are open then.
+func serve(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server
+}
+
+// publish sends events.
+func (s *site) publish(events ...map[string]any) {
 	s.t.Helper()
 	var batch api.Batch
 	s.call(http.MethodPost, "publish", []byte(asJSON(events)), &batch)
 	if batch.Invalid > 0 {
 		s.t.Fatalf("publish: %+v", batch)
 	}
-	return batch.Success, batch.Ignored
 }
 
 // nextMillisecond waits until a new event is later than the last one: the page compares

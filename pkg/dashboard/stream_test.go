@@ -3,9 +3,6 @@ package dashboard_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,15 +22,8 @@ type front struct {
 
 func startFront(t *testing.T, s *site) *front {
 	t.Helper()
-	target, err := url.Parse(s.url())
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	f := new(front)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy, f := s.proxy(), new(front)
+	f.url = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/events/stream" {
 			f.asked.Add(1)
 			if f.foreign.Load() {
@@ -45,12 +35,7 @@ func startFront(t *testing.T, s *site) *front {
 			defer f.streams.Add(-1)
 		}
 		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	f.url = server.URL + "/"
+	})).URL + "/"
 	return f
 }
 
