@@ -125,7 +125,7 @@ func (a *app) copyFile(from string, opts copyOptions, result *copyResult, run fu
 	progress := terminal.StartProgress(a.errOut, a.interactive(), state.frame)
 	copied, err := run(sqlite.BackupOptions{Replace: opts.force, Quick: opts.quick, Progress: state.set})
 	progress.Stop()
-	result.Events, result.Topics, result.Bytes = copied.Stats.Stored, copied.Stats.Topics, copied.Bytes
+	result.Events, result.Topics, result.Bytes = copied.Stats.Kept, copied.Stats.Topics, copied.Bytes
 	result.Seconds = time.Since(state.begin).Seconds()
 	switch {
 	case copied.OtherVersion:
@@ -151,7 +151,7 @@ func storedText(copied sqlite.Copy) string {
 	if copied.OtherVersion {
 		return "the database"
 	}
-	return terminal.Events(copied.Stats.Stored)
+	return terminal.Events(copied.Stats.Kept)
 }
 
 // explainBackup adds to an error what the operator can do about it.

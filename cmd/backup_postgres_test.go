@@ -193,6 +193,33 @@ func TestPostgres_BackupsOfTheGuide(t *testing.T) {
 	}
 }
 
+// TestBackup_CommandsOfTheGuide runs the guide's commands for SQLite.
+func TestBackup_CommandsOfTheGuide(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "eventagg.db")
+	s := newStage(t, "sqlite:"+path)
+	s.serve()
+	backup, restore, _ := strings.Cut(guideBlock(t, "sqlite", strings.NewReplacer()), "\n")
+	shell := func(line string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "sh", "-e", "-c", line)
+		command.Dir, command.Env = filepath.Dir(path), append(os.Environ(), "EVENTAGG_DATABASE_URL=sqlite:"+path)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+	s.sendSeed(1)
+	before := s.all()
+	shell(backup)
+	s.sendSeed(2)
+	s.end(syscall.SIGTERM)
+	shell(restore)
+	s.serve()
+	if got := s.all(); !slices.Equal(got, before) {
+		t.Errorf("after the restore there are %d events, expected %d", len(got), len(before))
+	}
+}
+
 // check checks a restored database that must have the events want.
 func (d *disaster) check(t *testing.T, database string, want []string) {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/eventagg/eventagg/pkg/atomicfile"
 	"github.com/eventagg/eventagg/pkg/retry"
@@ -105,10 +106,7 @@ func copyChecked(ctx context.Context, file *atomicfile.File, options BackupOptio
 	}
 	err = copyPages(ctx, db, file, options.rest, progress)
 	if err = errors.Join(err, db.Close()); err != nil {
-		if !errors.Is(err, ErrSpace) {
-			err = translate(ctx, err, "copy "+options.From)
-		}
-		return Copy{}, file.Wrap(err)
+		return Copy{}, file.Wrap(explainCopy(ctx, err, options.From))
 	}
 	if err := separateFromWAL(file); err != nil {
 		return Copy{}, file.Wrap(err)
@@ -124,6 +122,18 @@ func copyChecked(ctx context.Context, file *atomicfile.File, options BackupOptio
 	}
 	checked.Bytes = info.Size()
 	return checked, nil
+}
+
+// explainCopy translates the error of copyPages.
+func explainCopy(ctx context.Context, err error, from string) error {
+	switch {
+	case errors.Is(err, ErrSpace):
+		return err
+	case isCode(err, lib.SQLITE_FULL):
+		return fmt.Errorf("%w: %w", ErrSpace, err)
+	default:
+		return translate(ctx, err, "copy "+from)
+	}
 }
 
 // openSource opens the database that is copied.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -98,6 +99,33 @@ func checkEvents(t *testing.T, s *Store, n int64) {
 	}
 }
 
+// TestBackup_AcceptsWhatRetentionDropped: identities without data, and counters without
+// identities, are no damage there.
+func TestBackup_AcceptsWhatRetentionDropped(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	appendAll(t, s, "0", "1", "2")
+	now := time.Now().Add(time.Minute)
+	for _, retention := range []store.Retention{{DataBefore: now}, {DataBefore: now, IdentitiesBefore: now}} {
+		for more := true; more; {
+			step, err := s.Retain(t.Context(), retention)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more = step.More
+		}
+		appendAll(t, s, fmt.Sprint("kept ", retention.IdentitiesBefore.IsZero()))
+		got, err := Backup(t.Context(), BackupOptions{From: s.path, To: newCopyPath(t)})
+		if err != nil || got.Stats.Kept != 1 || got.Stats.Stored < 4 {
+			t.Errorf("copied %+v, %v", got, err)
+		}
+	}
+	statements(t, s.path, "DELETE FROM events")
+	if _, err := Backup(t.Context(), BackupOptions{From: s.path, To: newCopyPath(t)}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a kept event is missing: %v", err)
+	}
+}
+
 func TestBackup_ContainsLogOfCrashedProcess(t *testing.T) {
 	t.Parallel()
 	s := openNew(t, Options{})
@@ -162,9 +190,9 @@ func TestBackup_Errors(t *testing.T) {
 			t.Helper()
 			return BackupOptions{From: damagedFile(t)}
 		}, ErrDamaged, "check the copy of"},
-		"a topic's counter that differs": {changed("UPDATE topics SET stored_events = 3"), ErrDamaged, `topic "topic" has a counter of 3, 2 identities and 2 events`},
-		"an event without identity":      {changed("DELETE FROM identities WHERE event = 1"), ErrDamaged, "a counter of 2, 1 identities and 2 events"},
-		"an identity without event":      {changed("DELETE FROM events WHERE id = 1"), ErrDamaged, "a counter of 2, 2 identities and 1 events"},
+		"a topic's counter that differs": {changed("UPDATE topics SET stored_events = 3"), ErrDamaged, `topic "topic" has a counter of 3, 2 identities, 2 of them of kept events, and 2 events`},
+		"an event without identity":      {changed("DELETE FROM identities WHERE event = 1"), ErrDamaged, "a counter of 2, 1 identities, 1 of them of kept events, and 2 events"},
+		"an identity without event":      {changed("DELETE FROM events WHERE id = 1"), ErrDamaged, "a counter of 2, 2 identities, 2 of them of kept events, and 1 events"},
 		"a total that differs":           {changed("UPDATE totals SET duplicate_events = 1"), ErrDamaged, "the totals differ"},
 		"an identity without topic":      {changed("UPDATE identities SET topic_no = 7 WHERE event = 1"), ErrDamaged, "identities"},
 		"a log of another file": {func(t *testing.T, to string) BackupOptions {

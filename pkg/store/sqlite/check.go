@@ -5,7 +5,6 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 
 	lib "modernc.org/sqlite/lib"
 )
@@ -17,7 +16,7 @@ var ErrDamaged = errors.New("the database is damaged")
 // check checks a closed database file without a write-ahead log: first its pages, and
 // unless quick is set its indexes against its tables, then its counters against its rows.
 func check(ctx context.Context, path string, quick bool) (c Copy, err error) {
-	db, err := openPool(path, 1, url.Values{"mode": {"ro"}, "immutable": {"1"}})
+	db, err := openImmutable(path)
 	if err != nil {
 		return Copy{}, err
 	}
@@ -74,11 +73,12 @@ func checkCounters(ctx context.Context, db *stdsql.DB) error {
 		return err
 	}
 	var topic stdsql.NullString
-	var counted, identities, events int64
-	err := db.QueryRowContext(ctx, topics).Scan(&topic, &counted, &identities, &events)
+	var stored, identities, kept, events int64
+	err := db.QueryRowContext(ctx, topics).Scan(&topic, &stored, &identities, &kept, &events)
 	switch {
 	case err == nil:
-		return fmt.Errorf("%w: topic %q has a counter of %d, %d identities and %d events", ErrDamaged, topic.String, counted, identities, events)
+		return fmt.Errorf("%w: topic %q has a counter of %d, %d identities, %d of them of kept events, and %d events",
+			ErrDamaged, topic.String, stored, identities, kept, events)
 	case !errors.Is(err, stdsql.ErrNoRows):
 		return translate(ctx, err, "compare the counters with the rows")
 	}

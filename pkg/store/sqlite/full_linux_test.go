@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,12 +13,11 @@ import (
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
-// TestAppend_FullFileSystem fills a real file system, which only root can make, and
-// then makes it larger. No acknowledged event is lost, and no restart is needed.
-func TestAppend_FullFileSystem(t *testing.T) {
-	t.Parallel()
+// mounted returns a file system of its own, which only root can make.
+func mounted(t *testing.T, size string) string {
+	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("mount a file system: %v", err)
 	}
 	t.Cleanup(func() {
@@ -25,6 +25,41 @@ func TestAppend_FullFileSystem(t *testing.T) {
 			t.Errorf("unmount: %v", err)
 		}
 	})
+	return dir
+}
+
+// TestBackup_FullFileSystem: a backup that does not fit is refused before it fills the
+// disk, and one that fails in the middle leaves nothing.
+func TestBackup_FullFileSystem(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	for i := range 8 {
+		e := newEvent(fmt.Sprint(i))
+		e.Payload = `{"k":"` + strings.Repeat("y", 900_000) + `"}`
+		if _, err := s.Append(t.Context(), []event.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for size, text := range map[string]string{"16m": "needs 7", "80m": "database or disk is full"} {
+		dir := mounted(t, size)
+		_, err := Backup(t.Context(), BackupOptions{From: s.path, To: filepath.Join(dir, "copy.db"), Progress: func(BackupProgress) {
+			// After the first 4 MiB another program fills the disk.
+			_ = os.WriteFile(filepath.Join(dir, "other"), make([]byte, 80<<20), 0o600)
+		}})
+		if !errors.Is(err, ErrSpace) || !strings.Contains(err.Error(), text) {
+			t.Errorf("with %s: %v", size, err)
+		}
+		_ = os.Remove(filepath.Join(dir, "other"))
+		if names := contents(t, dir); len(names) != 0 {
+			t.Errorf("left are %v", names)
+		}
+	}
+}
+
+// TestAppend_FullFileSystem fills a real file system and then makes it larger. No acknowledged event is lost, and no restart is needed.
+func TestAppend_FullFileSystem(t *testing.T) {
+	t.Parallel()
+	dir := mounted(t, "2m")
 	options := Options{Path: filepath.Join(dir, "events.db")}
 	if _, err := Migrate(t.Context(), options.Path); err != nil {
 		t.Fatal(err)
