@@ -211,6 +211,7 @@ func TestBackup_CommandsOfTheGuide(t *testing.T) {
 	s.sendSeed(1)
 	before := s.all()
 	shell(backup)
+	run(t, "verify", "--database-url", "sqlite:"+filepath.Join(filepath.Dir(path), "backup.db"))
 	s.sendSeed(2)
 	s.end(syscall.SIGTERM)
 	shell(restore)
@@ -226,6 +227,7 @@ func (d *disaster) check(t *testing.T, database string, want []string) {
 	s := newStage(t, database)
 	s.serve()
 	defer s.end(syscall.SIGTERM)
+	run(t, "verify", "--database-url", database)
 	if got := s.all(); !slices.Equal(got, want) {
 		t.Errorf("there are %d events in this order, expected %d", len(got), len(want))
 	}

@@ -72,6 +72,8 @@ func (s *stage) serve(args ...string) {
 		line, err := lines.ReadString('\n')
 		s.log.WriteString(line)
 		if err != nil {
+			_ = s.server.Wait()
+			s.server = nil // nothing is left to end
 			s.t.Fatalf("the server ended before it listened: %s", s.log)
 		}
 		listening = strings.Contains(line, "msg=listening")

@@ -84,5 +84,12 @@ func (s *postgres) restore(backup string, recover bool) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.start()
+	if err := s.start(); err != nil || !recover {
+		return err
+	}
+	// It is ready for readers before it has recovered.
+	if err := s.process.waitUntil(func() bool { return s.exec("SELECT 1 / (NOT pg_is_in_recovery())::int") == nil }); err != nil {
+		return errors.Join(err, s.stop(Immediate))
+	}
+	return nil
 }
