@@ -175,7 +175,7 @@ func explainShutdown(err error, grace time.Duration) error {
 // of the configured limits. Without it the heap may grow to twice the memory in use.
 // GOMEMLIMIT overrides it.
 func limitMemory(c config.Config) {
-	const base = 56 << 20                          // event streams, connections, statements, the program itself
+	const base = 50 << 20                          // event streams, connections, statements, the program itself
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // -1 reads the limit; MaxInt64 means that none is set
 		waiting := int64(c.Ingest.MaxPendingBytes)
 		if c.Broker.URL != "" {
