@@ -47,7 +47,8 @@ func openAuditFile(path, database string) (*auditFile, error) {
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, f.flush() // a folder that is missing is an error now, not after hours
+		err := f.flush() // a folder that is missing is an error now, not after hours
+		return f, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the progress: %w", err)

@@ -63,7 +63,7 @@ func auditDeliveries(ctx context.Context, q Auditable, remembered audit.Deliveri
 	old := 0
 	for _, d := range all {
 		page.Rows++
-		detail := ""
+		var detail string
 		switch {
 		case d.QueuedAt.After(latest.Add(clockMargin)):
 			detail = "it was queued in the future"

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/eventagg/eventagg/pkg/store/audit"
@@ -58,7 +59,7 @@ func (a *Audit) name(ctx context.Context, number int32) (string, error) {
 func readableKey(key []byte) string {
 	text, err := keyText(key)
 	if err != nil {
-		return fmt.Sprintf("%x", key)
+		return hex.EncodeToString(key)
 	}
 	return text
 }

@@ -58,7 +58,8 @@ func (a *Audit) commits(ctx context.Context, after string, bound auditBound, lim
 	if to < bound.Commit {
 		page.Next = audit.Encode(to)
 	}
-	return page, a.locate(ctx, &page, found)
+	err = a.locate(ctx, &page, found)
+	return page, err
 }
 
 // problems reports what is wrong with a row of the log. Before is the row before it in the

@@ -31,5 +31,6 @@ func (a *Audit) reports(ctx context.Context, after string, limit int) (page audi
 	if page.Rows >= int64(limit) {
 		page.Next = audit.Encode(at)
 	}
-	return page, a.locate(ctx, &page, found)
+	err = a.locate(ctx, &page, found)
+	return page, err
 }

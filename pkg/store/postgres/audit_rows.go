@@ -71,7 +71,8 @@ func (a *Audit) identities(ctx context.Context, after string, bound auditBound, 
 	if page.Rows >= int64(limit) {
 		page.Next = audit.Encode(at)
 	}
-	return page, a.locate(ctx, &page, found)
+	err = a.locate(ctx, &page, found)
+	return page, err
 }
 
 // auditedIdentity is a row of audit_identities.sql.
@@ -231,7 +232,8 @@ func (a *Audit) events(ctx context.Context, after string, bound auditBound, limi
 	case next != nil:
 		page.Next = audit.Encode(eventPosition{Lower: *next.lower, Topic: math.MinInt32})
 	}
-	return page, a.locate(ctx, &page, found)
+	err = a.locate(ctx, &page, found)
+	return page, err
 }
 
 // partitionAt returns the partition of a position, or the one after it if retention has

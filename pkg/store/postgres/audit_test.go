@@ -42,7 +42,7 @@ func damages() map[string][]string {
 		"an event is stored a second time":                    {"INSERT INTO events SELECT created_at, occurred_at, topic_no, place + 7, id, source, payload FROM events" + where},
 		"the key of an event is changed":                      {`UPDATE events SET id = '\x006e6577'` + where},
 		"a topic is removed":                                  {"DELETE FROM topics WHERE topic = 'orders'"},
-		"a report of duplicates without an identity is added": {`INSERT INTO duplicate_reports SELECT topic_no, '\x006e6577', 1, 0, now(), now(), '{s}', '{}' FROM topics WHERE topic = 'orders'`},
+		"a report of duplicates without an identity is added": {`INSERT INTO duplicate_reports SELECT topic_no, '\x006e6577', 1, 0, now(), clock_timestamp(), '{s}', '{}' FROM topics WHERE topic = 'orders'`},
 		"the order of events is changed":                      {"UPDATE ticks SET bases[1] = bases[1] - 1" + middle},
 		"the number of a transaction is used twice":           {"UPDATE commits SET n = (SELECT max(n) FROM commits AS c WHERE c.shard <> commits.shard AND c.n < commits.n AND NOT EXISTS (SELECT FROM commits AS o WHERE o.shard = commits.shard AND o.n = c.n))" + commit},
 		"a row of the log is removed":                         {"DELETE FROM commits" + commit},

@@ -1,7 +1,6 @@
 package audittest
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -59,13 +58,13 @@ func underLoad(t *testing.T, h Harness) {
 	s := h.Open(t)
 	fill(t, s)
 	source := h.Audit(t, s)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	var group errgroup.Group
 	var appended atomic.Int64
+	var stopped atomic.Bool
+	defer stopped.Store(true)
 	for writer := range 3 {
 		group.Go(func() error {
-			for i := 0; ctx.Err() == nil; i++ {
+			for i := 0; !stopped.Load(); i++ {
 				events := append(newEvents(fmt.Sprintf("topic %d", i%7), fmt.Sprintf("%d-%d", writer, i), 1+i%20), newEvents("orders", "a", i%3)...)
 				if _, err := s.Append(t.Context(), events); err != nil {
 					return err
@@ -77,7 +76,7 @@ func underLoad(t *testing.T, h Harness) {
 	}
 	group.Go(func() error {
 		position := store.Position{}
-		for ctx.Err() == nil {
+		for !stopped.Load() {
 			var err error
 			if _, position, err = s.Newer(t.Context(), store.Filter{}, position, 100); err != nil {
 				return err
@@ -88,7 +87,7 @@ func underLoad(t *testing.T, h Harness) {
 	for round := 0; (round < 3 || appended.Load() < 60) && !t.Failed(); round++ {
 		wantNone(t, run(t, source, audit.Options{}))
 	}
-	cancel()
+	stopped.Store(true)
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}

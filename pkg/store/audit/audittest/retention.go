@@ -1,8 +1,8 @@
 package audittest
 
 import (
-	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -75,11 +75,11 @@ func retainedUnderLoad(t *testing.T, h Harness) {
 	}
 	retainer, moment := h.Age(t, s)
 	source := h.Audit(t, s)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	var group errgroup.Group
+	var stopped atomic.Bool
+	defer stopped.Store(true)
 	group.Go(func() error {
-		for i := 0; ctx.Err() == nil; i++ {
+		for i := 0; !stopped.Load(); i++ {
 			if _, err := s.Append(t.Context(), newEvents("new", fmt.Sprint(i), 5)); err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func retainedUnderLoad(t *testing.T, h Harness) {
 		return nil
 	})
 	group.Go(func() error {
-		for ctx.Err() == nil {
+		for !stopped.Load() {
 			if _, err := retainer.Retain(t.Context(), store.Retention{DataBefore: moment}); err != nil {
 				return err
 			}
@@ -97,7 +97,7 @@ func retainedUnderLoad(t *testing.T, h Harness) {
 	for range 4 {
 		wantNone(t, run(t, source, audit.Options{Rate: 20_000}))
 	}
-	cancel()
+	stopped.Store(true)
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
