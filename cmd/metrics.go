@@ -31,6 +31,7 @@ func (s *service) onEvents(key string, t event.Tally) {
 func (s *service) watch(events store.Store, routes routes) {
 	s.metrics.WatchStore(s.server.CheckStore)
 	s.metrics.WatchTopics(events)
+	s.metrics.WatchReports(func() int64 { return unreported(events) })
 	s.metrics.WatchFollowers(s.server.Followers)
 	s.metrics.WatchConnections(s.server.Connections)
 	if s.keys != nil {
@@ -57,6 +58,15 @@ func openedStore(events store.Store) store.Store {
 		return late.Opened()
 	}
 	return events
+}
+
+// unreported returns the number of duplicates without a report, 0 if the store is not open.
+func unreported(events store.Store) int64 {
+	opened, ok := openedStore(events).(interface{ UnreportedDuplicates() int64 })
+	if !ok {
+		return 0
+	}
+	return opened.UnreportedDuplicates()
 }
 
 // walBytes returns the size of SQLite's write-ahead log, 0 if the file is not open.

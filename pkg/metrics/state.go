@@ -81,6 +81,13 @@ func (m *Metrics) WatchPools(pools func() []Pool) {
 	}, connections, maximum, waits, waited)
 }
 
+// WatchReports reads at each scrape how many duplicates have no report.
+func (m *Metrics) WatchReports(dropped func() int64) {
+	unreported := describe("eventagg_duplicates_unreported_total",
+		"Duplicates that are counted, but missing in the reports of GET /duplicates because too many arrived at once.")
+	m.collect(func(_ context.Context, out chan<- prometheus.Metric) { out <- counter(unreported, float64(dropped())) }, unreported)
+}
+
 // WatchWAL reads the size of SQLite's write-ahead log at each scrape.
 func (m *Metrics) WatchWAL(bytes func() (int64, error)) {
 	size := describe("eventagg_sqlite_wal_bytes", "Size of the write-ahead log beside the SQLite file.")

@@ -29,6 +29,10 @@ func (s *Store) Duplicates(ctx context.Context, query store.DuplicateQuery) ([]s
 	})
 }
 
+// UnreportedDuplicates returns the number of duplicates that no report counts, because a
+// limit of memory was reached.
+func (s *Store) UnreportedDuplicates() int64 { return s.reports.Dropped() }
+
 func scanReport(row pgx.CollectableRow) (store.DuplicateReport, error) {
 	var r store.DuplicateReport
 	var key []byte

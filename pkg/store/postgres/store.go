@@ -55,7 +55,7 @@ type Store struct {
 	schema  string // of the tables
 
 	partitionWidth time.Duration
-	opened  bool   // Open succeeded: the tables were there
+	opened         bool // Open succeeded: the tables were there
 
 	sessions sessions
 	reports  *duplicates.Recorder
@@ -206,7 +206,7 @@ type queries struct {
 	readerBegin, probeBegin                                                   string
 	addTopics, append, appendOne, contents, countConflicts, stats, topicStats string
 	duplicates, duplicatesWrite, duplicatesPrune                              string
-	foldLock, fold, unfolded, makePartition, narrowPartitions                                   string
+	foldLock, fold, unfolded, makePartition, narrowPartitions                 string
 	lastTick, tickLock, makeTick, tick                                        string
 	drops, dropped, droppable, dropPartition, dropLog, dropIdentities         string
 	identityPages, holdings, holdingsParts                                    string

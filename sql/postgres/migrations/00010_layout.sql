@@ -192,6 +192,7 @@ CREATE TABLE :"schema".duplicate_reports (
     PRIMARY KEY (topic_no, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX duplicate_reports_newest ON :"schema".duplicate_reports (last_seen, topic_no, id);
+CREATE INDEX duplicate_reports_conflicts ON :"schema".duplicate_reports (last_seen, topic_no, id) WHERE conflicts > 0;
 -- What the writers of reports lock, so that they take turns.
 INSERT INTO :"schema".locks (lock) VALUES (2000);
 

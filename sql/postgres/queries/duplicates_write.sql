@@ -10,7 +10,7 @@ WITH locked AS MATERIALIZED (
 )
 INSERT INTO :"schema".duplicate_reports AS r (topic_no, id, repeats, conflicts, first_seen, last_seen, sources, differing)
 SELECT t.topic_no, b.id, b.repeats, b.conflicts,
-    clock_timestamp() - b.first_age * interval '1 microsecond', clock_timestamp() - b.last_age * interval '1 microsecond',
+    statement_timestamp() - b.first_age * interval '1 microsecond', statement_timestamp() - b.last_age * interval '1 microsecond',
     ARRAY(SELECT json_array_elements_text(b.sources::json)), ARRAY(SELECT json_array_elements_text(b.differing::json))
 FROM locked
 CROSS JOIN unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
