@@ -47,6 +47,12 @@ func ParseKeys(text []byte) ([]Entry, error) {
 	return entries, nil
 }
 
+// problems are the errors of a keys file.
+type problems struct {
+	all   []error
+	lines int // of the file before the part that is parsed
+}
+
 // parse parses the text of a list. It adds the problems of the entries, and returns any
 // other error.
 func (p *problems) parse(text []byte) ([]Entry, error) {
@@ -88,29 +94,23 @@ func (p *problems) parseList(list *yaml.Node) ([]Entry, error) {
 	return entries, nil
 }
 
-// problems are the errors of a keys file.
-type problems struct {
-	all   []error
-	lines int // of the file before the part that is parsed
-}
-
 // err returns all problems as one error, nil if there are none.
 func (p *problems) err() error {
 	if len(p.all) == 0 {
 		return nil
 	}
-	return problemList(p.all)
+	return problemErrors(p.all)
 }
 
 func (p *problems) add(node *yaml.Node, format string, args ...any) {
 	p.all = append(p.all, fmt.Errorf("line %d: "+format, append([]any{node.Line + p.lines}, args...)...))
 }
 
-// problemList is the error of a keys file with problems.
-type problemList []error
+// problemErrors is the error of a keys file with problems.
+type problemErrors []error
 
 // Error implements error: one line for each problem.
-func (p problemList) Error() string {
+func (p problemErrors) Error() string {
 	text := errors.Join(p[:min(len(p), maxProblems)]...).Error()
 	if more := len(p) - maxProblems; more > 0 {
 		text += fmt.Sprintf("\nand %d more", more)

@@ -115,7 +115,7 @@ func TestConnections_OfHTTP2OverTLSCount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = conn.Close() }()
+		t.Cleanup(func() { _ = conn.Close() })
 		if servesUnread(t, conn) {
 			served++
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ func attacks(only string) []attack {
 			return c.read()
 		}
 	}
-	all := []attack{
+	all := slices.Concat([]attack{
 		{"pages of large events, not read", 150, 2, unread("/events?limit=1000&topic=large")},
 		{"large events, not read", 200, 3, unread("/events/large/1")},
 		{"compressed invalid lines", 20, 4, body(lines, "gzip", invalidLines)},
@@ -72,8 +73,7 @@ func attacks(only string) []attack {
 			}
 			return c.hold(ctx)
 		}},
-	}
-	all = append(all, attacksHTTP2()...)
+	}, attacksHTTP2())
 	var chosen []attack
 	for _, a := range all {
 		if strings.Contains(a.name, only) {
