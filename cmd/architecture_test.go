@@ -57,14 +57,14 @@ func layers() map[string]string {
 		"pkg/tracing":        "pkg/event pkg/store",
 
 		// Users of the contracts.
-		"pkg/follow":   "pkg/event pkg/store pkg/retry",
+		"pkg/follow":    "pkg/event pkg/store pkg/retry",
 		"pkg/retention": "pkg/store pkg/retry",
-		"pkg/loadgen":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
-		"pkg/metrics":  "pkg/event pkg/store pkg/queue",
-		"pkg/doctor":   "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",
-		"pkg/export":   "pkg/atomicfile pkg/event pkg/event/codec pkg/store",
-		"pkg/server":   "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
-		"pkg/terminal": "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",
+		"pkg/loadgen":   "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
+		"pkg/metrics":   "pkg/event pkg/store pkg/queue",
+		"pkg/doctor":    "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",
+		"pkg/export":    "pkg/atomicfile pkg/event pkg/event/codec pkg/store",
+		"pkg/server":    "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
+		"pkg/terminal":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",
 
 		// Rooms of the server know their neighbours, but not the frame around them.
 		"pkg/server/...": "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/server/...",

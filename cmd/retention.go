@@ -92,7 +92,9 @@ func (a *app) runRetention(ctx context.Context, opts retentionOptions) (err erro
 		return &usageError{err: errors.New("retention.max_age is not set; set it, or give --retention-max-age 720h for example")}
 	}
 	db := newDatabase(opts.config.Database)
-	opened, err := db.open(ctx, opts.config, slog.New(slog.DiscardHandler))
+	c := opts.config
+	c.Retention.MaxAge = 0 // a server decides about partitions
+	opened, err := db.open(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

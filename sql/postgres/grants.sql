@@ -20,5 +20,5 @@ GRANT SELECT, UPDATE ON :"schema".folded, :"schema".sums TO :"role";
 GRANT SELECT, INSERT, DELETE ON :"schema".repeats, :"schema".deliveries TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON :"schema".duplicate_reports TO :"role";
 GRANT SELECT, UPDATE ON :"schema".partitions TO :"role";
-GRANT EXECUTE ON FUNCTION :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) TO :"role"; -- retention
+GRANT EXECUTE ON FUNCTION :"schema".drop_detached(), :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) TO :"role"; -- retention
 GRANT SELECT ON :"schema".shards, :"schema".retention, :"schema".eventagg_migrations TO :"role";

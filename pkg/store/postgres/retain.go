@@ -34,6 +34,9 @@ func (s *Store) Retain(ctx context.Context, retention store.Retention) (store.Re
 				return dropped, err
 			}
 		}
+		if dropped, err := s.dropDetached(ctx); err != nil || dropped.Blocked {
+			return dropped, err
+		}
 		if deleted, err := s.dropLog(ctx); err != nil || deleted.More {
 			return deleted, err
 		}
@@ -51,7 +54,7 @@ const (
 	stateBusy    = "busy"
 )
 
-// dropPartition drops the oldest partition if all of it is old. The database checks
+// dropPartition detaches the oldest partition if all of it is old. The database checks
 // that all of its events are in a tick and are folded, under the lock that keeps others
 // away.
 func (s *Store) dropPartition(ctx context.Context, before time.Time) (store.Retained, error) {
@@ -72,9 +75,8 @@ func (s *Store) dropPartition(ctx context.Context, before time.Time) (store.Reta
 			err := tx.QueryRow(ctx, s.queries.dropPartition, before).Scan(&state, &dropped.Events)
 			return state == stateDropped, err
 		})
-		refused, ok := errors.AsType[*pgconn.PgError](err)
 		switch {
-		case ok && refused.Code == lockNotAvailable:
+		case blocked(err):
 			return store.Retained{Blocked: true}, nil
 		case err != nil:
 			return store.Retained{}, err
@@ -84,6 +86,23 @@ func (s *Store) dropPartition(ctx context.Context, before time.Time) (store.Reta
 		}
 	}
 	return store.Retained{Blocked: true}, nil // another instance folds all the time
+}
+
+// dropDetached drops the tables of detached partitions, which have no readers any more
+// except those that began before.
+func (s *Store) dropDetached(ctx context.Context) (store.Retained, error) {
+	var dropped int
+	err := s.writers.QueryRow(ctx, s.queries.dropDetached).Scan(&dropped)
+	if blocked(err) {
+		return store.Retained{Blocked: true}, nil
+	}
+	return store.Retained{}, err
+}
+
+// blocked reports whether a step did not get a lock.
+func blocked(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == lockNotAvailable
 }
 
 // retain runs a step in a transaction and commits it if the step says so. A crash may

@@ -206,7 +206,7 @@ type queries struct {
 	readerBegin, probeBegin                                                   string
 	addTopics, append, appendOne, contents, countConflicts, stats, topicStats string
 	duplicates, duplicatesWrite, duplicatesPrune                              string
-	foldLock, fold, unfolded, makePartition, narrowPartitions                 string
+	foldLock, fold, unfolded, makePartition, narrowPartitions, dropDetached   string
 	lastTick, tickLock, makeTick, tick                                        string
 	drops, dropped, droppable, dropPartition, dropLog, dropIdentities         string
 	identityPages, holdings, holdingsParts                                    string
@@ -226,7 +226,7 @@ func loadQueries(schema string) (queries, error) {
 		"add_topics": &q.addTopics, "append": &q.append, "append_one": &q.appendOne,
 		"contents": &q.contents, "count_conflicts": &q.countConflicts, "stats": &q.stats, "topic_stats": &q.topicStats,
 		"duplicates": &q.duplicates, "duplicates_write": &q.duplicatesWrite, "duplicates_prune": &q.duplicatesPrune,
-		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition, "narrow_partitions": &q.narrowPartitions,
+		"fold_lock": &q.foldLock, "fold": &q.fold, "unfolded": &q.unfolded, "make_partition": &q.makePartition, "narrow_partitions": &q.narrowPartitions, "drop_detached": &q.dropDetached,
 		"last_tick": &q.lastTick, "tick_lock": &q.tickLock, "make_tick": &q.makeTick, "tick": &q.tick,
 		"drops": &q.drops, "dropped": &q.dropped, "droppable": &q.droppable,
 		"drop_partition": &q.dropPartition, "drop_log": &q.dropLog, "drop_identities": &q.dropIdentities,

@@ -77,6 +77,9 @@ CREATE TABLE :"schema".partitions (
     stored bigint      NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 
+-- Partitions that retention has detached, and drops next.
+CREATE TABLE :"schema".detached (name text PRIMARY KEY);
+
 -- One row: what retention has dropped. A reader that finds the same number of drops
 -- before and after it read has read around no drop.
 CREATE TABLE :"schema".retention (
@@ -225,17 +228,17 @@ END
 $$;
 -- +goose StatementEnd
 
--- The next three functions are retention. They run with the rights of the owner of the
+-- The next functions are retention. They run with the rights of the owner of the
 -- tables, do one bounded step each, and can be repeated after a crash. A row lock lets
 -- one instance at a time do it: state is 'busy' for others.
 
--- Drops the oldest partition if all of it was created before a moment. state is
+-- Detaches the oldest partition if all of it was created before a moment. state is
 -- 'dropped', 'none' if there is no such partition, or 'again' if the caller must first
 -- make a tick of all events, fold the logs, and roll this transaction back.
 --
--- The lock on the events is held for the catalog only: the files are removed after the
--- COMMIT. A report that runs longer than lock_timeout makes this fail (55P03), and
--- appends wait for lock_timeout at most.
+-- Appends wait for the lock on the events. So it is held for the catalog only: with
+-- DROP TABLE here, a COMMIT would also wait for the disk. A report that runs longer than
+-- lock_timeout makes this fail (55P03), and appends wait for lock_timeout at most.
 --
 -- The order by ticks is not quite that of created_at. So a tick can have both dropped
 -- events and others. All ticks from the first one with other events to the last one with
@@ -307,7 +310,8 @@ BEGIN
         state := 'again';
         RETURN;
     END IF;
-    EXECUTE format('DROP TABLE IF EXISTS %I.%I', :'schema', oldest.name);
+    EXECUTE format('ALTER TABLE %I.events DETACH PARTITION %1$I.%I', :'schema', oldest.name);
+    INSERT INTO :"schema".detached (name) VALUES (oldest.name);
     DELETE FROM :"schema".partitions AS p WHERE p.name = oldest.name RETURNING p.stored INTO removed; -- folded meanwhile, perhaps
     UPDATE :"schema".retention AS r SET
         drops = r.drops + 1, first_tick = greatest(r.first_tick, first_kept), data_from = greatest(r.data_from, oldest.upper);
@@ -315,6 +319,24 @@ BEGIN
     WHERE (last_gone, coalesce(gone_n, 0), coalesce(gone_seq, 0)) > (r.last_tick, r.last_n, r.last_seq);
     state := 'dropped';
     name := oldest.name;
+END
+$$;
+-- +goose StatementEnd
+
+-- Drops the tables of detached partitions, and returns their number.
+-- +goose StatementBegin
+CREATE FUNCTION :"schema".drop_detached() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+DECLARE
+    gone    record;
+    dropped integer := 0;
+BEGIN
+    FOR gone IN SELECT d.name FROM :"schema".detached AS d FOR UPDATE SKIP LOCKED LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I.%I', :'schema', gone.name);
+        DELETE FROM :"schema".detached AS d WHERE d.name = gone.name;
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
 END
 $$;
 -- +goose StatementEnd
@@ -409,7 +431,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-REVOKE ALL ON FUNCTION :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION :"schema".drop_detached(), :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint) FROM PUBLIC;
 
 -- The text of a stored event_id.
 -- +goose StatementBegin
@@ -433,7 +455,7 @@ SELECT :"schema".make_partition(now() + ahead * interval '7 days', interval '7 d
 DROP VIEW :"schema".event_log;
 DROP FUNCTION :"schema".event_id_text(bytea);
 DROP FUNCTION :"schema".make_partition(timestamptz, interval);
-DROP FUNCTION :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint);
+DROP FUNCTION :"schema".drop_detached(), :"schema".narrow_partitions(interval), :"schema".drop_partition(timestamptz), :"schema".drop_log(bigint), :"schema".drop_identities(timestamptz, bigint, bigint);
 DROP TABLE :"schema".duplicate_reports, :"schema".deliveries, :"schema".ticks, :"schema".folded, :"schema".sums, :"schema".totals, :"schema".repeats, :"schema".locks, :"schema".commits,
-    :"schema".partitions, :"schema".retention, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
+    :"schema".partitions, :"schema".detached, :"schema".retention, :"schema".events, :"schema".identities, :"schema".topics, :"schema".layout, :"schema".shards;
 DROP SEQUENCE :"schema".commit_numbers;

@@ -4,6 +4,7 @@ SELECT coalesce(string_agg(made.name, ', ' ORDER BY made.name), '')
 FROM (VALUES
     ('commits', 10),
     ('deliveries', 10),
+    ('detached', 10),
     ('duplicate_reports', 10),
     ('events', 10),
     ('folded', 10),

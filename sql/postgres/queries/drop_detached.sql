@@ -1,0 +1,2 @@
+-- Drops the tables of detached partitions, and returns their number.
+SELECT :"schema".drop_detached()
