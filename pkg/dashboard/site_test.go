@@ -99,12 +99,12 @@ func (s *site) proxy() http.Handler {
 // serve starts a server, which ends with the test, also if connections are open then.
 func serve(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(handler)
+	started := httptest.NewServer(handler)
 	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
+		started.CloseClientConnections()
+		started.Close()
 	})
-	return server
+	return started
 }
 
 // publish sends events.
