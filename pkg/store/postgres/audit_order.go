@@ -31,6 +31,14 @@ func (c *auditedCommit) columns() []any {
 		&c.tick, &c.tickBase, &c.oldest, &c.newest, &c.reached}
 }
 
+// inTick returns the tick that has the row, or 0 if none has it.
+func (c *auditedCommit) inTick() int64 {
+	if c.tick == nil || *c.tickBase >= c.number {
+		return 0
+	}
+	return *c.tick
+}
+
 // numbersPerPage is the number of transactions in a page of commits. Each can have many
 // topics.
 const numbersPerPage = 1000
@@ -71,8 +79,12 @@ func (c *auditedCommit) problems(before *auditedCommit, report func(audit.Kind, 
 	case *c.shardOfTopic != c.shard:
 		report(audit.OrderDiffers, fmt.Sprintf("its topic belongs to shard %d", *c.shardOfTopic))
 	}
-	if c.number == before.number && (!c.created.Equal(before.created) || c.base != before.base) {
+	switch {
+	case c.number != before.number:
+	case !c.created.Equal(before.created) || c.base != before.base:
 		report(audit.NumberTwice, "another transaction has this number, too")
+	case c.inTick() != before.inTick(): // a snapshot shows all of a transaction or nothing
+		report(audit.OrderDiffers, fmt.Sprintf("it is in tick %d, and in tick %d in shard %d (0: in none)", c.inTick(), before.inTick(), before.shard))
 	}
 	if c.events != nil && *c.events != int64(c.stored) {
 		report(audit.CommitDiffers, fmt.Sprintf("it has stored %d events, there are %d", c.stored, *c.events))
