@@ -24,11 +24,12 @@ type auditedCommit struct {
 	tick, tickBase *int64 // nil if no tick has the number
 	oldest, newest *time.Time
 	reached        int64 // last number of the shard in a tick
+	lastTick       int64
 }
 
 func (c *auditedCommit) columns() []any {
 	return []any{&c.number, &c.shard, &c.topic, &c.created, &c.base, &c.stored, &c.afterTick, &c.shardOfTopic, &c.events,
-		&c.tick, &c.tickBase, &c.oldest, &c.newest, &c.reached}
+		&c.tick, &c.tickBase, &c.oldest, &c.newest, &c.reached, &c.lastTick}
 }
 
 // inTick returns the tick that has the row, or 0 if none has it.
@@ -90,6 +91,8 @@ func (c *auditedCommit) problems(before *auditedCommit, report func(audit.Kind, 
 		report(audit.CommitDiffers, fmt.Sprintf("it has stored %d events, there are %d", c.stored, *c.events))
 	}
 	switch {
+	case c.afterTick > c.lastTick:
+		report(audit.OrderDiffers, fmt.Sprintf("it was stored after tick %d, and the last one is %d", c.afterTick, c.lastTick))
 	case c.tick == nil && c.number > c.reached: // it is in no tick yet
 	case c.tick == nil:
 		report(audit.OrderDiffers, fmt.Sprintf("no tick after %d has it", c.afterTick))

@@ -16,7 +16,7 @@ func TestAuditedCommit_Problems(t *testing.T) {
 	later := now.Add(time.Second)
 	whole := auditedCommit{
 		number: 30, shard: shard, created: now, stored: 2, afterTick: 6, shardOfTopic: &shard, events: &events,
-		tick: &tick, tickBase: &base, oldest: &now, newest: &now, reached: 30,
+		tick: &tick, tickBase: &base, oldest: &now, newest: &now, reached: 30, lastTick: 9,
 	}
 	for name, c := range map[string]struct {
 		change       func(c, before *auditedCommit)
@@ -32,6 +32,7 @@ func TestAuditedCommit_Problems(t *testing.T) {
 		"a tick with a part of a transaction":          {change: func(c, _ *auditedCommit) { c.tick, c.reached = nil, 29 }, sameAsBefore: true, want: []audit.Kind{audit.OrderDiffers}},
 		"a transaction in two ticks":                   {change: func(_, before *auditedCommit) { before.tick = &next }, sameAsBefore: true, want: []audit.Kind{audit.OrderDiffers}},
 		"two transactions with one number":             {change: func(_, before *auditedCommit) { before.base = 1 << 20 }, sameAsBefore: true, want: []audit.Kind{audit.NumberTwice}},
+		"a last tick that is missing":                  {change: func(c, _ *auditedCommit) { c.tick, c.reached, c.lastTick = nil, 0, 5 }, want: []audit.Kind{audit.OrderDiffers}},
 		"a topic of another shard":                     {change: func(c, _ *auditedCommit) { c.shardOfTopic = &other }, want: []audit.Kind{audit.OrderDiffers}},
 		"a topic that is not in the dictionary":        {change: func(c, _ *auditedCommit) { c.shardOfTopic = nil }, want: []audit.Kind{audit.UnknownTopic}},
 		"fewer events than were stored":                {change: func(c, _ *auditedCommit) { c.stored = 3 }, want: []audit.Kind{audit.CommitDiffers}},

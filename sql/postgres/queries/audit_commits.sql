@@ -1,7 +1,7 @@
 -- The log of the transactions with numbers after $1 up to $2, in the order of the numbers:
 -- the row, the shard of the topic, the number of events at its addresses, the first tick
--- after after_tick that reaches it, what that tick has of the shard, its times, and the
--- last number of the shard that any tick reaches.
+-- after after_tick that reaches it, what that tick has of the shard, its times, the last
+-- number of the shard that any tick reaches, and the last tick.
 --
 -- Events from before data_from were dropped by retention: then the number of events is
 -- null.
@@ -16,7 +16,7 @@ SELECT c.n, c.shard, c.topic_no, c.created_at, c.base, c.stored, c.after_tick, t
         SELECT count(*) FROM :"schema".events AS e
         WHERE e.topic_no = c.topic_no AND e.created_at = c.created_at AND e.place > c.base AND e.place <= c.base | 1048575
     ) END,
-    k.tick, k.base, k.oldest, k.newest, coalesce(r.head, 0)
+    k.tick, k.base, k.oldest, k.newest, coalesce(r.head, 0), coalesce((SELECT max(tick) FROM :"schema".ticks), 0)
 FROM :"schema".shards AS s
 CROSS JOIN LATERAL (
     SELECT n, shard, topic_no, created_at, base, stored, after_tick FROM :"schema".commits
