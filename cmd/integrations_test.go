@@ -172,7 +172,7 @@ func TestIntegrations_Programs(t *testing.T) {
 		t.Fatalf("read by identity: %v %v", one, err)
 	}
 	_ = one.Body.Close()
-	t.Run("SQL", func(t *testing.T) { checkQueries(t, s) })
+	checkQueries(t, s)
 }
 
 // checkQueries runs the queries of the guide on both databases.
