@@ -33,7 +33,10 @@ func layers() map[string]string {
 		"pkg/event/payload": "", "pkg/client/transport": "", "pkg/server/openapi": "",
 
 		// They read sizes.
-		"pkg/config": "pkg/size", "pkg/auth": "pkg/size",
+		"pkg/config": "pkg/size pkg/duplicates/policy", "pkg/auth": "pkg/size",
+
+		// It matches topics as keys do.
+		"pkg/duplicates/policy": "pkg/auth",
 
 		// The model and the contracts.
 		"pkg/event":             "pkg/event/payload",
@@ -47,8 +50,8 @@ func layers() map[string]string {
 		"pkg/api":               "pkg/event pkg/store",
 
 		// Implementations of the contracts, and decorators around them.
-		"pkg/store/postgres": "pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
-		"pkg/store/sqlite":   "pkg/atomicfile pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
+		"pkg/store/postgres": "pkg/duplicates pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
+		"pkg/store/sqlite":   "pkg/atomicfile pkg/duplicates pkg/event pkg/event/digest pkg/store pkg/store/identity pkg/store/audit pkg/retry pkg/disk sql",
 		"pkg/queue/redis":    "pkg/event pkg/event/codec pkg/store pkg/queue pkg/retry",
 		"pkg/client":         "pkg/auth pkg/event pkg/event/codec pkg/store pkg/api pkg/retry pkg/client/transport",
 		"pkg/ingest":         "pkg/event pkg/store pkg/retry",
@@ -57,14 +60,15 @@ func layers() map[string]string {
 		"pkg/tracing":        "pkg/event pkg/store",
 
 		// Users of the contracts.
-		"pkg/follow":    "pkg/event pkg/store pkg/retry",
-		"pkg/retention": "pkg/store pkg/retry",
-		"pkg/loadgen":   "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
-		"pkg/metrics":   "pkg/event pkg/store pkg/queue",
-		"pkg/doctor":    "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",
-		"pkg/export":    "pkg/atomicfile pkg/event pkg/event/codec pkg/store",
-		"pkg/server":    "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
-		"pkg/terminal":  "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",
+		"pkg/duplicates": "pkg/event pkg/store",
+		"pkg/follow":     "pkg/event pkg/store pkg/retry",
+		"pkg/retention":  "pkg/store pkg/retry",
+		"pkg/loadgen":    "pkg/event pkg/event/codec pkg/store pkg/api pkg/retry",
+		"pkg/metrics":    "pkg/event pkg/store pkg/queue",
+		"pkg/doctor":     "pkg/disk pkg/store/postgres pkg/store/sqlite pkg/queue/redis",
+		"pkg/export":     "pkg/atomicfile pkg/event pkg/event/codec pkg/store",
+		"pkg/server":     "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/dashboard pkg/guide pkg/server/...",
+		"pkg/terminal":   "pkg/event pkg/event/codec pkg/store pkg/api pkg/client pkg/loadgen",
 
 		// Rooms of the server know their neighbours, but not the frame around them.
 		"pkg/server/...": "pkg/auth pkg/fair pkg/event pkg/event/... pkg/store pkg/queue pkg/retry pkg/follow pkg/api pkg/server/...",
@@ -99,7 +103,7 @@ func technologies() map[string]string {
 		"github.com/yuin/goldmark":           "pkg/guide",
 
 		// For tests only.
-		"testing": "", "pgregory.net/rapid": "", "github.com/anishathalye": "", "go.uber.org/goleak": "", "github.com/google/go-cmp": "", "github.com/cloudevents": "",
+		"testing": "", "pgregory.net/rapid": "", "go.uber.org/goleak": "", "github.com/google/go-cmp": "", "github.com/cloudevents": "",
 		"github.com/getkin/kin-openapi": "", "github.com/santhosh-tekuri/jsonschema": "", "k8s.io": "", "sigs.k8s.io": "", "github.com/rogpeppe/go-internal": "",
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/duplicates"
+	"github.com/eventagg/eventagg/pkg/duplicates/policy"
 	"github.com/eventagg/eventagg/pkg/failover"
 	"github.com/eventagg/eventagg/pkg/retention"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -122,8 +123,8 @@ func duplicatesOf(c config.Duplicates) duplicates.Options {
 }
 
 // policiesOf returns the policies of duplicates.
-func policiesOf(c config.Duplicates) duplicates.Policies {
-	policies, _ := duplicates.ParsePolicies(c.Policy.Items()) // was validated
+func policiesOf(c config.Duplicates) policy.Policies {
+	policies, _ := policy.Parse(c.Policy.Items()) // was validated
 	return policies
 }
 

@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/eventagg/eventagg/pkg/duplicates"
+	"github.com/eventagg/eventagg/pkg/duplicates/policy"
 	"github.com/eventagg/eventagg/pkg/size"
 )
 
@@ -60,7 +60,7 @@ func prefixes(value any) string {
 // policies accepts policies of topics, such as orders.*=reject.
 func policies(value any) string {
 	list, _ := value.(List)
-	if _, err := duplicates.ParsePolicies(list.Items()); err != nil {
+	if _, err := policy.Parse(list.Items()); err != nil {
 		return "has an " + err.Error()
 	}
 	return ""

@@ -1,5 +1,4 @@
-// Package duplicates reports which keys are repeated, and decides by topic what happens
-// to a conflict.
+// Package duplicates reports which keys are repeated.
 //
 // A [Recorder] gathers the duplicates of committed appends in memory, merged by key. One
 // goroutine hands them to the store in batches about once a second. An append pays a

@@ -1,4 +1,4 @@
-package duplicates
+package policy
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 func TestPolicies_FirstMatchCounts(t *testing.T) {
 	t.Parallel()
-	policies, err := ParsePolicies([]string{"orders.test=ignore", "orders.*=reject", "a=b=ignore", " logs = ignore ", "*.report=report", "*=reject"})
+	policies, err := Parse([]string{"orders.test=ignore", "orders.*=reject", "a=b=ignore", " logs = ignore ", "*.report=report", "*=reject"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +27,10 @@ func TestPolicies_FirstMatchCounts(t *testing.T) {
 	}
 }
 
-func TestParsePolicies_RejectsOtherTexts(t *testing.T) {
+func TestParse_RejectsOtherTexts(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "orders", "orders=", "orders=drop", "=ignore", " =reject", strings.Repeat("x", 256) + "=reject", "orders=Reject"} {
-		if _, err := ParsePolicies([]string{"ok=report", text}); err == nil {
+		if _, err := Parse([]string{"ok=report", text}); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
 	}

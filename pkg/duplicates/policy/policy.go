@@ -1,4 +1,5 @@
-package duplicates
+// Package policy decides by topic what happens to duplicates, in addition to counting them.
+package policy
 
 import (
 	"errors"
@@ -29,7 +30,7 @@ type rule struct {
 // Policies are the policies of topics. The zero value reports all duplicates.
 type Policies []rule
 
-// Errors of [ParsePolicies].
+// Errors of [Parse].
 var (
 	errPolicy  = errors.New("expected PATTERN=ignore, PATTERN=report or PATTERN=reject")
 	errPattern = errors.New("a pattern has 1 to 255 bytes")
@@ -38,10 +39,10 @@ var (
 // maxPatternBytes is the maximum length of a pattern: that of a topic.
 const maxPatternBytes = 255
 
-// ParsePolicies parses texts of the form PATTERN=POLICY, such as "orders.*=reject". In a
+// Parse parses texts of the form PATTERN=POLICY, such as "orders.*=reject". In a
 // pattern * stands for any text, also an empty one. The first pattern that matches a topic
 // counts.
-func ParsePolicies(texts []string) (Policies, error) {
+func Parse(texts []string) (Policies, error) {
 	var policies Policies
 	for _, text := range texts {
 		at := strings.LastIndexByte(text, '=')
