@@ -12,13 +12,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/eventagg/eventagg/pkg/config"
 	"github.com/eventagg/eventagg/pkg/doctor"
 	"github.com/eventagg/eventagg/pkg/store/postgres"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -96,7 +96,7 @@ func TestDoctor_PostgresWithStandby(t *testing.T) {
 	text, result, err = runDoctorAt(t, at)
 	wantReport(t, doctor.Yes, text, result, err, `success survives a failover +no +no standby must confirm a commit`, "note +database: synchronous standbys +1 standby asynchronous")
 	execute(t, primary.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-	eventually(t, "the standby confirms commits", func() bool {
+	suitetest.Eventually(t, "the standby confirms commits", func() bool {
 		text, result, err = runDoctorAt(t, at)
 		return err == nil && result.Guarantee.Survives.Failover.Holds == doctor.Yes
 	})
@@ -105,7 +105,7 @@ func TestDoctor_PostgresWithStandby(t *testing.T) {
 	text, result, err = runDoctorAt(t, func(c *config.Config) { c.Database.URL = standby.URL() })
 	wantReport(t, doctor.No, text, result, err, "failure +database: usable +the database is a standby")
 	standby.Stop(testdb.Fast)
-	eventually(t, "the standby is missed", func() bool {
+	suitetest.Eventually(t, "the standby is missed", func() bool {
 		text, result, err = runDoctorAt(t, at)
 		return err != nil && result.Holds == doctor.No
 	})
@@ -209,17 +209,5 @@ func TestLogGuarantee(t *testing.T) {
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != 3 {
 		t.Errorf("%d lines, want 3:\n%s", lines, log.String())
-	}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
