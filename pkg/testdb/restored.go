@@ -55,7 +55,7 @@ func StartRestored(t testing.TB, source *Server, backup string, recovery map[str
 }
 
 // restore copies the folder and starts a server on the copy.
-func (s *postgres) restore(backup string, recover bool) (err error) {
+func (s *postgres) restore(backup string, recovers bool) (err error) {
 	if s.dir, err = newFolder("restored"); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *postgres) restore(backup string, recover bool) (err error) {
 	if err := os.CopyFS(s.data(), os.DirFS(backup)); err != nil {
 		return err
 	}
-	if recover {
+	if recovers {
 		if err := os.WriteFile(filepath.Join(s.data(), "recovery.signal"), nil, 0o600); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *postgres) restore(backup string, recover bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.start(); err != nil || !recover {
+	if err := s.start(); err != nil || !recovers {
 		return err
 	}
 	// It is ready for readers before it has recovered.

@@ -88,7 +88,7 @@ func Backup(ctx context.Context, options BackupOptions) (Copy, error) {
 	}
 	defer file.Discard()
 	copied, err := copyChecked(ctx, file, options)
-	if err = cmp.Or(err, ctx.Err()); err != nil {
+	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return Copy{}, err
 	}
 	return copied, file.Commit()

@@ -54,7 +54,7 @@ func TestBackup_CopiesWhileStoreWrites(t *testing.T) {
 				events[i] = newEvent(fmt.Sprint(n + i))
 				events[i].Payload = `{"k":"` + strings.Repeat("y", 500) + `"}`
 			}
-			if _, err := s.Append(t.Context(), events); err != nil {
+			if _, err := s.Append(t.Context(), events); err != nil { //nolint:contextcheck // running only says when to stop
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/atomicfile"
@@ -57,7 +58,7 @@ func Restore(ctx context.Context, options BackupOptions) (Restored, error) {
 		return Restored{}, fmt.Errorf("set the owner of %s: %w", target, err)
 	}
 	copied, err := copyChecked(ctx, file, options)
-	if err = cmp.Or(err, ctx.Err()); err != nil {
+	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return Restored{}, err
 	}
 	replaced, err := swap(file, target)
@@ -121,8 +122,8 @@ func moveBack(moved []string, aside, target string) error {
 	if _, err := os.Lstat(target); err == nil {
 		return fmt.Errorf("the database that was there before is now %s", aside)
 	}
-	for i := len(moved) - 1; i >= 0; i-- {
-		if err := os.Rename(aside+moved[i], target+moved[i]); err != nil {
+	for _, suffix := range slices.Backward(moved) {
+		if err := os.Rename(aside+suffix, target+suffix); err != nil {
 			return fmt.Errorf("the database that was there before is now %s: %w", aside, err)
 		}
 	}
