@@ -53,7 +53,7 @@ func Load(source Source) (Config, error) {
 			problems = append(problems, Problem{Key: setting.key, Message: message})
 		}
 	}
-	invalid := config.invalidValues()
+	invalid := append(config.invalidValues(), config.retentionRules()...)
 	if serves := source.Flags == nil || findFlag(source.Flags, "role") != nil; serves {
 		// Other commands may see only a part of these settings, if serve has the rest
 		// in its environment. They don't use them.
