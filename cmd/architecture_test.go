@@ -103,7 +103,7 @@ func technologies() map[string]string {
 		"github.com/yuin/goldmark":           "pkg/guide",
 
 		// For tests only.
-		"testing": "", "pgregory.net/rapid": "", "go.uber.org/goleak": "", "github.com/google/go-cmp": "", "github.com/cloudevents": "",
+		"testing": "", "pgregory.net/rapid": "", "github.com/anishathalye": "", "go.uber.org/goleak": "", "github.com/google/go-cmp": "", "github.com/cloudevents": "",
 		"github.com/getkin/kin-openapi": "", "github.com/santhosh-tekuri/jsonschema": "", "k8s.io": "", "sigs.k8s.io": "", "github.com/rogpeppe/go-internal": "",
 	}
 }
