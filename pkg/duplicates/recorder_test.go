@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is a target that keeps every batch.
 type fake struct {
+	mu      sync.Mutex
 	batches [][]store.DuplicateReport
 	pruned  int
 	err     error
 }
 
 func (f *fake) WriteReports(_ context.Context, reports []store.DuplicateReport) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.err == nil {
 		f.batches = append(f.batches, slices.Clone(reports))
 	}
@@ -32,11 +36,19 @@ func (f *fake) WriteReports(_ context.Context, reports []store.DuplicateReport) 
 }
 
 func (f *fake) PruneReports(context.Context, int, int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.pruned++
 	return f.err
 }
 
-func (f *fake) written() []store.DuplicateReport { return slices.Concat(f.batches...) }
+// written waits for running writes and returns all reports.
+func (f *fake) written() []store.DuplicateReport {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Concat(f.batches...)
+}
 
 func anEvent(topic, id, source string) event.Event {
 	return event.Event{Topic: topic, ID: id, Source: source, Payload: "{}"}
@@ -59,7 +71,7 @@ func TestRecorder_MergesByKeyAndWritesAfterASecond(t *testing.T) {
 		r.Record(events, []event.Outcome{event.Duplicate, event.Stored, event.Conflict, event.Queued, event.Duplicate}, map[int][]string{2: {"source"}})
 		time.Sleep(100 * time.Millisecond)
 		r.Record(events[:1], []event.Outcome{event.Duplicate}, nil)
-		if len(target.batches) > 0 {
+		if len(target.written()) > 0 {
 			t.Error("the recorder has written at once")
 		}
 		time.Sleep(interval)
