@@ -159,6 +159,8 @@ func explainBackup(db database, err error) error {
 	switch {
 	case errors.Is(err, atomicfile.ErrExists):
 		return withHint(err, "Use --force to replace it, or name another file.")
+	case errors.Is(err, sqlite.ErrOwnFile), errors.Is(err, sqlite.ErrLogLeft):
+		return withHint(err, "Name another file for the backup.")
 	case errors.Is(err, sqlite.ErrDamaged):
 		return withHint(err, "Keep the database and the files beside it, and restore an older backup, or recover data with `sqlite3 %s .recover`.", db.path)
 	case fullDisk(err):

@@ -58,8 +58,13 @@ type Copy struct {
 	OtherVersion bool
 }
 
-// ErrSpace is returned by [Backup] and [Restore] if the disk has too little space.
-var ErrSpace = errors.New("too little space on the disk")
+var (
+	// ErrSpace is returned by [Backup] and [Restore] if the disk has too little space.
+	ErrSpace = errors.New("too little space on the disk")
+	// ErrOwnFile is returned by [Backup] if the new file would replace the database or
+	// a file beside it. A running store would go on with a file without a name.
+	ErrOwnFile = errors.New("is a file of the database itself")
+)
 
 const (
 	// backupStepPages is the number of pages that are copied and fsynced at once. A
@@ -82,6 +87,9 @@ const (
 // If Backup fails, or its context ends, it leaves nothing behind.
 func Backup(ctx context.Context, options BackupOptions) (Copy, error) {
 	options.rest = true
+	if err := checkBackupTarget(options); err != nil {
+		return Copy{}, err
+	}
 	file, err := atomicfile.Create(options.To, options.Replace)
 	if err != nil {
 		return Copy{}, err
@@ -92,6 +100,41 @@ func Backup(ctx context.Context, options BackupOptions) (Copy, error) {
 		return Copy{}, err
 	}
 	return copied, file.Commit()
+}
+
+// checkBackupTarget refuses to replace a file that a database needs: one of the
+// database itself, or a file that has a write-ahead log, which would damage the copy.
+func checkBackupTarget(options BackupOptions) error {
+	from, to := resolvePath(options.From), resolvePath(options.To)
+	for _, suffix := range []string{"", walSuffix, shmSuffix, journalSuffix} {
+		if to == from+suffix || sameFile(to, from+suffix) {
+			return fmt.Errorf("%s %w", options.To, ErrOwnFile)
+		}
+	}
+	if log, err := os.Stat(to + walSuffix); err == nil && log.Size() > 0 {
+		return fmt.Errorf("%s %w", options.To, ErrLogLeft)
+	}
+	return nil
+}
+
+// resolvePath returns the absolute path of a file that may not exist, with links resolved.
+func resolvePath(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	} else if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute
+	}
+	return path
+}
+
+// sameFile reports whether two paths are links to one file.
+func sameFile(a, b string) bool {
+	left, errLeft := os.Stat(a)
+	right, errRight := os.Stat(b)
+	return errLeft == nil && errRight == nil && os.SameFile(left, right)
 }
 
 // copyChecked copies the database to the file and checks the copy.

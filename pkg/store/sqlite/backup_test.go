@@ -246,6 +246,42 @@ func damagedFile(t *testing.T) string {
 	return s.path
 }
 
+// TestBackup_KeepsFilesOfDatabases: with Replace, too, a backup replaces no file that a
+// database needs.
+func TestBackup_KeepsFilesOfDatabases(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, Options{})
+	appendAll(t, s, "1")
+	folder := filepath.Dir(s.path)
+	symbolic, hard, inUse := filepath.Join(t.TempDir(), "link.db"), filepath.Join(folder, "hard.db"), openNew(t, Options{})
+	appendAll(t, inUse, "1")
+	if err := errors.Join(os.Symlink(s.path, symbolic), os.Link(s.path, hard)); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		to   string
+		want error
+	}{
+		"the database itself":           {s.path, ErrOwnFile},
+		"a symbolic link to it":         {symbolic, ErrOwnFile},
+		"another name of the same file": {hard, ErrOwnFile},
+		"its write-ahead log":           {s.path + walSuffix, ErrOwnFile},
+		"its shared memory":             {s.path + shmSuffix, ErrOwnFile},
+		"a journal that could be read":  {s.path + journalSuffix, ErrOwnFile},
+		"another database in use":       {inUse.path, ErrLogLeft},
+	} {
+		before := contents(t, folder)
+		if _, err := Backup(t.Context(), BackupOptions{From: s.path, To: row.to, Replace: true}); !errors.Is(err, row.want) {
+			t.Errorf("%s: error %v, expected %v", name, err, row.want)
+		}
+		if after := contents(t, folder); len(after) != len(before) {
+			t.Errorf("%s: left are %v, before %v", name, after, before)
+		}
+	}
+	appendAll(t, s, "2")
+	appendAll(t, inUse, "2")
+}
+
 func TestBackup_StopsWithContext(t *testing.T) {
 	t.Parallel()
 	for name, checking := range map[string]bool{"while it copies": false, "while it checks": true} {

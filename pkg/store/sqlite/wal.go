@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	walSuffix = "-wal"
-	shmSuffix = "-shm"
+	walSuffix     = "-wal"
+	shmSuffix     = "-shm"
+	journalSuffix = "-journal"
 	// walLimitBytes is the size to which SQLite cuts the WAL when it starts it
 	// again. It is above checkpointPages, so that normal work never cuts it.
 	walLimitBytes  = 64 << 20
