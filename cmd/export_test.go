@@ -57,7 +57,9 @@ type exporting struct {
 	wait  time.Duration // between pages
 }
 
-func (e exporting) Totals(context.Context) (api.Stats, error) { return api.Stats{Stored: 5, Kept: 4}, nil }
+func (e exporting) Totals(context.Context) (api.Stats, error) {
+	return api.Stats{Stored: 5, Kept: 4}, nil
+}
 
 func (e exporting) TopicStats(context.Context, store.TopicQuery) ([]store.TopicStats, error) {
 	return []store.TopicStats{{Topic: "t", Stored: 2}}, nil

@@ -151,7 +151,8 @@ func TestOpen_MakesShorterPartitions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if read(); longest != time.Hour || partitions != 1+partitionsAhead {
+	read()
+	if longest != time.Hour || partitions != 1+partitionsAhead {
 		t.Errorf("%d partitions, the longest has %v", partitions, longest)
 	}
 	if _, err := s.Append(t.Context(), someEvents("e", 3)); err != nil {
@@ -161,7 +162,8 @@ func TestOpen_MakesShorterPartitions(t *testing.T) {
 	if err := s.makePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if read(); longest != time.Hour { // the present one has events and stays
+	read()
+	if longest != time.Hour { // the present one has events and stays
 		t.Errorf("the longest partition has %v", longest)
 	}
 	if outcomes, err := s.Append(t.Context(), someEvents("e", 3)); err != nil || outcomes[0] != event.Duplicate {

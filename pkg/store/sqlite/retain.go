@@ -206,12 +206,8 @@ func (s *Store) vacuum(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	rows, err := s.writer.QueryContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages))
-	if err != nil {
-		return false, err
-	}
-	for rows.Next() { // each step moves a page
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	moved := func(row) (struct{}, error) { return struct{}{}, nil } // each step moves a page
+	if _, err := collect(rows, err, moved); err != nil {
 		return false, err
 	}
 	var now int64

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
 	"github.com/eventagg/eventagg/pkg/suitetest"
-	"golang.org/x/sync/errgroup"
 )
 
 // mustRetain calls Retain until there is nothing left to drop.
@@ -125,11 +126,9 @@ func droppedPositions(t *testing.T, h Harness) {
 	var before []store.Position // of which later events are dropped
 	var later []event.Event
 	for round := range 2 {
-		var old []event.Event
 		for batch := range 3 {
 			events := newEvents(fmt.Sprint("round ", round, " topic ", batch), 10)
 			mustAppend(t, s, events...)
-			old = append(old, events...)
 			mustStableHead(t, s)
 		}
 		records := reversed(walkAll(t, s))
@@ -242,7 +241,7 @@ func droppedOnce(t *testing.T, h Harness) {
 	mustAppend(t, s, newEvents("old", 3000)...)
 	retainer, now := h.Age(t, s)
 	second, _ := h.Age(t, other)
-	dropped := make([]store.Retained, 2)
+	dropped := make([]store.Retained, 3)
 	var group errgroup.Group
 	for i, r := range []store.Retainer{retainer, second} {
 		group.Go(func() error {
@@ -253,7 +252,7 @@ func droppedOnce(t *testing.T, h Harness) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	dropped = append(dropped, mustRetain(t, retainer, store.Retention{DataBefore: now}))
+	dropped[2] = mustRetain(t, retainer, store.Retention{DataBefore: now})
 	if sum := dropped[0].Events + dropped[1].Events + dropped[2].Events; sum != 3000 {
 		t.Errorf("dropped %+v, which are %d events, want 3000", dropped, sum)
 	}
