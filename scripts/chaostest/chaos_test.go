@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -71,9 +72,27 @@ func TestChaos(t *testing.T) {
 	if v != (verdict{}) {
 		t.Errorf("a guarantee is violated: %v", v)
 	}
+	w.audit()
 	if seen.unique == 0 {
 		t.Error("nothing was stored, so nothing was verified")
 	}
+}
+
+// audit runs `eventagg verify`. It leaves out the queue: the faults change its clock, so
+// that deliveries are from the future.
+func (w *environment) audit() {
+	w.t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	verify := exec.CommandContext(w.t.Context(), program, "verify", "--database-url", w.postgres.URL())
+	verify.Env, verify.Dir = append(os.Environ(), asEventagg+"=1"), w.t.TempDir()
+	out, err := verify.CombinedOutput()
+	if err != nil {
+		w.t.Errorf("the audit of the database: %v", err)
+	}
+	w.t.Logf("audit of the database:\n%s", out)
 }
 
 func newEnvironment(t *testing.T) *environment {
