@@ -48,7 +48,7 @@ func endPartition(t *testing.T, owner string) time.Time {
 		t.Fatal(err)
 	}
 	err = tx.QueryRow(t.Context(), `SELECT name, lower::text, at, (SELECT conname FROM pg_constraint WHERE conrelid = name::regclass AND contype = 'c')
-		FROM partitions, clock_timestamp() AS at WHERE lower < at AND upper > at`).Scan(&name, &lower, &now, &constraint)
+		FROM partitions, clock_timestamp() AS at WHERE lower < at AND upper > at`, pgx.QueryExecModeSimpleProtocol).Scan(&name, &lower, &now, &constraint)
 	if errors.Is(err, pgx.ErrNoRows) { // there is none
 		return time.Now()
 	}

@@ -16,7 +16,7 @@ const fillPlans = `
 	INSERT INTO commits (n, created_at, after_tick, topic_no, base, stored, duplicates, shard)
 	SELECT n, t, (n - 1) / 10, topic, 0, 10, 0, topic - 1
 	FROM (SELECT n, now() - (5000 - n) * interval '1 minute' AS t, CASE WHEN n <= 500 THEN 1 ELSE 2 + n % 2 END AS topic FROM generate_series(1, 5000) AS n) AS c;
-	INSERT INTO ticks
+	INSERT INTO ticks (tick, fingerprint, oldest, newest, shards, bases, heads)
 	SELECT 1 + (n - 1) / 10, 7, min(created_at), max(created_at), '{0,1,2}',
 		ARRAY[least(min(n) - 1, 500), greatest(min(n) - 1, 500), greatest(min(n) - 1, 500)],
 		ARRAY[least(max(n), 500), greatest(max(n), 500), greatest(max(n), 500)]
