@@ -117,3 +117,25 @@ func TestOpenAudit_RefusesADatabaseWithoutTables(t *testing.T) {
 		t.Errorf("error %v, want ErrUnavailable", err)
 	}
 }
+
+// TestOpenAudit_Pooled audits without anything that belongs to a session.
+func TestOpenAudit_Pooled(t *testing.T) {
+	t.Parallel()
+	s := open(t, Options{})
+	if _, err := s.Append(t.Context(), someEvents("e", 300)); err != nil {
+		t.Fatal(err)
+	}
+	a := openAudit(t, Options{URL: urlOf(t, s), Pooled: true})
+	bound, err := a.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := a.Checks(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := &audit.State{}
+	if err := audit.Run(t.Context(), checks, state, audit.Options{}); err != nil || state.Differences() != 0 || state.Checks[1].Rows != 300 {
+		t.Errorf("audit behind a pooler: %v, %+v", err, state)
+	}
+}
