@@ -21,6 +21,10 @@ type Event struct {
 	Timestamp time.Time
 	// Source is the service that reported the event, 1 to 255 bytes.
 	Source string
+	// TimeAssigned means that the sender gave no timestamp, and Timestamp is when the
+	// server received the event. So a repeat has another one, which is not a conflict.
+	// Stores and queues do not keep it.
+	TimeAssigned bool
 	// Payload is the text of a JSON object without insignificant white
 	// space. It stays text so that every digit of a number survives.
 	Payload string
@@ -39,7 +43,7 @@ func (e Event) Key() Key { return Key{Topic: e.Topic, ID: e.ID} }
 // Size returns roughly how many bytes of memory and network e takes. It is the
 // unit of all limits in bytes.
 func (e Event) Size() int {
-	const fixed = 96 // struct, string headers, a slot in a queue
+	const fixed = 104 // struct, string headers, a slot in a queue
 	return fixed + len(e.Topic) + len(e.ID) + len(e.Source) + len(e.Payload)
 }
 

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/event/digest"
 	"github.com/eventagg/eventagg/pkg/server/openapi/openapitest"
 	"github.com/eventagg/eventagg/pkg/store"
 )
@@ -98,13 +99,14 @@ func (m *memory) add(e event.Event) event.Outcome {
 		m.counts.Duplicates++
 		m.topics[e.Topic].Duplicates++
 		m.report(e)
-		if m.records[at].Event != e {
+		if !digest.Same(&m.records[at].Event, &e) {
 			m.counts.Conflicts++
 			m.topics[e.Topic].Conflicts++
 			return event.Conflict
 		}
 		return event.Duplicate
 	}
+	e.TimeAssigned = false // stores do not keep it
 	number := uint64(len(m.records) + 1)
 	at := noon().Add(time.Duration(number) * time.Second)
 	m.records = append(m.records, store.Record{

@@ -2,10 +2,12 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/event"
@@ -88,6 +90,43 @@ func TestPublish_RejectsConflictsByPolicy(t *testing.T) {
 			}
 			if stats, _ := m.Stats(t.Context()); stats.Duplicates != row.counted.Duplicate || stats.Stored != row.counted.Stored {
 				t.Errorf("the store counts %+v, want %+v", stats, row.counted)
+			}
+		})
+	}
+}
+
+// TestPublish_TimeOfServerIsNoConflict: without a timestamp, a sender that repeats an event
+// is told apart from one that sends another event under the same key.
+func TestPublish_TimeOfServerIsNoConflict(t *testing.T) {
+	t.Parallel()
+	const noTime = `{"topic":"t","event_id":"first","source":"s","payload":{"n":%d}}`
+	cloud := func(value string) string {
+		return `{"specversion":"1.0","type":"t","source":"/s","id":"1","data":` + value + `}`
+	}
+	for name, row := range map[string]struct {
+		query, body, contentType string
+		status                   int
+	}{
+		"the repeat has no time":              {"?defaults=true", fmt.Sprintf(noTime, 1), api.TypeJSON, 200},
+		"it has no time and another payload":  {"?defaults=true", fmt.Sprintf(noTime, 2), api.TypeJSON, 409},
+		"it has another time":                 {"?defaults=true", strings.Replace(keyed("t", "first", "1"), ":00Z", ":01Z", 1), api.TypeJSON, 409},
+		"a CloudEvent has no time":            {"", cloud("1"), api.TypeCloudEvent, 200},
+		"a CloudEvent has neither time nor n": {"", cloud("2"), api.TypeCloudEvent, 409},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Date(2025, 12, 19, 13, 0, 0, 0, time.UTC)
+			m := &memory{}
+			s := serverWith(m, func(o *Options) {
+				o.ConflictRejected = func(string) bool { return true }
+				o.Now = func() time.Time { return now }
+			})
+			send(s, http.MethodPost, api.PathPublish, keyed("t", "first", "1"))
+			send(s, http.MethodPost, api.PathPublish, cloud("1"), "Content-Type", api.TypeCloudEvent)
+			now = now.Add(time.Second)
+			response := send(s, http.MethodPost, api.PathPublish+row.query, row.body, "Content-Type", row.contentType)
+			if response.Code != row.status {
+				t.Errorf("got %d %s, want %d", response.Code, response.Body, row.status)
 			}
 		})
 	}

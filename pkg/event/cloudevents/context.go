@@ -63,21 +63,22 @@ func (d *Decoder) id(source string) string {
 	return text
 }
 
-// time returns the time in UTC and whole microseconds, or now.
-func (d *Decoder) time(now time.Time) time.Time {
+// time returns the time in UTC and whole microseconds. If the event has none, that is
+// now, and assigned is set.
+func (d *Decoder) time(now time.Time) (t time.Time, assigned bool) {
 	text, ok := d.string(attrTime)
 	if !ok {
-		return now.UTC().Truncate(time.Microsecond)
+		return now.UTC().Truncate(time.Microsecond), true
 	}
 	if !isRFC3339(text) {
 		d.addError(attrTime.name(), msgTime)
-		return time.Time{}
+		return time.Time{}, false
 	}
 	t, err := codec.ParseTime(strings.ToUpper(text))
 	if err != nil {
 		d.addError(attrTime.name(), err.Error())
 	}
-	return t
+	return t, false
 }
 
 // isRFC3339 reports whether a text that [codec.ParseTime] accepts also has what

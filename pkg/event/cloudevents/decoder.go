@@ -83,7 +83,7 @@ func (d *Decoder) attributes(now time.Time) (event.Event, content) {
 	source := d.source()
 	e.ID = source + " " + d.id(source)
 	e.Source = e.ID[:len(source)] // one allocation for both
-	e.Timestamp = d.time(now)
+	e.Timestamp, e.TimeAssigned = d.time(now)
 
 	d.specVersion()
 	d.payload = append(d.payload[:0], `{"specversion":"`+specVersion+`"`...)

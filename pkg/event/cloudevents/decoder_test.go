@@ -109,6 +109,7 @@ func check(t *testing.T, got event.Event, err error, want event.Event) {
 	if err != nil {
 		t.Fatalf("refused: %v", err)
 	}
+	want.TimeAssigned = want.Timestamp.Equal(arrivalMicros())
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}

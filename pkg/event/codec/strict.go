@@ -30,7 +30,7 @@ func (d *Decoder) strict(data []byte) (event.Event, error) {
 
 	// One string holds all texts of the event: one allocation instead of four.
 	texts := string(d.text)
-	e := event.Event{Timestamp: d.defaults.Timestamp.UTC().Truncate(time.Microsecond)}
+	e := event.Event{Timestamp: d.defaults.Timestamp.UTC().Truncate(time.Microsecond), TimeAssigned: !timestamp.present}
 	e.Topic = topic.check(&found, event.FieldTopic, texts, event.MaxTopicBytes)
 	e.ID = id.check(&found, event.FieldID, texts, event.MaxIDBytes)
 	if timestamp.present {

@@ -18,7 +18,7 @@ const maxNameBytes = 64
 // stands for it. Members of nested objects are not listed.
 func Differing(a, b *event.Event, limit int) []string {
 	var names []string
-	if !a.Timestamp.Equal(b.Timestamp) {
+	if !sameTime(a, b) {
 		names = append(names, event.FieldTimestamp)
 	}
 	if a.Source != b.Source {

@@ -49,11 +49,17 @@ func (c *Computer) Of(e *event.Event) Digest {
 // canonical form of the payload (RFC 8785). The order of members and the spelling of
 // strings and numbers do not matter. Integers are an exception to RFC 8785: all their
 // digits count, because two identifiers of 64 bits can be one floating-point number.
+// A timestamp that the server assigned equals every other one.
 func Same(a, b *event.Event) bool {
-	if !a.Timestamp.Equal(b.Timestamp) || a.Source != b.Source {
+	if !sameTime(a, b) || a.Source != b.Source {
 		return false
 	}
 	return a.Payload == b.Payload || bytes.Equal(canonical(a.Payload), canonical(b.Payload))
+}
+
+// sameTime reports whether the senders of two events can have meant the same time.
+func sameTime(a, b *event.Event) bool {
+	return a.TimeAssigned || b.TimeAssigned || a.Timestamp.Equal(b.Timestamp)
 }
 
 // canonical returns the canonical form of a payload. A text that has none, because it is

@@ -58,10 +58,10 @@ func (s *Store) compareStored(ctx context.Context, events []event.Event, groups 
 		)
 		_, err := pgx.ForEachRow(rows, []any{&first, &found, &at, &source, &payload}, func() error {
 			for _, i := range groups[events[first].Key()] {
-				if digestOf(&events[i]) == found {
+				if digestOf(&events[i]) == found || at == nil && events[i].TimeAssigned {
 					continue
 				}
-				if at == nil { // without data, the digests decide
+				if at == nil { // without data, the digests decide, if both contain the sender's time
 					result.addConflict(int(i), nil)
 					continue
 				}

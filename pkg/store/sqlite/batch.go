@@ -214,10 +214,10 @@ func (b *batch) findConflicts() error {
 			return err
 		}
 		stored.Timestamp = timeOf(occurredAt)
-		if err == nil && digest.Same(&stored, &b.events[u.index]) {
+		if err == nil && digest.Same(&stored, &b.events[u.index]) || err != nil && b.events[u.index].TimeAssigned {
 			continue
 		}
-		b.outcomes[u.index] = event.Conflict // without data, the digests decide
+		b.outcomes[u.index] = event.Conflict // without data, the digests decide, if both contain the sender's time
 		b.topics[b.topicOf[u.index]].conflicts++
 		if b.differing == nil {
 			b.differing = map[int][]string{}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -73,4 +74,32 @@ func conflicts(t *testing.T, h Harness) {
 			t.Errorf("topic %s counts %+v", e.Topic, e)
 		}
 	}
+}
+
+// assignedTimes repeats events whose time the server assigns: a sender that repeats an
+// event without a timestamp sends the same event, also after its data was dropped.
+func assignedTimes(t *testing.T, h Harness) {
+	s := h.Open(t)
+	first := newEvents("t", 4)
+	for i := range first {
+		first[i].TimeAssigned = i < 3 // the last one has a time of its own
+	}
+	later, changed, inside := slices.Clone(first), slices.Clone(first), slices.Clone(first)
+	for i := range later {
+		later[i].TimeAssigned, later[i].Timestamp = true, later[i].Timestamp.Add(time.Second)
+		changed[i] = later[i]
+		changed[i].Source = "other"
+		inside[i] = later[i]
+		inside[i].Timestamp = later[i].Timestamp.Add(time.Second)
+	}
+	checkOutcomes(t, mustAppend(t, s, first...), repeat(event.Stored, 4)...)
+	checkOutcomes(t, mustAppend(t, s, slices.Concat(later, inside)...), repeat(event.Duplicate, 8)...)
+	checkOutcomes(t, mustAppend(t, s, changed...), repeat(event.Conflict, 4)...)
+	if got := checkExact(t, s); got.Conflicts != 4 || got.Duplicates != 12 {
+		t.Errorf("counted %+v", got)
+	}
+	dropAll(t, h, s)
+	s = h.Reopen(t, s)
+	checkOutcomes(t, mustAppend(t, s, later...), repeat(event.Duplicate, 4)...)
+	checkExact(t, s)
 }

@@ -140,6 +140,7 @@ func (d *database) append(events []event.Event) ([]event.Outcome, error) {
 		}
 		outcomes[i] = event.Stored
 		topic.Stored++
+		e.TimeAssigned = false // it is not kept
 		d.byKey[e.Key()] = len(d.records)
 		d.records = append(d.records, store.Record{Event: e, CreatedAt: now, Position: store.Position{
 			Commit: uint64(len(d.records)) + 1, Seq: 1, Fingerprint: store.FingerprintOf(now),

@@ -232,7 +232,7 @@ func acceptedComesBack(t *testing.T, h Harness) {
 			t.Fatalf("the event is valid, but the append returned %v, %v: %.300q", outcomes, err, text)
 		}
 		if record := mustEvent(t, s, e.Key()); record.Event != e {
-			t.Errorf("decoded %.300q to %.300q, read %.300q", text, e, record.Event)
+			t.Errorf("decoded %.300q to %+v, read %+v", text, e, record.Event)
 		}
 	}
 	if least := 100; len(accepted) < least {

@@ -40,6 +40,7 @@ func cases() []suitetest.Case[Harness] {
 		{Name: "keys that differ slightly are different", Run: nearKeys},
 		{Name: "outcomes come in the order of the events", Run: outcomeOrder},
 		{Name: "a repeat with another content is a conflict", Run: conflicts},
+		{Name: "a repeat without a time of its own is a conflict only if the rest differs", Run: assignedTimes},
 		{Name: "reports say which keys were repeated, by which sources, and what differs", Run: reportsSayWhat},
 		{Name: "reports are listed newest first, in pages, by topic and by conflict", Run: reportPages},
 		{Name: "duplicates of deliveries are reported, and redeliveries are not", Run: reportsOfDeliveries},
