@@ -66,6 +66,9 @@ func (s *Server) Start() {
 	s.check("start", s.backend.start())
 }
 
+// TryStart is like Start for data that may be damaged: it returns the error.
+func (s *Server) TryStart() error { return s.backend.start() }
+
 // Pause freezes all processes of the server: connections stay open, and there
 // are no responses until Resume.
 func (s *Server) Pause() {

@@ -1,0 +1,181 @@
+package powerloss_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/cmd"
+	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/client"
+	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+// asEventagg makes the test binary behave as eventagg: a power loss kills the process.
+const asEventagg = "POWERLOSS_AS_EVENTAGG"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asEventagg) != "" {
+		os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, "powerloss"))
+	}
+	os.Exit(testdb.Main(m))
+}
+
+// eventagg returns a command that is not started yet.
+func eventagg(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(ctx, program, args...)
+	command.Env = append(os.Environ(), asEventagg+"=1", "EVENTAGG_LOG_LEVEL=warn")
+	command.Dir = t.TempDir()
+	return command
+}
+
+// instance is a process of serve.
+type instance struct {
+	t      *testing.T
+	url    string
+	exited chan struct{} // closed when the process has ended
+	kill   func()        // kill -9, and waits for the end
+}
+
+// serve starts an instance and waits until it responds. It returns nil if the process
+// ends, which it may if the power is cut meanwhile or the database is damaged.
+func serve(t *testing.T, database string) *instance {
+	t.Helper()
+	address := testdb.FreeAddress(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	command := eventagg(ctx, t, "serve", "--http-addr", address, "--database-url", database, "--ingest-flush-timeout", "2s")
+	output := new(bytes.Buffer)
+	command.Stdout, command.Stderr = output, output
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i := &instance{t: t, url: "http://" + address, exited: make(chan struct{})}
+	i.kill = func() { cancel(); <-i.exited }
+	go func() {
+		defer close(i.exited)
+		_ = command.Wait()
+	}()
+	t.Cleanup(func() {
+		i.kill()
+		if t.Failed() {
+			t.Logf("serve wrote: %s", output)
+		}
+	})
+	if !i.responds() {
+		i.kill()
+		return nil
+	}
+	return i
+}
+
+func (i *instance) responds() bool {
+	probe := http.Client{Timeout: time.Second}
+	defer probe.CloseIdleConnections()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if response, err := probe.Get(i.url + api.PathReadyz); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return true
+			}
+		}
+		select {
+		case <-i.exited:
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+// read returns how often each key is stored, and the counters.
+func (i *instance) read() (map[event.Key]int, api.Stats) {
+	i.t.Helper()
+	out, err := eventagg(i.t.Context(), i.t, "export", "--url", i.url).Output()
+	if err != nil {
+		i.t.Fatalf("export: %v", err)
+	}
+	rows := map[event.Key]int{}
+	for line := range bytes.Lines(out) {
+		var stored struct {
+			Topic string `json:"topic"`
+			ID    string `json:"event_id"`
+		}
+		if err := json.Unmarshal(line, &stored); err != nil {
+			i.t.Fatalf("export: %v: %s", err, line)
+		}
+		rows[event.Key{Topic: stored.Topic, ID: stored.ID}]++
+	}
+	response, err := http.Get(i.url + api.PathStats)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var stats api.Stats
+	if err := json.NewDecoder(response.Body).Decode(&stats); err != nil {
+		i.t.Fatal(err)
+	}
+	return rows, stats
+}
+
+// senders send events until off is closed, each until it gets a response.
+func (i *instance) senders(l *ledger, seed uint64, off <-chan struct{}) *sync.WaitGroup {
+	const count = 8
+	running := new(sync.WaitGroup)
+	for number := range count {
+		running.Go(func() {
+			c, err := client.New(client.Options{URL: i.url, Timeout: 2 * time.Second})
+			if err != nil {
+				i.t.Error(err)
+				return
+			}
+			random := rand.New(rand.NewPCG(seed, uint64(number)))
+			for batch := newBatch(random); ; {
+				l.recordSent(batch)
+				outcomes, err := c.Append(i.t.Context(), batch)
+				if err == nil {
+					l.recordOutcomes(batch, outcomes)
+					batch = newBatch(random)
+				}
+				select {
+				case <-off:
+					return
+				case <-i.t.Context().Done():
+					return
+				default:
+				}
+			}
+		})
+	}
+	return running
+}
+
+// newBatch returns up to 20 events. Many keys are repeated, by other senders, too.
+func newBatch(random *rand.Rand) []event.Event {
+	events := make([]event.Event, 1+random.IntN(20))
+	for i := range events {
+		number := random.IntN(100_000)
+		if random.IntN(3) == 0 {
+			number %= 1000
+		}
+		events[i] = event.Event{
+			Topic: fmt.Sprintf("topic-%d", number%5), ID: fmt.Sprint(number), Timestamp: time.Unix(int64(number), 0).UTC(),
+			Source: "powerloss", Payload: fmt.Sprintf(`{"number":%d}`, number),
+		}
+	}
+	return events
+}

@@ -1,0 +1,226 @@
+package powerloss_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventagg/eventagg/pkg/powerloss"
+	"github.com/eventagg/eventagg/pkg/testdb"
+)
+
+var (
+	seeds = flag.Uint64("powerloss.seeds", 1, "number of seeds of each set-up")
+	first = flag.Uint64("powerloss.first", 1, "first seed")
+)
+
+// setup is a database on a disk.
+type setup struct {
+	name     string
+	database func(t *testing.T, settings map[string]string) database
+	settings map[string]string // of PostgreSQL
+	options  powerloss.Options
+	loses    bool // the test must find lost events
+}
+
+func setups() []setup {
+	return []setup{
+		{name: "SQLite", database: newSQLite},
+		{name: "SQLite, only the fsync of a folder keeps names", database: newSQLite, options: powerloss.Options{StrictNames: true}},
+		{name: "SQLite, fsync does nothing", database: newSQLite, options: powerloss.Options{IgnoreSync: true}, loses: true},
+		{name: "PostgreSQL", database: newPostgres},
+		{name: "PostgreSQL, synchronous_commit=off", database: newPostgres, settings: map[string]string{"synchronous_commit": "off"}},
+		{name: "PostgreSQL, fsync=off", database: newPostgres, settings: map[string]string{"fsync": "off"}, loses: true},
+		{name: "PostgreSQL, fsync does nothing", database: newPostgres, options: powerloss.Options{IgnoreSync: true}, loses: true},
+	}
+}
+
+// database is a database whose files are in one folder.
+type database struct {
+	folder string
+	url    string
+	start  func() error
+	stop   func()
+	// changes is the approximate number of changes of files until the power is cut.
+	changes int
+}
+
+func newSQLite(t *testing.T, _ map[string]string) database {
+	folder := t.TempDir()
+	return database{
+		folder: folder, url: "sqlite:" + filepath.Join(folder, "events.db"),
+		start: func() error { return nil }, stop: func() {}, changes: 4000,
+	}
+}
+
+func newPostgres(t *testing.T, settings map[string]string) database {
+	server := testdb.StartPostgres(t, testdb.PostgresOptions{Settings: settings})
+	if out, err := eventagg(t.Context(), t, "migrate", "--database-url", server.URL()).CombinedOutput(); err != nil {
+		t.Fatalf("migrate: %v: %s", err, out)
+	}
+	server.Stop(testdb.Fast)
+	return database{
+		folder: server.DataFolder(), url: server.URL(),
+		start: server.TryStart, stop: func() { server.Stop(testdb.Immediate) }, changes: 300,
+	}
+}
+
+// result is a line of the table.
+type result struct {
+	setup
+	cuts, acknowledged int
+	verdict            verdict
+	unusable           int // runs after which the database did not start
+}
+
+// TestPowerLoss cuts the power while events are stored. Every acknowledged event is there
+// afterwards. Without fsync some are missing: the test can find losses.
+func TestPowerLoss(t *testing.T) {
+	var mu sync.Mutex
+	var results []result
+	t.Run("cut", func(t *testing.T) {
+		for _, s := range setups() {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				r := result{setup: s}
+				d := s.database(t, s.settings)
+				for seed := *first; seed < *first+*seeds; seed++ {
+					r.run(t, d, seed)
+				}
+				r.check(t)
+				mu.Lock()
+				defer mu.Unlock()
+				results = append(results, r)
+			})
+		}
+	})
+	var table strings.Builder
+	for _, r := range results {
+		fmt.Fprintf(&table, "| %s | %d | %d | %d | %d |\n", r.name, r.cuts, r.acknowledged, r.verdict.missing, r.unusable)
+	}
+	t.Logf("\n| set-up | cuts | acknowledged | missing | unusable |\n|---|---|---|---|---|\n%s", &table)
+}
+
+func (r *result) check(t *testing.T) {
+	t.Helper()
+	switch {
+	case r.acknowledged == 0:
+		t.Error("nothing was acknowledged, so nothing was proven")
+	case r.loses && r.verdict.missing == 0:
+		t.Error("no loss was found without fsync: the test can't find losses")
+	case !r.loses && (r.verdict != verdict{} || r.unusable > 0):
+		t.Errorf("a guarantee is violated: %v, not usable: %d", r.verdict, r.unusable)
+	}
+}
+
+// run begins with the same files for each seed. It cuts the power a few times, or once if
+// losses are expected, and judges after each cut.
+func (r *result) run(t *testing.T, d database, seed uint64) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 1))
+	next := func() powerloss.Options {
+		options := r.options
+		options.Seed = random.Uint64() | 1
+		if seed%3 == 1 || r.loses {
+			options.Seed = 0
+		}
+		return options
+	}
+	disk := powerloss.New(next())
+	if err := disk.Load(d.folder); err != nil {
+		t.Fatal(err)
+	}
+	cuts := 2
+	if r.loses {
+		cuts = 1
+	}
+	l := newLedger()
+	for range cuts {
+		powered(t, d, disk, func() { send(t, d, disk, l, random) })
+		disk = disk.Cut(next())
+		r.cuts++
+		powered(t, d, disk, func() { r.judge(t, d, l, seed) })
+		disk = disk.Cut(next())
+	}
+	r.acknowledged += len(l.acknowledged)
+}
+
+// powered mounts the disk for the time of a function, after which the database is stopped.
+func powered(t *testing.T, d database, disk *powerloss.Disk, use func()) {
+	t.Helper()
+	mounted(t, d.folder, disk, func() {
+		defer d.stop()
+		use()
+	})
+}
+
+// send sends events until the power is cut. Sometimes that is during the start.
+func send(t *testing.T, d database, disk *powerloss.Disk, l *ledger, random *rand.Rand) {
+	t.Helper()
+	if random.IntN(4) == 0 {
+		disk.CutAfter(1 + random.IntN(300))
+	}
+	if err := d.start(); err != nil {
+		failUnlessOff(t, disk, err)
+		return
+	}
+	i := serve(t, d.url)
+	if i == nil {
+		failUnlessOff(t, disk, errors.New("serve ended"))
+		return
+	}
+	disk.CutAfter(d.changes/4 + random.IntN(d.changes))
+	running := i.senders(l, random.Uint64(), disk.Off())
+	select {
+	case <-disk.Off():
+	case <-time.After(20 * time.Second):
+		disk.CutAfter(1) // on a very slow machine
+		<-disk.Off()
+	}
+	i.kill()
+	running.Wait()
+}
+
+func failUnlessOff(t *testing.T, disk *powerloss.Disk, err error) {
+	t.Helper()
+	select {
+	case <-disk.Off():
+	default:
+		t.Fatalf("the power is on: %v", err)
+	}
+}
+
+// judge compares the database after a power loss with the responses before.
+func (r *result) judge(t *testing.T, d database, l *ledger, seed uint64) {
+	t.Helper()
+	err := d.start()
+	var i *instance
+	if err == nil {
+		i = serve(t, d.url)
+	}
+	if i == nil {
+		t.Logf("seed %d: unusable after the power loss: %v", seed, err)
+		r.unusable++
+		r.verdict.missing += int64(len(l.acknowledged))
+		return
+	}
+	defer i.kill()
+	rows, stats := i.read()
+	v := l.judge(rows, stats)
+	if v != (verdict{}) && !r.loses {
+		t.Errorf("seed %d: %v", seed, v)
+	}
+	r.verdict = r.verdict.plus(v)
+	if r.loses {
+		return
+	}
+	if out, err := eventagg(t.Context(), t, "verify", "--database-url", d.url).CombinedOutput(); err != nil {
+		t.Errorf("seed %d: verify: %v\n%s", seed, err, out)
+	}
+}
