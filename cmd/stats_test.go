@@ -76,7 +76,7 @@ func (c *counting) Totals(context.Context) (api.Stats, error) {
 		return api.Stats{}, err
 	}
 	n := c.counted()
-	return api.Stats{Received: 10 * n, Stored: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
+	return api.Stats{Received: 10 * n, Stored: 7 * n, Kept: 7 * n, Duplicates: 3 * n, Topics: 2, UptimeSeconds: 61.5}, nil
 }
 
 func (c *counting) TopicStats(context.Context, store.TopicQuery) ([]store.TopicStats, error) {
@@ -111,7 +111,7 @@ rare\u009b         1       1           0   0.0 %  2025-12-19 12:00:00.001Z
   "unique_processed": 7000,
   "duplicate_dropped": 3000,
   "conflicts": 0,
-  "stored_events": 0,
+  "stored_events": 7000,
   "topics_active": 2,
   "uptime_seconds": 61.5
 }
@@ -175,8 +175,8 @@ func TestStatsWatch_WritesJSONLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out, _, _ := watchStats(t, &counting{step: 100, last: 2}, statsOptions{format: "json"})
-		const want = `{"time":"2000-01-01T00:00:00Z","received":1000,"unique_processed":700,"duplicate_dropped":300,"conflicts":0,"stored_events":0,"topics_active":2,"uptime_seconds":61.5}
-{"time":"2000-01-01T00:00:02Z","received":2000,"unique_processed":1400,"duplicate_dropped":600,"conflicts":0,"stored_events":0,"topics_active":2,"uptime_seconds":61.5,"received_per_second":500,"stored_per_second":350}
+		const want = `{"time":"2000-01-01T00:00:00Z","received":1000,"unique_processed":700,"duplicate_dropped":300,"conflicts":0,"stored_events":700,"topics_active":2,"uptime_seconds":61.5}
+{"time":"2000-01-01T00:00:02Z","received":2000,"unique_processed":1400,"duplicate_dropped":600,"conflicts":0,"stored_events":1400,"topics_active":2,"uptime_seconds":61.5,"received_per_second":500,"stored_per_second":350}
 `
 		if out != want {
 			t.Errorf("wrote\n%s", out)

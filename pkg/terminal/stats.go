@@ -87,6 +87,9 @@ func totalsTable(totals api.Stats) Table {
 	t := Table{Right: []int{1}}
 	t.Add("received", Count(totals.Received))
 	t.Add("stored", Count(totals.Stored))
+	if dropped := totals.Stored - totals.Kept; dropped > 0 {
+		t.Add("dropped", Count(dropped), "stored events whose data retention has dropped")
+	}
 	t.Add("duplicates", Count(totals.Duplicates), percent(totals.Duplicates, totals.Received))
 	if totals.Conflicts > 0 {
 		t.Add("conflicts", Count(totals.Conflicts), "duplicates whose content differs")

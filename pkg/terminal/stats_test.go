@@ -15,12 +15,12 @@ func TestScreen_RedrawsInPlace(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	s := &Screen{out: &out, terminal: true, trends: trends{}, size: func() (int, int) { return 80, 24 }}
-	now := Sample{At: time.Unix(100, 0), Totals: api.Stats{Received: 100, Stored: 100}}
+	now := Sample{At: time.Unix(100, 0), Totals: api.Stats{Received: 100, Stored: 100, Kept: 100}}
 	if err := s.Show(now, Sample{}); err != nil || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("%v, the first time: %q", err, &out)
 	}
 	out.Reset()
-	later := Sample{At: time.Unix(101, 0), Totals: api.Stats{Received: 1100, Stored: 600}}
+	later := Sample{At: time.Unix(101, 0), Totals: api.Stats{Received: 1100, Stored: 600, Kept: 600}}
 	if err := s.Show(later, now); err != nil {
 		t.Fatal(err)
 	}
