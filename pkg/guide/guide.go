@@ -58,6 +58,9 @@ func names() []string {
 		"decisions/0010-errors-by-class",
 		"decisions/0011-only-a-durable-redis",
 		"decisions/0012-queue-only-what-is-not-stored",
+		"decisions/0013-identities-apart-from-data",
+		"decisions/0014-digest-of-the-text",
+		"decisions/0015-late-lock",
 	}
 }
 

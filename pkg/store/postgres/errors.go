@@ -109,8 +109,8 @@ func rolledBack(err error) bool {
 }
 
 // sameAddress reports whether the key of a partition refused a row: another
-// transaction had the same topic, microsecond and random number. That can happen only
-// if the clock was set back. The next attempt has another address.
+// transaction had the same topic, microsecond and random number. That is rare: there are
+// 2,048 random numbers. The next attempt has another address.
 func sameAddress(err *pgconn.PgError) bool {
 	return err.Code == "23505" && strings.HasPrefix(err.TableName, "events")
 }
