@@ -47,11 +47,11 @@ func ReadBaseline(name string, in io.Reader) (*Baseline, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(data, &read); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoReport, err)
+		return nil, noReport(err)
 	}
 	if read.Published != nil && read.Rate == nil {
 		if err := json.Unmarshal(read.Published, &read); err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoReport, err)
+			return nil, noReport(err)
 		}
 	}
 	if read.Rate == nil || read.Latency == nil {
@@ -61,6 +61,18 @@ func ReadBaseline(name string, in io.Reader) (*Baseline, error) {
 		Name: name, rate: *read.Rate, latency: read.Latency, settings: read.Settings,
 		counts: map[string]int64{"failed": read.Failed, "invalid": read.Invalid, "retried": read.Retried},
 	}, nil
+}
+
+// noReport returns the error for JSON that is not a report. That of a value of another type
+// has the Go type of the report, which no operator knows.
+func noReport(err error) error {
+	if other, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if other.Field == "" {
+			return fmt.Errorf("%w: it is %s instead of an object", errNoReport, other.Value)
+		}
+		return fmt.Errorf("%w: %s is %s", errNoReport, other.Field, other.Value)
+	}
+	return fmt.Errorf("%w: %w", errNoReport, err)
 }
 
 // Comparison is a run beside an earlier one.

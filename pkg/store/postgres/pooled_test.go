@@ -117,6 +117,33 @@ func changeSession(t *testing.T, address string) {
 	}
 }
 
+// TestPooled_ReaderLeavesSessionsWritable has a reader that does not know that there is a
+// pooler. What it sets stays in the session, and the next client must be able to write.
+func TestPooled_ReaderLeavesSessionsWritable(t *testing.T) {
+	t.Parallel()
+	options := behindPooler(t, newDatabase(t), 1)
+	audit, err := OpenAudit(t.Context(), Options{URL: options.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := audit.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgx.ParseConfig(options.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE written (a int)"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMigrate_PooledInstancesStartTogether has many instances migrate and open at
 // once. There are fewer connections than instances, and every fourth instance
 // connects without the pooler.
