@@ -80,10 +80,10 @@ func (s *stage) logger(program, configuration, socket string, args ...string) {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("unixgram", socket)
 		if err == nil {
-			defer func() { _ = conn.Close() }()
 			for i := range 3 {
 				_, err = fmt.Fprintf(conn, "<13>Nov 28 00:00:00 demo: a \"quoted\" message %d\n", i)
 			}
+			_ = conn.Close()
 		}
 		if err == nil {
 			return

@@ -96,22 +96,22 @@ func TestServer_RespondsGone(t *testing.T) {
 	for path, hasCursor := range map[string]bool{
 		"/events/t/2": false, "/events?topic=t&cursor=" + cursor: true, "/events/stream?topic=t&cursor=" + cursor: true,
 	} {
-		response := get(t, r.url.String()+path)
-		link := response.Header.Get("Link")
-		if response.StatusCode != http.StatusGone || hasCursor != strings.Contains(link, `topic=t>; rel="prev"`) {
-			t.Errorf("%s: status %d, link %q", path, response.StatusCode, link)
+		status, link := get(t, r.url.String()+path)
+		if status != http.StatusGone || hasCursor != strings.Contains(link, `topic=t>; rel="prev"`) {
+			t.Errorf("%s: status %d, link %q", path, status, link)
 		}
 		if !hasCursor {
 			continue
 		}
 		next := strings.TrimPrefix(strings.Split(link, ">")[0], "<")
-		if response := get(t, r.url.String()+"/events"+next); response.StatusCode != http.StatusOK {
-			t.Errorf("the link %s leads to %d", link, response.StatusCode)
+		if status, _ := get(t, r.url.String()+"/events"+next); status != http.StatusOK {
+			t.Errorf("the link %s leads to %d", link, status)
 		}
 	}
 }
 
-func get(t *testing.T, address string) *http.Response {
+// get returns the status and the header Link of a response.
+func get(t *testing.T, address string) (status int, link string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -122,5 +122,5 @@ func get(t *testing.T, address string) *http.Response {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	return response
+	return response.StatusCode, response.Header.Get("Link")
 }

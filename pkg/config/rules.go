@@ -66,11 +66,11 @@ func policies(value any) string {
 	return ""
 }
 
-// between is the rule of numbers from low to high.
-func between(low, high int64) func(any) string {
+// fromZeroTo is the rule of numbers of which 0 means none.
+func fromZeroTo(high int64) func(any) string {
 	return func(value any) string {
-		if number, _ := value.(int64); number < low || number > high {
-			return fmt.Sprintf("must be between %d and %d, not %d", low, high, number)
+		if number, _ := value.(int64); number < 0 || number > high {
+			return fmt.Sprintf("must be between 0 and %d, not %d", high, number)
 		}
 		return ""
 	}

@@ -84,7 +84,7 @@ type Recorder struct {
 	written int // reports since they were pruned; guarded by writing
 
 	stop    context.CancelFunc
-	stopped sync.WaitGroup
+	stopped chan error // the result of the last write
 }
 
 // New starts the goroutine that writes.
@@ -92,21 +92,21 @@ func New(target Target, options Options) *Recorder {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{
 		options: options.WithDefaults(), target: target, pending: map[event.Key]*store.DuplicateReport{},
-		writing: make(chan struct{}, 1), budget: rate.NewLimiter(maxWritesPerSecond, maxBurst), stop: stop,
+		writing: make(chan struct{}, 1), budget: rate.NewLimiter(maxWritesPerSecond, maxBurst), stop: stop, stopped: make(chan error, 1),
 	}
-	r.stopped.Go(func() { r.run(ctx) })
+	go func() { r.stopped <- r.run(ctx) }()
 	return r
 }
 
-// run writes what has gathered until ctx ends. An error needs no report: the reports
-// stay for the next time, and nothing depends on them.
-func (r *Recorder) run(ctx context.Context) {
+// run writes what has gathered until ctx ends, and then what is left. An error needs no
+// report before: the reports stay for the next time, and nothing depends on them.
+func (r *Recorder) run(ctx context.Context) error {
 	rounds := time.NewTicker(interval)
 	defer rounds.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return r.finish(context.WithoutCancel(ctx))
 		case <-rounds.C:
 			_ = r.Flush(ctx)
 		}
@@ -273,6 +273,14 @@ func (r *Recorder) putBack(reports []store.DuplicateReport) {
 	}
 }
 
+// finish writes what is left.
+func (r *Recorder) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	r.writing <- struct{}{} // all other writes have ended with their calls
+	return r.flush(ctx, func(wanted int) int { return wanted })
+}
+
 // Close writes what is left, and ends the goroutine. A second Close does nothing.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
@@ -283,9 +291,5 @@ func (r *Recorder) Close() error {
 		return nil
 	}
 	r.stop()
-	r.stopped.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	r.writing <- struct{}{} // all other writes have ended with their calls
-	return r.flush(ctx, func(wanted int) int { return wanted })
+	return <-r.stopped
 }

@@ -161,7 +161,13 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	*batch = Batch{Slot: f.slot, Items: batch.Items[:0]}
-	var flush <-chan time.Time // nil until the first line
+	var timer *time.Timer      // nil until the first line
+	var flush <-chan time.Time // of the timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	for len(batch.Items) < n {
 		if f.repeats < f.repeatsDue() {
 			batch.Items = append(batch.Items, f.earlier.pick(f.slot))
@@ -170,8 +176,7 @@ func (f *File) Next(ctx context.Context, batch *Batch, n int) error {
 			continue
 		}
 		if len(batch.Items) > 0 && flush == nil && len(f.chunk) == 0 {
-			timer := time.NewTimer(f.options.FlushInterval)
-			defer timer.Stop()
+			timer = time.NewTimer(f.options.FlushInterval)
 			flush = timer.C
 		}
 		line, ok := f.take(ctx, flush)

@@ -46,7 +46,7 @@ func (l *Ledger) record(ref Ref, outcome event.Outcome) {
 		if ref.Version != firstVersion {
 			l.setWinner(ref)
 		}
-	case event.Duplicate, event.Conflict:
+	case event.Duplicate, event.Conflict, event.ConflictRejected: // the key is stored
 		word, shift := l.word(ref.Index)
 		word.Or(wasDuplicate << shift)
 	case event.Queued:

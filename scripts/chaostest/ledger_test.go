@@ -42,7 +42,7 @@ func (l *ledger) recordOutcomes(events []event.Event, outcomes []event.Outcome) 
 		switch outcome {
 		case event.Stored:
 			e.success++
-		case event.Duplicate:
+		case event.Duplicate, event.Conflict, event.ConflictRejected:
 			e.ignored++
 		case event.Queued:
 			e.queued++
