@@ -255,7 +255,7 @@ func (d *disaster) check(t *testing.T, database string, want []string) {
 	}
 }
 
-// refused checks that a follower of lost events is refused, and told what to do.
+// refused checks that a follower of lost events is refused, with what to do.
 func (d *disaster) refused(t *testing.T, s *stage) {
 	t.Helper()
 	if got, err := d.follow(s, "lost"); err == nil || len(got) > 0 || !strings.Contains(err.Error(), "belongs to other data") {

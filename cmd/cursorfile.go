@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventagg/eventagg/pkg/api"
+	"github.com/eventagg/eventagg/pkg/atomicfile"
 )
 
 // saveInterval is the time between two writes of a cursor file. After a crash, the
@@ -111,20 +112,14 @@ func (f *cursorFile) close() error {
 }
 
 // replaceFile writes a file that exists with the old or the new content at any time.
-func replaceFile(path, content string) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+func replaceFile(path, content string) error {
+	file, err := atomicfile.Create(path, true)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	_, err = file.WriteString(content)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err != nil {
-		return err
+	defer file.Discard()
+	if _, err := file.WriteString(content); err != nil {
+		return file.Wrap(err)
 	}
-	return os.Rename(file.Name(), path)
+	return file.Commit()
 }

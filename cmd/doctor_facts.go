@@ -45,7 +45,7 @@ func gatherDurability(ctx context.Context, c config.Config) doctor.Facts {
 	db := newDatabase(c.Database)
 	gatherDatabase(ctx, &f, db, func(ctx context.Context) (err error) {
 		if db.path != "" {
-			f.SQLite, err = sqlite.Inspect(ctx, db.path, sqlite.InspectOptions{PlaceOnly: true})
+			f.SQLite, err = sqlite.Inspect(ctx, db.path, sqlite.InspectOptions{LocationOnly: true})
 		} else {
 			f.Postgres, err = postgres.Inspect(ctx, db.options(), postgres.FactsSettings, postgres.FactsOverrides, postgres.FactsTables, postgres.FactsStandbys)
 		}

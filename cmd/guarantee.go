@@ -12,8 +12,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/retry"
 )
 
-// reportGuarantee logs which guarantee holds, and warns about settings that weaken it. It does so beside the server, once the database and the queue can be reached. The
-// function that it returns stops that and waits for its end.
+// reportGuarantee logs which guarantee holds, and warns about settings that weaken it. It
+// does so in a goroutine, when the database and the queue can be reached. The function
+// that it returns ends the goroutine and waits for that.
 func reportGuarantee(ctx context.Context, c config.Config, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

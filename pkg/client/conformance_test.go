@@ -51,12 +51,12 @@ func TestClient_Conformance(t *testing.T) {
 			return remoteOf(t, s).inner, now
 		},
 		Except: map[string]string{
-			"a rejected delivery stores nothing, nor do the others of its call":         "deliveries don't use HTTP; the store passes this by itself",
-			"retention while appends and followers run loses nothing that is not told":  "the test looks up positions by key, which fails for an event that was dropped since then",
-			"a repeat without a time of its own is a conflict only if the rest differs": "a client always sends a time",
-			"every call after close returns the error for a closed store":               closed,
-			"close waits for running appends":                                           closed,
-			"cancelled appends keep the counters exact":                                 "a cancelled append may still be in transit; see TestClient_CancelledAppendsKeepCountersExact",
+			"a rejected delivery stores nothing, nor do the others of its call":            "deliveries don't use HTTP; the store passes this by itself",
+			"retention while appends and followers run loses nothing that is not reported": "the test looks up positions by key, which fails for an event that was dropped since then",
+			"a repeat without a time of its own is a conflict only if the rest differs":    "a client always sends a time",
+			"every call after close returns the error for a closed store":                  closed,
+			"close waits for running appends":                                              closed,
+			"cancelled appends keep the counters exact":                                    "a cancelled append may still be in transit; see TestClient_CancelledAppendsKeepCountersExact",
 		},
 	})
 }

@@ -24,8 +24,8 @@ func TestClient_GoesOnAfterDroppedEvents(t *testing.T) {
 			t.Parallel()
 			r := openNew(t)
 			cursor := droppedCursor(t, r)
-			told := 0
-			c, err := client.New(client.Options{URL: r.url.String(), OnDropped: func() { told++ }})
+			reported := 0
+			c, err := client.New(client.Options{URL: r.url.String(), OnDropped: func() { reported++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,8 +45,8 @@ func TestClient_GoesOnAfterDroppedEvents(t *testing.T) {
 				}
 				return nil
 			})
-			if !errors.Is(err, context.Canceled) && err != nil || fmt.Sprint(seen) != "[4 5]" || told != 1 || last == cursor {
-				t.Errorf("saw %v, was told %d times, %v", seen, told, err)
+			if !errors.Is(err, context.Canceled) && err != nil || fmt.Sprint(seen) != "[4 5]" || reported != 1 || last == cursor {
+				t.Errorf("saw %v, %d reported gaps, %v", seen, reported, err)
 			}
 			err = r.Resume(t.Context(), client.ResumeQuery{Cursor: cursor, Follow: follow, Interval: time.Second},
 				func([]store.Record) error { return nil }, func(string) error { return nil })

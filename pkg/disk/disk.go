@@ -24,6 +24,7 @@ const (
 type Usage struct {
 	// Name is the name of the file system, such as nfs; empty if it is not known.
 	Name string
+	// Kind is what the file system means for synced data.
 	Kind Kind
 	// Free is the number of bytes that a user other than root can still write. Total is
 	// the size of the file system in bytes.

@@ -70,7 +70,7 @@ func longTransactions(f Facts) result {
 	s := f.Postgres.Sessions
 	switch {
 	case s.LongestTransaction > longSeconds:
-		return found(Warning, fmt.Sprintf("a transaction is open for %s (%s): followers may wait for it, and VACUUM removes nothing newer", seconds(s.LongestTransaction), s.LongestSession),
+		return found(Warning, fmt.Sprintf("a transaction is open for %s (%s): VACUUM removes nothing newer, and retention may have to wait", seconds(s.LongestTransaction), s.LongestSession),
 			"end it: SELECT pg_terminate_backend(PROCESS); set idle_in_transaction_session_timeout for the program that left it open")
 	case !s.Visible:
 		return found(Unknown, "the role sees only its own sessions; none of them is open for long", "GRANT pg_read_all_stats to the role of database.url")
@@ -82,7 +82,7 @@ func longTransactions(f Facts) result {
 func prepared(f Facts) result {
 	p := f.Postgres.Prepared
 	if p.Prepared > 0 && p.OldestPrepared > longSeconds {
-		return found(Warning, fmt.Sprintf("%s, the oldest for %s: followers wait for them, and they keep locks", count(int(p.Prepared), "prepared transaction is open", "prepared transactions are open"), seconds(p.OldestPrepared)),
+		return found(Warning, fmt.Sprintf("%s, the oldest for %s: they keep locks, and VACUUM removes nothing newer", count(int(p.Prepared), "prepared transaction is open", "prepared transactions are open"), seconds(p.OldestPrepared)),
 			"COMMIT PREPARED or ROLLBACK PREPARED each one of pg_prepared_xacts")
 	}
 	return ok("%s", count(int(p.Prepared), "prepared transaction is open", "prepared transactions are open"))
@@ -92,14 +92,14 @@ func prepared(f Facts) result {
 const oldSnapshot = 10_000_000
 
 func snapshots(f Facts) result {
-	oldest, who := f.Postgres.Sessions.OldestSnapshot, "a session"
+	oldest, owner := f.Postgres.Sessions.OldestSnapshot, "a session"
 	for _, s := range f.Postgres.Slots {
 		if s.Snapshot > oldest {
-			oldest, who = s.Snapshot, "the replication slot "+s.Name
+			oldest, owner = s.Snapshot, "the replication slot "+s.Name
 		}
 	}
 	if oldest > oldSnapshot {
-		return found(Warning, fmt.Sprintf("%s holds a snapshot that is %d transactions old: VACUUM removes nothing newer", who, oldest),
+		return found(Warning, fmt.Sprintf("%s holds a snapshot that is %d transactions old: VACUUM removes nothing newer", owner, oldest),
 			"end the session, or drop the slot if its standby is gone")
 	}
 	if !f.Postgres.Sessions.Visible {
@@ -130,7 +130,7 @@ func slots(f Facts) result {
 func autovacuum(f Facts) result {
 	for _, name := range []string{"autovacuum", "track_counts"} {
 		if f.Postgres.Settings[name] == off {
-			return found(Warning, name+" is off: the small tables of counters grow, and every append gets slower", "set "+name+" = on")
+			return found(Warning, name+" is off: tables that change often grow without limit, and queries get slower", "set "+name+" = on")
 		}
 	}
 	if tables := namesOf(f.Postgres.Tables, func(t postgres.Table) bool { return t.VacuumOff }); tables != "" {
@@ -161,7 +161,7 @@ func bloat(f Facts) result {
 	if len(bloated) == 0 {
 		return ok("no small table is bloated")
 	}
-	return found(Warning, strings.Join(bloated, "; ")+": every append gets slower", "end long transactions, then VACUUM the table; VACUUM FULL makes it small again and locks it meanwhile")
+	return found(Warning, strings.Join(bloated, "; ")+": queries get slower", "end long transactions, then VACUUM the table; VACUUM FULL makes it small again and locks it meanwhile")
 }
 
 func writeAheadLog(f Facts) result {

@@ -172,13 +172,13 @@ func queueClock(_ Facts, n redis.NodeFacts) result {
 }
 
 func queueSize(f Facts) result {
-	q, most := f.Queue, f.Instance
+	q, limits := f.Queue, f.Instance
 	if q.SizeUnknown != "" {
 		return found(Unknown, q.SizeUnknown, "")
 	}
-	text := fmt.Sprintf("%d of %d events and %s of %s are queued", q.Events, most.QueueMaxEvents, bytesOf(q.Bytes), bytesOf(most.QueueMaxBytes))
+	text := fmt.Sprintf("%d of %d events and %s of %s are queued", q.Events, limits.QueueMaxEvents, bytesOf(q.Bytes), bytesOf(limits.QueueMaxBytes))
 	const part, of = 4, 5
-	if q.Events > most.QueueMaxEvents/of*part || q.Bytes > most.QueueMaxBytes/of*part {
+	if q.Events > limits.QueueMaxEvents/of*part || q.Bytes > limits.QueueMaxBytes/of*part {
 		return found(Warning, text+": when the queue is full, requests get 503", "look why workers do not store them: the database, broker.workers and their log")
 	}
 	return ok("%s", text)

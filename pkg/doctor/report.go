@@ -24,7 +24,8 @@ type Finding struct {
 	Dependency string `json:"dependency"`
 	// Check is the name of the check, which is constant.
 	Check string `json:"check"`
-	Level Level  `json:"level"`
+	// Level is how serious the finding is.
+	Level Level `json:"level"`
 	// Message is what was found, in words.
 	Message string `json:"message"`
 	// Fix is what to do about it; empty if there is nothing to do.
@@ -38,13 +39,17 @@ type State string
 
 // The values of [State].
 const (
-	Yes   State = "yes"
-	No    State = "no"
+	// Yes means that it holds, by all facts that doctor can read.
+	Yes State = "yes"
+	// No means that a fact contradicts it.
+	No State = "no"
+	// Maybe means that the facts are not sufficient, for example without a right.
 	Maybe State = "unknown"
 )
 
 // Verdict is whether a part of the guarantee holds, and why.
 type Verdict struct {
+	// Holds is whether it holds.
 	Holds State `json:"holds"`
 	// Reason is empty if Holds is yes and there is nothing to add.
 	Reason string `json:"reason,omitempty"`
@@ -91,7 +96,8 @@ type Queued struct {
 type Report struct {
 	// Holds is no if a promised part of the guarantee does not hold or a check failed,
 	// and unknown if a promised part could not be checked.
-	Holds     State     `json:"holds"`
+	Holds State `json:"holds"`
+	// Guarantee has the verdict about each part of the guarantee.
 	Guarantee Guarantee `json:"guarantee"`
 	// Findings has one entry for each check, the worst first.
 	Findings []Finding `json:"findings"`

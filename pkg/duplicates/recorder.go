@@ -87,7 +87,8 @@ type Recorder struct {
 	stopped chan error // the result of the last write
 }
 
-// New starts the goroutine that writes.
+// New returns a Recorder, and starts the goroutine that writes to target once a second.
+// It runs until [Recorder.Close].
 func New(target Target, options Options) *Recorder {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Recorder{
@@ -176,8 +177,9 @@ func (r *Recorder) add(e *event.Event, conflict bool, now time.Time, differing [
 // reached.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
 
-// Flush writes what has gathered, up to the maximum per second, and then drops the oldest
-// reports above the limits. Calls take turns.
+// Flush writes what has gathered, at most 500 reports a second, and then drops the oldest
+// reports above the limits. Calls take turns. After an error of the target the reports
+// stay for the next call.
 func (r *Recorder) Flush(ctx context.Context) error {
 	select {
 	case r.writing <- struct{}{}:

@@ -99,7 +99,8 @@ func (c *cleaner) round(ctx context.Context) (store.Retained, error) {
 }
 
 // Round drops what is too old now, and returns the sum of what it dropped. It ends early
-// if another program uses what should be dropped (Blocked).
+// if another program uses what should be dropped (Blocked). An error is that of the store or
+// of ctx; what was dropped before it stays dropped.
 func Round(ctx context.Context, options Options) (sum store.Retained, err error) {
 	options = options.WithDefaults()
 	old := options.Ages.At(options.Now())

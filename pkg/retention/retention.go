@@ -34,7 +34,7 @@ const (
 )
 
 // PartitionWidth returns the length of the partitions of a store that drops whole ones.
-// They are an eighth of the maximum age, from an hour to a week: data stays for so much
+// They are an eighth of the maximum age, from an hour to a week: data stays for up to that much
 // longer than the maximum age.
 func PartitionWidth(maxAge time.Duration) time.Duration {
 	if maxAge <= 0 {

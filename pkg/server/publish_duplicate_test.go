@@ -96,7 +96,7 @@ func TestPublish_RejectsConflictsByPolicy(t *testing.T) {
 }
 
 // TestPublish_TimeOfServerIsNoConflict: without a timestamp, a sender that repeats an event
-// is told apart from one that sends another event under the same key.
+// is distinguished from one that sends another event under the same key.
 func TestPublish_TimeOfServerIsNoConflict(t *testing.T) {
 	t.Parallel()
 	const noTime = `{"topic":"t","event_id":"first","source":"s","payload":{"n":%d}}`

@@ -40,8 +40,8 @@ type Holdings struct {
 	// part without events may be for later ones.
 	Parts []Part
 	// IdentityBytes and LogBytes are the sizes of what stays when data is dropped: keys,
-	// and the rows that keep the order of the events. They are 0 if the store can't tell
-	// them from the data.
+	// and the rows that keep the order of the events. They are 0 if the store can't
+	// measure them apart from the data.
 	IdentityBytes int64
 	LogBytes      int64
 }
@@ -62,8 +62,8 @@ type Part struct {
 // stored, except [Stats].Kept.
 type Retainer interface {
 	// Retain drops a bounded part of what is too old, and returns what it was. Call it
-	// again while the result has More. An append never waits longer than the time of a
-	// slow append. A crash undoes a step or leaves it complete.
+	// again while the result has More. An append waits for a step at
+	// most as long as for a slow append. A crash undoes a step or leaves it complete.
 	//
 	// It never drops data that is younger. It may keep data longer: a store drops parts
 	// of the data as a whole, and in its order. Of several instances one at a time works;
@@ -81,7 +81,7 @@ type Retainer interface {
 
 // DroppedError is an [ErrDropped] of [EventReader].Newer.
 type DroppedError struct {
-	// After is the position that was asked for.
+	// After is the position that the caller gave to Newer.
 	After Position
 	// Next is the position to go on from: Newer from there returns every later event that
 	// was not dropped.

@@ -3,7 +3,7 @@
 //
 // A canonical form of each payload would cost 4 µs, almost as much as storing the event.
 // So the digest is that of the payload as it was sent, without insignificant white
-// space. Equal digests mean equal contents, and most repeats are equal bytewise. Where
+// space. Equal digests mean equal contents, and most repeats are equal bytewise. If
 // digests differ, [Same] compares the canonical forms.
 package digest
 

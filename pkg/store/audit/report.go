@@ -2,7 +2,9 @@ package audit
 
 import "fmt"
 
-// ReportProblem returns what is wrong with a report of duplicates, or an empty text.
+// ReportProblem returns what is wrong with a report of duplicates, or an empty text. The
+// first two arguments are its counters. inOrder is set if first_seen is not after
+// last_seen, and the last two if the topic and the identity of its key are stored.
 func ReportProblem(repeats, conflicts int64, inOrder, hasTopic, hasIdentity bool) string {
 	switch {
 	case !hasTopic:

@@ -27,7 +27,7 @@ const (
 	partitionInterval = time.Hour
 )
 
-// maintain folds the logs into the totals, makes ticks for events that nobody reads,
+// maintain folds the logs into the totals, makes ticks for events that no reader has needed,
 // and makes partitions ahead, until stop is closed. All instances do this. Errors need
 // no report: the next round tries again, no result depends on it, and an append makes
 // a missing partition itself.

@@ -98,7 +98,7 @@ func (s *Store) fill(ctx context.Context, r reader, p *page, last head) error {
 const filteredEvents = 2000
 
 // enough returns how many of the transactions have the events for the rest of the page.
-// The database sorts all events of the transactions that it is asked for.
+// The database sorts all events of the transactions that a query names.
 func (p *page) enough(commits []commit) int {
 	wanted := int64(p.limit + 1 - len(p.records))
 	if p.filter.Source != "" {

@@ -7,7 +7,7 @@ import (
 )
 
 // errUnreplicated means that a COMMIT was confirmed before the synchronous standby had
-// it. A failover could lose it, so nobody may rely on it.
+// it. A failover could lose it, so the caller gets an error.
 var errUnreplicated = errors.New("the wait for the synchronous standby was cancelled")
 
 // onNotice counts the commits whose wait for a synchronous standby was cancelled, by an

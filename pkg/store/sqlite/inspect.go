@@ -44,8 +44,8 @@ type Facts struct {
 type InspectOptions struct {
 	// CheckTimeout is the maximum time of the integrity check. 0 means no check.
 	CheckTimeout time.Duration
-	// PlaceOnly is set to look only where the file is. Nothing is opened or written.
-	PlaceOnly bool
+	// LocationOnly is set to look only where the file is. Nothing is opened or written.
+	LocationOnly bool
 }
 
 // Inspect reads the facts about a database file that decide what a store on it can
@@ -58,8 +58,8 @@ func Inspect(ctx context.Context, path string, options InspectOptions) (*Facts, 
 		return nil, err
 	}
 	f := &Facts{Path: path}
-	f.inspectPlace()
-	if options.PlaceOnly {
+	f.inspectLocation()
+	if options.LocationOnly {
 		f.CheckUnknown = "not checked"
 		return f, nil
 	}
@@ -85,8 +85,8 @@ func Inspect(ctx context.Context, path string, options InspectOptions) (*Facts, 
 	return f, ctx.Err()
 }
 
-// inspectPlace looks at the file system of the folder.
-func (f *Facts) inspectPlace() {
+// inspectLocation looks at the file system of the folder.
+func (f *Facts) inspectLocation() {
 	var err error
 	if f.Disk, err = disk.Of(filepath.Dir(f.Path)); err != nil {
 		f.DiskUnknown = err.Error()

@@ -294,10 +294,10 @@ func droppedUnderLoad(t *testing.T, h Harness) {
 }
 
 // followDropped follows until the event of the topic "end". It gets no event twice, and
-// all of them unless it is told of dropped ones.
+// all of them unless a read reports dropped ones.
 func followDropped(t *testing.T, s store.Store, after store.Position, page, want int) error {
 	t.Helper()
-	seen, told := map[event.Key]bool{}, 0
+	seen, reported := map[event.Key]bool{}, 0
 	var last store.Position
 	deadline := time.Now().Add(suitetest.Timeout)
 	for !seen[event.Key{Topic: "end", ID: "1"}] {
@@ -306,7 +306,7 @@ func followDropped(t *testing.T, s store.Store, after store.Position, page, want
 		}
 		records, next, err := s.Newer(t.Context(), store.Filter{}, after, page)
 		if dropped, ok := errors.AsType[*store.DroppedError](err); ok {
-			told++
+			reported++
 			if dropped.Next.Compare(after) < 0 {
 				return fmt.Errorf("after %v the follower must go on from %v, which is before", after, dropped.Next)
 			}
@@ -324,8 +324,8 @@ func followDropped(t *testing.T, s store.Store, after store.Position, page, want
 		}
 		after = next
 	}
-	if told == 0 && len(seen) != want+1 {
-		return fmt.Errorf("the follower has %d of %d events, and was told of no gap", len(seen), want+1)
+	if reported == 0 && len(seen) != want+1 {
+		return fmt.Errorf("the follower has %d of %d events, and no gap was reported", len(seen), want+1)
 	}
 	return nil
 }

@@ -243,7 +243,7 @@ $$;
 -- The order by ticks is not quite that of created_at. So a tick can have both dropped
 -- events and others. All ticks from the first one with other events to the last one with
 -- dropped events get new fingerprints. A follower that was there before the drop has the
--- old one, and is told; one that comes later has the new one.
+-- old one, and gets an error; one that comes later has the new one.
 -- +goose StatementBegin
 CREATE FUNCTION :"schema".drop_partition(before timestamptz, OUT state text, OUT name text, OUT removed bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
