@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -110,7 +111,7 @@ func (a *app) runBackup(ctx context.Context, opts copyOptions) error {
 		return sqlite.Backup(ctx, options)
 	})
 	if err != nil {
-		return explainBackup(db, fmt.Errorf("back up the database: %w", err))
+		return explainBackup(db, opts.file, fmt.Errorf("back up the database: %w", err))
 	}
 	if opts.format.json() {
 		return writeJSON(a.out, result)
@@ -155,7 +156,7 @@ func storedText(copied sqlite.Copy) string {
 }
 
 // explainBackup adds to an error what the operator can do about it.
-func explainBackup(db database, err error) error {
+func explainBackup(db database, file string, err error) error {
 	switch {
 	case errors.Is(err, atomicfile.ErrExists):
 		return withHint(err, "Use --force to replace it, or name another file.")
@@ -165,6 +166,8 @@ func explainBackup(db database, err error) error {
 		return withHint(err, "Keep the database and the files beside it, and restore an older backup, or recover data with `sqlite3 %s .recover`.", db.path)
 	case fullDisk(err):
 		return withHint(err, "Free some space, or name a file on another disk.")
+	case errors.Is(err, fs.ErrNotExist) && !folderExists(filepath.Dir(file)):
+		return withHint(err, "Create the folder %s, or name another file.", filepath.Dir(file))
 	case errors.Is(err, fs.ErrNotExist):
 		return withHint(err, "The database is %s; use --database-url sqlite:PATH for another.", db.path)
 	}
@@ -174,6 +177,12 @@ func explainBackup(db database, err error) error {
 // fullDisk reports whether the disk has too little space.
 func fullDisk(err error) bool {
 	return errors.Is(err, sqlite.ErrSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// folderExists reports whether there is a folder at a path.
+func folderExists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // fileSize returns the size of a file, or 0 if it is not known.
