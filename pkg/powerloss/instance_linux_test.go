@@ -17,6 +17,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/api"
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
+	"github.com/eventagg/eventagg/pkg/powerloss"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -26,6 +27,9 @@ const asEventagg = "POWERLOSS_AS_EVENTAGG"
 func TestMain(m *testing.M) {
 	if os.Getenv(asEventagg) != "" {
 		os.Exit(cmd.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, "powerloss"))
+	}
+	if path := os.Getenv(asCheckpointer); path != "" {
+		os.Exit(checkpointForever(path))
 	}
 	os.Exit(testdb.Main(m))
 }
@@ -51,13 +55,14 @@ type instance struct {
 	kill   func()        // kill -9, and waits for the end
 }
 
-// serve starts an instance and waits until it responds. It returns nil if the process
-// ends, which it may if the power is cut meanwhile or the database is damaged.
-func serve(t *testing.T, database string) *instance {
+// serve starts an instance and waits until it is ready. It returns nil if the power is cut
+// meanwhile, or if the process ends, as it does with a damaged database.
+func serve(t *testing.T, d database, disk *powerloss.Disk) *instance {
 	t.Helper()
 	address := testdb.FreeAddress(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	command := eventagg(ctx, t, "serve", "--http-addr", address, "--database-url", database, "--ingest-flush-timeout", "2s")
+	args := append([]string{"serve", "--http-addr", address, "--database-url", d.url, "--ingest-flush-timeout", "2s"}, d.args...)
+	command := eventagg(ctx, t, args...)
 	output := new(bytes.Buffer)
 	command.Stdout, command.Stderr = output, output
 	if err := command.Start(); err != nil {
@@ -75,14 +80,14 @@ func serve(t *testing.T, database string) *instance {
 			t.Logf("serve wrote: %s", output)
 		}
 	})
-	if !i.responds() {
+	if !i.ready(disk.Off()) {
 		i.kill()
 		return nil
 	}
 	return i
 }
 
-func (i *instance) responds() bool {
+func (i *instance) ready(off <-chan struct{}) bool {
 	probe := http.Client{Timeout: time.Second}
 	defer probe.CloseIdleConnections()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -97,17 +102,26 @@ func (i *instance) responds() bool {
 		select {
 		case <-i.exited:
 			return false
+		case <-off:
+			return false
 		case <-tick.C:
 		}
 	}
 }
 
-// read returns how often each key is stored, and the counters.
-func (i *instance) read() (map[event.Key]int, api.Stats) {
+// read returns how often each key is stored, and the counters, when no event is queued.
+func (i *instance) read() (map[event.Key]int, api.Stats, error) {
 	i.t.Helper()
+	stats, err := i.stats()
+	for ; err == nil && stats.Queued != nil && *stats.Queued > 0; stats, err = i.stats() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		return nil, stats, err
+	}
 	out, err := eventagg(i.t.Context(), i.t, "export", "--url", i.url).Output()
 	if err != nil {
-		i.t.Fatalf("export: %v", err)
+		return nil, stats, fmt.Errorf("export: %w", err)
 	}
 	rows := map[event.Key]int{}
 	for line := range bytes.Lines(out) {
@@ -116,20 +130,21 @@ func (i *instance) read() (map[event.Key]int, api.Stats) {
 			ID    string `json:"event_id"`
 		}
 		if err := json.Unmarshal(line, &stored); err != nil {
-			i.t.Fatalf("export: %v: %s", err, line)
+			return nil, stats, fmt.Errorf("export: %w: %s", err, line)
 		}
 		rows[event.Key{Topic: stored.Topic, ID: stored.ID}]++
 	}
+	return rows, stats, nil
+}
+
+func (i *instance) stats() (stats api.Stats, err error) {
 	response, err := http.Get(i.url + api.PathStats)
 	if err != nil {
-		i.t.Fatal(err)
+		return stats, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	var stats api.Stats
-	if err := json.NewDecoder(response.Body).Decode(&stats); err != nil {
-		i.t.Fatal(err)
-	}
-	return rows, stats
+	err = json.NewDecoder(response.Body).Decode(&stats)
+	return stats, err
 }
 
 // senders send events until off is closed, each until it gets a response.

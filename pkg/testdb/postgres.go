@@ -212,14 +212,3 @@ func (s *postgres) url(database string) string {
 func (s *postgres) restartHint() string {
 	return fmt.Sprintf("%s -D %s -h 127.0.0.1 -p %d -k ''", filepath.Join(s.bin, "postgres"), s.data(), s.port)
 }
-
-// DataFolder is the folder of a PostgreSQL server's data. A test can mount another file
-// system there while the server is stopped.
-func (s *Server) DataFolder() string {
-	s.t.Helper()
-	server, ok := s.backend.(*postgres)
-	if !ok {
-		s.t.Fatalf("testdb: %T has no data folder", s.backend)
-	}
-	return server.data()
-}

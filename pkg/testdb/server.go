@@ -69,6 +69,20 @@ func (s *Server) Start() {
 // TryStart is like Start for data that may be damaged: it returns the error.
 func (s *Server) TryStart() error { return s.backend.start() }
 
+// DataFolder is the folder of the data of a PostgreSQL or Redis server. A test can mount
+// another file system there while the server is stopped.
+func (s *Server) DataFolder() string {
+	s.t.Helper()
+	switch server := s.backend.(type) {
+	case *postgres:
+		return server.data()
+	case *redis:
+		return server.dir
+	}
+	s.t.Fatalf("testdb: %T has no data folder", s.backend)
+	return ""
+}
+
 // Pause freezes all processes of the server: connections stay open, and there
 // are no responses until Resume.
 func (s *Server) Pause() {
