@@ -148,7 +148,7 @@ func verdict(report loadgen.Report, runErr, verifyErr error, shown bool) error {
 	switch proof := report.Proof; {
 	case proof == nil || proof.Holds:
 	case proof.Empty():
-		failed = append(failed, fmt.Errorf("verify: nothing is proven, because none of %s events got a response", terminal.Count(report.Sent)))
+		failed = append(failed, fmt.Errorf("verify: nothing is proven, because none of %s events was accepted", terminal.Count(report.Sent)))
 	default:
 		failed = append(failed, fmt.Errorf("verify: wrong responses, %s violations", terminal.Count(proof.Violations)))
 	}

@@ -86,7 +86,7 @@ func (p *Proof) add(part Proof) {
 func (p Proof) WriteText(out io.Writer) error {
 	t := &text{}
 	if p.Empty() {
-		t.line("verify: no event got a response, so nothing is proven")
+		t.line("verify: no event was accepted, so nothing is proven")
 		return t.writeTo(out)
 	}
 	if p.Holds {

@@ -421,7 +421,7 @@ func TestProof_WriteText(t *testing.T) {
   ignored: 90 = 50 repeats + 40 for keys that were stored before
 `,
 		},
-		"a run without responses": {Proof{}, "verify: no event got a response, so nothing is proven\n"},
+		"a run without responses": {Proof{}, "verify: no event was accepted, so nothing is proven\n"},
 		"a violation": {
 			Proof{Keys: 10, Stored: 11, Duplicate: 1, Violations: 3, Offenders: []Offender{{Topic: "t", EventID: "i", Problem: ProblemTwice}}},
 			`verify: FAILED
