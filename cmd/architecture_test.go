@@ -138,7 +138,7 @@ func (f sourceFile) problem(imported string) string {
 	forTests := strings.HasSuffix(f.name, "_test.go") || among(f.folder, testPackages)
 	ours, isOurs := strings.CutPrefix(imported, module)
 	switch {
-	case isOurs && strings.HasPrefix(f.folder, "pkg/") && (ours == "cmd" || ours == "pkg/config" && f.folder != "pkg/config"):
+	case isOurs && strings.HasPrefix(f.folder, "pkg/") && (ours == "cmd" && !strings.HasSuffix(f.name, "_test.go") || ours == "pkg/config" && f.folder != "pkg/config"):
 		return "cmd is the top, and copies settings into Options"
 	case among(f.folder, testPackages) && isOurs && !strings.HasSuffix(f.name, "_test.go"):
 		if !among(ours, contracts+" "+testPackages) {

@@ -43,7 +43,7 @@ func TestWords_ArePlain(t *testing.T) {
 	t.Parallel()
 	texts := documents(t)
 	texts["help"] = cmd.CommandReference()
-	for _, pattern := range []string{"../.github/*.md", "../docker-compose.yml", "../config/*", "../config/*/*.yaml", "../pkg/server/openapi/*.yaml", "../pkg/dashboard/page/texts.js"} {
+	for _, pattern := range []string{"../.github/*.md", "../docker-compose.yml", "../config/*", "../config/*/*.yaml", "../pkg/server/openapi/*.yaml", "../pkg/dashboard/page/texts.js", "../sql/*/*/*.sql"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,6 @@
 -- The settings of the server that the guarantee depends on, as this session has them,
--- when transaction IDs run out, and whether archiving the WAL fails, so that it is kept. A setting that the role may not see is missing.
+-- when transaction IDs run out, and whether archiving the WAL fails, so that the WAL is
+-- kept. A setting that the role may not see is missing.
 SELECT name, setting AS value
 FROM pg_settings
 WHERE name IN (

@@ -1,2 +1,2 @@
--- Waits for whoever makes a tick, until the end of this transaction.
+-- Waits until no other transaction makes a tick, and locks ticks until the end of this one.
 SELECT FROM :"schema".layout FOR UPDATE
