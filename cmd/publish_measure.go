@@ -26,6 +26,7 @@ type measureOptions struct {
 // choice is a value of flags such as --histogram: auto (the zero value), always or never.
 type choice string
 
+// String returns the value, auto if none was set. It is part of pflag.Value, as Set and Type.
 func (c *choice) String() string {
 	if *c == "" {
 		return "auto"

@@ -1,6 +1,7 @@
 package duplicates
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -52,4 +53,16 @@ func union(list, more []string, limit int) []string {
 		}
 	}
 	return list
+}
+
+// JSONList returns a list of texts as a JSON array, the form in which stores keep it.
+func JSONList(list []string) string {
+	if len(list) == 0 {
+		return "[]"
+	}
+	text, err := json.Marshal(list)
+	if err != nil { // texts always encode
+		return "[]"
+	}
+	return string(text)
 }

@@ -66,28 +66,41 @@ type Kind string
 
 // The kinds of differences.
 const (
+	// IdentityWithoutEvent means that there is no data at the address of an identity.
 	IdentityWithoutEvent Kind = "identity without event"
+	// EventWithoutIdentity means that no identity has the key: a repeat would be stored.
 	EventWithoutIdentity Kind = "event without identity"
 	// EventTwice means that the key of an event belongs to another event, too.
 	EventTwice Kind = "event stored twice"
 	// DigestDiffers means that the content of an event has another digest than its
 	// identity: one of the two was changed.
-	DigestDiffers    Kind = "digest differs"
-	UnknownTopic     Kind = "unknown topic"
-	CounterDiffers   Kind = "counter differs"
-	NumberTwice      Kind = "number used twice"
-	CommitDiffers    Kind = "transaction differs"
-	OrderDiffers     Kind = "order differs"
+	DigestDiffers Kind = "digest differs"
+	// UnknownTopic means that the number of a topic is not in the dictionary.
+	UnknownTopic Kind = "unknown topic"
+	// CounterDiffers means that a counter is not the number of the rows that it counts.
+	CounterDiffers Kind = "counter differs"
+	// NumberTwice means that two transactions have the same number.
+	NumberTwice Kind = "number used twice"
+	// CommitDiffers means that a row of the commit log does not fit its events.
+	CommitDiffers Kind = "transaction differs"
+	// OrderDiffers means that ticks have a gap, or overlap.
+	OrderDiffers Kind = "order differs"
+	// PartitionDiffers means that a partition is not attached, or not listed.
 	PartitionDiffers Kind = "partition differs"
-	ReportDiffers    Kind = "report of duplicates differs"
-	OrphanDelivery   Kind = "orphan delivery"
+	// ReportDiffers is about [ReportProblem].
+	ReportDiffers Kind = "report of duplicates differs"
+	// OrphanDelivery means that no worker will ever forget a delivery.
+	OrphanDelivery Kind = "orphan delivery"
+	// DeadLetterBroken means that dead letters can't be read, or that their counter differs.
 	DeadLetterBroken Kind = "dead letter differs"
 )
 
 // Difference is something in a database that contradicts something else in it.
 type Difference struct {
+	// Check is the name of the check that found it.
 	Check string `json:"check"`
-	Kind  Kind   `json:"kind"`
+	// Kind says what is wrong.
+	Kind Kind `json:"kind"`
 	// Topic and ID are the key of the event, if the difference is about one.
 	Topic string `json:"topic,omitempty"`
 	ID    string `json:"event_id,omitempty"`

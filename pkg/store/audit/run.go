@@ -50,6 +50,7 @@ type State struct {
 
 // Result is the result of one check so far.
 type Result struct {
+	// Name and Title are those of the [Check].
 	Name  string `json:"name"`
 	Title string `json:"title"`
 	// Rows and Differences are what was checked and found so far.
@@ -57,7 +58,8 @@ type Result struct {
 	Differences int64 `json:"differences"`
 	// Seconds is the time in the database, without waits for the rate.
 	Seconds float64 `json:"seconds"`
-	Done    bool    `json:"done"`
+	// Done is set if all rows were checked.
+	Done bool `json:"done"`
 	// After is the position to continue from.
 	After string `json:"after,omitempty"`
 	// Total is about how many rows there are.

@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -61,7 +61,7 @@ func (t reportTarget) WriteReports(ctx context.Context, reports []store.Duplicat
 		topics[i], keys[i] = r.Topic, appendKey(nil, r.ID)
 		repeats[i], conflicts[i] = r.Repeats, r.Conflicts
 		firstAge[i], lastAge[i] = now.Sub(r.FirstSeen).Microseconds(), now.Sub(r.LastSeen).Microseconds()
-		sources[i], differing[i] = jsonList(r.Sources), jsonList(r.Differing)
+		sources[i], differing[i] = duplicates.JSONList(r.Sources), duplicates.JSONList(r.Differing)
 	}
 	return t.exec(ctx, t.store.queries.duplicatesWrite, topics, keys, repeats, conflicts, firstAge, lastAge, sources, differing)
 }
@@ -85,16 +85,4 @@ func (t reportTarget) exec(ctx context.Context, statement string, arguments ...a
 		return err
 	}
 	return tx.Commit(ctx)
-}
-
-// jsonList returns a list of texts as JSON.
-func jsonList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	text, err := json.Marshal(list)
-	if err != nil { // texts always encode
-		return "[]"
-	}
-	return string(text)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/eventagg/eventagg/pkg/duplicates"
 	"github.com/eventagg/eventagg/pkg/store"
 )
 
@@ -67,7 +68,7 @@ func (t reportTarget) WriteReports(ctx context.Context, reports []store.Duplicat
 			arguments := make([]any, 0, columns*(to-from))
 			for _, r := range reports[from:to] {
 				arguments = append(arguments, r.Topic, storedKey(r.ID), r.Repeats, r.Conflicts,
-					r.FirstSeen.UnixMicro(), r.LastSeen.UnixMicro(), jsonList(r.Sources), jsonList(r.Differing))
+					r.FirstSeen.UnixMicro(), r.LastSeen.UnixMicro(), duplicates.JSONList(r.Sources), duplicates.JSONList(r.Differing))
 			}
 			_, err := run(tx.ctx, block, arguments...)
 			return err
@@ -83,16 +84,4 @@ func (t reportTarget) PruneReports(ctx context.Context, perTopic, total int) err
 		_, err := run(tx.ctx, prune, perTopic, total)
 		return err
 	})
-}
-
-// jsonList returns a list of texts as JSON.
-func jsonList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	text, err := json.Marshal(list)
-	if err != nil { // texts always encode
-		return "[]"
-	}
-	return string(text)
 }
