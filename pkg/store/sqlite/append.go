@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"math"
+	"sync/atomic"
 
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
@@ -66,8 +67,8 @@ type transaction struct {
 	ctx        context.Context //nolint:containedctx // lives as long as one call of transact
 	tx         *stdsql.Tx
 	statements *appendStatements
-	now        int64 // microseconds since 1970
-	repeated   *bool // see Store.repeated
+	now        int64        // microseconds since 1970
+	repeated   *atomic.Bool // see Store.repeated
 
 	// The events that the transaction has appended, their outcomes, and by index the
 	// members in which conflicts differ.

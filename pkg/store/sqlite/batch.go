@@ -123,7 +123,7 @@ func (b *batch) store(from, to int) error {
 	for i := from; i < to; i++ {
 		b.rows = append(b.rows, blockRow{index: i, key: storedKey(b.events[i].ID), digest: b.digests.Of(&b.events[i])})
 	}
-	if *b.repeated {
+	if b.repeated.Load() {
 		if err := b.dropRepeats(); err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (b *batch) store(from, to int) error {
 			return err
 		}
 	}
-	*b.repeated = len(b.rows) < (to-from)/2
+	b.repeated.Store(len(b.rows) < (to-from)/2)
 	return b.addData(from, to)
 }
 

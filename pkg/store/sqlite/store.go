@@ -56,8 +56,8 @@ type Store struct {
 	wal     *wal
 	reports *duplicates.Recorder
 	// repeated is set if most events of the last block of an append were duplicates.
-	// Only a running transaction uses it, and there is one at a time.
-	repeated bool
+	// A transaction whose context has ended may still use it while the next one runs.
+	repeated atomic.Bool
 	// saved is set if the events of a removed WAL are in the database file.
 	saved atomic.Bool
 	// failed is set after an append that failed, until a write succeeds.
