@@ -116,6 +116,9 @@ func (i *instance) read() (map[event.Key]int, api.Stats, error) {
 	for ; err == nil && stats.Queued != nil && *stats.Queued > 0; stats, err = i.stats() {
 		time.Sleep(10 * time.Millisecond)
 	}
+	if err == nil {
+		stats, err = i.stats() // the totals above may be from before the last event left the queue
+	}
 	if err != nil {
 		return nil, stats, err
 	}
