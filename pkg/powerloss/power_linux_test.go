@@ -32,6 +32,7 @@ type setup struct {
 	settings map[string]string // of the server
 	options  powerloss.Options
 	loses    bool // the test must find lost events
+	long     bool // not with a few seeds: it tests nearly the same as another one
 	// torn means that the test must find torn pages. It needs checkpoints, and some seeds.
 	torn bool
 }
@@ -39,15 +40,15 @@ type setup struct {
 func setups() []setup {
 	return []setup{
 		{name: "SQLite", database: newSQLite},
-		{name: "SQLite, only the fsync of a folder keeps names", database: newSQLite, options: powerloss.Options{StrictNames: true}},
+		{name: "SQLite, only the fsync of a folder keeps names", database: newSQLite, options: powerloss.Options{StrictNames: true}, long: true},
 		{name: "SQLite, fsync does nothing", database: newSQLite, options: powerloss.Options{IgnoreSync: true}, loses: true},
 		{name: "SQLite behind a queue in Redis (202)", database: newQueue},
 		{name: "SQLite behind a queue in Redis, fsync does nothing", database: newQueue, options: powerloss.Options{IgnoreSync: true}, loses: true},
 		{name: "PostgreSQL", database: newPostgres},
-		{name: "PostgreSQL, synchronous_commit=off", database: newPostgres, settings: map[string]string{"synchronous_commit": "off"}},
+		{name: "PostgreSQL, synchronous_commit=off", database: newPostgres, settings: map[string]string{"synchronous_commit": "off"}, long: true},
 		{name: "PostgreSQL, fsync=off", database: newPostgres, settings: map[string]string{"fsync": "off"}, loses: true},
 		{name: "PostgreSQL, full_page_writes=off", database: newPostgres, settings: map[string]string{"full_page_writes": "off"}, loses: true, torn: true},
-		{name: "PostgreSQL, fsync does nothing", database: newPostgres, options: powerloss.Options{IgnoreSync: true}, loses: true},
+		{name: "PostgreSQL, fsync does nothing", database: newPostgres, options: powerloss.Options{IgnoreSync: true}, loses: true, long: true},
 	}
 }
 
@@ -135,8 +136,8 @@ func TestPowerLoss(t *testing.T) {
 		for _, s := range setups() {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				if s.torn && *seeds < tornSeeds {
-					t.Skipf("skipped: a torn page is found with -powerloss.seeds %d", tornSeeds)
+				if (s.torn || s.long) && *seeds < tornSeeds {
+					t.Skipf("skipped: runs with -powerloss.seeds %d", tornSeeds)
 				}
 				r := result{setup: s}
 				d := s.database(t, s.settings)
