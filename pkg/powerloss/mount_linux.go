@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -22,6 +24,10 @@ const unmountTimeout = 20 * time.Second
 func (d *Disk) Mount(folder string) (unmount func() error, err error) {
 	forever := time.Hour // only the kernel changes names and sizes
 	root := os.Geteuid() == 0
+	if root { // no process starts meanwhile, which would inherit the connection
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+	}
 	server, err := fs.Mount(folder, &inode{disk: d, node: d.root}, &fs.Options{
 		EntryTimeout: &forever, AttrTimeout: &forever, NullPermissions: true,
 		MountOptions: fuse.MountOptions{
@@ -32,7 +38,21 @@ func (d *Disk) Mount(folder string) (unmount func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	closeOnExec()
 	return func() error { return unmountWhenFree(server) }, nil
+}
+
+// closeOnExec keeps the connections to the kernel from the processes that this one starts.
+// Otherwise these would wait for ever on the file system when this process ends.
+func closeOnExec() {
+	links, _ := filepath.Glob("/proc/self/fd/*")
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		number, errNumber := strconv.Atoi(filepath.Base(link))
+		if err == nil && errNumber == nil && target == "/dev/fuse" {
+			syscall.CloseOnExec(number)
+		}
+	}
 }
 
 // unmountWhenFree waits until the kernel has closed the files of killed programs, which
