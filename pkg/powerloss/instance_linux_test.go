@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ func eventagg(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, program, args...)
 	command.Env = append(os.Environ(), asEventagg+"=1", "EVENTAGG_LOG_LEVEL=warn")
 	command.Dir = t.TempDir()
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // not longer than the tests
 	return command
 }
 
