@@ -13,6 +13,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/store"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 // TestClient_GoesOnAfterDroppedEvents reads with a cursor after which retention has
@@ -67,8 +68,7 @@ func droppedCursor(t *testing.T, r *remote) string {
 	}
 	mustAppend(t, r, "2", "3")
 	old := time.Now().Add(time.Microsecond)
-	for !time.Now().After(old) { // the events are older than it then
-	}
+	suitetest.Eventually(t, "the events are older", func() bool { return time.Now().After(old) })
 	for more := true; more; {
 		step, err := r.Retain(t.Context(), store.Retention{DataBefore: old})
 		if more = step.More; err != nil {
