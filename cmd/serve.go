@@ -128,7 +128,7 @@ func (a *app) openService(ctx context.Context, opts serveOptions, log *slog.Logg
 	if err := s.openFiles(ctx, c, log); err != nil {
 		return nil, err
 	}
-	if s.listener, err = listen(ctx, c.HTTP.Addr); err != nil {
+	if s.listener, err = openListener(ctx, c); err != nil {
 		return nil, err
 	}
 	s.open.push("listener", func(context.Context) error { return closeListener(s.listener) })
@@ -215,6 +215,15 @@ func (s *service) run(ctx context.Context, delay time.Duration, log *slog.Logger
 	case <-time.After(delay):
 		return nil
 	}
+}
+
+// openListener takes the socket that systemd has opened, or listens at http.addr.
+func openListener(ctx context.Context, c config.Config) (net.Listener, error) {
+	socket, err := inheritedSocket(c)
+	if err != nil || socket != nil {
+		return socket, err
+	}
+	return listen(ctx, c.HTTP.Addr)
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

@@ -1,8 +1,10 @@
 package cmd_test
 
 import (
+	"bytes"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eventagg/eventagg/pkg/suitetest"
 )
 
 func TestServe_NotifiesSystemd(t *testing.T) {
@@ -76,5 +80,54 @@ func TestSystemd_AcceptsTheUnit(t *testing.T) {
 		if output, err := exec.CommandContext(t.Context(), "systemd-analyze", arguments...).CombinedOutput(); err != nil {
 			t.Errorf("systemd-analyze %v: %v\n%s", arguments, err, output)
 		}
+	}
+}
+
+// TestServe_TakesTheSocketOfSystemd passes an open socket, as a socket unit does.
+func TestServe_TakesTheSocketOfSystemd(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		address string
+		args    string
+		exit    int
+	}{
+		"a loopback socket needs no keys":      {address: "127.0.0.1:0"},
+		"another one is refused without keys":  {address: "0.0.0.0:0", exit: 2},
+		"or is accepted if it is asked for so": {address: "0.0.0.0:0", args: "--insecure-no-auth"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			socket, err := net.Listen("tcp", row.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = socket.Close() }()
+			listener, _ := socket.(*net.TCPListener)
+			file, err := listener.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = file.Close() }()
+			// systemd names the process for which the socket is.
+			server := exec.CommandContext(t.Context(), "sh", "-c", "LISTEN_PID=$$ exec eventagg serve "+row.args)
+			var log bytes.Buffer
+			server.Dir, server.Stderr, server.ExtraFiles = t.TempDir(), &log, []*os.File{file}
+			server.Env = append(os.Environ(), "LISTEN_FDS=1")
+			if err := server.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if row.exit == 0 {
+				_, port, _ := net.SplitHostPort(socket.Addr().String())
+				suitetest.Eventually(t, "serve responds at the socket", func() bool {
+					response, err := (&http.Client{Timeout: time.Second}).Get("http://127.0.0.1:" + port + "/readyz")
+					return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
+				})
+				_ = server.Process.Signal(syscall.SIGTERM)
+			}
+			_ = server.Wait()
+			if got := server.ProcessState.ExitCode(); got != row.exit {
+				t.Errorf("exit code %d, want %d:\n%s", got, row.exit, &log)
+			}
+		})
 	}
 }
