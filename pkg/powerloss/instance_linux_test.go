@@ -19,6 +19,7 @@ import (
 	"github.com/eventagg/eventagg/pkg/client"
 	"github.com/eventagg/eventagg/pkg/event"
 	"github.com/eventagg/eventagg/pkg/powerloss"
+	"github.com/eventagg/eventagg/pkg/suitetest"
 	"github.com/eventagg/eventagg/pkg/testdb"
 )
 
@@ -115,9 +116,13 @@ func (i *instance) ready(off <-chan struct{}) bool {
 func (i *instance) read() (map[event.Key]int, api.Stats, error) {
 	i.t.Helper()
 	stats, err := i.stats()
-	for ; err == nil && stats.Queued != nil && *stats.Queued > 0; stats, err = i.stats() {
-		time.Sleep(10 * time.Millisecond)
-	}
+	suitetest.Eventually(i.t, "the queue is empty", func() bool {
+		if err == nil && stats.Queued != nil && *stats.Queued > 0 {
+			stats, err = i.stats()
+			return false
+		}
+		return true
+	})
 	if err == nil {
 		stats, err = i.stats() // the totals above may be from before the last event left the queue
 	}
