@@ -316,7 +316,7 @@ func TestEvent_NotFound(t *testing.T) {
 
 func TestQuery_StoreErrors(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/stats", "/stats/topics", "/events", "/events?settled=true", "/events?cursor=" + api.Cursor{Newer: true}.String(), "/events/t1/e1"} {
+	for _, path := range []string{"/stats", "/stats/topics", "/duplicates", "/events", "/events?settled=true", "/events?cursor=" + api.Cursor{Newer: true}.String(), "/events/t1/e1"} {
 		for err, status := range map[error]int{store.ErrUnavailable: 503, fmt.Errorf("SELECT: broken"): 500} {
 			m := new(memory).fill(1)
 			m.fail = err

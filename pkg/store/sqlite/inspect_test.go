@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	stdsql "database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +63,7 @@ func TestInspect_FindsProblems(t *testing.T) {
 		want   string // in Unusable or Damage
 	}{
 		"a text":                 {overwriteAt(0, "this is a text, and not a database"), "damaged"},
-		"a damaged page":         {overwriteAt(2*4096, strings.Repeat("x", 4096)), "page"},
+		"a damaged page":         {overwritePageOf("identities"), "page"},
 		"another program's file": {overwriteAt(68, "abcd"), "another program's database"}, // the application ID
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +82,24 @@ func TestInspect_FindsProblems(t *testing.T) {
 				t.Errorf("found %q, want %q", found, test.want)
 			}
 		})
+	}
+}
+
+// overwritePageOf damages the first page of a table.
+func overwritePageOf(table string) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		db, err := stdsql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page int64
+		err = db.QueryRowContext(t.Context(), "SELECT rootpage FROM sqlite_schema WHERE name = ?", table).Scan(&page)
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		const pageSize = 4096
+		overwriteAt((page-1)*pageSize, strings.Repeat("x", pageSize))(t, path)
 	}
 }
 

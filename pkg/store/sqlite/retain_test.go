@@ -13,8 +13,8 @@ import (
 // TestRetain_MakesTheFileShorter drops most of a file. Another start finds the rest.
 func TestRetain_MakesTheFileShorter(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	s := openNew(t, Options{Now: func() time.Time { return now }})
+	clock := newTestClock(time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC))
+	s := openNew(t, Options{Now: clock.now})
 	var batch []event.Event
 	for i := range 4000 {
 		e := newEvent("old " + string(rune('a'+i%26)) + time.Duration(i).String())
@@ -24,13 +24,13 @@ func TestRetain_MakesTheFileShorter(t *testing.T) {
 	if _, err := s.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(time.Hour)
+	clock.set(clock.now().Add(time.Hour))
 	if _, err := s.Append(t.Context(), []event.Event{newEvent("new")}); err != nil {
 		t.Fatal(err)
 	}
 	before := sizeOf(t, s)
 	for more := true; more; {
-		step, err := s.Retain(t.Context(), store.Retention{DataBefore: now})
+		step, err := s.Retain(t.Context(), store.Retention{DataBefore: clock.now()})
 		if more = step.More; err != nil {
 			t.Fatal(err)
 		}
@@ -61,15 +61,16 @@ func sizeOf(t *testing.T, s *Store) int64 {
 // the old ones after it stay: a wrong clock must not drop data.
 func TestRetain_KeepsWhatIsAfterAWrongTime(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	s := openNew(t, Options{Now: func() time.Time { return now }})
+	start := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	clock := newTestClock(start)
+	s := openNew(t, Options{Now: clock.now})
 	for i, at := range []time.Duration{0, 0, 48 * time.Hour, 0, 0} {
-		now = time.Date(2026, 1, 31, 12, 0, i, 0, time.UTC).Add(at)
+		clock.set(start.Add(time.Duration(i)*time.Second + at))
 		if _, err := s.Append(t.Context(), []event.Event{newEvent(time.Duration(i).String())}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	step, err := s.Retain(t.Context(), store.Retention{DataBefore: now.Add(time.Hour)})
+	step, err := s.Retain(t.Context(), store.Retention{DataBefore: clock.now().Add(time.Hour)})
 	if err != nil || step.Events != 2 {
 		t.Errorf("dropped %+v, %v, want 2 events", step, err)
 	}

@@ -96,13 +96,13 @@ func TestQueries_UseIndexes(t *testing.T) {
 func TestAppend_WrongClockChangesOnlyItsEvents(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-	now := noon
-	s := openNew(t, Options{Now: func() time.Time { return now }})
+	clock := newTestClock(noon)
+	s := openNew(t, Options{Now: clock.now})
 	wrong := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	times := []time.Time{noon, noon.Add(time.Second), wrong, noon.Add(-time.Hour), noon.Add(time.Minute)}
-	const size = 3000 // each event of the list is followed by others, so that there are several blocks of ids
+	const size = 1500 // each event of the list is followed by others, so that there are several blocks of ids
 	for i, at := range times {
-		now = at
+		clock.set(at)
 		batch := make([]event.Event, size)
 		for n := range batch {
 			batch[n] = newEvent(fmt.Sprintf("%d/%d", i, n))
