@@ -11,9 +11,9 @@ import (
 	"github.com/eventagg/eventagg/pkg/terminal"
 )
 
-// reportStart shows where the server is: its address, database and queue. A terminal gets
-// a message for people, with commands to try. A log gets one record with the same facts,
-// because its other lines are records, too.
+// reportStart reports the address, the database and the queue of the server. A terminal
+// gets a message for people, with commands to try. A log gets one record with the same
+// facts, because its other lines are records, too.
 func (a *app) reportStart(s *service, c config.Config, log *slog.Logger) {
 	if c.Log.Format != "json" && terminal.IsTerminal(a.errOut) {
 		a.printStart(s, c)

@@ -95,9 +95,9 @@ type Published struct {
 	Stored *Receipt `json:"stored,omitempty"`
 }
 
-// Receipt says when and where the stored event of a duplicate was stored.
+// Receipt describes the stored event of a duplicate.
 type Receipt struct {
-	// CreatedAt is when it was stored, in UTC.
+	// CreatedAt is the time at which it was stored, in UTC.
 	CreatedAt time.Time `json:"created_at"`
 	// Source is its source.
 	Source string `json:"source"`

@@ -12,7 +12,7 @@ import (
 const partBytes = 64 << 10
 
 // errWhole means that a text must be parsed as a whole: it is short, its lines do not show
-// where an entry begins, or a part of it is not a list.
+// the beginning of each entry, or a part of it is not a list.
 var errWhole = errors.New("parse the text as a whole")
 
 // parseParts parses a list in parts of at least size bytes. The entries and the problems

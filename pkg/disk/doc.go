@@ -1,3 +1,3 @@
-// Package disk finds out where a file is stored: the kind of its file system, whether
-// that is on the network or in memory, and how much space is free.
+// Package disk describes the storage of a file: the kind of its file system, whether that
+// is on the network or in memory, and the free space. It is internal to eventagg.
 package disk

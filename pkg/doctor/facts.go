@@ -21,7 +21,7 @@ type Facts struct {
 	Queue *redis.Facts
 	// QueueError is why the queue can't be inspected, or nil.
 	QueueError error
-	// Instance is how eventagg is configured, and where it runs.
+	// Instance is the configuration of eventagg and the machine that it runs on.
 	Instance Instance
 }
 

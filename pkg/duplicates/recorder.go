@@ -59,7 +59,7 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// Target is where a Recorder writes reports. The calls come one at a time.
+// Target stores the reports of a Recorder. The calls come one at a time.
 type Target interface {
 	// WriteReports adds reports, sorted by key, to what the store has.
 	WriteReports(ctx context.Context, reports []store.DuplicateReport) error
