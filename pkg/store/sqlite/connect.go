@@ -31,16 +31,19 @@ const (
 // in order, and stop waiting when their context ends. The mode "rw" opens an
 // existing file, and "rwc" creates it if it does not exist.
 func openWriter(path, mode string) (*stdsql.DB, error) {
+	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", busyMillis)}
+	if mode == "rwc" {
+		// A new file can be made shorter by retention. This comes before the first page is
+		// written. In an existing file it writes, and would wait for the lock of a writer.
+		pragmas = append(pragmas, "auto_vacuum(INCREMENTAL)")
+	}
+	pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
+		fmt.Sprintf("cache_size(-%d)", writerCacheKiB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
+		fmt.Sprintf("journal_size_limit(%d)", walLimitBytes))
 	return openPool(path, 1, url.Values{
 		"mode":    {mode},
 		"_txlock": {"immediate"}, // so that a transaction waits at its start and not in the middle
-		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyMillis),
-			"auto_vacuum(INCREMENTAL)", // for a new file: retention makes it shorter
-			"journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)",
-			fmt.Sprintf("cache_size(-%d)", writerCacheKiB), fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
-			fmt.Sprintf("journal_size_limit(%d)", walLimitBytes),
-		},
+		"_pragma": pragmas,
 	})
 }
 

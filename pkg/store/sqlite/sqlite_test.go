@@ -84,7 +84,7 @@ func TestQueries_UseIndexes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := strings.NewReplacer("SCAN CONSTANT ROW", "", "SCAN wanted", "").Replace(strings.Join(plan, "\n"))
+		all := strings.NewReplacer("SCAN CONSTANT ROW", "", "SCAN wanted", "", "SCAN totals", "" /* one row */).Replace(strings.Join(plan, "\n"))
 		if !strings.Contains(all, test.index) || strings.Contains(all, "SCAN") || strings.Contains(all, "TEMP B-TREE") {
 			t.Errorf("%s has the plan:\n%s\nwant %s without a scan or a sort", name, all, test.index)
 		}
